@@ -1,0 +1,2 @@
+// Package kubernetes is a CoreDNS plugin.
+package kubernetes

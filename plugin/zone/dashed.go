@@ -1,0 +1,123 @@
+package zone
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// parseDashed reads an address written with dashes for dots or colons: 10-1-2-3, fd00--1.
+// It takes what netip.ParseAddr takes, without zones and without allocating.
+func parseDashed(label string) (netip.Addr, bool) {
+	if strings.Count(label, "-") == 3 && !strings.Contains(label, "--") {
+		return parseDashed4(label)
+	}
+	return parseDashed6(label)
+}
+
+func parseDashed4(label string) (netip.Addr, bool) {
+	var a [4]byte
+	for i := range a {
+		field, rest, _ := strings.Cut(label, "-")
+		octet, ok := parseOctet(field)
+		if !ok {
+			return netip.Addr{}, false
+		}
+		a[i], label = octet, rest
+	}
+	return netip.AddrFrom4(a), true
+}
+
+// parseOctet reads 0 to 255 in decimal, without leading zeros.
+func parseOctet(s string) (byte, bool) {
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' || i == 3 {
+			return 0, false
+		}
+		n = 10*n + int(s[i]-'0')
+	}
+	return byte(n), s != "" && n <= 255 && (len(s) == 1 || s[0] != '0')
+}
+
+func parseDashed6(label string) (netip.Addr, bool) {
+	var front, back [8]uint16
+	head, tail, elided := strings.Cut(label, "--")
+	h, ok := parseGroups(&front, head)
+	if !ok || !elided && h != len(front) {
+		return netip.Addr{}, false
+	}
+	t, ok := parseGroups(&back, tail)
+	if !ok || elided && h+t >= len(front) {
+		return netip.Addr{}, false
+	}
+	copy(front[len(front)-t:], back[:t])
+	var a [16]byte
+	for i, g := range front {
+		a[2*i], a[2*i+1] = byte(g>>8), byte(g)
+	}
+	return netip.AddrFrom16(a).Unmap(), true
+}
+
+// parseGroups reads groups of one to four hexadecimal digits and returns how many there are.
+func parseGroups(groups *[8]uint16, s string) (n int, ok bool) {
+	for more := s != ""; more; n++ {
+		var group string
+		group, s, more = strings.Cut(s, "-")
+		if n == len(groups) || len(group) == 0 || len(group) > 4 {
+			return 0, false
+		}
+		for i := range len(group) {
+			digit, ok := hexDigit(group[i])
+			if !ok {
+				return 0, false
+			}
+			groups[n] = groups[n]<<4 | uint16(digit)
+		}
+	}
+	return n, true
+}
+
+// hexDigit reads one lower-case hexadecimal digit.
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	}
+	return 0, false
+}
+
+// appendDashes appends addr with its dots or colons turned to dashes.
+func appendDashes(dst []byte, addr netip.Addr) []byte {
+	start := len(dst)
+	dst = addr.AppendTo(dst)
+	for i := start; i < len(dst); i++ {
+		if dst[i] == '.' || dst[i] == ':' {
+			dst[i] = '-'
+		}
+	}
+	return dst
+}
+
+// AppendDashed appends the label of an endpoint that has no host name: its address with
+// dashes, and a 0 at the end where that would be a dash.
+func AppendDashed(dst []byte, addr netip.Addr) []byte {
+	dst = appendDashes(dst, addr)
+	if dst[len(dst)-1] == '-' {
+		dst = append(dst, '0')
+	}
+	return dst
+}
+
+// isEndpointLabel reports whether label is what AppendDashed writes for addr.
+func isEndpointLabel(label string, addr netip.Addr) bool {
+	var buf [64]byte
+	return string(AppendDashed(buf[:0], addr)) == label
+}
+
+// isPodLabel reports whether label is the one spelling of addr in a pod's name.
+func isPodLabel(label string, addr netip.Addr) bool {
+	var buf [64]byte
+	return string(appendDashes(buf[:0], addr)) == label
+}

@@ -1,0 +1,14 @@
+// Package zone holds the records of a Kubernetes cluster and answers what stands at a name.
+//
+//	Writer.SetService, SetSlice, ...      one writer at a time
+//	        |  one immutable value replaces one entry
+//	        v
+//	      Store   -- Key --> entry --> state{ *Service, []*Slice }     (hash table)
+//	        |     -- address --> entry                                 (ordered tree)
+//	        v
+//	Store.Lookup, Reverse                 any number of readers, none of which locks
+//
+// Names are those of the Kubernetes DNS specification 1.1.0. The package knows neither
+// CoreDNS nor the Kubernetes API: values come in through a Writer, and names are strings
+// in lower case without the zone they stand in.
+package zone

@@ -1,0 +1,104 @@
+package zone
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// index is a hash table with one writer and any number of readers, which never lock and
+// never wait. A reader sees each key as it was at some moment during its call.
+//
+// Chains are linked by atomic pointers. A node's key and value never change: set puts a
+// new node in the old one's place, and a reader that stands on the old node goes on from there.
+type index[K comparable, V any] struct {
+	seed    maphash.Seed
+	buckets atomic.Pointer[[]bucket[K, V]]
+	count   int // the writer's own
+}
+
+// bucket is a link of a chain.
+type bucket[K comparable, V any] struct{ atomic.Pointer[node[K, V]] }
+
+type node[K comparable, V any] struct {
+	key   K
+	value V
+	next  bucket[K, V]
+}
+
+func newIndex[K comparable, V any]() *index[K, V] {
+	x := &index[K, V]{seed: maphash.MakeSeed()}
+	b := make([]bucket[K, V], 8)
+	x.buckets.Store(&b)
+	return x
+}
+
+func (x *index[K, V]) bucket(buckets []bucket[K, V], key K) *bucket[K, V] {
+	return &buckets[maphash.Comparable(x.seed, key)&uint64(len(buckets)-1)]
+}
+
+// get returns the value at key.
+func (x *index[K, V]) get(key K) (value V, ok bool) {
+	for n := x.bucket(*x.buckets.Load(), key).Load(); n != nil; n = n.next.Load() {
+		if n.key == key {
+			return n.value, true
+		}
+	}
+	return value, false
+}
+
+// link returns the pointer that leads to key's node, or the chain's last, nil one.
+func (x *index[K, V]) link(key K) *bucket[K, V] {
+	p := x.bucket(*x.buckets.Load(), key)
+	for n := p.Load(); n != nil && n.key != key; n = p.Load() {
+		p = &n.next
+	}
+	return p
+}
+
+// set puts value at key. Only the writer may call it.
+func (x *index[K, V]) set(key K, value V) {
+	fresh := &node[K, V]{key: key, value: value}
+	p := x.link(key)
+	if old := p.Load(); old != nil {
+		fresh.next.Store(old.next.Load())
+		p.Store(fresh)
+		return
+	}
+	p.Store(fresh)
+	if x.count++; x.count > len(*x.buckets.Load()) {
+		x.grow()
+	}
+}
+
+// remove takes key out. Only the writer may call it.
+func (x *index[K, V]) remove(key K) {
+	p := x.link(key)
+	if old := p.Load(); old != nil {
+		p.Store(old.next.Load())
+		x.count--
+	}
+}
+
+// grow doubles the table. Readers keep the old one, with nodes of its own, until they are done.
+func (x *index[K, V]) grow() {
+	buckets := make([]bucket[K, V], 2*len(*x.buckets.Load()))
+	for key, value := range x.all {
+		p := x.bucket(buckets, key)
+		fresh := &node[K, V]{key: key, value: value}
+		fresh.next.Store(p.Load())
+		p.Store(fresh)
+	}
+	x.buckets.Store(&buckets)
+}
+
+// all yields every entry in no order.
+func (x *index[K, V]) all(yield func(K, V) bool) {
+	buckets := *x.buckets.Load()
+	for i := range buckets {
+		for n := buckets[i].Load(); n != nil; n = n.next.Load() {
+			if !yield(n.key, n.value) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package zone
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Existence says what stands at a name, of whatever type.
+type Existence uint8
+
+// The outcomes of a lookup.
+const (
+	NotSynced Existence = iota // unknown: the records are not complete yet
+	NoName                     // the name does not exist (NXDOMAIN)
+	NoData                     // the name exists and has no records of its own (RFC 8020)
+	Records                    // the name has records
+)
+
+// What tells which records a Result holds.
+type What uint8
+
+// The kinds of Result whose Existence is Records.
+const (
+	Nothing     What = iota
+	Version          // the TXT record of dns-version
+	NameServer       // the addresses of ns.dns
+	ServiceIPs       // the cluster IPs of Service
+	Alias            // the CNAME record of an ExternalName Service
+	ServicePods      // endpoints of Service
+	PodIP            // the address Addr
+)
+
+// Lookup finds name in set. The name is the part left of the zone, in lower case and
+// without the dot at its end; it is empty at the zone's apex.
+func (s *Store) Lookup(set Set, name string) Result {
+	if !s.Synced() {
+		return Result{Existence: NotSynced}
+	}
+	rest, top := cut(name)
+	switch top {
+	case "":
+		return Result{Existence: NoData}
+	case labelService:
+		return s.lookupService(set, rest)
+	case labelPod:
+		return s.lookupPod(rest)
+	case labelDNS:
+		return lookupDNS(rest)
+	case labelVersion:
+		if rest == "" {
+			return Result{Existence: Records, What: Version}
+		}
+	}
+	return Result{Existence: NoName}
+}
+
+// lookupDNS finds a name below dns.<zone>, which stands above ns.dns.<zone>.
+func lookupDNS(rest string) Result {
+	switch rest {
+	case "":
+		return Result{Existence: NoData}
+	case labelNS:
+		return Result{Existence: Records, What: NameServer}
+	}
+	return Result{Existence: NoName}
+}
+
+func (s *Store) lookupService(set Set, name string) Result {
+	if name == "" {
+		return Result{Existence: NoData}
+	}
+	var r request
+	name, r.namespace = cut(name)
+	if !s.NamespaceExists(r.namespace) {
+		return Result{Existence: NoName}
+	}
+	if name == "" {
+		return Result{Existence: NoData}
+	}
+	name, r.service = cut(name)
+	st := s.sets[set].get(Key{r.namespace, r.service})
+	if st == nil || st.service == nil || s.ignored(st) {
+		return Result{Existence: NoName}
+	}
+	b := splitBelow(name)
+	if r.parse(b, set, s.options.Zonal) {
+		if found := s.found(st, r); found.Existence != NoName {
+			return found
+		}
+	}
+	if s.standsAbove(st, b, set) {
+		return Result{Existence: NoData}
+	}
+	return Result{Existence: NoName}
+}
+
+// ignored reports whether the Service is hidden by `ignore empty_service`.
+func (s *Store) ignored(st *state) bool {
+	return s.options.IgnoreEmptyService && st.service.Kind == ClusterIP && !st.hasEndpoints()
+}
+
+func (st *state) hasEndpoints() bool {
+	return slices.ContainsFunc(st.slices, func(sl *Slice) bool { return len(sl.Endpoints) > 0 })
+}
+
+// found returns what r names of the Service.
+func (s *Store) found(st *state, r request) Result {
+	res := Result{Service: st.service, slices: st.slices, shared: st.shared > 0, want: r}
+	switch {
+	case st.service.Kind == ExternalName:
+		return res.alias()
+	case st.service.Kind == Headless || r.endpoint != "":
+		return res.endpoints()
+	case r.topology != "":
+		return Result{Existence: NoName}
+	}
+	return res.clusterIPs()
+}
+
+// standsAbove reports whether names with records lie below the labels b of a Service, so
+// that b is an empty non-terminal (RFC 8020, section 2): a protocol above its ports, a
+// cluster above its endpoints, the fixed labels of zonal names.
+func (s *Store) standsAbove(st *state, b below, set Set) bool {
+	if s.options.Zonal && set == Local && st.service.Kind == Headless && b.labels[0] == labelZonal {
+		return b.count == 1 || b.count == 2 && (b.labels[1] == directivePin || b.labels[1] == directivePrefer)
+	}
+	return b.count == 1 && (st.hasNamedPort(b.labels[0]) || set == Imported && st.hasCluster(b.labels[0]))
+}
+
+func (st *state) hasCluster(id string) bool {
+	return slices.ContainsFunc(st.slices, func(sl *Slice) bool {
+		return sl.Cluster == id && len(sl.Endpoints) > 0
+	})
+}
+
+// hasNamedPort reports whether some port has a name and the protocol that label stands for.
+func (st *state) hasNamedPort(label string) bool {
+	r := request{protocol: strings.TrimPrefix(label, "_")}
+	named := func(p Port) bool { return p.Name != "" && r.selects(p) }
+	switch st.service.Kind {
+	case ClusterIP:
+		return slices.ContainsFunc(st.service.Ports, named)
+	case Headless:
+		return slices.ContainsFunc(st.slices, func(sl *Slice) bool {
+			return len(sl.Endpoints) > 0 && slices.ContainsFunc(sl.Ports, named)
+		})
+	}
+	return false
+}
+
+// lookupPod finds a name below pod.<zone>. Up to two labels left of the address are
+// ignored, as the stock plugin does.
+func (s *Store) lookupPod(name string) Result {
+	if name == "" {
+		return Result{Existence: NoData}
+	}
+	name, namespace := cut(name)
+	if s.options.Pods == PodsDisabled || !s.NamespaceExists(namespace) {
+		return Result{Existence: NoName}
+	}
+	if name == "" {
+		return Result{Existence: NoData}
+	}
+	name, label := cut(name)
+	addr, ok := parseDashed(label)
+	if !ok || splitBelow(name).count > 2 {
+		return Result{Existence: NoName}
+	}
+	if s.options.Pods == PodsVerified && !(isPodLabel(label, addr) && s.hasPod(namespace, addr)) {
+		return Result{Existence: NoName}
+	}
+	return Result{Existence: Records, What: PodIP, Addr: addr}
+}
+
+func (s *Store) hasPod(namespace string, addr netip.Addr) bool {
+	return slices.ContainsFunc(s.PodsAt(addr), func(p *Pod) bool { return p.Namespace == namespace })
+}

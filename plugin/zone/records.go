@@ -1,0 +1,107 @@
+package zone
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Key names a Service or a ServiceImport. Both parts are lower case.
+type Key struct{ Namespace, Name string }
+
+// less orders keys by namespace, then name.
+func (k Key) less(o Key) bool {
+	if k.Namespace != o.Namespace {
+		return k.Namespace < o.Namespace
+	}
+	return k.Name < o.Name
+}
+
+// Kind tells which records a Service has.
+type Kind uint8
+
+// The kinds of Service (Kubernetes DNS specification, sections 2.3 to 2.5).
+const (
+	ClusterIP Kind = iota
+	Headless
+	ExternalName
+)
+
+// Service is a Service or a ServiceImport. It is immutable once written to a Store.
+type Service struct {
+	Key
+	Kind   Kind
+	Target string       // the name an ExternalName points to, spelled as in the object
+	Addrs  []netip.Addr // the cluster IPs of a ClusterIP Service
+	Ports  []Port
+}
+
+func (s *Service) equal(o *Service) bool {
+	return s.Key == o.Key && s.Kind == o.Kind && s.Target == o.Target &&
+		slices.Equal(s.Addrs, o.Addrs) && slices.Equal(s.Ports, o.Ports)
+}
+
+// Port is a port of a Service or an EndpointSlice. Name and Protocol are lower case and
+// may be empty. Number is 0 where the object declares none; such a port has no SRV record.
+type Port struct {
+	Name     string
+	Protocol string
+	Number   uint16
+}
+
+// SliceKey names an EndpointSlice.
+type SliceKey struct{ Namespace, Name string }
+
+// Slice is what records need of an EndpointSlice: its ready endpoints.
+// It is immutable once written to a Store.
+type Slice struct {
+	SliceKey
+	Service   Key    // the Service, or ServiceImport, that the endpoints belong to
+	Cluster   string // the id of the cluster an imported slice comes from
+	Ports     []Port
+	Endpoints []Endpoint // ascending by address; see SortEndpoints
+	Zones     []string   // Endpoints' topology zones, lower case; nil unless zonal names are served
+}
+
+// Endpoint is one ready address. Host is its label below the Service's name; it is empty
+// where the label is the dashed form of the address, which is not worth storing.
+type Endpoint struct {
+	Addr netip.Addr
+	Host string
+}
+
+func (s *Slice) equal(o *Slice) bool {
+	return s.SliceKey == o.SliceKey && s.Service == o.Service && s.Cluster == o.Cluster &&
+		slices.Equal(s.Ports, o.Ports) && slices.Equal(s.Endpoints, o.Endpoints) &&
+		slices.Equal(s.Zones, o.Zones)
+}
+
+// at returns the endpoints of the slice with address addr.
+func (s *Slice) at(addr netip.Addr) []Endpoint {
+	lo, found := slices.BinarySearchFunc(s.Endpoints, addr, func(e Endpoint, a netip.Addr) int {
+		return e.Addr.Compare(a)
+	})
+	if !found {
+		return nil
+	}
+	hi := lo + 1
+	for hi < len(s.Endpoints) && s.Endpoints[hi].Addr == addr {
+		hi++
+	}
+	return s.Endpoints[lo:hi]
+}
+
+// Pod is what `pods verified`, autopath and metadata need of a Pod.
+// It is immutable once written to a Store.
+type Pod struct {
+	Namespace, Name string
+	Addrs           []netip.Addr
+	Labels          []Label
+}
+
+// Label is one label of a Pod.
+type Label struct{ Key, Value string }
+
+func (p *Pod) equal(o *Pod) bool {
+	return p.Namespace == o.Namespace && p.Name == o.Name &&
+		slices.Equal(p.Addrs, o.Addrs) && slices.Equal(p.Labels, o.Labels)
+}

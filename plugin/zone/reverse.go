@@ -1,0 +1,188 @@
+package zone
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Pointer is what a PTR record points to: a Service, or one endpoint of it.
+type Pointer struct {
+	Key
+	Host  string     // the endpoint's label, if it has a host name
+	Addr  netip.Addr // the endpoint's address
+	Whole bool       // the Service itself, by its cluster IP
+}
+
+// The trees of reverse names (RFC 1035 section 3.5, RFC 3596 section 2.5).
+const (
+	arpa4 = "in-addr.arpa."
+	arpa6 = "ip6.arpa."
+)
+
+// prefix is the first bits of an address. IPv4 addresses are mapped into IPv6.
+type prefix struct {
+	addr [16]byte
+	bits int
+}
+
+// Reverse finds a reverse name, fully qualified and in lower case, among the local
+// Services, and appends what its PTR records point to: the Service with that cluster IP,
+// or else each Service's endpoint with that address. A PTR record names only what a
+// lookup of its name answers.
+func (s *Store) Reverse(dst []Pointer, name string) ([]Pointer, Existence) {
+	if !s.Synced() {
+		return dst, NotSynced
+	}
+	p, ok := parseReverse(name)
+	if !ok {
+		return dst, NoName
+	}
+	if p.bits < 128 {
+		return dst, s.anyBelow(p)
+	}
+	n := len(dst)
+	if dst = s.appendPointers(dst, p.addr); len(dst) == n {
+		return dst, NoName
+	}
+	return dst, Records
+}
+
+// IsReverse reports whether name, fully qualified and in lower case, is a reverse name.
+func IsReverse(name string) bool {
+	_, _, ok := cutArpa(name)
+	return ok
+}
+
+// cutArpa cuts the tree off a reverse name and tells whether it is the IPv6 one.
+func cutArpa(name string) (labels string, v6, ok bool) {
+	if labels, ok = strings.CutSuffix(name, arpa4); !ok {
+		labels, v6 = strings.CutSuffix(name, arpa6)
+		ok = v6
+	}
+	return labels, v6, ok && (labels == "" || labels[len(labels)-1] == '.')
+}
+
+// parseReverse reads the address, or the leading part of one, that a reverse name stands for.
+func parseReverse(name string) (p prefix, ok bool) {
+	labels, v6, ok := cutArpa(name)
+	if !ok {
+		return p, false
+	}
+	if !v6 {
+		p.addr[10], p.addr[11], p.bits = 0xff, 0xff, 96
+	}
+	labels = strings.TrimSuffix(labels, ".")
+	for labels != "" {
+		var label string
+		labels, label = cut(labels)
+		if p.bits >= 128 || !p.extend(label, v6) {
+			return p, false
+		}
+	}
+	return p, true
+}
+
+// extend adds what one more label stands for: an octet of IPv4, a nibble of IPv6.
+func (p *prefix) extend(label string, v6 bool) bool {
+	if !v6 {
+		octet, ok := parseOctet(label)
+		p.addr[p.bits/8] = octet
+		p.bits += 8
+		return ok
+	}
+	if len(label) != 1 {
+		return false
+	}
+	nibble, ok := hexDigit(label[0])
+	p.addr[p.bits/8] |= nibble << (4 - p.bits%8)
+	p.bits += 4
+	return ok
+}
+
+// contains reports whether addr begins with p.
+func (p prefix) contains(addr [16]byte) bool {
+	whole := p.bits / 8
+	if string(p.addr[:whole]) != string(addr[:whole]) {
+		return false
+	}
+	return p.bits%8 == 0 || p.addr[whole] == addr[whole]&0xf0
+}
+
+// anyBelow tells an empty non-terminal from a name that does not exist. Holders that have
+// no PTR record are passed over, but only so many: then the safe answer is NoData.
+func (s *Store) anyBelow(p prefix) Existence {
+	found, left := NoName, 64
+	s.sets[Local].addrs.from(p.addr, func(h holder) bool {
+		if !p.contains(h.addr) {
+			return false
+		}
+		if left--; left == 0 || s.named(h) {
+			found = NoData
+		}
+		return found == NoName
+	})
+	return found
+}
+
+// named reports whether the holder's Service exists and has names of its own kind.
+func (s *Store) named(h holder) bool {
+	st := h.entry.state.Load()
+	return st.service != nil && st.service.Kind != ExternalName &&
+		s.NamespaceExists(h.entry.key.Namespace)
+}
+
+func (s *Store) appendPointers(dst []Pointer, addr [16]byte) []Pointer {
+	s.sets[Local].addrs.from(addr, func(h holder) bool {
+		if h.addr != addr {
+			return false
+		}
+		if !s.named(h) {
+			return true
+		}
+		if h.vip {
+			dst = append(dst, Pointer{Key: h.entry.key, Whole: true})
+			return false
+		}
+		dst = h.appendPointers(dst)
+		return true
+	})
+	return dst
+}
+
+// appendPointers appends the names of the Service's endpoints at the holder's address.
+func (h holder) appendPointers(dst []Pointer) []Pointer {
+	first, addr := len(dst), netip.AddrFrom16(h.addr).Unmap()
+	for _, sl := range h.entry.state.Load().slices {
+		for _, e := range sl.at(addr) {
+			p := Pointer{Key: h.entry.key, Host: e.Host, Addr: addr}
+			if !containsPointer(dst[first:], p) {
+				dst = append(dst, p)
+			}
+		}
+	}
+	return dst
+}
+
+func containsPointer(ps []Pointer, p Pointer) bool {
+	for _, o := range ps {
+		if o == p {
+			return true
+		}
+	}
+	return false
+}
+
+// ServicesAt yields the local Services that have an endpoint with address addr.
+func (s *Store) ServicesAt(addr netip.Addr, yield func(Result) bool) {
+	key := addr.As16()
+	s.sets[Local].addrs.from(key, func(h holder) bool {
+		if h.addr != key {
+			return false
+		}
+		st := h.entry.state.Load()
+		if h.vip || st.service == nil || st.service.Kind == ExternalName {
+			return true
+		}
+		return yield(s.found(st, request{}))
+	})
+}
