@@ -29,14 +29,15 @@ const (
 // Service is a Service or a ServiceImport. It is immutable once written to a Store.
 type Service struct {
 	Key
-	Kind   Kind
-	Target string       // the name an ExternalName points to, spelled as in the object
-	Addrs  []netip.Addr // the cluster IPs of a ClusterIP Service
-	Ports  []Port
+	Kind     Kind
+	Selector bool         // endpoints come from a selector
+	Target   string       // the name an ExternalName points to, spelled as in the object
+	Addrs    []netip.Addr // the cluster IPs of a ClusterIP Service
+	Ports    []Port
 }
 
 func (s *Service) equal(o *Service) bool {
-	return s.Key == o.Key && s.Kind == o.Kind && s.Target == o.Target &&
+	return s.Key == o.Key && s.Kind == o.Kind && s.Selector == o.Selector && s.Target == o.Target &&
 		slices.Equal(s.Addrs, o.Addrs) && slices.Equal(s.Ports, o.Ports)
 }
 

@@ -100,6 +100,14 @@ func (r *records) get(key Key) *state {
 	return nil
 }
 
+// Service returns the Service at key, or nil.
+func (s *Store) Service(set Set, key Key) *Service {
+	if st := s.sets[set].get(key); st != nil {
+		return st.service
+	}
+	return nil
+}
+
 // PodsAt returns the Pods with address addr. The caller must not change the slice.
 func (s *Store) PodsAt(addr netip.Addr) []*Pod {
 	pods, _ := s.pods.get(addr.As16())
