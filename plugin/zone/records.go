@@ -91,6 +91,9 @@ func (s *Slice) at(addr netip.Addr) []Endpoint {
 	return s.Endpoints[lo:hi]
 }
 
+// Has reports whether an endpoint of the slice has address addr.
+func (s *Slice) Has(addr netip.Addr) bool { return len(s.at(addr)) > 0 }
+
 // Pod is what `pods verified`, autopath and metadata need of a Pod.
 // It is immutable once written to a Store.
 type Pod struct {

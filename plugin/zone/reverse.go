@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"iter"
 	"net/netip"
 	"strings"
 )
@@ -163,6 +164,22 @@ func (h holder) appendPointers(dst []Pointer) []Pointer {
 	return dst
 }
 
+// Pointers yields every address that has PTR records, ascending, with what they point to.
+// The slice is valid until the next one is yielded.
+func (s *Store) Pointers() iter.Seq2[netip.Addr, []Pointer] {
+	return func(yield func(netip.Addr, []Pointer) bool) {
+		var last [16]byte
+		var buf []Pointer
+		s.sets[Local].addrs.from(last, func(h holder) bool {
+			if h.addr == last {
+				return true
+			}
+			last, buf = h.addr, s.appendPointers(buf[:0], h.addr)
+			return len(buf) == 0 || yield(netip.AddrFrom16(h.addr).Unmap(), buf)
+		})
+	}
+}
+
 func containsPointer(ps []Pointer, p Pointer) bool {
 	for _, o := range ps {
 		if o == p {
@@ -172,17 +189,16 @@ func containsPointer(ps []Pointer, p Pointer) bool {
 	return false
 }
 
-// ServicesAt yields the local Services that have an endpoint with address addr.
-func (s *Store) ServicesAt(addr netip.Addr, yield func(Result) bool) {
+// ServicesAt yields the local Services that have an endpoint with address addr, each with
+// all its endpoints.
+func (s *Store) ServicesAt(addr netip.Addr) iter.Seq[Result] {
 	key := addr.As16()
-	s.sets[Local].addrs.from(key, func(h holder) bool {
-		if h.addr != key {
-			return false
-		}
-		st := h.entry.state.Load()
-		if h.vip || st.service == nil || st.service.Kind == ExternalName {
-			return true
-		}
-		return yield(s.found(st, request{}))
-	})
+	return func(yield func(Result) bool) {
+		s.sets[Local].addrs.from(key, func(h holder) bool {
+			if h.addr != key {
+				return false
+			}
+			return h.vip || !s.named(h) || yield(s.found(h.entry.state.Load(), request{}))
+		})
+	}
 }

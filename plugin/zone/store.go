@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"iter"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -120,16 +121,18 @@ func (s *Store) NamespaceExists(name string) bool {
 	return ok
 }
 
-// Services yields every Service of a set whose namespace exists, in no order, with what
-// its name and its endpoints' names hold.
-func (s *Store) Services(set Set, yield func(Result) bool) {
-	for _, e := range s.sets[set].entries.all {
-		st := e.state.Load()
-		if st.service == nil || !s.NamespaceExists(e.key.Namespace) {
-			continue
-		}
-		if r := s.found(st, request{}); !yield(r) {
-			return
+// Services yields every Service of a set whose namespace exists, in no order, with its
+// cluster IPs or endpoints.
+func (s *Store) Services(set Set) iter.Seq[Result] {
+	return func(yield func(Result) bool) {
+		for key, e := range s.sets[set].entries.all {
+			st := e.state.Load()
+			if st.service == nil || !s.NamespaceExists(key.Namespace) {
+				continue
+			}
+			if !yield(s.found(st, request{})) {
+				return
+			}
 		}
 	}
 }

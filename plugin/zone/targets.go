@@ -46,11 +46,26 @@ func (r *Result) endpointTargets(yield func(Target) bool) {
 
 // Weight is the weight of each SRV record (RFC 2782): an equal share of 100, at least 1.
 func (r *Result) Weight() uint16 {
+	if r.What == ServicePods && r.want.endpoint == "" && r.want.topology == "" {
+		return ShareOf(r.countTargets())
+	}
 	n := 0
 	for range r.Targets() {
 		n++
 	}
 	return ShareOf(n)
+}
+
+// countTargets counts the targets of all endpoints without looking at each.
+func (r *Result) countTargets() (n int) {
+	for _, sl := range r.slices {
+		for _, p := range declared(sl.Ports) {
+			if r.want.selects(p) {
+				n += len(sl.Endpoints)
+			}
+		}
+	}
+	return n
 }
 
 // ShareOf returns the weight of one of n equal SRV records.

@@ -1,0 +1,35 @@
+package kubernetes
+
+import (
+	"time"
+
+	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/neardns/neardns/plugin/kube"
+	"github.com/neardns/neardns/plugin/zone"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// config is a `kubernetes` block of a Corefile.
+type config struct {
+	zones        []string // normalized
+	multicluster []string // normalized, each among zones
+
+	access   kube.Access // how to reach the API server
+	snapshot string      // absolute path of a file to serve instead
+
+	namespaces      []string
+	namespaceLabels labels.Selector // nil for all
+	labels          labels.Selector // nil for all
+	noEndpoints     bool
+	podNames        bool // endpoint_pod_names
+
+	names          zone.Options
+	ttl            uint32 // seconds
+	fall           fall.F
+	startupTimeout time.Duration
+}
+
+const (
+	defaultTTL            = 5 // seconds
+	defaultStartupTimeout = 5 * time.Second
+)

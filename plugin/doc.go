@@ -1,0 +1,10 @@
+// Package kubernetes is a CoreDNS plugin, directive `kubernetes`, that answers the names of
+// a Kubernetes cluster as the Kubernetes DNS specification 1.1.0 says.
+//
+//	Corefile -> setup -> zone.Store <- zone.Writer <- kube (API server) or snapshot (file)
+//	query -> ServeDNS -> zone.Store.Lookup -> answer -> reply
+//
+// It takes the place of the stock plugin of the same name: same options, same records,
+// same metrics. Where it answers otherwise, on purpose, README says so and
+// test/differential shows it.
+package kubernetes

@@ -1,0 +1,93 @@
+package kubernetes
+
+import (
+	"strings"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/neardns/neardns/plugin/kube"
+	"github.com/neardns/neardns/plugin/zone"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Metrics outlive a reload, so they are globals. Their names are those of the stock plugin,
+// but for objects_skipped_total, which is ours.
+var (
+	// programming is the DNS programming latency SLI of Kubernetes' SIG Scalability: from
+	// the change of a Pod or Service to its change in DNS.
+	programming = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace:                   plugin.Namespace,
+		Subsystem:                   pluginName,
+		Name:                        "dns_programming_duration_seconds",
+		Buckets:                     prometheus.ExponentialBuckets(0.001, 2, 20), // 1 ms to 17 minutes
+		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
+		Help:                        "Histogram of the time (in seconds) it took to program a dns instance.",
+	}, []string{"service_kind"})
+
+	objectsSkipped = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "objects_skipped_total",
+		Help:      "Counter of the parts of Kubernetes objects that could not be served.",
+	}, []string{"kind"})
+
+	requestDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace:                   plugin.Namespace,
+		Subsystem:                   pluginName,
+		Name:                        "rest_client_request_duration_seconds",
+		Buckets:                     prometheus.DefBuckets,
+		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
+		Help:                        "Request latency in seconds. Broken down by verb and host.",
+	}, []string{"verb", "host"})
+
+	rateLimiterDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace:                   plugin.Namespace,
+		Subsystem:                   pluginName,
+		Name:                        "rest_client_rate_limiter_duration_seconds",
+		Buckets:                     prometheus.DefBuckets,
+		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
+		Help:                        "Client side rate limiter latency in seconds. Broken down by verb and host.",
+	}, []string{"verb", "host"})
+
+	requests = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "rest_client_requests_total",
+		Help:      "Number of HTTP requests, partitioned by status code, method, and host.",
+	}, []string{"code", "method", "host"})
+)
+
+func init() {
+	kube.ObserveRequests(
+		func(verb, host string, d time.Duration) {
+			requestDuration.WithLabelValues(verb, valid(host)).Observe(d.Seconds())
+		},
+		func(verb, host string, d time.Duration) {
+			rateLimiterDuration.WithLabelValues(verb, valid(host)).Observe(d.Seconds())
+		},
+		func(code, method, host string) {
+			requests.WithLabelValues(code, method, valid(host)).Inc()
+		},
+	)
+}
+
+// valid makes s a label value, which has to be UTF-8.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// observeProgramming records that a change of s took d to arrive here.
+func observeProgramming(s *zone.Service, d time.Duration) {
+	if s != nil && s.Kind != zone.ExternalName {
+		programming.WithLabelValues(serviceKind(s)).Observe(d.Seconds())
+	}
+}
+
+func serviceKind(s *zone.Service) string {
+	switch {
+	case s.Kind == zone.ClusterIP:
+		return "cluster_ip"
+	case s.Selector:
+		return "headless_with_selector"
+	}
+	return "headless_without_selector"
+}

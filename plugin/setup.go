@@ -1,0 +1,40 @@
+package kubernetes
+
+import (
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"github.com/coredns/coredns/plugin/pkg/upstream"
+)
+
+const pluginName = "kubernetes"
+
+var log = clog.NewWithPlugin(pluginName)
+
+func init() { plugin.Register(pluginName, setup) }
+
+func setup(c *caddy.Controller) error {
+	cfg, err := parse(c)
+	if err != nil {
+		return plugin.Error(pluginName, err)
+	}
+	k := New(cfg)
+	k.upstream = upstream.New()
+	src, err := newSource(cfg, k.store)
+	if err != nil {
+		return plugin.Error(pluginName, err)
+	}
+	run := newRunner(src, cfg.startupTimeout)
+	c.OnStartup(func() error {
+		k.localIPs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
+		return run.start()
+	})
+	c.OnShutdown(run.stop)
+
+	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
+		k.Next = next
+		return k
+	})
+	return nil
+}

@@ -1,0 +1,132 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/coredns/coredns/coremain"
+	"github.com/neardns/neardns/plugin/kube"
+	"github.com/neardns/neardns/plugin/object"
+	"github.com/neardns/neardns/plugin/snapshot"
+	"github.com/neardns/neardns/plugin/zone"
+)
+
+// source fills the store.
+type source interface {
+	// Run follows the objects until ctx ends. Nothing of it runs after it returns.
+	Run(ctx context.Context)
+	// Synced reports whether the store has been filled once.
+	Synced() bool
+}
+
+func newSource(cfg *config, store *zone.Store) (source, error) {
+	t := &object.Translator{
+		PodNames: cfg.podNames,
+		Zonal:    cfg.names.Zonal,
+		Labels:   cfg.names.Pods == zone.PodsVerified,
+		Skipped:  skipped,
+	}
+	if cfg.snapshot != "" {
+		return newSnapshot(cfg, t, zone.NewWriter(store))
+	}
+	return newAPI(cfg, t, store)
+}
+
+func newSnapshot(cfg *config, t *object.Translator, w *zone.Writer) (source, error) {
+	src := snapshot.New(snapshot.Config{
+		File:            cfg.snapshot,
+		Namespaces:      cfg.namespaces,
+		NamespaceLabels: cfg.namespaceLabels,
+		Labels:          cfg.labels,
+		Endpoints:       !cfg.noEndpoints,
+		Pods:            cfg.names.Pods == zone.PodsVerified,
+		Imports:         len(cfg.multicluster) > 0,
+		Translator:      t,
+		Writer:          w,
+		Log:             log,
+	})
+	return src, src.Load()
+}
+
+func newAPI(cfg *config, t *object.Translator, store *zone.Store) (source, error) {
+	kube.LogTo(log)
+	access := cfg.access
+	access.UserAgent = fmt.Sprintf("%s/%s git_commit:%s (%s/%s/%s)", coremain.CoreName,
+		coremain.CoreVersion, coremain.GitCommit, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	c := kube.Config{
+		Access:     access,
+		Namespaces: cfg.namespaces,
+		Endpoints:  !cfg.noEndpoints,
+		Pods:       cfg.names.Pods == zone.PodsVerified,
+		Imports:    len(cfg.multicluster) > 0,
+		Translator: t,
+		Writer:     zone.NewWriter(store),
+		Programmed: func(key zone.Key, set zone.Set, trigger time.Time) {
+			observeProgramming(store.Service(set, key), time.Since(trigger))
+		},
+		Log: log,
+	}
+	if cfg.namespaceLabels != nil {
+		c.NamespaceLabels = cfg.namespaceLabels.String()
+	}
+	if cfg.labels != nil {
+		c.Labels = cfg.labels.String()
+	}
+	return kube.New(c)
+}
+
+// skipped reports a part of an object that could not be used.
+func skipped(p object.Problem) {
+	objectsSkipped.WithLabelValues(p.Kind).Inc()
+	log.Warningf("Skipped %v", p)
+}
+
+// runner starts and joins a source.
+type runner struct {
+	source  source
+	timeout time.Duration // how long the start waits for the first records
+	ctx     context.Context
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+}
+
+func newRunner(s source, timeout time.Duration) *runner {
+	r := &runner{source: s, timeout: timeout}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// start runs the source, and waits for its first records until the timeout: then the
+// server starts, answering SERVFAIL, while the source goes on trying.
+func (r *runner) start() error {
+	r.done.Go(func() { r.source.Run(r.ctx) })
+	timeout := time.NewTimer(r.timeout)
+	defer timeout.Stop()
+	report := time.NewTicker(500 * time.Millisecond)
+	defer report.Stop()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		select {
+		case <-poll.C:
+			if r.source.Synced() {
+				return nil
+			}
+		case <-report.C:
+			log.Info("waiting for Kubernetes API before starting server")
+		case <-timeout.C:
+			log.Warning("starting server with unsynced Kubernetes API")
+			return nil
+		}
+	}
+}
+
+// stop ends the source and waits until it has ended.
+func (r *runner) stop() error {
+	r.cancel()
+	r.done.Wait()
+	return nil
+}
