@@ -39,13 +39,14 @@ func (k *Kubernetes) answer(ctx context.Context, q *question) answer {
 		a.records = k.nameServerAddrs(q)
 	case zone.Alias:
 		a.records, a.truncated = k.alias(ctx, q, &found, nil)
-	case zone.ServiceIPs, zone.ServicePods, zone.PodIP:
-		switch q.qtype {
-		case dns.TypeA, dns.TypeAAAA:
-			a.records = k.addrs(q, &found)
-		case dns.TypeSRV:
+	case zone.ServiceIPs, zone.ServicePods:
+		if q.qtype == dns.TypeSRV {
 			a.records, a.extra = k.srv(q, &found)
+			break
 		}
+		a.records = k.addrs(q, &found)
+	case zone.PodIP:
+		a.records = k.addrs(q, &found)
 	}
 	return a
 }
@@ -118,13 +119,16 @@ func room(q *question, found *zone.Result, size int) int {
 	return fit
 }
 
-// addrs returns the A or AAAA records of what was found, whichever q asks for.
+// addrs returns the A or AAAA records of what was found, whichever q asks for, if either.
 func (k *Kubernetes) addrs(q *question, found *zone.Result) []dns.RR {
 	var buf [64]netip.Addr
-	if q.qtype == dns.TypeA {
+	switch q.qtype {
+	case dns.TypeA:
 		return k.recordsA(q.qname, found.AppendAddrs(buf[:0], true, room(q, found, sizeA)))
+	case dns.TypeAAAA:
+		return k.recordsAAAA(q.qname, found.AppendAddrs(buf[:0], false, room(q, found, sizeAAAA)))
 	}
-	return k.recordsAAAA(q.qname, found.AppendAddrs(buf[:0], false, room(q, found, sizeAAAA)))
+	return nil
 }
 
 // recordsA makes the A records of one name, all in three blocks of memory.

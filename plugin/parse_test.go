@@ -1,0 +1,127 @@
+package kubernetes
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coredns/caddy"
+)
+
+func read(corefile string) (*config, error) {
+	c := caddy.NewTestController("dns", corefile)
+	c.ServerBlockKeys = []string{"cluster.local.", "10.in-addr.arpa."}
+	return parse(c)
+}
+
+func TestParse(t *testing.T) {
+	cfg, err := read(`kubernetes a.local b.local in-addr.arpa {
+		endpoint http://localhost:8080 http://ignored
+		tls cert key ca
+		kubeconfig file context
+		apiserver_qps 1.5
+		apiserver_burst 2
+		apiserver_max_inflight 3
+		namespaces one two
+		namespaces three
+		labels environment in (staging, qa),application=nginx
+		pods verified
+		endpoint_pod_names
+		ttl 30
+		fallthrough in-addr.arpa
+		ignore empty_service
+		multicluster b.local
+		zonal
+		startup_timeout 1m
+	}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(cfg.zones, cfg.multicluster, cfg.namespaces, cfg.labels, cfg.podNames, cfg.ttl, cfg.fall.Zones, cfg.names, cfg.startupTimeout)
+	want := "[a.local. b.local. in-addr.arpa.] [b.local.] [one two three] application=nginx,environment in (qa,staging) " +
+		"true 30 [in-addr.arpa.] {2 true true} 1m0s"
+	if got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+	if a := cfg.access; a.Endpoint != "http://localhost:8080" || a.Cert != "cert" || a.Key != "key" || a.CA != "ca" ||
+		a.Kubeconfig != "file" || a.Context != "context" || a.QPS != 1.5 || a.Burst != 2 || a.MaxInflight != 3 {
+		t.Errorf("access %+v", a)
+	}
+}
+
+func TestParseDefaults(t *testing.T) {
+	cfg, err := read("kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(cfg.zones, cfg.ttl, cfg.startupTimeout, cfg.names); got != "[cluster.local. 10.in-addr.arpa.] 5 5s {0 false false}" {
+		t.Error(got)
+	}
+}
+
+// TestSnapshotPath shows that a relative path starts at the Corefile's directory.
+func TestSnapshotPath(t *testing.T) {
+	cfg, err := read("kubernetes { \n snapshot sub/cluster.yaml\n}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !filepath.IsAbs(cfg.snapshot) || filepath.Base(filepath.Dir(cfg.snapshot)) != "sub" {
+		t.Error(cfg.snapshot)
+	}
+}
+
+// TestParseMistakes shows that each mistake is told with its line and what was expected.
+func TestParseMistakes(t *testing.T) {
+	for _, tt := range []struct{ body, want string }{
+		{"nonsense", "unknown property 'nonsense'"},
+		{"pods", "Wrong argument count"},
+		{"pods some", "must be one of: disabled, verified, insecure"},
+		{"endpoint", "Wrong argument count"},
+		{"tls a b", "Wrong argument count"},
+		{"kubeconfig", "Wrong argument count"},
+		{"kubeconfig a b c", "Wrong argument count"},
+		{"namespaces", "Wrong argument count"},
+		{"labels", "Wrong argument count"},
+		{"labels a in (", "unable to parse label selector value"},
+		{"namespace_labels a in (", "unable to parse namespace_label selector value"},
+		{"namespaces a\nnamespace_labels b=c", "cannot both be set"},
+		{"ttl", "Wrong argument count"},
+		{"ttl x", "ttl must be in range [0, 3600]"},
+		{"ttl 3601", "ttl must be in range [0, 3600]"},
+		{"ttl -1", "ttl must be in range [0, 3600]"},
+		{"noendpoints x", "Wrong argument count"},
+		{"endpoint_pod_names x", "Wrong argument count"},
+		{"zonal x", "Wrong argument count"},
+		{"zonal\nnoendpoints", "remove noendpoints"},
+		{"ignore", "expected empty_service"},
+		{"ignore x", "expected empty_service"},
+		{"multicluster other.local", "not authoritative for the multicluster zone other.local."},
+		{"startup_timeout", "Wrong argument count"},
+		{"startup_timeout x", "expected a duration"},
+		{"startup_timeout -1s", "expected a duration"},
+		{"apiserver_qps x", "expected a number >= 0"},
+		{"apiserver_qps NaN", "expected a number >= 0"},
+		{"apiserver_qps -1", "expected a number >= 0"},
+		{"apiserver_burst x", "invalid apiserver_burst"},
+		{"apiserver_max_inflight -1", "invalid apiserver_max_inflight"},
+		{"apiserver_max_inflight", "Wrong argument count"},
+		{"snapshot", "Wrong argument count"},
+		{"snapshot f\nendpoint u", "endpoint is about the API server"},
+		{"snapshot f\nkubeconfig u", "kubeconfig is about the API server"},
+		{"snapshot f\napiserver_qps 1", "apiserver_qps is about the API server"},
+	} {
+		_, err := read("kubernetes {\n" + tt.body + "\n}")
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "Testfile:") {
+			t.Errorf("%q: %v; want Testfile:LINE and %q", tt.body, err, tt.want)
+		}
+	}
+	if _, err := read("kubernetes\nkubernetes"); err == nil || !strings.Contains(err.Error(), "once") {
+		t.Errorf("two blocks: %v", err)
+	}
+	for _, zones := range []string{"10.in-addr.arpa", "in-addr.arpa ip6.arpa"} {
+		if _, err := read("kubernetes " + zones); err == nil || !strings.Contains(err.Error(), "non-reverse zone") {
+			t.Errorf("%s: %v", zones, err)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+// Package fences keeps the imports of the house one-way.
+package fences
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/neardns/neardns/"
+
+// fence forbids packages, by the beginning of their paths, to a package and all that it imports.
+type fence struct {
+	of     string
+	forbid map[string]string // path prefix -> why
+}
+
+var fences = []fence{
+	{"plugin/zone", map[string]string{
+		"github.com/coredns/":  "records know nothing of the server that serves them",
+		"github.com/miekg/dns": "the store holds values; answers are made in plugin",
+		"k8s.io/":              "API objects end in plugin/object",
+		"sigs.k8s.io/":         "API objects end in plugin/object",
+	}},
+	{"plugin/object", map[string]string{
+		"k8s.io/client-go/":   "a translation needs types, no client",
+		"github.com/coredns/": "a translation knows nothing of the server",
+	}},
+	{"plugin/snapshot", map[string]string{
+		"k8s.io/client-go/":   "a snapshot needs no API server",
+		"github.com/coredns/": "a source knows nothing of the server",
+	}},
+	{"plugin/kube", map[string]string{
+		"github.com/coredns/":         "a source knows nothing of the server",
+		"k8s.io/client-go/kubernetes": "the typed clientset brings every API group: memory, and megabytes of binary",
+	}},
+}
+
+// direct forbids an import to one package's own files.
+var direct = map[string]map[string]string{
+	"plugin": {"k8s.io/client-go/": "client-go is imported below plugin/kube only"},
+}
+
+func TestFences(t *testing.T) {
+	for _, f := range fences {
+		check(t, f.of, f.forbid, list(t, "-deps", "./../../"+f.of))
+	}
+	for of, forbid := range direct {
+		check(t, of, forbid, list(t, "-f", `{{join .Imports "\n"}}`, "./../../"+of))
+	}
+}
+
+func check(t *testing.T, of string, forbid map[string]string, imports []string) {
+	t.Helper()
+	if len(imports) == 0 {
+		t.Errorf("%s imports nothing: is it there?", of)
+	}
+	for _, path := range imports {
+		for prefix, why := range forbid {
+			if strings.HasPrefix(path, prefix) {
+				t.Errorf("%s imports %s: %s", of, path, why)
+			}
+		}
+	}
+}
+
+// TestHalves shows that the two halves of the product never import each other.
+func TestHalves(t *testing.T) {
+	for _, path := range list(t, "-deps", "./../../cmd/coredns") {
+		if strings.HasPrefix(path, module+"nodecache") {
+			t.Errorf("cmd/coredns imports %s", path)
+		}
+	}
+}
+
+func list(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	return strings.Fields(string(out))
+}
