@@ -1,0 +1,87 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+
+	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // for kubeconfig files
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// Access says how to reach the API server. Its zero value is for a Pod: the server and
+// the credentials that Kubernetes gives to each.
+type Access struct {
+	Endpoint      string // URL of the server
+	Cert, Key, CA string // files of a TLS client certificate, its key, and the server's CA
+	Kubeconfig    string // file; it is preferred to Endpoint
+	Context       string // of the kubeconfig, its current one if empty
+
+	QPS         float32 // requests per second, 0 for client-go's default; watches are not limited
+	Burst       int     // requests at once, 0 for client-go's default
+	MaxInflight int     // requests that wait for the head of a response, 0 for any number
+	UserAgent   string  // client-go's if empty
+}
+
+// The types that core objects and CustomResourceDefinitions come in. Protobuf takes less
+// time and memory to decode. A server that has no protobuf for a resource sends JSON.
+const (
+	typeJSON     = "application/json"
+	typeProtobuf = "application/vnd.kubernetes.protobuf"
+)
+
+var errNoServer = errors.New("no Kubernetes API server is known, as this is not a Pod of a cluster " +
+	"(KUBERNETES_SERVICE_HOST is not set): name a server with `endpoint URL` or `kubeconfig FILE`, " +
+	"or serve a file with `snapshot FILE`")
+
+// config returns the configuration of a client.
+func (a Access) config() (*rest.Config, error) {
+	cfg, err := a.server()
+	if err != nil {
+		return nil, err
+	}
+	cfg.ContentType = typeProtobuf
+	cfg.AcceptContentTypes = typeProtobuf + "," + typeJSON
+	if a.UserAgent != "" {
+		cfg.UserAgent = a.UserAgent
+	}
+	if a.QPS > 0 {
+		cfg.QPS = a.QPS
+	}
+	if a.Burst > 0 {
+		cfg.Burst = a.Burst
+	}
+	return cfg, nil
+}
+
+// server returns where the server is and what it knows us by.
+func (a Access) server() (*rest.Config, error) {
+	switch {
+	case a.Kubeconfig != "":
+		return a.kubeconfig()
+	case a.Endpoint != "":
+		return &rest.Config{
+			Host:            a.Endpoint,
+			TLSClientConfig: rest.TLSClientConfig{CertFile: a.Cert, KeyFile: a.Key, CAFile: a.CA},
+		}, nil
+	}
+	cfg, err := rest.InClusterConfig()
+	if errors.Is(err, rest.ErrNotInCluster) {
+		return nil, errNoServer
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading this Pod's service account: %w", err)
+	}
+	return cfg, nil
+}
+
+func (a Access) kubeconfig() (*rest.Config, error) {
+	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: a.Kubeconfig},
+		&clientcmd.ConfigOverrides{CurrentContext: a.Context},
+	).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading kubeconfig %s: %w", a.Kubeconfig, err)
+	}
+	return cfg, nil
+}

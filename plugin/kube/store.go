@@ -1,0 +1,96 @@
+package kube
+
+import (
+	"fmt"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/cache"
+)
+
+// store is where a Reflector puts objects of type O. It keeps none: each becomes a record
+// of type R, or nothing, and goes on to the zone.
+type store[O metav1.Object, R any] struct {
+	translate func(O) *R // nil if the object has no records
+	set       func(*R)
+	remove    func(namespace, name string)
+	replace   func([]*R)
+	changed   func(O, *R) // after a watched object's record was set; may be nil
+	filled    func()      // after the first Replace
+	once      sync.Once
+}
+
+// item stands for an object in the lists that lead to Replace: in the store that a
+// Reflector collects a streamed list in, and in what request.list returns. The record is
+// nil if the object has none.
+type item[R any] struct{ record *R }
+
+// GetObjectKind implements runtime.Object.
+func (i *item[R]) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+// DeepCopyObject implements runtime.Object. Records are immutable.
+func (i *item[R]) DeepCopyObject() runtime.Object { return i }
+
+// Transformer implements cache.TransformingStore.
+func (s *store[O, R]) Transformer() cache.TransformFunc { return s.transform }
+
+func (s *store[O, R]) transform(v any) (any, error) {
+	o, ok := v.(O)
+	if !ok {
+		return nil, fmt.Errorf("unexpected object of type %T", v)
+	}
+	return &item[R]{s.translate(o)}, nil
+}
+
+// Replace implements cache.ReflectorStore. The list holds items.
+func (s *store[O, R]) Replace(list []any, _ string) error {
+	records := make([]*R, 0, len(list))
+	for _, v := range list {
+		i, ok := v.(*item[R])
+		if !ok {
+			return fmt.Errorf("unexpected list item of type %T", v)
+		}
+		if i.record != nil {
+			records = append(records, i.record)
+		}
+	}
+	s.replace(records)
+	s.once.Do(s.filled)
+	return nil
+}
+
+// Add implements cache.ReflectorStore.
+func (s *store[O, R]) Add(v any) error { return s.Update(v) }
+
+// Update implements cache.ReflectorStore.
+func (s *store[O, R]) Update(v any) error {
+	o, ok := v.(O)
+	if !ok {
+		return fmt.Errorf("unexpected object of type %T", v)
+	}
+	r := s.translate(o)
+	if r == nil {
+		s.remove(o.GetNamespace(), o.GetName())
+		return nil
+	}
+	s.set(r)
+	if s.changed != nil {
+		s.changed(o, r)
+	}
+	return nil
+}
+
+// Delete implements cache.ReflectorStore.
+func (s *store[O, R]) Delete(v any) error {
+	o, ok := v.(O)
+	if !ok {
+		return fmt.Errorf("unexpected object of type %T", v)
+	}
+	s.remove(o.GetNamespace(), o.GetName())
+	return nil
+}
+
+// Resync implements cache.ReflectorStore. It has nothing to do.
+func (s *store[O, R]) Resync() error { return nil }

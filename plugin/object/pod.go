@@ -1,0 +1,44 @@
+package object
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/neardns/neardns/plugin/zone"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Pod translates a Pod. It returns nil for a Pod that has no address, or whose address may
+// be another's soon: one that is terminating, has ended, or that its node lost sight of.
+func (t *Translator) Pod(o *corev1.Pod) *zone.Pod {
+	if !o.DeletionTimestamp.IsZero() || gone(o.Status.Phase) {
+		return nil
+	}
+	s := subject{t, "Pod", &o.ObjectMeta}
+	ips := addrs(s, "status.podIPs", o.Status.PodIPs, func(ip corev1.PodIP) string { return ip.IP })
+	if len(ips) == 0 {
+		return nil
+	}
+	r := &zone.Pod{Namespace: intern(o.Namespace), Name: o.Name, Addrs: ips}
+	if t.Labels {
+		r.Labels = podLabels(o.Labels)
+	}
+	return r
+}
+
+func gone(phase corev1.PodPhase) bool {
+	return phase == corev1.PodSucceeded || phase == corev1.PodFailed || phase == corev1.PodUnknown
+}
+
+// podLabels returns the labels by key, so that equal sets are equal lists.
+func podLabels(labels map[string]string) []zone.Label {
+	if len(labels) == 0 {
+		return nil
+	}
+	list := make([]zone.Label, 0, len(labels))
+	for k, v := range labels {
+		list = append(list, zone.Label{Key: share(k), Value: share(v)})
+	}
+	slices.SortFunc(list, func(a, b zone.Label) int { return cmp.Compare(a.Key, b.Key) })
+	return list
+}

@@ -1,0 +1,129 @@
+package object
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/neardns/neardns/plugin/zone"
+	corev1 "k8s.io/api/core/v1"
+	mcs "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
+)
+
+// Service translates a Service. It returns nil if there is nothing to serve: an
+// ExternalName that is no name, or a Service whose own name is no DNS label.
+func (t *Translator) Service(o *corev1.Service) *zone.Service {
+	s := subject{t, "Service", &o.ObjectMeta}
+	key, ok := s.key()
+	if !ok {
+		return nil
+	}
+	r := &zone.Service{Key: key, Selector: len(o.Spec.Selector) > 0}
+	if o.Spec.Type == corev1.ServiceTypeExternalName {
+		return s.externalName(r, o.Spec.ExternalName)
+	}
+	r.Ports = ports(s, "spec.ports", o.Spec.Ports, func(p corev1.ServicePort) (string, string, int32) {
+		return p.Name, string(p.Protocol), p.Port
+	})
+	ips := clusterIPs(&o.Spec)
+	if ips[0] == corev1.ClusterIPNone {
+		r.Kind = zone.Headless
+		return r
+	}
+	r.Addrs = addrs(s, "spec.clusterIPs", ips, itself)
+	return r
+}
+
+// clusterIPs returns the Service's addresses. Before Kubernetes 1.20 there was only the first.
+func clusterIPs(spec *corev1.ServiceSpec) []string {
+	if len(spec.ClusterIPs) > 0 {
+		return spec.ClusterIPs
+	}
+	return []string{spec.ClusterIP}
+}
+
+func itself(s string) string { return s }
+
+func (s subject) externalName(r *zone.Service, target string) *zone.Service {
+	const field = "spec.externalName"
+	if _, err := netip.ParseAddr(target); err == nil {
+		s.skip(field, "%q is an IP address, where a name is wanted", target)
+		return nil
+	}
+	if !isName(target) {
+		s.skip(field, "%.80q is not a name", target)
+		return nil
+	}
+	r.Kind, r.Target = zone.ExternalName, target
+	return r
+}
+
+// Import translates a ServiceImport (KEP-1645). It returns nil if its name is no DNS label.
+func (t *Translator) Import(o *mcs.ServiceImport) *zone.Service {
+	s := subject{t, "ServiceImport", &o.ObjectMeta}
+	key, ok := s.key()
+	if !ok {
+		return nil
+	}
+	r := &zone.Service{Key: key}
+	r.Ports = ports(s, "spec.ports", o.Spec.Ports, func(p mcs.ServicePort) (string, string, int32) {
+		return p.Name, string(p.Protocol), p.Port
+	})
+	if o.Spec.Type == mcs.Headless {
+		r.Kind = zone.Headless
+		return r
+	}
+	r.Addrs = addrs(s, "spec.ips", o.Spec.IPs, itself)
+	return r
+}
+
+// key returns the Service's name, if DNS can serve it.
+func (s subject) key() (zone.Key, bool) {
+	namespace, ok := s.label("metadata.namespace", s.meta.Namespace)
+	if !ok {
+		return zone.Key{}, false
+	}
+	name, ok := s.label("metadata.name", s.meta.Name)
+	return zone.Key{Namespace: share(namespace), Name: share(name)}, ok
+}
+
+// ports translates a Service's ports, whose parts the function given tells.
+func ports[P any](s subject, field string, list []P, parts func(P) (name, protocol string, number int32)) []zone.Port {
+	out := make([]zone.Port, 0, len(list))
+	for i, p := range list {
+		name, protocol, number := parts(p)
+		if number < 1 || number > 65535 {
+			s.skip(fmt.Sprintf("%s[%d]", field, i), "%d is not a port number", number)
+			continue
+		}
+		out = append(out, zone.Port{Name: intern(name), Protocol: intern(protocol), Number: uint16(number)}) // #nosec G115 -- checked
+	}
+	return fit(out)
+}
+
+// isName reports whether s can be the target of a CNAME record as it is spelled: labels of
+// up to 63 bytes, 253 in all (RFC 1035, section 2.3.4), none of which needs an escape.
+func isName(s string) bool {
+	if len(s) > 0 && s[len(s)-1] == '.' {
+		s = s[:len(s)-1]
+	}
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	length := 0
+	for i := range len(s) {
+		length++
+		if s[i] == '.' {
+			if length == 1 {
+				return false
+			}
+			length = 0
+		} else if length > 63 || !isNameByte(s[i]) {
+			return false
+		}
+	}
+	return length > 0
+}
+
+func isNameByte(c byte) bool {
+	return c == '-' || c == '_' || c == '*' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+}

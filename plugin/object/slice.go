@@ -1,0 +1,139 @@
+package object
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/neardns/neardns/plugin/zone"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	mcs "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
+)
+
+// Slice translates an EndpointSlice of the cluster's own (KEP-752). It returns nil if the
+// slice belongs to no Service, or holds names rather than addresses.
+func (t *Translator) Slice(o *discoveryv1.EndpointSlice) *zone.Slice {
+	return t.slice(o, discoveryv1.LabelServiceName)
+}
+
+// ImportedSlice translates an EndpointSlice that was imported for a ServiceImport
+// (KEP-1645). It returns nil where Slice does.
+func (t *Translator) ImportedSlice(o *discoveryv1.EndpointSlice) *zone.Slice {
+	r := t.slice(o, mcs.LabelServiceName)
+	if r != nil {
+		r.Cluster = intern(o.Labels[mcs.LabelSourceCluster])
+	}
+	return r
+}
+
+// slice translates an EndpointSlice whose Service stands in the label given.
+func (t *Translator) slice(o *discoveryv1.EndpointSlice, label string) *zone.Slice {
+	value, ok := o.Labels[label]
+	if !ok {
+		return nil
+	}
+	s := subject{t, "EndpointSlice", &o.ObjectMeta}
+	service, ok := s.label("metadata.labels["+label+"]", value)
+	if !ok {
+		return nil
+	}
+	if o.AddressType == discoveryv1.AddressTypeFQDN {
+		s.skip("addressType", "endpoints that are names have no records")
+		return nil
+	}
+	namespace := intern(o.Namespace)
+	r := &zone.Slice{
+		SliceKey: zone.SliceKey{Namespace: namespace, Name: strings.ToLower(o.Name)},
+		Service:  zone.Key{Namespace: namespace, Name: share(service)},
+		Ports:    s.slicePorts(o.Ports),
+	}
+	r.Endpoints, r.Zones = s.endpoints(o.Endpoints)
+	zone.SortEndpoints(r.Endpoints, r.Zones)
+	return r
+}
+
+// endpoints translates the ready endpoints, and their topology zones if these are kept.
+func (s subject) endpoints(list []discoveryv1.Endpoint) ([]zone.Endpoint, []string) {
+	count := countReady(list)
+	endpoints := make([]zone.Endpoint, 0, count)
+	var zones []string
+	if s.Zonal {
+		zones = make([]string, 0, count)
+	}
+	for i := range list {
+		if !ready(&list[i]) {
+			continue
+		}
+		host := s.host(i, &list[i])
+		for j, text := range list[i].Addresses {
+			addr, ok := parseAddr(text)
+			if !ok {
+				s.notAddr(fmt.Sprintf("endpoints[%d].addresses[%d]", i, j), text)
+				continue
+			}
+			endpoints = append(endpoints, zone.Endpoint{Addr: addr, Host: host})
+			if s.Zonal {
+				zones = append(zones, intern(value(list[i].Zone)))
+			}
+		}
+	}
+	return fit(endpoints), fit(zones)
+}
+
+// host returns the endpoint's label below its Service's name, empty for its dashed address.
+func (s subject) host(i int, e *discoveryv1.Endpoint) string {
+	if host := value(e.Hostname); host != "" {
+		if isLabel(host) {
+			return host
+		}
+		if host, ok := s.label(fmt.Sprintf("endpoints[%d].hostname", i), host); ok {
+			return host
+		}
+	}
+	// A Pod's name may have dots or be too long for a label, which is no fault of its own.
+	if s.PodNames && e.TargetRef != nil && isLabel(e.TargetRef.Name) {
+		return e.TargetRef.Name
+	}
+	return ""
+}
+
+// ready reports whether DNS serves the endpoint. An unknown state counts as ready, as the
+// API's description of the condition asks for.
+func ready(e *discoveryv1.Endpoint) bool {
+	return e.Conditions.Ready == nil || *e.Conditions.Ready
+}
+
+func countReady(list []discoveryv1.Endpoint) int {
+	n := 0
+	for i := range list {
+		if ready(&list[i]) {
+			n += len(list[i].Addresses)
+		}
+	}
+	return n
+}
+
+// slicePorts translates a slice's ports. One without a number stays, as its name exists
+// even though it has no SRV record.
+func (s subject) slicePorts(list []discoveryv1.EndpointPort) []zone.Port {
+	out := make([]zone.Port, 0, len(list))
+	for i, p := range list {
+		port := zone.Port{Name: intern(value(p.Name)), Protocol: intern(string(value(p.Protocol)))}
+		if p.Port != nil {
+			if *p.Port < 1 || *p.Port > 65535 {
+				s.skip(fmt.Sprintf("ports[%d]", i), "%d is not a port number", *p.Port)
+				continue
+			}
+			port.Number = uint16(*p.Port) // #nosec G115 -- checked
+		}
+		out = append(out, port)
+	}
+	return fit(out)
+}
+
+// value returns what p points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

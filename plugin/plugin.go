@@ -1,2 +1,0 @@
-// Package kubernetes is a CoreDNS plugin.
-package kubernetes

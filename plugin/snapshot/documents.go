@@ -1,0 +1,120 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// documents calls take with the JSON of each document of a file and its number, from 1,
+// and stops at the first error. A file holds YAML, or JSON, or JSON and then YAML.
+func documents(data []byte, take func(n int, doc []byte) error) error {
+	n, rest := 0, data
+	for {
+		next := trim(rest)
+		if !isJSON(next) {
+			break
+		}
+		n++
+		var doc json.RawMessage
+		d := json.NewDecoder(bytes.NewReader(next))
+		if err := d.Decode(&doc); err != nil {
+			return jsonFault(n, data, next, err)
+		}
+		if err := take(n, doc); err != nil {
+			return err
+		}
+		rest = next[d.InputOffset():]
+	}
+	// The line breaks before rest keep YAML's line numbers right.
+	before := bytes.Count(data[:len(data)-len(rest)], []byte("\n"))
+	return yamlDocuments(n, append(bytes.Repeat([]byte("\n"), before), rest...), take)
+}
+
+// trim removes white space, and what may stand between two documents, from the front.
+func trim(data []byte) []byte {
+	data = bytes.TrimLeft(data, " \t\r\n")
+	if after, ok := bytes.CutPrefix(data, []byte("---")); ok {
+		if next := bytes.TrimLeft(after, " \t\r\n"); len(next) < len(after) && isJSON(next) {
+			return next
+		}
+	}
+	return data
+}
+
+// isJSON reports whether data begins with an object as JSON writes it. In YAML, keys in
+// braces have seldom quotes.
+func isJSON(data []byte) bool {
+	inner, ok := bytes.CutPrefix(data, []byte("{"))
+	inner = bytes.TrimLeft(inner, " \t\r\n")
+	return ok && len(inner) > 0 && (inner[0] == '"' || inner[0] == '}')
+}
+
+// jsonFault tells where in data its last part, rest, is not JSON.
+func jsonFault(n int, data, rest []byte, err error) error {
+	f := &fault{place: place{document: n}, reason: err.Error()}
+	at := len(data)
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		at -= len(rest) - int(syntax.Offset)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		f.reason = "ends in the middle of an object"
+	}
+	f.line = 1 + bytes.Count(data[:at], []byte("\n"))
+	return f
+}
+
+// yamlDocuments goes on from document n.
+func yamlDocuments(n int, data []byte, take func(int, []byte) error) error {
+	return nodes(n, data, func(n int, node *yaml.Node) error {
+		doc, err := toJSON(node)
+		if err != nil {
+			return yamlFault(n, err)
+		}
+		return take(n, doc)
+	})
+}
+
+// nodes calls take with each document of YAML, the first of which is number n+1.
+func nodes(n int, data []byte, take func(n int, node *yaml.Node) error) error {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		n++
+		var node yaml.Node
+		if err := d.Decode(&node); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return yamlFault(n, err)
+		}
+		if err := take(n, &node); err != nil {
+			return err
+		}
+	}
+}
+
+// toJSON writes a node as JSON. It reads no value as a time, and keys are always strings.
+func toJSON(node *yaml.Node) ([]byte, error) {
+	asText(node)
+	var value any
+	if err := node.Decode(&value); err != nil {
+		return nil, err
+	}
+	return json.Marshal(value)
+}
+
+// asText makes strings of what YAML takes for more and JSON can't hold.
+func asText(node *yaml.Node) {
+	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!timestamp" {
+		node.Tag = "!!str"
+	}
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.ScalarNode && child.ShortTag() != "!!merge" {
+			child.Tag = "!!str"
+		}
+		asText(child)
+	}
+}

@@ -1,0 +1,82 @@
+package snapshot
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"io"
+	"io/fs"
+	"os"
+)
+
+// maxSize is beyond any cluster's objects; a larger file is taken for a mistake. YAML
+// takes some 30 times its size in memory while it is read.
+const maxSize = 256 << 20
+
+// sight is how a file looked from outside; info is nil if it could not be seen.
+type sight struct{ info fs.FileInfo }
+
+// look follows symbolic links, so that it sees the swap of a mounted ConfigMap's ..data.
+func look(name string) sight {
+	info, err := os.Stat(name)
+	if err != nil {
+		return sight{}
+	}
+	return sight{info}
+}
+
+// same reports whether nothing tells the two sights apart.
+func (a sight) same(b sight) bool {
+	if a.info == nil || b.info == nil {
+		return a.info == b.info
+	}
+	return os.SameFile(a.info, b.info) && a.info.Size() == b.info.Size() &&
+		a.info.ModTime().Equal(b.info.ModTime())
+}
+
+// read returns the content of a file and how the file looked after it was read.
+func read(name string) ([]byte, sight, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, sight{}, named(name, err)
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, sight{}, fmt.Errorf("%s: not a regular file", name)
+	}
+	if info.Size() > maxSize {
+		return nil, sight{}, tooLarge(name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, sight{}, named(name, err)
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, sight{}, named(name, err)
+	}
+	if len(data) > maxSize {
+		return nil, sight{}, tooLarge(name)
+	}
+	if info, err = f.Stat(); err != nil {
+		return nil, sight{}, named(name, err)
+	}
+	return data, sight{info}, nil
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("%s: larger than %d MiB", name, maxSize>>20)
+}
+
+// named leads with the file's name, as all errors about its content do.
+func named(name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// digest tells contents apart.
+func digest(data []byte) [sha256.Size]byte { return sha256.Sum256(data) }

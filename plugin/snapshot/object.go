@@ -1,0 +1,107 @@
+package snapshot
+
+import (
+	"encoding/json"
+	"strings"
+
+	kjson "k8s.io/apimachinery/pkg/util/json"
+)
+
+// kubectl prints what a file may hold.
+const kubectl = "kubectl get ns,svc,endpointslices,pods -A -o yaml"
+
+// raw is one object as JSON, and what every object says of itself.
+type raw struct {
+	place
+	header
+	json []byte
+}
+
+// header is the beginning of every object.
+type header struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Namespace string            `json:"namespace"`
+		Name      string            `json:"name"`
+		Labels    map[string]string `json:"labels"`
+	} `json:"metadata"`
+}
+
+// name returns the object's name, with its namespace if it stands in one.
+func (h *header) name() string {
+	if h.Metadata.Namespace == "" || h.Metadata.Name == "" {
+		return h.Metadata.Name
+	}
+	return h.Metadata.Namespace + "/" + h.Metadata.Name
+}
+
+// fault says what is wrong with the object.
+func (o *raw) fault(field path, reason string) error {
+	return &fault{
+		place:  o.place,
+		object: strings.TrimSpace(o.Kind + " " + o.name()),
+		field:  field,
+		reason: reason,
+	}
+}
+
+// decode reads an object into its type. Fields that the type lacks are passed over, as
+// newer clusters have more.
+func decode[T any](o *raw) (*T, error) {
+	value := new(T)
+	if err := kjson.Unmarshal(o.json, value); err != nil {
+		field, err := blame(o.json, func(part []byte) error { return kjson.Unmarshal(part, new(T)) })
+		return nil, o.fault(field, decodeReason(err))
+	}
+	return value, nil
+}
+
+// objects calls take with what document n holds: the object, or a List's items.
+func objects(n int, doc []byte, take func(o *raw) error) error {
+	whole := &raw{place: place{document: n}, json: doc}
+	if string(doc) == "null" { // nothing between two separators
+		return nil
+	}
+	if doc[0] != '{' {
+		return whole.fault(nil, "no Kubernetes object; "+kubectl+" prints some")
+	}
+	h, err := decode[header](whole)
+	if err != nil {
+		return err
+	}
+	whole.header = *h
+	if !strings.HasSuffix(h.Kind, "List") {
+		return take(whole)
+	}
+	list, err := decode[struct {
+		Items []json.RawMessage `json:"items"`
+	}](whole)
+	if err != nil {
+		return err
+	}
+	for i, item := range list.Items {
+		o := &raw{place: place{n, i + 1}, json: item}
+		if err := o.readHeader(h); err != nil {
+			return err
+		}
+		if err := take(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readHeader reads the header of a list's item. The API leaves kind and version out of a
+// ServiceList's items, as the list tells them.
+func (o *raw) readHeader(list *header) error {
+	h, err := decode[header](o)
+	if err != nil {
+		return err
+	}
+	o.header = *h
+	if kind := strings.TrimSuffix(list.Kind, "List"); o.Kind == "" && kind != "" {
+		o.Kind, o.APIVersion = kind, list.APIVersion
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/test/cluster"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+const (
+	churn  = 200 // slices that change each second, meanwhile
+	trials = 300
+)
+
+// measureLatency runs both servers on one API server where slices change all the time,
+// and adds rows for how long it takes from a request that changes an EndpointSlice to the
+// first changed answer.
+func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var servers [2]*server
+	for i, who := range contenders {
+		s, err := startServer(ctx, dir, who, c)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		servers[i] = s
+	}
+	go keepChanging(ctx, c.Client())
+	var took [2][]float64
+	for n := range trials {
+		d, err := trial(ctx, c.Client(), servers, n)
+		if err != nil {
+			return err
+		}
+		for i := range d {
+			took[i] = append(took[i], float64(d[i].Microseconds())/1000)
+		}
+	}
+	t.add(row{what: "API event to changed answer, median ms", ours: quantile(took[0], 0.5), stock: quantile(took[1], 0.5), most: 1})
+	t.add(row{what: "API event to changed answer, p99 ms", ours: quantile(took[0], 0.99), stock: quantile(took[1], 0.99), most: 1})
+	return nil
+}
+
+// keepChanging changes one address in each of churn slices a second.
+func keepChanging(ctx context.Context, c kubernetes.Interface) {
+	tick := time.NewTicker(time.Second / churn)
+	defer tick.Stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for n := 0; ctx.Err() == nil; n++ {
+		<-tick.C
+		wg.Go(func() {
+			i := n % clusterIPCount
+			name := fmt.Sprintf("service-%d", i)
+			s := newSlice(namespaceName(i), name, name+"-1", 10<<24|i*clusterIPEndpoints, clusterIPEndpoints, false)
+			s.Endpoints[0].Addresses[0] = ip(10<<24 | 200<<16 | n&0xffff)
+			c.DiscoveryV1().EndpointSlices(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
+		})
+	}
+}
+
+// trial changes a slice and returns how long each server took to answer with it.
+func trial(ctx context.Context, c kubernetes.Interface, servers [2]*server, n int) (took [2]time.Duration, err error) {
+	name := fmt.Sprintf("headless-%d", n)
+	want := ip(10<<24 | 250<<16 | n)
+	s := newSlice(namespaceName(n), name, name+"-1", 10<<24|1<<20|n*headlessEndpoints, headlessEndpoints, false)
+	s.Endpoints[0].Addresses[0] = want
+	var pollers sync.WaitGroup
+	begin := time.Now()
+	for i, srv := range servers {
+		pollers.Go(func() {
+			if waitFor(srv.addr, fmt.Sprintf("%s.%s.svc.cluster.local.", name, namespaceName(n)), want) {
+				took[i] = time.Since(begin)
+			}
+		})
+	}
+	_, err = c.DiscoveryV1().EndpointSlices(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
+	pollers.Wait()
+	for i := range took {
+		if err == nil && took[i] == 0 {
+			err = fmt.Errorf("%s never answered with %s", contenders[i].name, want)
+		}
+	}
+	return took, err
+}
+
+// waitFor asks every millisecond until the answer holds the address.
+func waitFor(server, name, address string) bool {
+	conn, err := dns.Dial("udp", server)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	conn.UDPSize = 4096
+	m := new(dns.Msg)
+	m.SetQuestion(name, dns.TypeA)
+	m.SetEdns0(4096, false)
+	want := net.ParseIP(address)
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		m.Id = dns.Id()
+		conn.SetDeadline(time.Now().Add(time.Second))
+		if conn.WriteMsg(m) != nil {
+			continue
+		}
+		r, err := conn.ReadMsg()
+		if err == nil && holds(r, want) {
+			return true
+		}
+	}
+	return false
+}
+
+func holds(r *dns.Msg, ip net.IP) bool {
+	for _, rr := range r.Answer {
+		if a, ok := rr.(*dns.A); ok && a.A.Equal(ip) {
+			return true
+		}
+	}
+	return false
+}

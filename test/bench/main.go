@@ -1,0 +1,79 @@
+// Command bench measures neardns beside the plugin and the server that it replaces, on one
+// real API server, in one run: `make bench`. Figures move with the machine; ratios carry over.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/neardns/neardns/test/cluster"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "neardns-bench-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = bench(ctx, dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+func bench(ctx context.Context, dir string) error {
+	say("building the servers and the probes")
+	if err := build(ctx, dir); err != nil {
+		return err
+	}
+	say("starting an API server")
+	c, err := cluster.Start(ctx, dir, cluster.Options{})
+	if err != nil {
+		return err
+	}
+	defer c.Stop()
+	say("creating 6,000 Services with 100,000 endpoints")
+	if err := load(ctx, c.Client()); err != nil {
+		return err
+	}
+	t := new(table)
+	if err := measureMemory(ctx, t, dir, c); err != nil {
+		return err
+	}
+	if err := measureProbes(ctx, t, dir, c); err != nil {
+		return err
+	}
+	measureUpdate(t)
+	say("changing slices")
+	return measureLatency(ctx, t, dir, c)
+}
+
+func measureProbes(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {
+	var probes [2]*probing
+	for i, who := range contenders {
+		p, err := startProbe(ctx, dir, who, c)
+		if err != nil {
+			return err
+		}
+		defer p.stop()
+		probes[i] = p
+	}
+	t.add(row{what: "heap added by the records, MB", ours: probes[0].heap, stock: probes[1].heap, most: 0.25})
+	if err := createBig(ctx, c.Client()); err != nil {
+		return err
+	}
+	time.Sleep(3 * time.Second) // until both have it
+	return measureQuestions(t, probes)
+}
+
+// say reports progress, beside the table.
+func say(what string) { fmt.Fprintln(os.Stderr, "bench:", what) }

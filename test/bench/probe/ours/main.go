@@ -1,0 +1,11 @@
+// Command ours measures the neardns plugin.
+package main
+
+import (
+	_ "github.com/coredns/coredns/plugin/bind"
+
+	_ "github.com/neardns/neardns/plugin"
+	"github.com/neardns/neardns/test/bench/probe"
+)
+
+func main() { probe.Main() }

@@ -1,0 +1,11 @@
+// Command stock measures the plugin that comes with CoreDNS.
+package main
+
+import (
+	_ "github.com/coredns/coredns/plugin/bind"
+	_ "github.com/coredns/coredns/plugin/kubernetes"
+
+	"github.com/neardns/neardns/test/bench/probe"
+)
+
+func main() { probe.Main() }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// question is a row of the table: what one ServeDNS may cost, as a share of stock's.
+type question struct {
+	what, name, qtype string
+	most              float64 // 0: no aim
+}
+
+var questions = []question{
+	{"ClusterIP A", "service-7.team-7.svc.cluster.local.", "A", 0.5},
+	{"search-path NXDOMAIN", "api.github.com.team-7.svc.cluster.local.", "A", 0.5},
+	{"headless A, 50 endpoints", "headless-7.team-7.svc.cluster.local.", "A", 0.25},
+	{"headless SRV, 50 endpoints", "_http._tcp.headless-7.team-7.svc.cluster.local.", "SRV", 0.25},
+	{"endpoint PTR", "70.0.16.10.in-addr.arpa.", "PTR", 0.5},
+	{"headless A, 5,000 endpoints", "big.team-0.svc.cluster.local.", "A", 0},
+	{"headless SRV, 5,000 endpoints", "_http._tcp.big.team-0.svc.cluster.local.", "SRV", 0},
+}
+
+// createBig creates a headless Service of 5,000 endpoints in 50 slices.
+func createBig(ctx context.Context, c kubernetes.Interface) error {
+	svc := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "big", Namespace: namespaceName(0)},
+		Spec:       corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
+	}
+	if _, err := c.CoreV1().Services(svc.Namespace).Create(ctx, svc, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	return each(50, func(i int) error {
+		s := newSlice(svc.Namespace, "big", fmt.Sprintf("big-%d", i), 10<<24|3<<20|i*100, 100, false)
+		_, err := c.DiscoveryV1().EndpointSlices(svc.Namespace).Create(ctx, s, metav1.CreateOptions{})
+		return err
+	})
+}
+
+// measureQuestions asks both probes each question in turn, and adds a row for each.
+func measureQuestions(t *table, probes [2]*probing) error {
+	const rounds = 5
+	for _, q := range questions {
+		var cpu, allocs [2][]float64
+		for range rounds {
+			for i, p := range probes {
+				c, err := p.cost(q.name, q.qtype)
+				if err != nil {
+					return fmt.Errorf("%s: %w", q.what, err)
+				}
+				cpu[i], allocs[i] = append(cpu[i], c.CPU/1000), append(allocs[i], c.Allocs)
+			}
+		}
+		t.add(row{what: "ServeDNS " + q.what + ", CPU us", ours: median(cpu[0]), stock: median(cpu[1]), most: q.most})
+		t.add(row{what: "— allocations", ours: median(allocs[0]), stock: median(allocs[1])})
+	}
+	return nil
+}
+
+func median(v []float64) float64 { return quantile(v, 0.5) }
+
+// quantile returns the q-quantile of v, which it sorts.
+func quantile(v []float64, q float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[min(len(v)-1, int(q*float64(len(v))))]
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/test/bench/probe"
+	"github.com/neardns/neardns/test/cluster"
+)
+
+// contender is one of the two plugins: in the whole server, and in a probe.
+type contender struct {
+	name   string
+	server string // package of the server
+	probe  string // package of the probe
+}
+
+var contenders = [2]contender{
+	{"neardns", "./cmd/coredns", "./test/bench/probe/ours"},
+	{"stock", "./test/differential/stock", "./test/bench/probe/stock"},
+}
+
+func (c contender) binary(dir, kind string) string { return filepath.Join(dir, c.name+"-"+kind) }
+
+// build builds both programs of each contender into dir.
+func build(ctx context.Context, dir string) error {
+	for _, c := range contenders {
+		for kind, pkg := range map[string]string{"server": c.server, "probe": c.probe} {
+			cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", c.binary(dir, kind), pkg)
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+			}
+		}
+	}
+	return nil
+}
+
+// writeCorefile writes a Corefile that serves the cluster on a loopback port. The client
+// certificate goes beside it: with `endpoint` and `tls` the stock plugin speaks protobuf,
+// as it does in a cluster.
+func writeCorefile(dir string, c *cluster.Cluster, port int, extra string) (string, error) {
+	cfg := c.Config()
+	var paths []string
+	for name, data := range map[string][]byte{"1.crt": cfg.CertData, "2.key": cfg.KeyData, "3.ca": cfg.CAData} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return "", err
+		}
+	}
+	for _, name := range []string{"1.crt", "2.key", "3.ca"} {
+		paths = append(paths, filepath.Join(dir, name))
+	}
+	text := fmt.Sprintf(`.:%d {
+	bind 127.0.0.1
+	%s
+	kubernetes cluster.local in-addr.arpa ip6.arpa {
+		endpoint %s
+		tls %s
+		startup_timeout 5m
+	}
+}
+`, port, extra, cfg.Host, strings.Join(paths, " "))
+	file := filepath.Join(dir, fmt.Sprintf("Corefile-%d", port))
+	return file, os.WriteFile(file, []byte(text), 0o600)
+}
+
+// server is a running server.
+type server struct {
+	cmd  *exec.Cmd
+	addr string
+}
+
+// startServer starts a contender's server and waits until it answers for the cluster.
+func startServer(ctx context.Context, dir string, who contender, c *cluster.Cluster) (*server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	corefile, err := writeCorefile(dir, c, port, "")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{cmd: exec.CommandContext(ctx, who.binary(dir, "server"), "-conf", corefile), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for range 3000 {
+		if m, err := s.ask("service-0.team-0.svc.cluster.local.", dns.TypeA); err == nil && m.Rcode == dns.RcodeSuccess {
+			return s, nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.stop()
+	return nil, fmt.Errorf("%s does not answer", who.name)
+}
+
+func (s *server) ask(name string, qtype uint16) (*dns.Msg, error) {
+	m := new(dns.Msg)
+	m.SetQuestion(name, qtype)
+	c := dns.Client{Timeout: time.Second}
+	r, _, err := c.Exchange(m, s.addr)
+	return r, err
+}
+
+func (s *server) stop() {
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+}
+
+// memory returns a field of the server's /proc/PID/status, in MB.
+func (s *server) memory(field string) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			kb, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			return kb / 1024, err
+		}
+	}
+	return 0, fmt.Errorf("no %s in status", field)
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// probing is a running probe.
+type probing struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *json.Decoder
+	heap float64 // MB
+}
+
+func startProbe(ctx context.Context, dir string, who contender, c *cluster.Cluster) (*probing, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	corefile, err := writeCorefile(dir, c, port, "probe")
+	if err != nil {
+		return nil, err
+	}
+	p := &probing{cmd: exec.CommandContext(ctx, who.binary(dir, "probe"), corefile)}
+	p.cmd.Stderr = os.Stderr
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.out = json.NewDecoder(bufio.NewReader(out))
+	var started probe.Started
+	if err := p.out.Decode(&started); err != nil {
+		return nil, fmt.Errorf("probe of %s: %w", who.name, err)
+	}
+	p.heap = float64(started.Heap) / (1 << 20)
+	return p, nil
+}
+
+// cost measures one question.
+func (p *probing) cost(name, qtype string) (c probe.Cost, err error) {
+	if _, err := fmt.Fprintln(p.in, name, qtype); err != nil {
+		return c, err
+	}
+	err = p.out.Decode(&c)
+	return c, err
+}
+
+func (p *probing) stop() {
+	p.in.Close()
+	p.cmd.Wait()
+}

@@ -1,0 +1,49 @@
+package main
+
+import "fmt"
+
+// row is a line of the table. most is how large ours may be as a share of stock's.
+type row struct {
+	what        string
+	ours, stock float64
+	most        float64
+}
+
+type table struct{ rows []row }
+
+// add prints a row at once, so that a long run shows where it is.
+func (t *table) add(r row) {
+	if len(t.rows) == 0 {
+		fmt.Println("| | neardns | stock | ratio | aim |")
+		fmt.Println("|---|---|---|---|---|")
+	}
+	t.rows = append(t.rows, r)
+	fmt.Printf("| %s | %s | %s | %s | %s |\n", r.what, number(r.ours), number(r.stock), r.ratio(), r.verdict())
+}
+
+func (r row) ratio() string {
+	if r.stock == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", r.ours/r.stock)
+}
+
+func (r row) verdict() string {
+	switch {
+	case r.most == 0:
+		return ""
+	case r.ours > r.most*r.stock:
+		return fmt.Sprintf("%.2f, MISSED", r.most)
+	}
+	return fmt.Sprintf("%.2f", r.most)
+}
+
+func number(v float64) string {
+	switch {
+	case v == 0:
+		return "-"
+	case v < 10:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.1f", v)
+}
