@@ -23,7 +23,7 @@ func setup(c *caddy.Controller) error {
 	k.upstream = upstream.New()
 	src, err := newSource(cfg, k.store)
 	if err != nil {
-		return plugin.Error(pluginName, err)
+		return plugin.Error(pluginName, c.Err(err.Error()))
 	}
 	run := newRunner(src, cfg.startupTimeout)
 	c.OnStartup(func() error {

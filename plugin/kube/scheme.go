@@ -14,14 +14,15 @@ import (
 // of the API into the program, which cost it tens of megabytes on disk and some in memory.
 func codecs() runtime.NegotiatedSerializer {
 	s := runtime.NewScheme()
-	s.AddKnownTypes(corev1.SchemeGroupVersion,
+	add := func(group schema.GroupVersion, types ...runtime.Object) {
+		s.AddKnownTypes(group, types...)
+		metav1.AddToGroupVersion(s, group) // Status and WatchEvent
+	}
+	add(corev1.SchemeGroupVersion,
 		&corev1.Namespace{}, &corev1.NamespaceList{},
 		&corev1.Service{}, &corev1.ServiceList{},
 		&corev1.Pod{}, &corev1.PodList{})
-	s.AddKnownTypes(discoveryv1.SchemeGroupVersion, &discoveryv1.EndpointSlice{}, &discoveryv1.EndpointSliceList{})
-	s.AddKnownTypes(schema.GroupVersion(mcs.GroupVersion), &mcs.ServiceImport{}, &mcs.ServiceImportList{})
-	for group := range s.AllKnownTypes() {
-		metav1.AddToGroupVersion(s, group.GroupVersion()) // Status and WatchEvent
-	}
+	add(discoveryv1.SchemeGroupVersion, &discoveryv1.EndpointSlice{}, &discoveryv1.EndpointSliceList{})
+	add(schema.GroupVersion(mcs.GroupVersion), &mcs.ServiceImport{}, &mcs.ServiceImportList{})
 	return serializer.NewCodecFactory(s).WithoutConversion()
 }

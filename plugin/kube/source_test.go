@@ -1,0 +1,524 @@
+package kube
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/plugin/object"
+	"github.com/neardns/neardns/plugin/zone"
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	mcs "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Paths of collections.
+const (
+	pathNamespaces = "/api/v1/namespaces"
+	pathServices   = "/api/v1/services"
+	pathPods       = "/api/v1/pods"
+	pathSlices     = "/apis/discovery.k8s.io/v1/endpointslices"
+	pathImports    = "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports"
+)
+
+// logged collects log lines.
+type logged struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logged) add(level, format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, level+" "+fmt.Sprintf(format, args...))
+}
+
+func (l *logged) Infof(format string, args ...any)    { l.add("INFO", format, args...) }
+func (l *logged) Warningf(format string, args ...any) { l.add("WARNING", format, args...) }
+func (l *logged) Errorf(format string, args ...any)   { l.add("ERROR", format, args...) }
+
+// count returns how many lines contain part.
+func (l *logged) count(part string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		if strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
+}
+
+// running is a Source under test.
+type running struct {
+	*Source
+	zone *zone.Store
+	log  *logged
+	stop func()
+}
+
+// run starts a Source that follows everything, unless change says otherwise.
+func run(t *testing.T, f *fakeAPI, change func(*Config)) *running {
+	t.Helper()
+	r := &running{log: &logged{}, zone: zone.New(zone.Options{Pods: zone.PodsVerified})}
+	cfg := Config{
+		Access:    Access{Endpoint: f.URL, CA: caFile(t, f)},
+		Endpoints: true, Pods: true, Imports: true,
+		Translator: &object.Translator{Skipped: func(p object.Problem) { t.Errorf("skipped: %v", p) }},
+		Writer:     zone.NewWriter(r.zone),
+		Log:        r.log,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Source = s
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { s.Run(ctx); close(done) }()
+	r.stop = func() {
+		cancel()
+		select {
+		case <-done:
+		case <-time.After(2 * time.Second):
+			t.Error("Run goes on after its context has ended")
+		}
+	}
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *running) wait(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := r.WaitSynced(ctx); err != nil || !r.Synced() || !r.zone.Synced() {
+		t.Fatalf("not synced: %v\n%v", err, r.log)
+	}
+}
+
+// caFile writes the certificate that f's own can be verified by.
+func caFile(t *testing.T, f *fakeAPI) string {
+	path := filepath.Join(t.TempDir(), "ca")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.Certificate().Raw})
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func namespace(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+func service(namespace, name, ip string) *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       corev1.ServiceSpec{ClusterIP: ip, ClusterIPs: []string{ip}},
+	}
+}
+
+func slice(namespace, service string, addrs ...string) *discoveryv1.EndpointSlice {
+	s := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: service + "-1",
+			Labels: map[string]string{discoveryv1.LabelServiceName: service},
+		},
+	}
+	for _, a := range addrs {
+		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{a}})
+	}
+	return s
+}
+
+func pod(namespace, name, ip string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Status:     corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: ip}}},
+	}
+}
+
+func imported(namespace, name, ip string) *mcs.ServiceImport {
+	return &mcs.ServiceImport{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       mcs.ServiceImportSpec{Type: mcs.ClusterSetIP, IPs: []string{ip}},
+	}
+}
+
+// ip returns the first cluster IP of a Service in the zone.
+func (r *running) ip(set zone.Set, namespace, name string) string {
+	s := r.zone.Service(set, zone.Key{Namespace: namespace, Name: name})
+	if s == nil || len(s.Addrs) == 0 {
+		return ""
+	}
+	return s.Addrs[0].String()
+}
+
+// endpoints returns how many endpoints a Service has in the zone.
+func (r *running) endpoints(set zone.Set, namespace, name string) int {
+	found := r.zone.Lookup(set, name+"."+namespace+".svc")
+	return found.EndpointCount()
+}
+
+// exists reports whether a Service is in the zone.
+func (r *running) exists(set zone.Set, namespace, name string) bool {
+	return r.zone.Service(set, zone.Key{Namespace: namespace, Name: name}) != nil
+}
+
+// world puts one object of each kind.
+func (f *fakeAPI) world() {
+	f.put(pathNamespaces, namespace("a"))
+	f.put(pathServices, service("a", "web", "10.0.0.1"))
+	f.put(pathServices, service("a", "db", "None"))
+	f.put(pathSlices, slice("a", "db", "10.1.0.1", "10.1.0.2"))
+	f.put(pathPods, pod("a", "p", "10.1.0.1"))
+	f.put(pathImports, imported("a", "web", "10.2.0.1"))
+	remote := slice("a", "far", "10.3.0.1")
+	remote.Labels = map[string]string{mcs.LabelServiceName: "web", mcs.LabelSourceCluster: "east"}
+	f.put(pathSlices, remote)
+}
+
+func TestSync(t *testing.T) {
+	for _, streams := range []bool{true, false} {
+		t.Run(fmt.Sprintf("streams=%v", streams), func(t *testing.T) {
+			f := newFake(t)
+			f.watchList = streams
+			f.world()
+			for i := range 2*pageSize + 1 {
+				f.put(pathServices, service("a", fmt.Sprintf("s%d", i), "10.0.0.2"))
+			}
+			r := run(t, f, nil)
+			r.wait(t)
+			if !r.zone.NamespaceExists("a") || len(r.zone.PodsAt(addr("10.1.0.1"))) != 1 {
+				t.Error("no namespace or pod")
+			}
+			if got := r.ip(zone.Local, "a", "web") + r.ip(zone.Local, "a", "s1000") + r.ip(zone.Imported, "a", "web"); got != "10.0.0.110.0.0.210.2.0.1" {
+				t.Errorf("cluster IPs %q", got)
+			}
+			if l, i := r.endpoints(zone.Local, "a", "db"), r.endpoints(zone.Imported, "a", "web"); l != 2 || i != 1 {
+				t.Errorf("%d local and %d imported endpoints", l, i)
+			}
+			want := 0
+			if !streams {
+				want = 3
+			}
+			if n := len(f.asked(pathServices, "limit=500")); n != want {
+				t.Errorf("%d pages of services, want %d", n, want)
+			}
+			if len(f.asked("limit", "resourceVersion")) > 0 {
+				t.Error("a list from a cache")
+			}
+			if r.log.String() != "" {
+				t.Errorf("log: %v", r.log)
+			}
+		})
+	}
+}
+
+func TestChanges(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	r := run(t, f, nil)
+	r.wait(t)
+
+	f.put(pathNamespaces, namespace("b"))
+	f.put(pathServices, service("a", "web", "10.0.0.9"))
+	f.put(pathServices, service("a", "new", "10.0.0.3"))
+	f.put(pathSlices, slice("a", "db", "10.1.0.1"))
+	f.put(pathPods, pod("a", "p", "10.1.0.7"))
+	f.put(pathImports, imported("a", "web", "10.2.0.9"))
+	eventually(t, "changed", func() bool {
+		return r.zone.NamespaceExists("b") && r.ip(zone.Local, "a", "web") == "10.0.0.9" &&
+			r.ip(zone.Local, "a", "new") == "10.0.0.3" && r.endpoints(zone.Local, "a", "db") == 1 &&
+			len(r.zone.PodsAt(addr("10.1.0.7"))) == 1 &&
+			r.ip(zone.Imported, "a", "web") == "10.2.0.9"
+	})
+
+	nameless := service("a", "web", "")
+	nameless.Spec.Type, nameless.Spec.ExternalName = corev1.ServiceTypeExternalName, "example.com"
+	f.put(pathServices, nameless)
+	loose := slice("a", "db", "10.1.0.1")
+	loose.Labels = nil
+	f.put(pathSlices, loose)
+	ended := pod("a", "p", "10.1.0.7")
+	ended.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+	f.put(pathPods, ended)
+	f.delete(pathServices, service("a", "new", ""))
+	f.delete(pathImports, imported("a", "web", ""))
+	f.delete(pathNamespaces, namespace("b"))
+	eventually(t, "gone", func() bool {
+		return r.ip(zone.Local, "a", "web") == "" && r.endpoints(zone.Local, "a", "db") == 0 &&
+			len(r.zone.PodsAt(addr("10.1.0.7"))) == 0 && !r.exists(zone.Local, "a", "new") &&
+			!r.exists(zone.Imported, "a", "web") && !r.zone.NamespaceExists("b")
+	})
+	if r.log.String() != "" {
+		t.Errorf("log: %v", r.log)
+	}
+}
+
+// TestMissedEvents has a watch end where it can't go on from, while objects change.
+func TestMissedEvents(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	r := run(t, f, nil)
+	r.wait(t)
+	f.set(func() {
+		f.refuse = func(*http.Request) *apierrors.StatusError { return apierrors.NewInternalError(context.Canceled) }
+	})
+	f.cutWatches()
+	f.delete(pathServices, service("a", "web", ""))
+	f.put(pathServices, service("a", "new", "10.0.0.3"))
+	f.put(pathSlices, slice("a", "db", "10.1.0.3"))
+	f.compact()
+	if r.ip(zone.Local, "a", "web") != "10.0.0.1" {
+		t.Error("a record is gone while the server is away")
+	}
+	f.set(func() { f.refuse = nil })
+	eventually(t, "caught up", func() bool {
+		if r.ip(zone.Imported, "a", "web") == "" || !r.zone.NamespaceExists("a") {
+			t.Fatal("a record that stayed was missing")
+		}
+		return !r.exists(zone.Local, "a", "web") && r.ip(zone.Local, "a", "new") != "" &&
+			r.endpoints(zone.Local, "a", "db") == 1
+	})
+}
+
+// TestListExpires has the server forget a list between two of its pages.
+func TestListExpires(t *testing.T) {
+	f := newFake(t)
+	f.watchList = false
+	f.put(pathNamespaces, namespace("a"))
+	for i := range pageSize + 1 {
+		f.put(pathServices, service("a", fmt.Sprintf("s%d", i), "10.0.0.2"))
+	}
+	once := false
+	f.onPage = func() {
+		if !once {
+			once = true
+			f.log = append(f.log, change{"ADDED", pathServices, service("a", "late", "10.0.0.3")})
+			f.compacted = len(f.log)
+		}
+	}
+	r := run(t, f, nil)
+	r.wait(t)
+	if r.ip(zone.Local, "a", "late") == "" || r.ip(zone.Local, "a", "s500") == "" {
+		t.Error("the list is not complete")
+	}
+	if n := len(f.asked(pathServices, "continue=")); n != 2 {
+		t.Errorf("%d second pages, want 2", n)
+	}
+}
+
+func TestScopes(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	f.put(pathNamespaces, namespace("b"))
+	f.put(pathNamespaces, namespace("c"))
+	f.put(pathServices, service("b", "web", "10.0.0.2"))
+	f.put(pathServices, service("c", "web", "10.0.0.3"))
+	r := run(t, f, func(c *Config) { c.Namespaces = []string{"b", "a", "b"} })
+	r.wait(t)
+	if r.ip(zone.Local, "a", "web") == "" || r.ip(zone.Local, "b", "web") == "" || r.ip(zone.Local, "c", "web") != "" {
+		t.Error("not the services of a and b")
+	}
+	if !r.zone.NamespaceExists("a") || r.zone.NamespaceExists("c") {
+		t.Error("not the namespaces a and b")
+	}
+	for _, req := range f.asked() {
+		if s := newScope(req.URL); s.namespace == "" && (s.path != pathNamespaces || s.name == "") {
+			t.Errorf("asked for all namespaces: %v", req.URL)
+		}
+	}
+	f.delete(pathNamespaces, namespace("b"))
+	f.put(pathServices, service("a", "web", "10.0.0.9"))
+	eventually(t, "changed", func() bool {
+		return !r.zone.NamespaceExists("b") && r.zone.NamespaceExists("a") && r.ip(zone.Local, "a", "web") == "10.0.0.9"
+	})
+}
+
+func TestSelectors(t *testing.T) {
+	f := newFake(t)
+	r := run(t, f, func(c *Config) { c.NamespaceLabels, c.Labels = "team=x", "tier in (a,b)" })
+	r.wait(t)
+	for part, want := range map[string][2]string{
+		pathNamespaces: {"team=x", ""},
+		pathServices:   {"tier in (a,b)", ""},
+		pathPods:       {"tier in (a,b)", livePods},
+		pathImports:    {"", ""},
+	} {
+		for _, req := range f.asked(part) {
+			q := req.URL.Query()
+			if got := [2]string{q.Get("labelSelector"), q.Get("fieldSelector")}; got != want {
+				t.Errorf("%s: selectors %q, want %q", part, got, want)
+			}
+		}
+	}
+	selectors := map[string]bool{}
+	for _, req := range f.asked(pathSlices) {
+		selectors[req.URL.Query().Get("labelSelector")] = true
+	}
+	if !selectors["tier in (a,b)"] || !selectors["tier in (a,b),"+mcs.LabelServiceName] || len(selectors) != 2 {
+		t.Errorf("selectors of slices: %v", selectors)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	r := run(t, f, func(c *Config) { c.Endpoints, c.Pods, c.Imports = false, false, false })
+	r.wait(t)
+	for _, path := range []string{pathSlices, pathPods, pathImports} {
+		if len(f.asked(path)) > 0 {
+			t.Errorf("asked for %s", path)
+		}
+	}
+}
+
+func TestProgrammed(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	type call struct {
+		key     zone.Key
+		set     zone.Set
+		trigger time.Time
+	}
+	calls := make(chan call, 10)
+	r := run(t, f, func(c *Config) {
+		c.Programmed = func(k zone.Key, s zone.Set, trigger time.Time) { calls <- call{k, s, trigger} }
+	})
+	r.wait(t)
+	at := time.Date(2026, 11, 22, 1, 2, 3, 4000, time.UTC)
+	for _, text := range []string{"yesterday", at.Format(time.RFC3339Nano)} {
+		s := slice("a", "db", "10.1.0.9")
+		s.Annotations = map[string]string{corev1.EndpointsLastChangeTriggerTime: text}
+		f.put(pathSlices, s)
+	}
+	got := <-calls
+	if want := (call{zone.Key{Namespace: "a", Name: "db"}, zone.Local, at}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	r.stop()
+	if len(calls) > 0 {
+		t.Errorf("called again: %v", <-calls)
+	}
+}
+
+func TestForbidden(t *testing.T) {
+	for _, verb := range []string{"list", "watch"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.watchList = false
+			f.world()
+			f.refuse = func(r *http.Request) *apierrors.StatusError {
+				if r.URL.Path != pathSlices || (verb == "watch") != r.URL.Query().Has("watch") {
+					return nil
+				}
+				return apierrors.NewForbidden(schema.GroupResource{Group: "discovery.k8s.io", Resource: "endpointslices"}, "",
+					fmt.Errorf(`User "dns" cannot %s resource "endpointslices" in API group "discovery.k8s.io" at the cluster scope`, verb))
+			}
+			r := run(t, f, func(c *Config) { c.Imports = false })
+			t.Cleanup(func() { t.Log(r.log) })
+			line := fmt.Sprintf(`ERROR cannot %s endpointslices.discovery.k8s.io in all namespaces: forbidden; `+
+				`grant verb %q on "endpointslices" (API group "discovery.k8s.io") to User "dns"`, verb, verb)
+			eventually(t, line, func() bool { return r.log.count(line) == 1 })
+			if verb == "list" {
+				eventually(t, "tried again", func() bool { return len(f.asked(pathSlices)) > 3 })
+				if r.Synced() {
+					t.Error("synced without endpoints")
+				}
+			}
+			f.set(func() { f.refuse = nil })
+			eventually(t, "can", func() bool {
+				return r.log.count("INFO can "+verb+" endpointslices.discovery.k8s.io in all namespaces now") == 1
+			})
+			r.wait(t)
+			if n := strings.Count(r.log.String(), "\n"); n != 1 {
+				t.Errorf("log of %d lines:\n%v", n+1, r.log)
+			}
+		})
+	}
+}
+
+func TestNotDefined(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	f.refuse = func(r *http.Request) *apierrors.StatusError {
+		if r.URL.Path == pathImports {
+			return apierrors.NewGenericServerResponse(http.StatusNotFound, "list", schema.GroupResource{}, "", "404 page not found", 0, true)
+		}
+		return nil
+	}
+	r := run(t, f, nil)
+	r.wait(t)
+	const line = "ERROR cannot list serviceimports.multicluster.x-k8s.io in all namespaces: " +
+		"the cluster does not define serviceimports.multicluster.x-k8s.io in version v1alpha1; install its CustomResourceDefinition"
+	if r.log.count(line) != 1 {
+		t.Errorf("log: %v", r.log)
+	}
+	f.set(func() { f.refuse = nil })
+	eventually(t, "imports", func() bool { return r.ip(zone.Imported, "a", "web") == "10.2.0.1" })
+}
+
+func TestCredentials(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	f.refuse = func(*http.Request) *apierrors.StatusError { return apierrors.NewUnauthorized("Unauthorized") }
+	r := run(t, f, nil)
+	eventually(t, "refused", func() bool {
+		return r.log.count("ERROR the Kubernetes API at "+f.URL+" does not accept our credentials") == 1
+	})
+	f.set(func() { f.refuse = nil })
+	r.wait(t)
+	if n := strings.Count(r.log.String(), "\n"); n != 1 {
+		t.Errorf("log of %d lines:\n%v", n+1, r.log)
+	}
+}
+
+func TestMaxInflight(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	r := run(t, f, func(c *Config) { c.Access.MaxInflight, c.Access.QPS, c.Access.Burst = 1, 100, 100 })
+	r.wait(t)
+}
+
+func TestProtocol(t *testing.T) {
+	f := newFake(t)
+	r := run(t, f, func(c *Config) { c.Access.UserAgent = "test/1" })
+	r.wait(t)
+	for _, req := range f.asked() {
+		want := typeProtobuf + "," + typeJSON
+		if req.URL.Path == pathImports {
+			want = typeJSON
+		}
+		if req.ProtoMajor != 2 || req.Header.Get("Accept") != want || req.UserAgent() != "test/1" || req.TLS.Version < tls.VersionTLS12 {
+			t.Errorf("%v %v %v", req.Proto, req.URL, req.Header)
+		}
+	}
+}
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }

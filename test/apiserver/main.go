@@ -1,0 +1,36 @@
+// Command test-apiserver is the part of a Kubernetes control plane that the
+// tests of neardns need, in one binary: etcd, kube-apiserver and the
+// controllers of kube-controller-manager which write what DNS is made from.
+//
+// It runs the released code of those programs, not a fake of it. The package
+// test/cluster builds it and runs each part as a process of its own.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "test-apiserver:", err)
+		os.Exit(1)
+	}
+}
+
+// run dispatches to the part that the first argument names.
+func run(args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("usage: test-apiserver etcd|kube-apiserver|controllers [flags]")
+	}
+	switch name, rest := args[0], args[1:]; name {
+	case "etcd":
+		return runEtcd(rest)
+	case "kube-apiserver":
+		return runAPIServer(rest)
+	case "controllers":
+		return runControllers(rest)
+	default:
+		return fmt.Errorf("unknown command %q", name)
+	}
+}

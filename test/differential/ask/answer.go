@@ -1,0 +1,155 @@
+package ask
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// The sections of an answer.
+const (
+	Records = iota
+	Authority
+	Additional
+)
+
+// Answer is what a server answered, in a form to compare: each section is
+// sorted, and the SOA's serial, which is a time, is left out.
+type Answer struct {
+	Silent   bool // the server sent nothing
+	Rcode    int
+	Flags    string
+	Question string
+	Sections [3][]string
+	OPT      string
+}
+
+// newAnswer takes the records as they came, duplicates and all.
+func newAnswer(m *dns.Msg) Answer {
+	a := Answer{Rcode: m.Rcode, Flags: flags(m)}
+	for _, q := range m.Question {
+		a.Question += q.String()
+	}
+	for i, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		for _, rr := range section {
+			if opt, ok := rr.(*dns.OPT); ok {
+				a.OPT += opt.String()
+				continue
+			}
+			a.Sections[i] = append(a.Sections[i], Text(rr))
+		}
+		slices.Sort(a.Sections[i])
+	}
+	return a
+}
+
+// Text is a record with an SOA's serial set to 0.
+func Text(rr dns.RR) string {
+	if soa, ok := rr.(*dns.SOA); ok {
+		same := *soa
+		same.Serial = 0
+		return same.String()
+	}
+	return rr.String()
+}
+
+func flags(m *dns.Msg) string {
+	var on []string
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"aa", m.Authoritative}, {"tc", m.Truncated}, {"rd", m.RecursionDesired},
+		{"ra", m.RecursionAvailable}, {"ad", m.AuthenticatedData}, {"cd", m.CheckingDisabled},
+	} {
+		if f.set {
+			on = append(on, f.name)
+		}
+	}
+	return strings.Join(on, " ")
+}
+
+// Truncated tells whether the answer did not fit.
+func (a Answer) Truncated() bool { return slices.Contains(strings.Fields(a.Flags), "tc") }
+
+// Unique is the answer without duplicate records.
+func (a Answer) Unique() Answer {
+	for i := range a.Sections {
+		a.Sections[i] = slices.Compact(slices.Clone(a.Sections[i]))
+	}
+	return a
+}
+
+// Equal tells whether two answers are one.
+func (a Answer) Equal(b Answer) bool {
+	return a.SameHeader(b) && slices.Equal(a.Sections[Records], b.Sections[Records]) &&
+		slices.Equal(a.Sections[Authority], b.Sections[Authority]) &&
+		slices.Equal(a.Sections[Additional], b.Sections[Additional])
+}
+
+// SameHeader tells whether two answers differ in records at most.
+func (a Answer) SameHeader(b Answer) bool {
+	return a.Silent == b.Silent && a.Rcode == b.Rcode && a.Flags == b.Flags &&
+		a.Question == b.Question && a.OPT == b.OPT
+}
+
+// Within tells whether every record of an answer is in another.
+func (a Answer) Within(b Answer) bool {
+	for i, section := range a.Sections {
+		for _, text := range section {
+			if _, found := slices.BinarySearch(b.Sections[i], text); !found {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// String is the answer for a person.
+func (a Answer) String() string {
+	return a.header() + lines("", a, Answer{})
+}
+
+// Difference is what sets an answer, ours, apart from stock's.
+func Difference(stock, ours Answer) string {
+	return "stock: " + stock.header() + "\nours:  " + ours.header() +
+		lines("only stock's ", stock, ours) + lines("only ours ", ours, stock)
+}
+
+func (a Answer) header() string {
+	if a.Silent {
+		return "no answer"
+	}
+	return fmt.Sprintf("%s [%s] %s, %d+%d+%d records", dns.RcodeToString[a.Rcode], a.Flags,
+		strings.TrimPrefix(a.Question, ";"), len(a.Sections[0]), len(a.Sections[1]), len(a.Sections[2]))
+}
+
+// longest is how many records of an answer are shown.
+const longest = 12
+
+// lines are the records of one answer that another has not, or has less often.
+func lines(prefix string, a, other Answer) string {
+	var b strings.Builder
+	n := 0
+	for i, name := range []string{"answer", "authority", "additional"} {
+		left := slices.Clone(other.Sections[i])
+		for _, text := range a.Sections[i] {
+			if at := slices.Index(left, text); at >= 0 {
+				left = slices.Delete(left, at, at+1)
+				continue
+			}
+			if n++; n <= longest {
+				fmt.Fprintf(&b, "\n  %s%s: %s", prefix, name, text)
+			}
+		}
+	}
+	if a.OPT != other.OPT && a.OPT != "" {
+		fmt.Fprintf(&b, "\n  %s%s", prefix, strings.ReplaceAll(strings.TrimSpace(a.OPT), "\n", " "))
+	}
+	if n > longest {
+		fmt.Fprintf(&b, "\n  %sand %d more", prefix, n-longest)
+	}
+	return b.String()
+}

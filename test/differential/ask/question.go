@@ -1,0 +1,56 @@
+// Package ask asks DNS servers questions, and says what they answered in a form
+// that two answers can be compared in.
+package ask
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// Question is a query in all that a server can see of it.
+type Question struct {
+	Name string
+	Type uint16
+
+	TCP    bool
+	Size   uint16 // the EDNS buffer size; without one there is no EDNS
+	DO     bool
+	RD     bool
+	CD     bool
+	AD     bool
+	Serial uint32 // of an IXFR
+}
+
+// String is the question as a person would put it to dig.
+func (q Question) String() string {
+	words := []string{q.Name, dns.Type(q.Type).String()}
+	for word, on := range map[string]bool{"+tcp": q.TCP, "+do": q.DO, "+rd": q.RD, "+cd": q.CD, "+ad": q.AD} {
+		if on {
+			words = append(words, word)
+		}
+	}
+	if q.Size > 0 {
+		words = append(words, fmt.Sprintf("+bufsize=%d", q.Size))
+	}
+	return strings.Join(words, " ")
+}
+
+// Message is the query for the wire.
+func (q Question) Message(id uint16) *dns.Msg {
+	m := new(dns.Msg)
+	m.Id = id
+	m.RecursionDesired, m.CheckingDisabled, m.AuthenticatedData = q.RD, q.CD, q.AD
+	m.Question = []dns.Question{{Name: q.Name, Qtype: q.Type, Qclass: dns.ClassINET}}
+	if q.Size > 0 {
+		m.SetEdns0(q.Size, q.DO)
+	}
+	if q.Type == dns.TypeIXFR {
+		m.Ns = []dns.RR{&dns.SOA{
+			Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeSOA, Class: dns.ClassINET},
+			Ns:  ".", Mbox: ".", Serial: q.Serial,
+		}}
+	}
+	return m
+}

@@ -1,0 +1,87 @@
+package differential
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/differential/peer"
+	"github.com/neardns/neardns/test/differential/world"
+)
+
+// Each run asks perSet questions about each of clusters with every option set.
+const (
+	clusters = 1
+	perSet   = 3000
+)
+
+var (
+	seedFlag = flag.Uint64("seed", 0, "seed of the random clusters and questions; 0 is $NEARDNS_SEED or the time")
+	selfFlag = flag.Bool("self", false, "compare stock with itself, to test the test")
+)
+
+// TestDifferential asks both programs about random clusters.
+func TestDifferential(t *testing.T) {
+	seed := chooseSeed(t)
+	fmt.Printf("differential: seed %d\n", seed)
+	b := build(t)
+	local, err := peer.Local()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := newSummary()
+	for number := range uint64(clusters) {
+		t.Run(fmt.Sprint(number), func(t *testing.T) {
+			w := world.New(seed, number, local)
+			p := serve(t, b, w, optionSets(w))
+			for i := range p.sets {
+				r := rand.New(rand.NewPCG(seed, number<<32|uint64(i)))
+				if err := p.compare(t.Context(), i, r, perSet, sum); err != nil {
+					t.Fatalf("%s: %v", p.sets[i].name, err)
+				}
+			}
+		})
+	}
+	if *selfFlag {
+		sum.histogram()
+	}
+	sum.report(t, seed)
+	if sum.questions < 100000 || sum.positive*10 < sum.questions {
+		t.Fatalf("%d questions, %d of them with records in the answer: too few to prove anything", sum.questions, sum.positive)
+	}
+}
+
+func build(t *testing.T) binaries {
+	t.Helper()
+	stock, err := peer.Build(t.Context(), peer.Stock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *selfFlag {
+		return binaries{stock, stock}
+	}
+	ours, err := peer.Build(t.Context(), peer.Ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binaries{stock, ours}
+}
+
+func chooseSeed(t *testing.T) uint64 {
+	t.Helper()
+	if *seedFlag != 0 {
+		return *seedFlag
+	}
+	if text := os.Getenv("NEARDNS_SEED"); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("NEARDNS_SEED: %v", err)
+		}
+		return seed
+	}
+	return uint64(time.Now().Unix())
+}
