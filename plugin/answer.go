@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/netip"
 
 	"github.com/miekg/dns"
@@ -114,7 +115,7 @@ func room(q *question, found *zone.Result, size int) int {
 	}
 	fit := q.state.Size()/size + 1
 	if n > fit {
-		found.Rotate(randomTurn())
+		found.Rotate(rand.Uint32N(1 << 30))
 	}
 	return fit
 }

@@ -50,7 +50,7 @@ func appendHosts(found zone.Result, ip netip.Addr, origin string, add func(host)
 	for slice, e := range found.Endpoints() {
 		if slice.Has(ip) {
 			t := zone.Target{Host: e.Host, Addr: e.Addr}
-			add(host{targetName(t, service, zone.ServicePods), e.Addr})
+			add(host{endpointName(t, service), e.Addr})
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (k *Kubernetes) pointers(q *question) answer {
 func (k *Kubernetes) ptr(name string, p zone.Pointer) *dns.PTR {
 	target := serviceName(&zone.Service{Key: p.Key}, k.primary)
 	if !p.Whole {
-		target = targetName(zone.Target{Host: p.Host, Addr: p.Addr}, target, zone.ServicePods)
+		target = endpointName(zone.Target{Host: p.Host, Addr: p.Addr}, target)
 	}
 	return &dns.PTR{Hdr: k.header(name, dns.TypePTR), Ptr: target}
 }

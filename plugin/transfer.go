@@ -106,7 +106,7 @@ func (k *Kubernetes) clusterIPRecords(name string, s *zone.Service) (rrs []dns.R
 func (k *Kubernetes) endpointRecords(name string, found *zone.Result) (rrs []dns.RR) {
 	for slice, e := range found.Endpoints() {
 		t := zone.Target{Host: e.Host, Cluster: slice.Cluster, Addr: e.Addr}
-		target := targetName(t, name, zone.ServicePods)
+		target := endpointName(t, name)
 		rrs = append(rrs, k.addr(name, e.Addr), k.addr(target, e.Addr))
 		for _, p := range slice.Ports {
 			if p.Name != "" && p.Number != 0 {

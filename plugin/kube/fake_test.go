@@ -163,8 +163,8 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	f.requests = append(f.requests, r)
 	if f.refuse != nil {
-		if status := f.refuse(r); status != nil {
-			reply(w, int(status.ErrStatus.Code), &status.ErrStatus)
+		if err := f.refuse(r); err != nil {
+			fail(w, err)
 			return
 		}
 	}
@@ -181,6 +181,17 @@ func reply(w http.ResponseWriter, code int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
+func fail(w http.ResponseWriter, err *apierrors.StatusError) {
+	reply(w, int(err.ErrStatus.Code), status(err))
+}
+
+// status returns an error as a server sends it.
+func status(err *apierrors.StatusError) *metav1.Status {
+	s := err.ErrStatus
+	s.Kind, s.APIVersion = "Status", "v1"
+	return &s
+}
+
 // serveList serves a page. Its continue token is version:offset.
 func (f *fakeAPI) serveList(w http.ResponseWriter, r *http.Request) {
 	version, offset := len(f.log), 0
@@ -190,7 +201,7 @@ func (f *fakeAPI) serveList(w http.ResponseWriter, r *http.Request) {
 			f.onPage()
 		}
 		if version < f.compacted {
-			reply(w, http.StatusGone, &apierrors.NewResourceExpired("too old").ErrStatus)
+			fail(w, apierrors.NewResourceExpired("too old"))
 			return
 		}
 	}
@@ -238,8 +249,7 @@ func (f *fakeAPI) serveWatch(w http.ResponseWriter, r *http.Request) {
 	from, _ := strconv.Atoi(q.Get("resourceVersion"))
 	initial := q.Get("sendInitialEvents") == "true"
 	if initial && !f.watchList {
-		reply(w, http.StatusUnprocessableEntity,
-			&apierrors.NewInvalid(schema.GroupKind{}, "", nil).ErrStatus)
+		fail(w, apierrors.NewInvalid(schema.GroupKind{}, "", nil))
 		return
 	}
 	s := newScope(r.URL)
@@ -268,7 +278,7 @@ func (f *fakeAPI) serveWatch(w http.ResponseWriter, r *http.Request) {
 		}})
 	}
 	if from < f.compacted {
-		send("ERROR", &apierrors.NewResourceExpired("too old resource version").ErrStatus)
+		send("ERROR", status(apierrors.NewResourceExpired("too old resource version")))
 		return
 	}
 	stop := make(chan struct{})

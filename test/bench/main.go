@@ -31,6 +31,7 @@ func run() int {
 }
 
 func bench(ctx context.Context, dir string) error {
+	t := new(table)
 	say("building the servers and the probes")
 	if err := build(ctx, dir); err != nil {
 		return err
@@ -45,7 +46,6 @@ func bench(ctx context.Context, dir string) error {
 	if err := load(ctx, c.Client()); err != nil {
 		return err
 	}
-	t := new(table)
 	if err := measureMemory(ctx, t, dir, c); err != nil {
 		return err
 	}

@@ -28,11 +28,13 @@ type Options struct {
 	// Binary is the path of the test-apiserver binary. Empty stands for Build.
 	Binary string
 	// NoWatchList makes the API server refuse to stream lists, so that its
-	// clients fetch them in pages.
+	// clients list first and watch then. An informer still gets its first list
+	// in one piece, from the watch cache; see APIServerArgs for pages.
 	NoWatchList bool
 	// AuditLog makes the API server record every request; see Cluster.Audit.
 	AuditLog bool
-	// APIServerArgs come after the arguments that Start chooses.
+	// APIServerArgs come after the arguments that Start chooses. With
+	// --watch-cache=false and NoWatchList, lists come in pages.
 	APIServerArgs []string
 }
 

@@ -31,6 +31,7 @@ type pair struct {
 	w           *world.World
 	sets        []options
 	stock, ours []int
+	processes   [2]*peer.Process
 }
 
 // serve starts both programs on a cluster, until the test ends.
@@ -48,8 +49,8 @@ func serve(t *testing.T, b binaries, w *world.World, sets []options) *pair {
 	p := &pair{w: w, sets: sets, stock: ports[:len(sets)], ours: ports[len(sets):]}
 	var both sync.WaitGroup
 	errs := make([]error, 2)
-	both.Go(func() { errs[0] = start(t, b.stock, w, corefile(sets, server.URL, p.stock), p.stock) })
-	both.Go(func() { errs[1] = start(t, b.ours, w, corefile(sets, server.URL, p.ours), p.ours) })
+	both.Go(func() { p.processes[0], errs[0] = start(t, b.stock, w, corefile(sets, server.URL, p.stock), p.stock) })
+	both.Go(func() { p.processes[1], errs[1] = start(t, b.ours, w, corefile(sets, server.URL, p.ours), p.ours) })
 	both.Wait()
 	for i, name := range []string{"stock", "ours"} {
 		if errs[i] != nil {
@@ -60,21 +61,21 @@ func serve(t *testing.T, b binaries, w *world.World, sets []options) *pair {
 }
 
 // start runs one program in a folder with the zone files.
-func start(t *testing.T, binary string, w *world.World, corefile string, ports []int) error {
+func start(t *testing.T, binary string, w *world.World, corefile string, ports []int) (*peer.Process, error) {
 	folder := t.TempDir()
 	for name, text := range map[string]string{
 		"outside.db": w.OutsideZone(), "behind.db": behindZone, "arpa.db": arpaZone,
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
-			return fmt.Errorf("zone file: %w", err)
+			return nil, fmt.Errorf("zone file: %w", err)
 		}
 	}
 	process, err := peer.Start(t.Context(), binary, folder, corefile, ports)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t.Cleanup(process.Stop)
-	return nil
+	return process, nil
 }
 
 // compare asks both programs n questions with one option set.
@@ -120,7 +121,7 @@ func (p *pair) work(i int, blank trial, next <-chan ask.Question, sum *summary) 
 		if err != nil {
 			for range next { // lets the sender end
 			}
-			return err
+			return fmt.Errorf("%w; stock wrote:\n%s\nours wrote:\n%s", err, p.processes[0].Log(), p.processes[1].Log())
 		}
 		sum.add(&t, verdict)
 	}

@@ -72,7 +72,8 @@ func (q question) String() string {
 	return strings.Join(args, " ")
 }
 
-// ask returns the answer as dig +short writes it, sorted.
+// ask returns the answer as dig +short writes it, sorted, or why there is none: the file
+// served may be one's own.
 func (q question) ask(addr string) ([]string, error) {
 	name := dns.Fqdn(q.name)
 	if q.kind == dns.TypePTR {
@@ -90,7 +91,7 @@ func (q question) ask(addr string) ([]string, error) {
 		return nil, fmt.Errorf("asking for %s: %w", name, err)
 	}
 	if len(reply.Answer) == 0 {
-		return nil, fmt.Errorf("asking for %s: %s without an answer", name, dns.RcodeToString[reply.Rcode])
+		return []string{"(no answer: " + dns.RcodeToString[reply.Rcode] + ")"}, nil
 	}
 	return short(reply.Answer), nil
 }

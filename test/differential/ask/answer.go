@@ -26,8 +26,8 @@ type Answer struct {
 	OPT      string
 }
 
-// newAnswer takes the records as they came, duplicates and all.
-func newAnswer(m *dns.Msg) Answer {
+// NewAnswer takes the records as they came, duplicates and all.
+func NewAnswer(m *dns.Msg) Answer {
 	a := Answer{Rcode: m.Rcode, Flags: flags(m)}
 	for _, q := range m.Question {
 		a.Question += q.String()

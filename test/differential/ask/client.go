@@ -3,7 +3,9 @@ package ask
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -49,14 +51,10 @@ func (c *Client) once(q Question) (Answer, error) {
 		return c.transfer(q)
 	}
 	m, err := c.exchange(q)
-	if err != nil && !timeout(err) {
-		// The server may have closed an idle connection.
-		m, err = c.exchange(q)
-	}
 	if err != nil {
 		return silence(err)
 	}
-	return newAnswer(m), nil
+	return NewAnswer(m), nil
 }
 
 func silence(err error) (Answer, error) {
@@ -66,9 +64,10 @@ func silence(err error) (Answer, error) {
 	return Answer{}, err
 }
 
+// timeout tells whether a server took a question and gave no answer, or hung up.
 func timeout(err error) bool {
 	var t net.Error
-	return errors.As(err, &t) && t.Timeout()
+	return errors.As(err, &t) && t.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 func (c *Client) exchange(q Question) (*dns.Msg, error) {

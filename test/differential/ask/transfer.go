@@ -19,7 +19,7 @@ func (c *Client) transfer(q Question) (Answer, error) {
 		more, err := c.tcp.ReadMsg()
 		if err != nil {
 			c.Close()
-			return Answer{}, fmt.Errorf("transfer from %s: %w", c.server, err)
+			return silence(fmt.Errorf("transfer from %s: %w", c.server, err))
 		}
 		if err := c.tcp.SetDeadline(time.Now().Add(c.timeout)); err != nil {
 			return Answer{}, fmt.Errorf("deadline: %w", err)
@@ -28,7 +28,7 @@ func (c *Client) transfer(q Question) (Answer, error) {
 	}
 	// A server may close after a transfer, so the next question dials anew.
 	c.Close()
-	return newAnswer(m), nil
+	return NewAnswer(m), nil
 }
 
 // complete tells whether a transfer is over: it failed, or is but one SOA, or

@@ -1,0 +1,48 @@
+# make run is the first thing to try; make help lists the rest.
+
+GO       ?= go
+FUZZTIME ?= 10s
+COMMIT   := $(shell git describe --always --dirty 2>/dev/null)
+BUILD    := CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath \
+	-ldflags "-s -w -X github.com/coredns/coredns/coremain.GitCommit=$(COMMIT)" -o build/
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: build run test lint unit system packages fuzz bench clean help
+
+build: ## build the programs, into build/
+	$(BUILD) ./cmd/...
+
+run: ## serve the example cluster on 127.0.0.1:1053 and show what to ask
+	@echo 'Building CoreDNS. The first time takes some minutes.'
+	@$(BUILD) ./cmd/coredns ./test/run
+	@build/run build/coredns corefile.example
+
+test: lint unit system fuzz ## run all checks; the first time takes half an hour
+
+lint: # formatting and static analysis
+	@out=$$(gofmt -l .) && test -z "$$out" || { echo "gofmt would change:" $$out; exit 1; }
+	$(GO) vet ./...
+	cd test/apiserver && $(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+unit: packages # each package, with the race detector
+	$(GO) test -race $$($(GO) list ./... | grep -v /test/)
+
+system: packages # whole programs, against Kubernetes
+	$(GO) run ./test/cluster/start -build
+	$(GO) test -timeout 30m -p 1 ./test/...
+
+packages:
+	@test/packages.sh
+
+fuzz: ## fuzz each target for FUZZTIME, 10s if not given
+	GO="$(GO)" test/fuzz.sh $(FUZZTIME)
+
+bench: ## measure against stock CoreDNS
+	$(GO) run ./test/bench
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## list these
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

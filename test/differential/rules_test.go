@@ -1,0 +1,49 @@
+package differential
+
+import "github.com/neardns/neardns/test/differential/ask"
+
+// rule is a difference that is there on purpose.
+type rule struct {
+	name   string
+	reason string
+
+	// want gives the answers that the rule has ours be, or none where it does
+	// not apply.
+	want func(*trial) ([]ask.Answer, error)
+}
+
+// rules are all deliberate differences. A new one needs a reason and a test in
+// deliberate_test.go.
+func rules() []rule {
+	return []rule{
+		{"soa", "a name that does not exist is NXDOMAIN for SOA as for other types (RFC 2308, section 2.1)", wantSOA},
+		{"empty", "names with names below them exist, so they are NODATA (RFC 8020)", wantEmpty},
+		{"txt", "a name that exists is NODATA for TXT as for other types (RFC 2308, section 2.2)", wantTXT},
+		{"types", "a name that has a PTR or address exists for all types (RFC 2308, section 2.2)", wantTypes},
+		{"case", "the case of letters changes no answer (RFC 4343)", wantCase},
+		{"grammar", "svc, pod and dns-version mean nothing in a reverse zone", wantGrammar},
+		{"ptr", "a PTR names only what resolves to the address", wantPTR},
+		{"pod-srv", "a Pod has no port, so its name has no SRV", wantPodSRV},
+		{"nameserver", "a Service in a namespace that is not served is not the name server", wantNameServer},
+		{"transfer", "a transfer has what questions get, so no port -1 and no Services in reverse zones", wantTransfer},
+	}
+}
+
+// explain names the rule that our answer follows, if any.
+func explain(t *trial) (string, error) {
+	if *selfFlag || t.view.o.zone(t.q.Name) == "" {
+		return "", nil
+	}
+	for _, r := range rules() {
+		answers, err := r.want(t)
+		if err != nil {
+			return "", err
+		}
+		for _, want := range answers {
+			if t.matches(want) {
+				return r.name, nil
+			}
+		}
+	}
+	return "", nil
+}
