@@ -3,6 +3,9 @@ package kube
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,7 +29,7 @@ type fakeAPI struct {
 
 	mu        sync.Mutex
 	changed   *sync.Cond
-	log       []change
+	history   []change
 	compacted int // a watch from before this version is too late
 	cut       int // counts the times that all watches were cut
 	requests  []*http.Request
@@ -47,15 +50,29 @@ type change struct {
 func newFake(t *testing.T) *fakeAPI {
 	f := &fakeAPI{watchList: true}
 	f.changed = sync.NewCond(&f.mu)
-	f.Server = httptest.NewUnstartedServer(f)
-	f.EnableHTTP2 = true
-	f.StartTLS()
-	t.Cleanup(func() {
-		f.cutWatches()
-		f.CloseClientConnections()
-		f.Close()
-	})
+	f.start(t, "127.0.0.1:0")
+	t.Cleanup(f.kill)
 	return f
+}
+
+// start serves at an address, with the state that there is.
+func (f *fakeAPI) start(t *testing.T, addr string) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Server = httptest.NewUnstartedServer(f)
+	_ = f.Listener.Close()
+	f.Listener, f.EnableHTTP2 = l, true
+	f.Config.ErrorLog = log.New(io.Discard, "", 0)
+	f.StartTLS()
+}
+
+// kill ends the server and all connections. It may be started again.
+func (f *fakeAPI) kill() {
+	f.cutWatches()
+	f.CloseClientConnections()
+	f.Close()
 }
 
 // put adds or replaces an object; delete removes one. Both are a change.
@@ -76,8 +93,8 @@ func (f *fakeAPI) delete(path string, o metav1.Object) {
 }
 
 func (f *fakeAPI) append(c change) {
-	f.log = append(f.log, c)
-	c.object.SetResourceVersion(strconv.Itoa(len(f.log)))
+	f.history = append(f.history, c)
+	c.object.SetResourceVersion(strconv.Itoa(len(f.history)))
 	f.changed.Broadcast()
 }
 
@@ -93,7 +110,7 @@ func (f *fakeAPI) cutWatches() {
 func (f *fakeAPI) compact() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.compacted = len(f.log)
+	f.compacted = len(f.history)
 }
 
 func (f *fakeAPI) set(change func()) {
@@ -119,7 +136,7 @@ func key(o metav1.Object) string { return o.GetNamespace() + "/" + o.GetName() }
 // state returns the objects of a collection by key.
 func (f *fakeAPI) state(path string) map[string]metav1.Object {
 	m := map[string]metav1.Object{}
-	for _, c := range f.log {
+	for _, c := range f.history {
 		if c.path != path {
 			continue
 		}
@@ -194,7 +211,7 @@ func status(err *apierrors.StatusError) *metav1.Status {
 
 // serveList serves a page. Its continue token is version:offset.
 func (f *fakeAPI) serveList(w http.ResponseWriter, r *http.Request) {
-	version, offset := len(f.log), 0
+	version, offset := len(f.history), 0
 	if token := r.URL.Query().Get("continue"); token != "" {
 		_, _ = fmt.Sscanf(token, "%d:%d", &version, &offset)
 		if f.onPage != nil {
@@ -268,7 +285,7 @@ func (f *fakeAPI) serveWatch(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", typeJSON)
 	flusher.Flush()
 	if initial {
-		from = len(f.log)
+		from = len(f.history)
 		for _, o := range f.objects(s) {
 			send("ADDED", o)
 		}
@@ -293,9 +310,9 @@ func (f *fakeAPI) serveWatch(w http.ResponseWriter, r *http.Request) {
 		f.changed.Broadcast()
 	}()
 	for cut := f.cut; f.cut == cut && r.Context().Err() == nil; f.changed.Wait() {
-		for ; from < len(f.log); from++ {
-			if s.holds(f.log[from]) {
-				send(f.log[from].kind, f.log[from].object)
+		for ; from < len(f.history); from++ {
+			if s.holds(f.history[from]) {
+				send(f.history[from].kind, f.history[from].object)
 			}
 		}
 	}

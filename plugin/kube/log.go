@@ -7,34 +7,44 @@ import (
 	"strings"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 )
 
 // LogTo sends what client-go logs to l, for the whole process. Nothing may be logging yet.
 func LogTo(l Logger) {
-	klog.SetLogger(logr.New(&sink{write: func(_, line string, err error) {
-		if err != nil {
-			l.Errorf("%s", line)
+	klog.SetLogger(logr.New(&sink{write: func(e entry) {
+		if e.failed {
+			l.Errorf("%s", e.line)
 		} else {
-			l.Infof("%s", line)
+			l.Infof("%s", e.line)
 		}
 	}}))
 }
 
-// logger returns where Reflectors log. What they say of requests is reported already, and
-// what remains is rare: an object that can't be decoded, a list that does not end.
+// logger returns where Reflectors log. What they say of requests is reported already, and a
+// server on its way down or up ends watches early. What remains is rare: an object that
+// can't be decoded, a connection found dead, a list that does not end.
 func (r *report) logger() logr.Logger {
-	return logr.New(&sink{write: func(msg, line string, err error) {
-		if !errors.As(err, new(reported)) {
-			r.begin(msg, trouble{line: line})
+	return logr.New(&sink{write: func(e entry) {
+		var short *cache.VeryShortWatchError
+		if !errors.As(e.err, new(reported)) && !errors.As(e.err, &short) {
+			r.begin(e.msg, trouble{line: strings.TrimPrefix(e.line, "Warning: ")})
 		}
 	}})
 }
 
-// sink is a logr.LogSink whose lines read like those of other plugins: the message, the
-// error, then keys and values.
+// entry is what client-go logs at one time.
+type entry struct {
+	failed bool   // it is an error
+	msg    string // the same each time
+	line   string // all of it: the message, the error, then keys and values
+	err    error  // the error, wherever it stands; nil if none
+}
+
+// sink is a logr.LogSink whose lines read like those of other plugins.
 type sink struct {
-	write  func(msg, line string, err error)
+	write  func(entry)
 	values []any
 }
 
@@ -46,12 +56,18 @@ func (s *sink) Enabled(level int) bool { return level == 0 }
 
 // Info implements logr.LogSink.
 func (s *sink) Info(_ int, msg string, keysAndValues ...any) {
-	s.write(msg, s.line(msg, nil, keysAndValues), nil)
+	e := entry{msg: msg, line: s.line(msg, nil, keysAndValues)}
+	for _, v := range keysAndValues {
+		if err, ok := v.(error); ok {
+			e.err = err
+		}
+	}
+	s.write(e)
 }
 
 // Error implements logr.LogSink.
 func (s *sink) Error(err error, msg string, keysAndValues ...any) {
-	s.write(msg, s.line(msg, err, keysAndValues), err)
+	s.write(entry{failed: true, msg: msg, line: s.line(msg, err, keysAndValues), err: err})
 }
 
 // WithValues implements logr.LogSink.

@@ -29,7 +29,7 @@ type report struct {
 type trouble struct {
 	severe bool   // it won't pass by itself
 	line   string // what to log
-	over   string // what to log when it is over; nothing if empty
+	over   string // what to log when it is over; empty if nothing tells
 	since  time.Time
 	logged time.Time
 }
@@ -50,7 +50,9 @@ func (r *report) outcome(ctx context.Context, verb string, res *resource, err er
 	case err == nil:
 		r.over(connection, credentials, verb+" "+res.String())
 		return nil
-	case ctx.Err() == nil:
+	case ctx.Err() != nil, apierrors.IsResourceExpired(err), apierrors.IsGone(err):
+		// We are leaving, or the Reflector lists again: nothing is wrong.
+	default:
 		key, t := r.describe(verb, res, err)
 		r.begin(key, t)
 	}
@@ -142,6 +144,8 @@ func (r *report) begin(key string, t trouble) {
 		r.write(&t, t.line)
 	case now.Sub(old.logged) < reportAgain:
 		return
+	case t.over == "":
+		r.write(&t, t.line)
 	default:
 		t.since = old.since
 		r.write(&t, fmt.Sprintf("%s (for %s so far)", t.line, now.Sub(t.since).Round(time.Second)))

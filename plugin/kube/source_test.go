@@ -267,6 +267,12 @@ func TestChanges(t *testing.T) {
 	ended := pod("a", "p", "10.1.0.7")
 	ended.DeletionTimestamp = &metav1.Time{Time: time.Now()}
 	f.put(pathPods, ended)
+	f.put(pathPods, pod("a", "next", "10.1.0.8"))
+	eventually(t, "next", func() bool { return len(r.zone.PodsAt(addr("10.1.0.8"))) == 1 })
+	if len(r.zone.PodsAt(addr("10.1.0.7"))) == 0 {
+		t.Error("a terminating Pod is gone before it is")
+	}
+	f.delete(pathPods, ended)
 	f.delete(pathServices, service("a", "new", ""))
 	f.delete(pathImports, imported("a", "web", ""))
 	f.delete(pathNamespaces, namespace("b"))
@@ -319,8 +325,8 @@ func TestListExpires(t *testing.T) {
 	f.onPage = func() {
 		if !once {
 			once = true
-			f.log = append(f.log, change{"ADDED", pathServices, service("a", "late", "10.0.0.3")})
-			f.compacted = len(f.log)
+			f.history = append(f.history, change{"ADDED", pathServices, service("a", "late", "10.0.0.3")})
+			f.compacted = len(f.history)
 		}
 	}
 	r := run(t, f, nil)

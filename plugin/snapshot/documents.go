@@ -30,8 +30,8 @@ func documents(data []byte, take func(n int, doc []byte) error) error {
 		rest = next[d.InputOffset():]
 	}
 	// The line breaks before rest keep YAML's line numbers right.
-	before := bytes.Count(data[:len(data)-len(rest)], []byte("\n"))
-	return yamlDocuments(n, append(bytes.Repeat([]byte("\n"), before), rest...), take)
+	before := bytes.Repeat([]byte("\n"), bytes.Count(data[:len(data)-len(rest)], []byte("\n")))
+	return yamlDocuments(n, io.MultiReader(bytes.NewReader(before), bytes.NewReader(rest)), take)
 }
 
 // trim removes white space, and what may stand between two documents, from the front.
@@ -69,8 +69,8 @@ func jsonFault(n int, data, rest []byte, err error) error {
 }
 
 // yamlDocuments goes on from document n.
-func yamlDocuments(n int, data []byte, take func(int, []byte) error) error {
-	return nodes(n, data, func(n int, node *yaml.Node) error {
+func yamlDocuments(n int, r io.Reader, take func(int, []byte) error) error {
+	return nodes(n, r, func(n int, node *yaml.Node) error {
 		doc, err := toJSON(node)
 		if err != nil {
 			return yamlFault(n, err)
@@ -80,8 +80,8 @@ func yamlDocuments(n int, data []byte, take func(int, []byte) error) error {
 }
 
 // nodes calls take with each document of YAML, the first of which is number n+1.
-func nodes(n int, data []byte, take func(n int, node *yaml.Node) error) error {
-	d := yaml.NewDecoder(bytes.NewReader(data))
+func nodes(n int, r io.Reader, take func(n int, node *yaml.Node) error) error {
+	d := yaml.NewDecoder(r)
 	for {
 		n++
 		var node yaml.Node

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -142,7 +143,7 @@ func lineOf(data []byte, at place, p path) (line int) {
 	if at.item > 0 {
 		p = append(path{"items", at.item - 1}, p...)
 	}
-	_ = nodes(0, data, func(n int, node *yaml.Node) error {
+	_ = nodes(0, bytes.NewReader(data), func(n int, node *yaml.Node) error {
 		if n != at.document {
 			return nil
 		}

@@ -48,7 +48,7 @@ func TestOwnBuild(t *testing.T) {
 	command(t, dir, "go", "mod", "edit", "-require=github.com/neardns/neardns@v0.0.0", "-replace=github.com/neardns/neardns="+root)
 	command(t, dir, "go", "generate", "coredns.go")
 	command(t, dir, "go", "build", "-mod=mod", "-o", "coredns", ".")
-	if plugins := command(t, dir, "./coredns", "-plugins"); !strings.Contains(plugins, "dns.kubernetes") || strings.Contains(plugins, "k8s_external") {
+	if plugins := command(t, dir, "./coredns", "-plugins"); !strings.Contains(plugins, "kubernetes\n") || strings.Contains(plugins, "k8s_external") {
 		t.Errorf("plugins: %s", plugins)
 	}
 	askBuilt(t, dir)
