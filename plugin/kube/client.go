@@ -27,6 +27,11 @@ type client struct {
 	rest  *rest.RESTClient
 	host  string
 	conns *connrotation.Dialer
+
+	// strict has every page count as a request of its own. By default a list counts as
+	// one, as there is never more than a page under way: at client-go's rate of 5 a
+	// second, a hundred pages would take 20 s.
+	strict bool
 }
 
 func newClient(a Access) (*client, error) {
@@ -34,7 +39,11 @@ func newClient(a Access) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{host: cfg.Host, conns: connrotation.NewDialer(newDialer().DialContext)}
+	c := &client{
+		host:   cfg.Host,
+		conns:  connrotation.NewDialer(newDialer().DialContext),
+		strict: a.QPS > 0,
+	}
 	cfg.Dial = c.conns.DialContext // unlike any other, so that no transport is shared
 	cfg.Wrap(probe)
 	if a.MaxInflight > 0 {

@@ -59,8 +59,11 @@ func (c *client) page(ctx context.Context, r *resource, after string) (runtime.O
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
 	page := r.list()
-	err := c.request(r, &metav1.ListOptions{Limit: pageSize, Continue: after}).Do(ctx).Into(page)
-	return page, err
+	req := c.request(r, &metav1.ListOptions{Limit: pageSize, Continue: after})
+	if after != "" && !c.strict {
+		req.Throttle(nil)
+	}
+	return page, req.Do(ctx).Into(page)
 }
 
 // appendItems appends the objects of page, as items, to all.

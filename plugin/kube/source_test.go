@@ -276,6 +276,12 @@ func TestChanges(t *testing.T) {
 	f.delete(pathServices, service("a", "new", ""))
 	f.delete(pathImports, imported("a", "web", ""))
 	f.delete(pathNamespaces, namespace("b"))
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("web %q db %d pods %v new %v imported %v b %v\n%v", r.ip(zone.Local, "a", "web"), r.endpoints(zone.Local, "a", "db"),
+				r.zone.PodsAt(addr("10.1.0.7")), r.exists(zone.Local, "a", "new"), r.exists(zone.Imported, "a", "web"), r.zone.NamespaceExists("b"), r.log)
+		}
+	})
 	eventually(t, "gone", func() bool {
 		return r.ip(zone.Local, "a", "web") == "" && r.endpoints(zone.Local, "a", "db") == 0 &&
 			len(r.zone.PodsAt(addr("10.1.0.7"))) == 0 && !r.exists(zone.Local, "a", "new") &&

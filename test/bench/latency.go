@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/test/cluster"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 )
 
@@ -19,8 +22,8 @@ const (
 )
 
 // measureLatency runs both servers on one API server where slices change all the time,
-// and adds rows for how long it takes from a request that changes an EndpointSlice to the
-// first changed answer.
+// and adds rows for how long it takes from the event of a changed EndpointSlice, as a watch
+// of our own sees it, to the first changed answer.
 func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -33,10 +36,14 @@ func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluste
 		defer s.stop()
 		servers[i] = s
 	}
+	events, err := watchSlices(ctx, c.Client())
+	if err != nil {
+		return err
+	}
 	go keepChanging(ctx, c.Client())
 	var took [2][]float64
 	for n := range trials {
-		d, err := trial(ctx, c.Client(), servers, n)
+		d, err := trial(ctx, c.Client(), events, servers, n)
 		if err != nil {
 			return err
 		}
@@ -67,36 +74,68 @@ func keepChanging(ctx context.Context, c kubernetes.Interface) {
 	}
 }
 
-// trial changes a slice and returns how long each server took to answer with it.
-func trial(ctx context.Context, c kubernetes.Interface, servers [2]*server, n int) (took [2]time.Duration, err error) {
+// event is the arrival of a slice's new first address.
+type event struct {
+	address string
+	at      time.Time
+}
+
+// watchSlices tells of the slices of headless Services, which only trials change.
+func watchSlices(ctx context.Context, c kubernetes.Interface) (<-chan event, error) {
+	w, err := c.DiscoveryV1().EndpointSlices(metav1.NamespaceAll).Watch(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	events := make(chan event, trials)
+	go func() {
+		for e := range w.ResultChan() {
+			now := time.Now()
+			s, ok := e.Object.(*discoveryv1.EndpointSlice)
+			if ok && e.Type == watch.Modified && strings.HasPrefix(s.Name, "headless-") {
+				events <- event{s.Endpoints[0].Addresses[0], now}
+			}
+		}
+	}()
+	return events, nil
+}
+
+// trial changes a slice and returns how long after the event each server answered with it.
+func trial(ctx context.Context, c kubernetes.Interface, events <-chan event, servers [2]*server, n int) (took [2]time.Duration, err error) {
 	name := fmt.Sprintf("headless-%d", n)
 	want := ip(10<<24 | 250<<16 | n)
 	s := newSlice(namespaceName(n), name, name+"-1", 10<<24|1<<20|n*headlessEndpoints, headlessEndpoints, false)
 	s.Endpoints[0].Addresses[0] = want
 	var pollers sync.WaitGroup
-	begin := time.Now()
+	var seen [2]time.Time
 	for i, srv := range servers {
 		pollers.Go(func() {
-			if waitFor(srv.addr, fmt.Sprintf("%s.%s.svc.cluster.local.", name, namespaceName(n)), want) {
-				took[i] = time.Since(begin)
-			}
+			seen[i] = waitFor(srv.addr, fmt.Sprintf("%s.%s.svc.cluster.local.", name, namespaceName(n)), want)
 		})
 	}
 	_, err = c.DiscoveryV1().EndpointSlices(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
 	pollers.Wait()
-	for i := range took {
-		if err == nil && took[i] == 0 {
-			err = fmt.Errorf("%s never answered with %s", contenders[i].name, want)
-		}
+	if err != nil {
+		return took, err
 	}
-	return took, err
+	changed := <-events
+	for changed.address != want {
+		changed = <-events
+	}
+	for i := range took {
+		if seen[i].IsZero() {
+			return took, fmt.Errorf("%s never answered with %s", contenders[i].name, want)
+		}
+		took[i] = max(0, seen[i].Sub(changed.at))
+	}
+	return took, nil
 }
 
-// waitFor asks every millisecond until the answer holds the address.
-func waitFor(server, name, address string) bool {
+// waitFor asks every millisecond until the answer holds the address, and returns when it
+// did; the zero time if that took too long.
+func waitFor(server, name, address string) time.Time {
 	conn, err := dns.Dial("udp", server)
 	if err != nil {
-		return false
+		return time.Time{}
 	}
 	defer conn.Close()
 	conn.UDPSize = 4096
@@ -112,10 +151,10 @@ func waitFor(server, name, address string) bool {
 		}
 		r, err := conn.ReadMsg()
 		if err == nil && holds(r, want) {
-			return true
+			return time.Now()
 		}
 	}
-	return false
+	return time.Time{}
 }
 
 func holds(r *dns.Msg, ip net.IP) bool {
