@@ -104,19 +104,19 @@ const (
 	sizeSRV  = sizeRR + 6
 )
 
-// room returns how many records of at least size bytes the reply should hold, of those
+// room returns how many records of at least size bytes the reply should hold, of total
 // that found names. Where the reply has no room for all, that is one more than fit, so
 // that it is truncated as it would be with all, and found is turned to begin anywhere.
-func room(q *question, found *zone.Result, size int) int {
+func room(q *question, found *zone.Result, total, size int) int {
 	const few = 16 // any reply has room for these
-	n := found.EndpointCount()
-	if n <= few {
-		return n
+	if total <= few {
+		return total
 	}
 	fit := q.state.Size()/size + 1
-	if n > fit {
-		found.Rotate(rand.Uint32N(1 << 30))
+	if total <= fit {
+		return total
 	}
+	found.Rotate(rand.Uint32N(1 << 30))
 	return fit
 }
 
@@ -125,9 +125,9 @@ func (k *Kubernetes) addrs(q *question, found *zone.Result) []dns.RR {
 	var buf [64]netip.Addr
 	switch q.qtype {
 	case dns.TypeA:
-		return k.recordsA(q.qname, found.AppendAddrs(buf[:0], true, room(q, found, sizeA)))
+		return k.recordsA(q.qname, found.AppendAddrs(buf[:0], true, room(q, found, found.EndpointCount(), sizeA)))
 	case dns.TypeAAAA:
-		return k.recordsAAAA(q.qname, found.AppendAddrs(buf[:0], false, room(q, found, sizeAAAA)))
+		return k.recordsAAAA(q.qname, found.AppendAddrs(buf[:0], false, room(q, found, found.EndpointCount(), sizeAAAA)))
 	}
 	return nil
 }

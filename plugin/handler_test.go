@@ -168,6 +168,35 @@ func TestLongAnswer(t *testing.T) {
 	}
 }
 
+// TestManyTargets asks for an SRV record of each port of each endpoint, some of which share
+// names, ports and addresses.
+func TestManyTargets(t *testing.T) {
+	k, w := testHandler(testConfig())
+	key := zone.Key{Namespace: "ns", Name: "many"}
+	w.SetService(zone.Local, &zone.Service{Key: key, Kind: zone.Headless})
+	for i := range 3 { // the third slice repeats the second
+		s := &zone.Slice{SliceKey: zone.SliceKey{Namespace: "ns", Name: fmt.Sprint("many-", i)}, Service: key, Ports: []zone.Port{
+			{Name: "a", Protocol: "tcp", Number: 1}, {Name: "b", Protocol: "tcp", Number: 2}, {Name: "b", Protocol: "udp", Number: 2}, {Name: "none"},
+		}}
+		for j := range 20 {
+			s.Endpoints = append(s.Endpoints, zone.Endpoint{Addr: netip.AddrFrom4([4]byte{10, 2, byte(min(i, 1)), byte(j)}), Host: fmt.Sprint("h", j)})
+		}
+		w.SetSlice(zone.Local, s)
+	}
+	r := new(dns.Msg)
+	r.SetQuestion("many.ns.svc.cluster.local.", dns.TypeSRV)
+	rec := dnstest.NewRecorder(&test.ResponseWriter{TCP: true})
+	if _, err := k.ServeDNS(context.Background(), rec, r); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(dns.Dedup(rec.Msg.Answer, nil)); n != 40 || len(rec.Msg.Answer) != 40 {
+		t.Errorf("%d records, %d of them different; want 20 names with 2 ports", len(rec.Msg.Answer), n)
+	}
+	if n := len(dns.Dedup(rec.Msg.Extra, nil)); n != 40 || len(rec.Msg.Extra) != 40 {
+		t.Errorf("%d addresses, %d of them different; want 20 names with 2 addresses", len(rec.Msg.Extra), n)
+	}
+}
+
 func TestBoundIPs(t *testing.T) {
 	got := fmt.Sprint(boundIPs([]string{"127.0.0.1", "::1", "10.0.0.5", "10.0.0.6/24", "fd00::5", "nonsense"}))
 	if got != "[10.0.0.5 10.0.0.6 fd00::5]" {

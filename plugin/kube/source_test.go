@@ -108,7 +108,12 @@ func run(t *testing.T, f *fakeAPI, change func(*Config)) *running {
 			t.Error("Run goes on after its context has ended")
 		}
 	}
-	t.Cleanup(r.stop)
+	t.Cleanup(func() {
+		r.stop()
+		if t.Failed() {
+			t.Logf("log:\n%v", r.log)
+		}
+	})
 	return r
 }
 
@@ -276,12 +281,6 @@ func TestChanges(t *testing.T) {
 	f.delete(pathServices, service("a", "new", ""))
 	f.delete(pathImports, imported("a", "web", ""))
 	f.delete(pathNamespaces, namespace("b"))
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("web %q db %d pods %v new %v imported %v b %v\n%v", r.ip(zone.Local, "a", "web"), r.endpoints(zone.Local, "a", "db"),
-				r.zone.PodsAt(addr("10.1.0.7")), r.exists(zone.Local, "a", "new"), r.exists(zone.Imported, "a", "web"), r.zone.NamespaceExists("b"), r.log)
-		}
-	})
 	eventually(t, "gone", func() bool {
 		return r.ip(zone.Local, "a", "web") == "" && r.endpoints(zone.Local, "a", "db") == 0 &&
 			len(r.zone.PodsAt(addr("10.1.0.7"))) == 0 && !r.exists(zone.Local, "a", "new") &&
@@ -454,7 +453,6 @@ func TestForbidden(t *testing.T) {
 					fmt.Errorf(`User "dns" cannot %s resource "endpointslices" in API group "discovery.k8s.io" at the cluster scope`, verb))
 			}
 			r := run(t, f, func(c *Config) { c.Imports = false })
-			t.Cleanup(func() { t.Log(r.log) })
 			line := fmt.Sprintf(`ERROR cannot %s endpointslices.discovery.k8s.io in all namespaces: forbidden; `+
 				`grant verb %q on "endpointslices" (API group "discovery.k8s.io") to User "dns"`, verb, verb)
 			eventually(t, line, func() bool { return r.log.count(line) == 1 })

@@ -46,8 +46,8 @@ func (r *Result) endpointTargets(yield func(Target) bool) {
 
 // Weight is the weight of each SRV record (RFC 2782): an equal share of 100, at least 1.
 func (r *Result) Weight() uint16 {
-	if r.What == ServicePods && r.want.endpoint == "" && r.want.topology == "" {
-		return ShareOf(r.countTargets())
+	if r.want.endpoint == "" && r.want.topology == "" {
+		return ShareOf(r.TargetCount())
 	}
 	n := 0
 	for range r.Targets() {
@@ -56,13 +56,24 @@ func (r *Result) Weight() uint16 {
 	return ShareOf(n)
 }
 
-// countTargets counts the targets of all endpoints without looking at each.
-func (r *Result) countTargets() (n int) {
+// TargetCount returns how many Targets there are, without looking at each: too many where
+// r names some of the endpoints only.
+func (r *Result) TargetCount() int {
+	if r.What == ServiceIPs {
+		return len(r.Service.Addrs) * r.countPorts(r.Service.Ports)
+	}
+	n := 0
 	for _, sl := range r.slices {
-		for _, p := range declared(sl.Ports) {
-			if r.want.selects(p) {
-				n += len(sl.Endpoints)
-			}
+		n += len(sl.Endpoints) * r.countPorts(sl.Ports)
+	}
+	return n
+}
+
+// countPorts counts the ports that r names.
+func (r *Result) countPorts(ports []Port) (n int) {
+	for _, p := range declared(ports) {
+		if r.want.selects(p) {
+			n++
 		}
 	}
 	return n

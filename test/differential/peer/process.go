@@ -29,7 +29,7 @@ func Start(ctx context.Context, binary, folder, corefile string, ports []int) (*
 		return nil, fmt.Errorf("folder: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "Corefile"), []byte(corefile), 0o644); err != nil {
-		return nil, fmt.Errorf("Corefile: %w", err)
+		return nil, fmt.Errorf("writing the Corefile: %w", err)
 	}
 	p := &Process{log: filepath.Join(folder, "log"), done: make(chan error, 1)}
 	log, err := os.Create(p.log)
