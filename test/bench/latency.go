@@ -18,7 +18,7 @@ import (
 
 const (
 	churn  = 200 // slices that change each second, meanwhile
-	trials = 300
+	trials = 200
 )
 
 // measureLatency runs both servers on one API server where slices change all the time,
@@ -56,22 +56,36 @@ func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluste
 	return nil
 }
 
-// keepChanging changes one address in each of churn slices a second.
+// keepChanging changes one address in each of churn slices a second, as far as the API
+// server keeps up.
 func keepChanging(ctx context.Context, c kubernetes.Interface) {
 	tick := time.NewTicker(time.Second / churn)
 	defer tick.Stop()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for n := 0; ctx.Err() == nil; n++ {
-		<-tick.C
-		wg.Go(func() {
-			i := n % clusterIPCount
-			name := fmt.Sprintf("service-%d", i)
-			s := newSlice(namespaceName(i), name, name+"-1", 10<<24|i*clusterIPEndpoints, clusterIPEndpoints, false)
-			s.Endpoints[0].Addresses[0] = ip(10<<24 | 200<<16 | n&0xffff)
-			c.DiscoveryV1().EndpointSlices(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
+	const atOnce = 8
+	var writers sync.WaitGroup
+	work := make(chan int)
+	for range atOnce {
+		writers.Go(func() {
+			for n := range work {
+				change(ctx, c, n)
+			}
 		})
 	}
+	for n := 0; ctx.Err() == nil; n++ {
+		<-tick.C
+		work <- n
+	}
+	close(work)
+	writers.Wait()
+}
+
+// change gives one slice of a ClusterIP Service a new first address.
+func change(ctx context.Context, c kubernetes.Interface, n int) {
+	i := n % clusterIPCount
+	name := fmt.Sprintf("service-%d", i)
+	s := newSlice(namespaceName(i), name, name+"-1", 10<<24|i*clusterIPEndpoints, clusterIPEndpoints, false)
+	s.Endpoints[0].Addresses[0] = ip(10<<24 | 200<<16 | n&0xffff)
+	c.DiscoveryV1().EndpointSlices(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
 }
 
 // event is the arrival of a slice's new first address.
