@@ -64,6 +64,7 @@ func fill(w *zone.Writer) {
 	w.SetService(zone.Local, &zone.Service{Key: key("dns"), Addrs: ip("10.96.0.10"), Ports: http})
 	w.SetSlice(zone.Local, endpoints("dns-1", "dns", http, zone.Endpoint{Addr: ip("10.0.0.53")[0]}))
 	w.SetService(zone.Local, &zone.Service{Key: key("db"), Kind: zone.Headless})
+	w.SetService(zone.Local, &zone.Service{Key: key("empty"), Kind: zone.Headless})
 	w.SetSlice(zone.Local, endpoints("db-1", "db", http,
 		zone.Endpoint{Addr: ip("10.0.0.1")[0], Host: "db-0"}, zone.Endpoint{Addr: ip("10.0.0.2")[0]}))
 	for name, target := range map[string]string{

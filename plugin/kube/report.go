@@ -48,7 +48,7 @@ func (r reported) Unwrap() error { return r.error }
 func (r *report) outcome(ctx context.Context, verb string, res *resource, err error) error {
 	switch {
 	case err == nil:
-		r.over(connection, credentials, verb+" "+res.String())
+		r.over(connection, credentials, undefined(res), verb+" "+res.String())
 		return nil
 	case ctx.Err() != nil, apierrors.IsResourceExpired(err), apierrors.IsGone(err):
 		// We are leaving, or the Reflector lists again: nothing is wrong.
@@ -64,6 +64,9 @@ const (
 	connection  = "connection"
 	credentials = "credentials"
 )
+
+// undefined is the key of the trouble that a cluster does not know a resource.
+func undefined(res *resource) string { return "define " + res.String() }
 
 // describe says what an error means, and under which key its trouble is known.
 func (r *report) describe(verb string, res *resource, err error) (key string, t trouble) {
@@ -83,11 +86,11 @@ func (r *report) describe(verb string, res *resource, err error) (key string, t 
 			over:   "the Kubernetes API accepts our credentials again",
 		}
 	case apierrors.IsNotFound(err) && res.custom:
-		return action, trouble{
+		return undefined(res), trouble{
 			severe: true,
-			line: fmt.Sprintf("cannot %s: the cluster does not define %s.%s in version %s; install its CustomResourceDefinition",
-				action, res.name, res.group.Group, res.group.Version),
-			over: "can " + action + " now",
+			line: fmt.Sprintf("cannot follow %v: the cluster does not define them in version %s; install their CustomResourceDefinition",
+				res, res.group.Version),
+			over: fmt.Sprintf("can follow %v now", res),
 		}
 	case errors.As(err, &status):
 		return action, trouble{

@@ -137,6 +137,9 @@ func (st *state) hasCluster(id string) bool {
 // hasNamedPort reports whether some port has a name and the protocol that label stands for.
 func (st *state) hasNamedPort(label string) bool {
 	r := request{protocol: strings.TrimPrefix(label, "_")}
+	if r.protocol == "" {
+		return false
+	}
 	named := func(p Port) bool { return p.Name != "" && r.selects(p) }
 	switch st.service.Kind {
 	case ClusterIP:

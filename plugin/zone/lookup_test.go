@@ -70,6 +70,7 @@ func TestLookup(t *testing.T) {
 		{"http.tcp.web.ns.svc", "10.96.0.20 fd00::20"},
 		{"_tcp.web.ns.svc", "nodata"}, // RFC 8020: _http._tcp stands below
 		{"_udp.web.ns.svc", "noname"},
+		{"_.web.ns.svc", "noname"},
 		{"_http._udp.web.ns.svc", "noname"},
 		{"x._http._tcp.web.ns.svc", "noname"},
 		{"a.b.c.web.ns.svc", "noname"},

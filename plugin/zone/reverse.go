@@ -198,7 +198,11 @@ func (s *Store) ServicesAt(addr netip.Addr) iter.Seq[Result] {
 			if h.addr != key {
 				return false
 			}
-			return h.vip || !s.named(h) || yield(s.found(h.entry.state.Load(), request{}))
+			if h.vip || !s.named(h) {
+				return true
+			}
+			r, ok := s.whole(h.entry)
+			return !ok || yield(r)
 		})
 	}
 }

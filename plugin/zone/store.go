@@ -121,18 +121,27 @@ func (s *Store) NamespaceExists(name string) bool {
 	return ok
 }
 
-// Services yields every Service of a set whose namespace exists, in no order, with its
-// cluster IPs or endpoints.
+// Services yields every Service of a set that has records of its own, in no order, with
+// its cluster IPs, alias or endpoints.
 func (s *Store) Services(set Set) iter.Seq[Result] {
 	return func(yield func(Result) bool) {
 		for key, e := range s.sets[set].entries.all {
-			st := e.state.Load()
-			if st.service == nil || !s.NamespaceExists(key.Namespace) {
+			if !s.NamespaceExists(key.Namespace) {
 				continue
 			}
-			if !yield(s.found(st, request{})) {
+			if r, ok := s.whole(e); ok && !yield(r) {
 				return
 			}
 		}
 	}
+}
+
+// whole returns what a Service's own name holds, if it holds anything.
+func (s *Store) whole(e *entry) (Result, bool) {
+	st := e.state.Load()
+	if st.service == nil || s.ignored(st) {
+		return Result{}, false
+	}
+	r := s.found(st, request{})
+	return r, r.Existence == Records
 }
