@@ -28,7 +28,7 @@ func (k *Kubernetes) answer(ctx context.Context, q *question) answer {
 	switch {
 	case q.rest == "":
 		return k.apex(q)
-	case q.zone.reverse && !q.nameServer():
+	case zone.IsReverse(q.name) && !q.nameServer():
 		return k.pointers(q)
 	}
 	found := k.store.Lookup(q.zone.set, q.rest)

@@ -70,6 +70,7 @@ func fill(w *zone.Writer) {
 	for name, target := range map[string]string{
 		"ext": "example.com", "in": "Web.ns.svc.cluster.local", "loop": "pool.ns.svc.cluster.local",
 		"pool": "loop.ns.svc.cluster.local", "self": "x.self.ns.svc.cluster.local", "away": "missing.example.com",
+		"server": "ns.dns.cluster.local",
 	} {
 		w.SetService(zone.Local, &zone.Service{Key: key(name), Kind: zone.ExternalName, Target: target})
 	}

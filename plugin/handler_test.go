@@ -36,6 +36,7 @@ func TestServeDNS(t *testing.T) {
 		{"ext.ns.svc.cluster.local.", "SRV", "NOERROR"},
 		{"in.ns.svc.cluster.local.", "A", "NOERROR; Web.ns.svc.cluster.local. A 10.96.0.20; in.ns.svc.cluster.local. CNAME Web.ns.svc.cluster.local."},
 		{"away.ns.svc.cluster.local.", "A", "NOERROR; away.ns.svc.cluster.local. CNAME missing.example.com."},
+		{"server.ns.svc.cluster.local.", "A", "NOERROR; ns.dns.cluster.local. A 10.96.0.10; server.ns.svc.cluster.local. CNAME ns.dns.cluster.local."},
 		{"loop.ns.svc.cluster.local.", "A", "NOERROR"},
 		{"self.ns.svc.cluster.local.", "A", "NOERROR"},
 		{"10-240-0-1.ns.pod.cluster.local.", "A", "NOERROR; 10-240-0-1.ns.pod.cluster.local. A 10.240.0.1"},

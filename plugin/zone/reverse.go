@@ -20,11 +20,17 @@ const (
 	arpa6 = "ip6.arpa."
 )
 
-// prefix is the first bits of an address. IPv4 addresses are mapped into IPv6.
+// prefix is the first bits of an address. IPv4 addresses are mapped into IPv6, where they
+// lie from ::ffff:0.0.0.0 to before afterMapped (RFC 4291, section 2.5.5.2).
 type prefix struct {
 	addr [16]byte
 	bits int
+	v6   bool
 }
+
+var afterMapped = [16]byte{9: 1}
+
+func isMapped(addr [16]byte) bool { return netip.AddrFrom16(addr).Is4In6() }
 
 // Reverse finds a reverse name, fully qualified and in lower case, among the local
 // Services, and appends what its PTR records point to: the Service with that cluster IP,
@@ -40,6 +46,9 @@ func (s *Store) Reverse(dst []Pointer, name string) ([]Pointer, Existence) {
 	}
 	if p.bits < 128 {
 		return dst, s.anyBelow(p)
+	}
+	if p.v6 && isMapped(p.addr) {
+		return dst, NoName // an IPv4 address is named below in-addr.arpa
 	}
 	n := len(dst)
 	if dst = s.appendPointers(dst, p.addr); len(dst) == n {
@@ -69,7 +78,7 @@ func parseReverse(name string) (p prefix, ok bool) {
 	if !ok {
 		return p, false
 	}
-	if !v6 {
+	if p.v6 = v6; !v6 {
 		p.addr[10], p.addr[11], p.bits = 0xff, 0xff, 96
 	}
 	labels = strings.TrimSuffix(labels, ".")
@@ -109,12 +118,23 @@ func (p prefix) contains(addr [16]byte) bool {
 	return p.bits%8 == 0 || p.addr[whole] == addr[whole]&0xf0
 }
 
-// anyBelow tells an empty non-terminal from a name that does not exist. Holders that have
-// no PTR record are passed over, but only so many: then the safe answer is NoData.
+// anyBelow tells an empty non-terminal from a name that does not exist.
 func (s *Store) anyBelow(p prefix) Existence {
-	found, left := NoName, 64
-	s.sets[Local].addrs.from(p.addr, func(h holder) bool {
-		if !p.contains(h.addr) {
+	found, stopped := s.scan(p, p.addr)
+	if stopped {
+		found, _ = s.scan(p, afterMapped)
+	}
+	return found
+}
+
+// scan looks for an address below p, from one on, and stops where IPv4 begins if p is IPv6.
+// Holders that have no PTR record are passed over, but only so many: then the safe answer
+// is NoData.
+func (s *Store) scan(p prefix, from [16]byte) (found Existence, stopped bool) {
+	found = NoName
+	left := 64
+	s.sets[Local].addrs.from(from, func(h holder) bool {
+		if stopped = p.v6 && isMapped(h.addr); stopped || !p.contains(h.addr) {
 			return false
 		}
 		if left--; left == 0 || s.named(h) {
@@ -122,7 +142,7 @@ func (s *Store) anyBelow(p prefix) Existence {
 		}
 		return found == NoName
 	})
-	return found
+	return found, stopped
 }
 
 // named reports whether the holder's Service exists and has names of its own kind.

@@ -28,6 +28,9 @@ func TestReverse(t *testing.T) {
 		{"0.d.f.ip6.arpa.", "nodata"},
 		{"1.d.f.ip6.arpa.", "noname"},
 		{"f.ip6.arpa.", "nodata"},
+		{"0.ip6.arpa.", "noname"}, // IPv4 addresses are not below it
+		{"1.0.0.0.0.0.a.0.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.", "noname"},
+		{"ip6.arpa.", "nodata"},
 		{"23.0.96.10.in-addr.arpa.", "noname"}, // its namespace is gone
 		{"1.0.7.10.in-addr.arpa.", "noname"},   // its Service is not there
 		{"7.10.in-addr.arpa.", "noname"},

@@ -54,8 +54,13 @@ func (t *trial) header(name string, kind uint16) dns.RR_Header {
 // absent is what becomes of the question if its name does not exist: stock's
 // answer for a neighbour that surely does not, which another plugin may give.
 func (t *trial) absent() (ask.Answer, error) {
+	const longest = 32 + 2 // labels of an IPv6 address's reverse name; stock ignores more
 	q := t.q
-	q.Name = "zzz-absent." + up(q.Name)
+	parent := up(q.Name)
+	for dns.CountLabel(parent) >= longest {
+		parent = up(parent)
+	}
+	q.Name = "zzz-absent." + parent
 	return t.probe(q)
 }
 

@@ -21,12 +21,19 @@ type pointers struct {
 // addPointers gathers the addresses whose names resolve: those of Services in
 // exposed namespaces and of the endpoints of such Services.
 func (v *view) addPointers() {
-	v.pointers, v.above = map[string]pointers{}, map[string]bool{}
+	v.pointers, v.above, v.held = map[string]pointers{}, map[string]bool{}, map[string]int{}
+	for _, all := range v.slices {
+		each(all, func(_ *discoveryv1.EndpointSlice, _ discoveryv1.Endpoint, address string) {
+			for parent := up(arpa(address)); parent != "."; parent = up(parent) {
+				v.held[parent]++
+			}
+		})
+	}
 	for k, s := range v.services {
 		if !v.exposed[k.namespace] || s.Spec.Type == corev1.ServiceTypeExternalName {
 			continue
 		}
-		name := k.name + "." + k.namespace + ".svc." + v.o.primary()
+		name := k.name + "." + k.namespace + ".svc." + under(v.o.primary())
 		if !world.Headless(s) {
 			for _, ip := range world.ClusterIPs(s) {
 				v.point(ip, func(p *pointers) { p.services = append(p.services, name) })
@@ -68,7 +75,7 @@ func (v *view) empty(name string) bool {
 		return false
 	case slices.Equal(base, []string{"dns"}):
 		return true
-	case reverse(zone):
+	case reverse(name):
 		return v.above[name]
 	case len(base) < 4 || base[len(base)-1] != "svc" || !v.exposed[base[len(base)-2]]:
 		return false
@@ -126,7 +133,7 @@ func (v *view) emptyImport(k key, above []string) bool {
 		return cluster || slicesSpeak(v.foreign[k], above[0])
 	}
 	for _, p := range i.Spec.Ports {
-		if p.Name != "" && len(i.Spec.IPs) > 0 && speaks(above[0], string(p.Protocol)) {
+		if p.Name != "" && speaks(above[0], string(p.Protocol)) {
 			return true
 		}
 	}

@@ -23,9 +23,14 @@ func rules() []rule {
 		{"case", "the case of letters changes no answer (RFC 4343)", wantCase},
 		{"grammar", "svc, pod and dns-version mean nothing in a reverse zone", wantGrammar},
 		{"ptr", "a PTR names only what resolves to the address", wantPTR},
+		{"version", "dns-version has a TXT record, so it exists for all types (RFC 2308, section 2.2)", wantVersion},
+		{"root", "ns.dns exists in the root zone as in others", wantRoot},
+		{"imports", "namespace_labels selects namespaces; stock applies it to the ServiceImports' own labels", wantImports},
+		{"portless", "a ServiceImport has its addresses without ports, too, as a Service has", wantPortless},
+		{"zone", "an endpoint is in its own zone, whatever zone another with its address is in", wantZone},
 		{"pod-srv", "a Pod has no port, so its name has no SRV", wantPodSRV},
-		{"nameserver", "a Service in a namespace that is not served is not the name server", wantNameServer},
-		{"transfer", "a transfer has what questions get, so no port -1 and no Services in reverse zones", wantTransfer},
+		{"nameserver", "a Service that is not served is not the name server; stock names it, or names none", wantNameServer},
+		{"transfer", "a transfer has what questions get: no port -1, no Services in reverse zones, imported endpoints with their cluster", wantTransfer},
 	}
 }
 

@@ -29,6 +29,7 @@ type view struct {
 	foreign  map[key][]*discoveryv1.EndpointSlice // by ServiceImport
 	pointers map[string]pointers                  // by reverse name
 	above    map[string]bool                      // names above those
+	held     map[string]int                       // endpoints below a reverse name, whether or not they have a PTR
 }
 
 func newView(w *world.World, o options) *view {
@@ -47,10 +48,7 @@ func newView(w *world.World, o options) *view {
 		}
 	}
 	for _, i := range w.Imports {
-		// Stock selects ServiceImports by the labels for namespaces, so both do.
-		if selector(o.namespaceLabels).Matches(labels.Set(i.Labels)) {
-			v.imports[key{i.Namespace, i.Name}] = i
-		}
+		v.imports[key{i.Namespace, i.Name}] = i
 	}
 	v.addSlices()
 	v.addPointers()

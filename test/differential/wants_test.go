@@ -1,10 +1,13 @@
 package differential
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/neardns/neardns/test/differential/ask"
 )
@@ -23,7 +26,7 @@ func (t *trial) is(labels ...string) bool { return slices.Equal(t.below(), label
 // hasPTR tells whether the trial's name is of an address with a PTR.
 func (t *trial) hasPTR() bool {
 	p := t.view.pointers[strings.ToLower(t.q.Name)]
-	return reverse(t.zone()) && len(p.services)+len(p.endpoints) > 0
+	return reverse(t.q.Name) && len(p.services)+len(p.endpoints) > 0
 }
 
 func wantSOA(t *trial) ([]ask.Answer, error) {
@@ -37,8 +40,11 @@ func wantSOA(t *trial) ([]ask.Answer, error) {
 	return one(other, nil)
 }
 
+// wantEmpty lets ours take a reverse name for one with names below it where many addresses
+// are, none of which has a PTR: it looks at 64 and then gives the safe answer.
 func wantEmpty(t *trial) ([]ask.Answer, error) {
-	if isTransfer(t.q.Type) || !t.view.empty(t.q.Name) {
+	const looks = 64
+	if isTransfer(t.q.Type) || !t.view.empty(t.q.Name) && t.view.held[strings.ToLower(t.q.Name)] < looks {
 		return nil, nil
 	}
 	return one(t.nodata(), nil)
@@ -134,7 +140,7 @@ func (t *trial) point(names ...string) ask.Answer {
 
 func wantPodSRV(t *trial) ([]ask.Answer, error) {
 	below := t.below()
-	if t.q.Type != dns.TypeSRV || len(below) != 3 || below[2] != "pod" || len(t.theirs.Sections[ask.Records]) == 0 {
+	if t.q.Type != dns.TypeSRV || len(below) < 3 || below[len(below)-1] != "pod" || len(t.theirs.Sections[ask.Records]) == 0 {
 		return nil, nil
 	}
 	for _, text := range t.theirs.Sections[ask.Records] {
@@ -143,4 +149,101 @@ func wantPodSRV(t *trial) ([]ask.Answer, error) {
 		}
 	}
 	return one(t.nodata(), nil)
+}
+
+func wantVersion(t *trial) ([]ask.Answer, error) {
+	if !t.is("dns-version") || t.q.Type == dns.TypeTXT || isTransfer(t.q.Type) || reverse(t.zone()) {
+		return nil, nil
+	}
+	return one(t.nodata(), nil)
+}
+
+// wantRoot answers at ns.dns. with the addresses that stock gives with the root's NS.
+func wantRoot(t *trial) ([]ask.Answer, error) {
+	if t.zone() != "." || !t.is("ns", "dns") || isTransfer(t.q.Type) {
+		return nil, nil
+	}
+	if t.q.Type != dns.TypeA && t.q.Type != dns.TypeAAAA {
+		return one(t.nodata(), nil)
+	}
+	servers, err := t.stock.Ask(ask.Question{Name: ".", Type: dns.TypeNS, TCP: true})
+	if err != nil {
+		return nil, err
+	}
+	return one(t.reply(dns.RcodeSuccess, func(m *dns.Msg) {
+		for _, text := range servers.Sections[ask.Additional] {
+			if rr, err := dns.NewRR(text); err == nil && rr.Header().Rrtype == t.q.Type {
+				rr.Header().Name = t.q.Name
+				m.Answer = append(m.Answer, rr)
+			}
+		}
+		if len(m.Answer) == 0 {
+			m.Ns = []dns.RR{t.soa()}
+		}
+	}).Unique(), nil)
+}
+
+// wantImports is about ServiceImports that stock does not see. What ours answers at them
+// the other multicluster option sets hold against stock.
+func wantImports(t *trial) ([]ask.Answer, error) {
+	below := t.below()
+	if t.view.o.namespaceLabels == "" || !t.view.o.imported(strings.ToLower(t.zone())) || len(below) < 3 {
+		return nil, nil
+	}
+	k := key{below[len(below)-2], below[len(below)-3]}
+	i := t.view.imports[k]
+	if i == nil || !t.view.exposed[k.namespace] || selector(t.view.o.namespaceLabels).Matches(labels.Set(i.Labels)) {
+		return nil, nil
+	}
+	return one(t.own, nil)
+}
+
+// wantPortless is about ServiceImports without ports, which stock does not find.
+func wantPortless(t *trial) ([]ask.Answer, error) {
+	below := t.below()
+	if len(below) == 5 && below[0] == "_" && below[1] == "_" { // any port of any protocol
+		below = below[2:]
+	}
+	if !t.view.o.imported(strings.ToLower(t.zone())) || len(below) != 3 || below[2] != "svc" || !t.view.exposed[below[1]] {
+		return nil, nil
+	}
+	i := t.view.imports[key{below[1], below[0]}]
+	if i == nil || len(i.Spec.Ports) > 0 || i.Spec.Type == "Headless" || t.view.o.ignoreEmpty && !ready(t.view.foreign[key{below[1], below[0]}]) {
+		return nil, nil
+	}
+	var addrs []netip.Addr
+	for _, ip := range i.Spec.IPs {
+		addrs = append(addrs, netip.MustParseAddr(ip))
+	}
+	return one(t.addressesOr(addrs), nil)
+}
+
+// wantZone is about an address that a slice lists twice, in two zones. Stock takes both for
+// in the last one.
+func wantZone(t *trial) ([]ask.Answer, error) {
+	below := t.below()
+	if n := len(below); !t.view.o.zonal || n < 6 || below[n-4] != "_zone" || !t.view.repeats(key{below[n-2], below[n-3]}) {
+		return nil, nil
+	}
+	for _, text := range t.own.Sections[ask.Records] {
+		if !slices.ContainsFunc(t.theirs.Sections[ask.Records], func(other string) bool { return unweighted(other) == unweighted(text) }) {
+			return nil, nil
+		}
+	}
+	return one(t.own, nil)
+}
+
+// repeats tells whether a slice of a Service lists an address in two zones.
+func (v *view) repeats(k key) (found bool) {
+	zones := map[string]string{}
+	each(v.slices[k], func(s *discoveryv1.EndpointSlice, e discoveryv1.Endpoint, address string) {
+		zone := ""
+		if e.Zone != nil {
+			zone = *e.Zone
+		}
+		before, known := zones[s.Name+" "+address]
+		found = found || known && before != zone
+		zones[s.Name+" "+address] = zone
+	})
+	return found
 }

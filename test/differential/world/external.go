@@ -25,7 +25,7 @@ func (w *World) externalName(s *corev1.Service) string {
 		return pick(w, "192.0.2.1", "2001:db8::1")
 	}
 	return pick(w,
-		"cluster.local", "svc.cluster.local", "ns.dns.cluster.local", "dns-version.cluster.local",
+		"cluster.local", "svc.cluster.local", "dns-version.cluster.local",
 		"nothing.default.svc.cluster.local", "nothing.nowhere.svc.cluster.local",
 		"10-244-0-1.a.pod.cluster.local", "web.a.svc.clusterset.local",
 		"_http._tcp."+Name(w.anyService()), "web-0."+Name(w.anyService()),
