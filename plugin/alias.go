@@ -49,7 +49,7 @@ func (k *Kubernetes) follow(ctx context.Context, q *question, chain []string) ([
 	case zone.NameServer:
 		return k.nameServerAddrs(q), false
 	case zone.ServiceIPs, zone.ServicePods, zone.PodIP:
-		return k.addrs(q, &found), false
+		return k.addrs(q, &found)
 	}
 	return nil, false
 }

@@ -42,12 +42,12 @@ func (k *Kubernetes) answer(ctx context.Context, q *question) answer {
 		a.records, a.truncated = k.alias(ctx, q, &found, nil)
 	case zone.ServiceIPs, zone.ServicePods:
 		if q.qtype == dns.TypeSRV {
-			a.records, a.extra = k.srv(q, &found)
+			a.records, a.extra, a.truncated = k.srv(q, &found)
 			break
 		}
-		a.records = k.addrs(q, &found)
+		a.records, a.truncated = k.addrs(q, &found)
 	case zone.PodIP:
-		a.records = k.addrs(q, &found)
+		a.records, a.truncated = k.addrs(q, &found)
 	}
 	return a
 }
@@ -107,6 +107,7 @@ const (
 // room returns how many records of at least size bytes the reply should hold, of total
 // that found names. Where the reply has no room for all, that is one more than fit, so
 // that it is truncated as it would be with all, and found is turned to begin anywhere.
+// A reply that lacks records for that reason has to say so itself: a cache would keep it.
 func room(q *question, found *zone.Result, total, size int) int {
 	const few = 16 // any reply has room for these
 	if total <= few {
@@ -116,20 +117,26 @@ func room(q *question, found *zone.Result, total, size int) int {
 	if total <= fit {
 		return total
 	}
-	found.Rotate(rand.Uint32N(1 << 30))
+	found.Rotate(rand.Uint64() >> 1)
 	return fit
 }
 
-// addrs returns the A or AAAA records of what was found, whichever q asks for, if either.
-func (k *Kubernetes) addrs(q *question, found *zone.Result) []dns.RR {
+// addrs returns the A or AAAA records of what was found, whichever q asks for, if either,
+// and whether there are more.
+func (k *Kubernetes) addrs(q *question, found *zone.Result) ([]dns.RR, bool) {
 	var buf [64]netip.Addr
+	total := found.EndpointCount()
 	switch q.qtype {
 	case dns.TypeA:
-		return k.recordsA(q.qname, found.AppendAddrs(buf[:0], true, room(q, found, found.EndpointCount(), sizeA)))
+		n := room(q, found, total, sizeA)
+		addrs := found.AppendAddrs(buf[:0], true, n)
+		return k.recordsA(q.qname, addrs), n < total && len(addrs) == n
 	case dns.TypeAAAA:
-		return k.recordsAAAA(q.qname, found.AppendAddrs(buf[:0], false, room(q, found, found.EndpointCount(), sizeAAAA)))
+		n := room(q, found, total, sizeAAAA)
+		addrs := found.AppendAddrs(buf[:0], false, n)
+		return k.recordsAAAA(q.qname, addrs), n < total && len(addrs) == n
 	}
-	return nil
+	return nil, false
 }
 
 // recordsA makes the A records of one name, all in three blocks of memory.

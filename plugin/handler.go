@@ -17,7 +17,7 @@ type Kubernetes struct {
 
 	store    *zone.Store
 	zones    []served
-	primary  string // the first forward zone, in which PTR records point
+	primary  string // the zone that PTR records point into
 	podMode  zone.PodMode
 	zonal    bool
 	ttl      uint32 // seconds, of all records but dns-version's
@@ -45,10 +45,8 @@ func New(cfg *config) *Kubernetes {
 	}
 	for _, z := range cfg.zones {
 		k.zones = append(k.zones, newServed(z, cfg.multicluster))
-		if k.primary == "" && isForward(z) {
-			k.primary = z
-		}
 	}
+	k.primary = primaryZone(k.zones)
 	return k
 }
 

@@ -59,6 +59,7 @@ var (
 )
 
 func init() {
+	kube.LogTo(log)
 	kube.ObserveRequests(
 		func(verb, host string, d time.Duration) {
 			requestDuration.WithLabelValues(verb, valid(host)).Observe(d.Seconds())

@@ -26,6 +26,18 @@ func newServed(name string, multicluster []string) served {
 	return z
 }
 
+// primaryZone returns the zone that PTR records point into: the first one of the cluster's
+// own Services, or else the first forward zone.
+func primaryZone(zones []served) string {
+	forward := slices.DeleteFunc(slices.Clone(zones), func(z served) bool { return z.reverse })
+	for _, z := range forward {
+		if z.set == zone.Local {
+			return z.name
+		}
+	}
+	return forward[0].name
+}
+
 // join puts labels, which end in a dot, before an origin.
 func join(labels, origin string) string {
 	if origin == "." {
@@ -40,7 +52,7 @@ func inZone(name, z string) bool {
 		return true
 	}
 	i := len(name) - len(z)
-	return i > 0 && name[i-1] == '.' && name[i:] == z
+	return i > 0 && name[i:] == z && name[i-1] == '.' && !zone.Escaped(name, i-1)
 }
 
 // question is a query's name and type, seen from the zone it stands in.

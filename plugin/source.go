@@ -52,7 +52,6 @@ func newSnapshot(cfg *config, t *object.Translator, w *zone.Writer) (source, err
 }
 
 func newAPI(cfg *config, t *object.Translator, store *zone.Store) (source, error) {
-	kube.LogTo(log)
 	access := cfg.access
 	access.UserAgent = fmt.Sprintf("%s/%s git_commit:%s (%s/%s/%s)", coremain.CoreName,
 		coremain.CoreVersion, coremain.GitCommit, runtime.GOOS, runtime.GOARCH, runtime.Version())

@@ -6,8 +6,8 @@ import (
 )
 
 // srv returns the SRV records of what was found, and the addresses of their targets
-// (Kubernetes DNS specification, sections 2.3.2 and 2.4.2).
-func (k *Kubernetes) srv(q *question, found *zone.Result) (records, extra []dns.RR) {
+// (Kubernetes DNS specification, sections 2.3.2 and 2.4.2), and whether there are more.
+func (k *Kubernetes) srv(q *question, found *zone.Result) (records, extra []dns.RR, truncated bool) {
 	service := serviceName(found.Service, q.origin())
 	total := found.TargetCount()
 	n, m := room(q, found, total, sizeSRV+len(service)), room(q, found, total, sizeA)
@@ -20,7 +20,8 @@ func (k *Kubernetes) srv(q *question, found *zone.Result) (records, extra []dns.
 			set.add(t, set.name(t, service, found.What), weight)
 		}
 	}
-	return set.records, set.extra
+	truncated = n < total && set.full() || m < total && len(set.extra) == m
+	return set.records, set.extra, truncated
 }
 
 // serviceName is the full name of a Service.

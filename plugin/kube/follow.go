@@ -144,7 +144,6 @@ func (c *Config) pods(namespace string, filled func()) *resource {
 		list:   func() runtime.Object { return &corev1.PodList{} },
 		store: &store[*corev1.Pod, zone.Pod]{
 			translate: c.Translator.Pod,
-			ignore:    terminating,
 			set:       c.Writer.SetPod,
 			remove:    c.Writer.DeletePod,
 			replace:   func(list []*zone.Pod) { c.Writer.ReplacePods(namespace, list) },
@@ -152,7 +151,3 @@ func (c *Config) pods(namespace string, filled func()) *resource {
 		},
 	}
 }
-
-// terminating reports whether a Pod is about to go. Until it is gone it has its address,
-// sends queries and may be asked for.
-func terminating(o *corev1.Pod) bool { return o.DeletionTimestamp != nil }

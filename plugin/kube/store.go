@@ -17,9 +17,8 @@ type store[O metav1.Object, R any] struct {
 	set       func(*R)
 	remove    func(namespace, name string)
 	replace   func([]*R)
-	ignore    func(O) bool // a watched object to leave as it was; may be nil
-	changed   func(O, *R)  // after a watched object's record was set; may be nil
-	filled    func()       // after the first Replace
+	changed   func(O, *R) // after a watched object's record was set; may be nil
+	filled    func()      // after the first Replace
 	once      sync.Once
 }
 
@@ -70,9 +69,6 @@ func (s *store[O, R]) Update(v any) error {
 	o, ok := v.(O)
 	if !ok {
 		return fmt.Errorf("unexpected object of type %T", v)
-	}
-	if s.ignore != nil && s.ignore(o) {
-		return nil
 	}
 	r := s.translate(o)
 	if r == nil {

@@ -9,9 +9,10 @@ import (
 )
 
 // Pod translates a Pod. It returns nil for a Pod that has no address, or whose address may
-// be another's soon: one that is terminating, has ended, or that its node lost sight of.
+// be another's: one that has ended, or that its node lost sight of. One that is terminating
+// has its address until it is gone, sends queries and may be asked for.
 func (t *Translator) Pod(o *corev1.Pod) *zone.Pod {
-	if !o.DeletionTimestamp.IsZero() || gone(o.Status.Phase) {
+	if gone(o.Status.Phase) {
 		return nil
 	}
 	s := subject{t, "Pod", &o.ObjectMeta}

@@ -40,7 +40,10 @@ func TestPod(t *testing.T) {
 			skipped: []string{"status.podIPs[0]"},
 		},
 		{name: "no address", status: corev1.PodStatus{Phase: corev1.PodPending}},
-		{name: "terminating", deleted: &now, status: corev1.PodStatus{Phase: corev1.PodRunning, PodIPs: one}},
+		{
+			name: "terminating", deleted: &now, status: corev1.PodStatus{Phase: corev1.PodRunning, PodIPs: one},
+			want: &zone.Pod{Namespace: "default", Name: "a", Addrs: ips("10.1.0.1")},
+		},
 		{name: "succeeded", status: corev1.PodStatus{Phase: corev1.PodSucceeded, PodIPs: one}},
 		{name: "failed", status: corev1.PodStatus{Phase: corev1.PodFailed, PodIPs: one}},
 		{name: "lost", status: corev1.PodStatus{Phase: corev1.PodUnknown, PodIPs: one}},

@@ -32,7 +32,7 @@ func (a sight) same(b sight) bool {
 		return a.info == b.info
 	}
 	return os.SameFile(a.info, b.info) && a.info.Size() == b.info.Size() &&
-		a.info.ModTime().Equal(b.info.ModTime())
+		a.info.ModTime().Equal(b.info.ModTime()) && a.info.Mode() == b.info.Mode()
 }
 
 // read returns the content of a file and how the file looked after it was read.

@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	mcs "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
@@ -12,7 +14,7 @@ func (p *parser) namespace(o *raw) error {
 	}
 	p.remarks.namespaces[o.Metadata.Name] = true
 	if p.among(o.Metadata.Name) && matches(p.cfg.NamespaceLabels, o) {
-		p.namespaces = append(p.namespaces, o.Metadata.Name)
+		p.namespaces = append(p.namespaces, strings.ToLower(o.Metadata.Name)) // as in the records
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package zone
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -189,6 +190,27 @@ func TestLookupAllocates(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { s.Reverse(pointers[:0], name) }); n != 0 {
 			t.Errorf("Reverse(%s): %v allocations", name, n)
 		}
+	}
+}
+
+// TestRotate shows that every endpoint comes first at times.
+func TestRotate(t *testing.T) {
+	s, w := headless()
+	for i := range 50 {
+		sl := &Slice{SliceKey: SliceKey{"ns", fmt.Sprint(i)}, Service: Key{"ns", "db"}}
+		for j := range 100 {
+			sl.Endpoints = append(sl.Endpoints, Endpoint{Addr: netip.AddrFrom4([4]byte{10, 0, byte(i), byte(j)})})
+		}
+		w.SetSlice(Local, sl)
+	}
+	first := map[netip.Addr]bool{}
+	for range 100000 {
+		r := s.Lookup(Local, "db.ns.svc")
+		r.Rotate(rand.Uint64() >> 1)
+		first[r.AppendAddrs(nil, true, 1)[0]] = true
+	}
+	if len(first) != 5000 {
+		t.Errorf("%d of 5,000 endpoints came first", len(first))
 	}
 }
 

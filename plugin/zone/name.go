@@ -41,15 +41,15 @@ const (
 // cut splits the rightmost label off name. A dot that is escaped belongs to its label.
 func cut(name string) (rest, label string) {
 	for i := len(name) - 1; i >= 0; i-- {
-		if name[i] == '.' && !escaped(name, i) {
+		if name[i] == '.' && !Escaped(name, i) {
 			return name[:i], name[i+1:]
 		}
 	}
 	return "", name
 }
 
-// escaped reports whether an odd number of backslashes stands before name[i].
-func escaped(name string, i int) bool {
+// Escaped reports whether an odd number of backslashes stands before name[i].
+func Escaped(name string, i int) bool {
 	odd := false
 	for i--; i >= 0 && name[i] == '\\'; i-- {
 		odd = !odd

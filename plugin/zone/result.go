@@ -15,7 +15,7 @@ type Result struct {
 
 	slices []*Slice
 	shared bool   // an address may stand there more than once
-	start  uint32 // where Endpoints begins; see Rotate
+	start  uint64 // where Endpoints begins; see Rotate
 	want   request
 }
 
@@ -100,8 +100,8 @@ func (r *Result) chosen(sl *Slice) bool {
 func (r *Result) Endpoints() iter.Seq2[*Slice, Endpoint] {
 	return func(yield func(*Slice, Endpoint) bool) {
 		n := len(r.slices)
-		for i := range n {
-			sl := r.slices[(i+int(r.start))%n]
+		for i := range uint64(n) {
+			sl := r.slices[(i+r.start)%uint64(n)]
 			if r.chosen(sl) && !r.each(sl, yield) {
 				return
 			}
@@ -112,9 +112,10 @@ func (r *Result) Endpoints() iter.Seq2[*Slice, Endpoint] {
 // each yields the endpoints of one slice and reports whether to go on.
 func (r *Result) each(sl *Slice, yield func(*Slice, Endpoint) bool) bool {
 	n := len(sl.Endpoints)
+	turn := r.start / uint64(len(r.slices)) // which slice comes first says nothing of this
 	for i := range n {
-		if r.start != 0 {
-			i = (i + int(r.start)) % n
+		if turn != 0 {
+			i = int((uint64(i) + turn) % uint64(n)) // #nosec G115 -- less than n
 		}
 		e := sl.Endpoints[i]
 		if r.want.matches(e) && r.inTopology(sl, i) && !yield(sl, e) {

@@ -149,7 +149,7 @@ func (s *Store) scan(p prefix, from [16]byte) (found Existence, stopped bool) {
 func (s *Store) named(h holder) bool {
 	st := h.entry.state.Load()
 	return st.service != nil && st.service.Kind != ExternalName &&
-		s.NamespaceExists(h.entry.key.Namespace)
+		!s.ignored(st) && s.NamespaceExists(h.entry.key.Namespace)
 }
 
 func (s *Store) appendPointers(dst []Pointer, addr [16]byte) []Pointer {

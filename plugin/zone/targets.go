@@ -86,7 +86,7 @@ func ShareOf(n int) uint16 {
 
 // Rotate makes Endpoints begin anywhere, by the number given, and wrap around. An answer
 // that has no room for all endpoints takes the first, so that they should not be the same each time.
-func (r *Result) Rotate(by uint32) { r.start = by }
+func (r *Result) Rotate(by uint64) { r.start = by }
 
 // EndpointCount returns how many endpoints the Service has, an upper bound of those named.
 func (r *Result) EndpointCount() int {

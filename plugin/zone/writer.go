@@ -228,22 +228,36 @@ func (w *Writer) DeletePod(namespace, name string) {
 	}
 }
 
+// putPod puts fresh in old's place, address by address, so that one that stays is never
+// missing. Either may be nil.
 func (w *Writer) putPod(key SliceKey, old, fresh *Pod) {
-	if old != nil {
-		delete(w.podsOf, key)
-		for _, a := range old.Addrs {
-			w.setPodsAt(a, slices.DeleteFunc(slices.Clone(w.store.PodsAt(a)), func(p *Pod) bool { return p == old }))
-		}
-	}
+	delete(w.podsOf, key)
 	if fresh != nil {
 		w.podsOf[key] = fresh
-		for _, a := range fresh.Addrs {
-			w.setPodsAt(a, append(slices.Clone(w.store.PodsAt(a)), fresh))
+	}
+	for _, a := range fresh.addrs() {
+		w.setPodsAt(a, append(without(w.store.PodsAt(a), old), fresh))
+	}
+	for _, a := range old.addrs() {
+		if !slices.Contains(fresh.addrs(), a) {
+			w.setPodsAt(a, without(w.store.PodsAt(a), old))
 		}
 	}
-	if old == nil || fresh == nil || !slices.Equal(old.Addrs, fresh.Addrs) {
+	if !slices.Equal(old.addrs(), fresh.addrs()) {
 		w.touch(Local)
 	}
+}
+
+func (p *Pod) addrs() []netip.Addr {
+	if p == nil {
+		return nil
+	}
+	return p.Addrs
+}
+
+// without returns a copy of pods that lacks one.
+func without(pods []*Pod, one *Pod) []*Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(p *Pod) bool { return p == one })
 }
 
 func (w *Writer) setPodsAt(addr netip.Addr, pods []*Pod) {
