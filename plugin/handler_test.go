@@ -143,6 +143,9 @@ func TestLongAnswer(t *testing.T) {
 		first := map[string]bool{}
 		for range 20 {
 			m := ask(t, k, "big.ns.svc.cluster.local.", typ)
+			if !m.Truncated { // or a cache would keep it
+				t.Fatalf("%s: records are left out, and it does not say so", typ)
+			}
 			if len(m.Answer) > most {
 				t.Fatalf("%s: %d records made, %d could fit", typ, len(m.Answer), most)
 			}
@@ -195,6 +198,25 @@ func TestManyTargets(t *testing.T) {
 	}
 	if n := len(dns.Dedup(rec.Msg.Extra, nil)); n != 40 || len(rec.Msg.Extra) != 40 {
 		t.Errorf("%d addresses, %d of them different; want 20 names with 2 addresses", len(rec.Msg.Extra), n)
+	}
+}
+
+// TestEscapedDot asks for a name that only looks as if it stood in the zone.
+func TestEscapedDot(t *testing.T) {
+	k, _ := testHandler(testConfig())
+	k.Next = test.NextHandler(dns.RcodeRefused, nil)
+	if m := ask(t, k, `foo\.cluster.local.`, "A"); m.Rcode != dns.RcodeRefused {
+		t.Errorf("%s", short(m))
+	}
+}
+
+// TestPrimaryZone shows that PTR records point into a zone that has the names.
+func TestPrimaryZone(t *testing.T) {
+	cfg := testConfig()
+	cfg.zones = []string{"in-addr.arpa.", "clusterset.local.", "cluster.local."}
+	k, _ := testHandler(cfg)
+	if got := short(ask(t, k, "20.0.96.10.in-addr.arpa.", "PTR")); got != "NOERROR; 20.0.96.10.in-addr.arpa. PTR web.ns.svc.cluster.local." {
+		t.Error(got)
 	}
 }
 

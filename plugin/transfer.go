@@ -22,6 +22,11 @@ func (k *Kubernetes) Transfer(name string, serial uint32) (<-chan []dns.RR, erro
 	out := make(chan []dns.RR)
 	go func() {
 		defer close(out)
+		defer func() {
+			if v := recover(); v != nil { // nobody else would
+				log.Errorf("Transfer of %s panicked: %v", name, v)
+			}
+		}()
 		out <- []dns.RR{soa}
 		if serial != 0 && serial == soa.Serial {
 			return

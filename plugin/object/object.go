@@ -59,6 +59,15 @@ func (s subject) skip(field, reason string, args ...any) {
 	})
 }
 
+// recovered is deferred by each translation: an object that makes it panic is left out, and
+// takes nothing else with it.
+func recovered[R any](s subject, record **R) {
+	if v := recover(); v != nil {
+		*record = nil
+		s.skip("object", "translating it panicked: %v", v)
+	}
+}
+
 // label returns value in lower case, if it can be a label of a name.
 func (s subject) label(field, value string) (string, bool) {
 	lower := strings.ToLower(value)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/neardns/neardns/plugin/zone"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // collector is a Translator's Skipped that keeps what it is told.
@@ -91,4 +92,15 @@ func TestIsName(t *testing.T) {
 			t.Errorf("isName(%q) = %v", s, got)
 		}
 	}
+}
+
+// TestRecovered shows that a translation that panics loses its own object only.
+func TestRecovered(t *testing.T) {
+	tr, c := newTranslator(Translator{})
+	broken := func() (r *zone.Service) {
+		defer recovered(subject{tr, "Service", &metav1.ObjectMeta{Name: "a"}}, &r)
+		r = &zone.Service{}
+		panic("oops")
+	}
+	check(t, broken(), nil, c, "object")
 }

@@ -11,16 +11,17 @@ import (
 // Pod translates a Pod. It returns nil for a Pod that has no address, or whose address may
 // be another's: one that has ended, or that its node lost sight of. One that is terminating
 // has its address until it is gone, sends queries and may be asked for.
-func (t *Translator) Pod(o *corev1.Pod) *zone.Pod {
+func (t *Translator) Pod(o *corev1.Pod) (r *zone.Pod) {
 	if gone(o.Status.Phase) {
 		return nil
 	}
 	s := subject{t, "Pod", &o.ObjectMeta}
+	defer recovered(s, &r)
 	ips := addrs(s, "status.podIPs", o.Status.PodIPs, func(ip corev1.PodIP) string { return ip.IP })
 	if len(ips) == 0 {
 		return nil
 	}
-	r := &zone.Pod{Namespace: intern(o.Namespace), Name: o.Name, Addrs: ips}
+	r = &zone.Pod{Namespace: intern(o.Namespace), Name: o.Name, Addrs: ips}
 	if t.Labels {
 		r.Labels = podLabels(o.Labels)
 	}

@@ -11,13 +11,14 @@ import (
 
 // Service translates a Service. It returns nil if there is nothing to serve: an
 // ExternalName that is no name, or a Service whose own name is no DNS label.
-func (t *Translator) Service(o *corev1.Service) *zone.Service {
+func (t *Translator) Service(o *corev1.Service) (r *zone.Service) {
 	s := subject{t, "Service", &o.ObjectMeta}
+	defer recovered(s, &r)
 	key, ok := s.key()
 	if !ok {
 		return nil
 	}
-	r := &zone.Service{Key: key, Selector: len(o.Spec.Selector) > 0}
+	r = &zone.Service{Key: key, Selector: len(o.Spec.Selector) > 0}
 	if o.Spec.Type == corev1.ServiceTypeExternalName {
 		return s.externalName(r, o.Spec.ExternalName)
 	}
@@ -58,13 +59,14 @@ func (s subject) externalName(r *zone.Service, target string) *zone.Service {
 }
 
 // Import translates a ServiceImport (KEP-1645). It returns nil if its name is no DNS label.
-func (t *Translator) Import(o *mcs.ServiceImport) *zone.Service {
+func (t *Translator) Import(o *mcs.ServiceImport) (r *zone.Service) {
 	s := subject{t, "ServiceImport", &o.ObjectMeta}
+	defer recovered(s, &r)
 	key, ok := s.key()
 	if !ok {
 		return nil
 	}
-	r := &zone.Service{Key: key}
+	r = &zone.Service{Key: key}
 	r.Ports = ports(s, "spec.ports", o.Spec.Ports, func(p mcs.ServicePort) (string, string, int32) {
 		return p.Name, string(p.Protocol), p.Port
 	})

@@ -26,12 +26,13 @@ func (t *Translator) ImportedSlice(o *discoveryv1.EndpointSlice) *zone.Slice {
 }
 
 // slice translates an EndpointSlice whose Service stands in the label given.
-func (t *Translator) slice(o *discoveryv1.EndpointSlice, label string) *zone.Slice {
+func (t *Translator) slice(o *discoveryv1.EndpointSlice, label string) (r *zone.Slice) {
 	value, ok := o.Labels[label]
 	if !ok {
 		return nil
 	}
 	s := subject{t, "EndpointSlice", &o.ObjectMeta}
+	defer recovered(s, &r)
 	service, ok := s.label("metadata.labels["+label+"]", value)
 	if !ok {
 		return nil
@@ -41,7 +42,7 @@ func (t *Translator) slice(o *discoveryv1.EndpointSlice, label string) *zone.Sli
 		return nil
 	}
 	namespace := intern(o.Namespace)
-	r := &zone.Slice{
+	r = &zone.Slice{
 		SliceKey: zone.SliceKey{Namespace: namespace, Name: strings.ToLower(o.Name)},
 		Service:  zone.Key{Namespace: namespace, Name: share(service)},
 		Ports:    s.slicePorts(o.Ports),

@@ -67,8 +67,14 @@ func (s *Source) Load() error {
 	return s.verdict
 }
 
-// take writes the records that data holds.
-func (s *Source) take(data []byte) error {
+// take writes the records that data holds. Whatever the data makes a parser do, the
+// process goes on.
+func (s *Source) take(data []byte) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%s: reading it panicked: %v", s.cfg.File, v)
+		}
+	}()
 	found, err := parse(data, &s.cfg)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.cfg.File, err)

@@ -49,6 +49,7 @@ func deliberates() []deliberate {
 		{"portless", "multicluster", "bare.ns.svc.clusterset.local.", "A", "NXDOMAIN", "A 10.112.0.6"},
 		{"zone", "zonal", "a.pin._zone.twice.ns.svc.cluster.local.", "SRV", "SRV 0 50 80 10-0-0-9.twice.ns.svc.cluster.local. SRV 0 50 80 t.twice.ns.svc.cluster.local.",
 			"SRV 0 100 80 t.twice.ns.svc.cluster.local."},
+		{"terminating", "pods verified", "10-1-2-3.ns.pod.cluster.local.", "A", "NXDOMAIN", "A 10.1.2.3"},
 		{"pod-srv", "pods insecure", "10-1-2-3.ns.pod.cluster.local.", "SRV", "SRV 0 100 0 10-1-2-3.ns.pod.cluster.local.", "NODATA"},
 		{"nameserver", "namespaces", "cluster.local.", "NS", "NS web.ns.svc.cluster.local.", "NS ns.dns.cluster.local."},
 		{"transfer", "transfer", "ip6.arpa.", "AXFR", "", ""},
@@ -151,6 +152,9 @@ func smallWorld(local []netip.Addr) *world.World {
 		slice("ns", "web", at(local[0].String())), slice("ns", "db", at("10.0.0.1")), slice("ns", "twice", other, named),
 		slice("ns", "orphan", at("10.7.0.1")), slice("missing", "far", at("10.8.0.1")),
 	}
+	going := &corev1.Pod{ObjectMeta: meta("going"), Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: "10.1.2.3"}}}}
+	going.DeletionTimestamp = new(metav1.Now())
+	w.Pods = []*corev1.Pod{going}
 	imported := slice("ns", "db", at("10.9.0.1"))
 	imported.Name, imported.Labels = "db-east", map[string]string{mcsv1alpha1.LabelServiceName: "db", mcsv1alpha1.LabelSourceCluster: "east"}
 	vip := slice("ns", "vip", at("10.9.0.2"))

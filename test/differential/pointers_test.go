@@ -33,6 +33,9 @@ func (v *view) addPointers() {
 		if !v.exposed[k.namespace] || s.Spec.Type == corev1.ServiceTypeExternalName {
 			continue
 		}
+		if v.o.ignoreEmpty && !world.Headless(s) && !ready(v.slices[k]) {
+			continue
+		}
 		name := k.name + "." + k.namespace + ".svc." + under(v.o.primary())
 		if !world.Headless(s) {
 			for _, ip := range world.ClusterIPs(s) {

@@ -28,9 +28,10 @@ func rules() []rule {
 		{"imports", "namespace_labels selects namespaces; stock applies it to the ServiceImports' own labels", wantImports},
 		{"portless", "a ServiceImport has its addresses without ports, too, as a Service has", wantPortless},
 		{"zone", "an endpoint is in its own zone, whatever zone another with its address is in", wantZone},
+		{"terminating", "a Pod has its address until it is gone; stock serves one only if it saw it before", wantTerminating},
 		{"pod-srv", "a Pod has no port, so its name has no SRV", wantPodSRV},
 		{"nameserver", "a Service that is not served is not the name server; stock names it, or names none", wantNameServer},
-		{"transfer", "a transfer has what questions get: no port -1, no Services in reverse zones, imported endpoints with their cluster", wantTransfer},
+		{"transfer", "a transfer has only what questions get, but for weights: no port -1, no Services in reverse zones, imported endpoints with their cluster", wantTransfer},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -246,4 +247,25 @@ func (v *view) repeats(k key) (found bool) {
 		zones[s.Name+" "+address] = zone
 	})
 	return found
+}
+
+// wantTerminating is about Pods that are terminating when the servers start.
+func wantTerminating(t *trial) ([]ask.Answer, error) {
+	below := t.below()
+	n := len(below)
+	if n < 3 || n > 5 || below[n-1] != "pod" || t.view.o.pods != "verified" || !t.view.exposed[below[n-2]] {
+		return nil, nil
+	}
+	for _, p := range t.view.w.Pods {
+		live := p.Status.Phase == corev1.PodRunning || p.Status.Phase == corev1.PodPending
+		if p.DeletionTimestamp == nil || p.Namespace != below[n-2] || !live || !t.view.sees(&p.ObjectMeta) {
+			continue
+		}
+		for _, ip := range p.Status.PodIPs {
+			if strings.NewReplacer(".", "-", ":", "-").Replace(ip.IP) == below[n-3] {
+				return one(t.addressesOr([]netip.Addr{netip.MustParseAddr(ip.IP)}), nil)
+			}
+		}
+	}
+	return nil, nil
 }
