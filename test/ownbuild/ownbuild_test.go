@@ -3,6 +3,7 @@
 package ownbuild
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,20 +111,22 @@ func askBuilt(t *testing.T, dir string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, "./coredns", "-conf", "Corefile")
 	cmd.Dir = dir
+	var printed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, &printed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer cancel()
+	stop := sync.OnceFunc(func() { cancel(); cmd.Wait() })
+	defer stop()
 	m := new(dns.Msg)
 	m.SetQuestion("my-svc.my-ns.svc.cluster.local.", dns.TypeA)
-	for range 100 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if r, err := dns.Exchange(m, addr); err == nil && len(r.Answer) == 1 && r.Answer[0].(*dns.A).A.String() == "10.96.0.20" {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
-	t.Error("the built CoreDNS does not answer")
+	stop()
+	t.Errorf("the built CoreDNS does not answer; it printed:\n%s", &printed)
 }
 
 func command(t *testing.T, dir, name string, args ...string) string {
