@@ -31,6 +31,8 @@ func setup(c *caddy.Controller) error {
 		return run.start()
 	})
 	c.OnShutdown(run.stop)
+	c.OnRestart(live.restarting)
+	c.OnRestartFailed(live.failed)
 
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
 		k.Next = next

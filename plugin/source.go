@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/coredns/coredns/coremain"
@@ -81,51 +80,4 @@ func newAPI(cfg *config, t *object.Translator, store *zone.Store) (source, error
 func skipped(p object.Problem) {
 	objectsSkipped.WithLabelValues(p.Kind).Inc()
 	log.Warningf("Skipped %v", p)
-}
-
-// runner starts and joins a source.
-type runner struct {
-	source  source
-	timeout time.Duration // how long the start waits for the first records
-	ctx     context.Context
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
-}
-
-func newRunner(s source, timeout time.Duration) *runner {
-	r := &runner{source: s, timeout: timeout}
-	r.ctx, r.cancel = context.WithCancel(context.Background())
-	return r
-}
-
-// start runs the source, and waits for its first records until the timeout: then the
-// server starts, answering SERVFAIL, while the source goes on trying.
-func (r *runner) start() error {
-	r.done.Go(func() { r.source.Run(r.ctx) })
-	timeout := time.NewTimer(r.timeout)
-	defer timeout.Stop()
-	report := time.NewTicker(500 * time.Millisecond)
-	defer report.Stop()
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		select {
-		case <-poll.C:
-			if r.source.Synced() {
-				return nil
-			}
-		case <-report.C:
-			log.Info("waiting for Kubernetes API before starting server")
-		case <-timeout.C:
-			log.Warning("starting server with unsynced Kubernetes API")
-			return nil
-		}
-	}
-}
-
-// stop ends the source and waits until it has ended.
-func (r *runner) stop() error {
-	r.cancel()
-	r.done.Wait()
-	return nil
 }

@@ -3,9 +3,8 @@ package zone
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"sync/atomic"
-
-	"github.com/tidwall/btree"
 )
 
 // holder says that a Service holds an address, as its cluster IP or at its endpoints.
@@ -16,75 +15,190 @@ type holder struct {
 	vip    bool  // the address is a cluster IP
 }
 
-// less orders holders by address, a cluster IP before endpoints, then by Service.
-func (h holder) less(o holder) bool {
+// compare orders holders by address, a cluster IP before endpoints, then by Service; a
+// holder without a Service comes before those with one.
+func (h holder) compare(o holder) int {
 	if c := bytes.Compare(h.addr[:], o.addr[:]); c != 0 {
-		return c < 0
+		return c
 	}
-	if h.vip != o.vip {
-		return h.vip
+	switch {
+	case h.vip != o.vip && h.vip:
+		return -1
+	case h.vip != o.vip:
+		return 1
+	case h.entry == o.entry:
+		return 0
+	case h.entry == nil:
+		return -1
+	case o.entry == nil:
+		return 1
 	}
-	if h.entry == o.entry || h.entry == nil || o.entry == nil {
-		return h.entry == nil && o.entry != nil
-	}
-	return h.entry.key.less(o.entry.key)
+	return h.entry.key.compare(o.entry.key)
 }
+
+func (h holder) less(o holder) bool { return h.compare(o) < 0 }
 
 // addresses leads from an address to the Services that hold it. It is ordered, so that it
 // can also tell whether any address lies below a reverse name.
 //
-// The writer changes its tree and publishes a copy, which shares all nodes but those that
-// a later change touches.
+// It is a sorted list in chunks. Readers see the list as it was published; the writer copies
+// what it changes of that, the list of chunks and a chunk or two, and changes its own chunks
+// in place. Published chunks have no spare room: there may be hundreds of thousands of holders.
 type addresses struct {
-	tree      *btree.BTreeG[holder]
-	published atomic.Pointer[btree.BTreeG[holder]]
+	published atomic.Pointer[[]*chunk]
+
+	chunks []*chunk // the writer's list
+	owned  bool     // chunks is not the published list
+	fresh  []*chunk // those of chunks that are not published
+	turn   uint64   // counts publications
 }
 
+// chunk is a part of the list: neither empty nor longer than chunkSize.
+type chunk struct {
+	holders []holder
+	turn    uint64 // when it was made; in that turn it may be changed
+}
+
+// chunkSize is where a chunk is split: 4 kB, so that a change copies little, and the list
+// of chunks for 100,000 addresses is some 10 kB.
+const chunkSize = 128
+
 func newAddresses() *addresses {
-	a := &addresses{tree: btree.NewBTreeGOptions(holder.less, btree.Options{NoLocks: true})}
+	a := &addresses{}
 	a.publish()
 	return a
 }
 
 // publish shows readers what the writer changed.
-func (a *addresses) publish() { a.published.Store(a.tree.Copy()) }
+func (a *addresses) publish() {
+	for _, c := range a.fresh {
+		c.holders = slices.Clip(slices.Clone(c.holders))
+	}
+	list := a.chunks
+	a.published.Store(&list)
+	a.owned, a.fresh = false, nil
+	a.turn++
+}
+
+// search returns where h stands in a list, or belongs: in which chunk, at which place.
+func search(chunks []*chunk, h holder) (c, i int, found bool) {
+	c, _ = slices.BinarySearchFunc(chunks, h, func(c *chunk, h holder) int {
+		if h.less(c.holders[0]) {
+			return 1
+		}
+		return -1
+	})
+	if c--; c < 0 {
+		return 0, 0, false
+	}
+	i, found = slices.BinarySearchFunc(chunks[c].holders, h, holder.compare)
+	return c, i, found
+}
+
+// get returns the holder that equals h but for its count.
+func (a *addresses) get(h holder) (holder, bool) {
+	c, i, found := search(a.chunks, h)
+	if !found {
+		return h, false
+	}
+	return a.chunks[c].holders[i], true
+}
+
+// own returns a chunk that the writer may change.
+func (a *addresses) own(c int) *chunk {
+	a.ownList()
+	if a.chunks[c].turn != a.turn {
+		a.chunks[c] = a.newChunk(a.chunks[c].holders)
+	}
+	return a.chunks[c]
+}
+
+func (a *addresses) ownList() {
+	if !a.owned {
+		a.chunks, a.owned = slices.Clone(a.chunks), true
+	}
+}
+
+// newChunk returns a chunk with a copy of holders.
+func (a *addresses) newChunk(holders []holder) *chunk {
+	c := &chunk{holders: slices.Clone(holders), turn: a.turn}
+	a.fresh = append(a.fresh, c)
+	return c
+}
+
+// set adds h, or puts it in the place of one that is equal but for its count.
+func (a *addresses) set(h holder) {
+	c, i, found := search(a.chunks, h)
+	if len(a.chunks) == 0 {
+		a.ownList()
+		a.chunks = append(a.chunks, a.newChunk([]holder{h}))
+		return
+	}
+	own := a.own(c)
+	if found {
+		own.holders[i] = h
+		return
+	}
+	own.holders = slices.Insert(own.holders, i, h)
+	if half := len(own.holders) / 2; len(own.holders) > chunkSize {
+		a.chunks = slices.Insert(a.chunks, c+1, a.newChunk(own.holders[half:]))
+		own.holders = own.holders[:half]
+	}
+}
+
+// remove takes out the holder that equals h but for its count.
+func (a *addresses) remove(h holder) {
+	c, i, found := search(a.chunks, h)
+	if !found {
+		return
+	}
+	own := a.own(c)
+	if own.holders = slices.Delete(own.holders, i, i+1); len(own.holders) == 0 {
+		a.chunks = slices.Delete(a.chunks, c, c+1)
+	}
+}
 
 // setVIP records that e has the cluster IP addr.
 func (a *addresses) setVIP(addr netip.Addr, e *entry) {
-	a.tree.Set(holder{addr: addr.As16(), entry: e, vip: true})
+	a.set(holder{addr: addr.As16(), entry: e, vip: true})
 }
 
 // removeVIP undoes setVIP.
 func (a *addresses) removeVIP(addr netip.Addr, e *entry) {
-	a.tree.Delete(holder{addr: addr.As16(), entry: e, vip: true})
+	a.remove(holder{addr: addr.As16(), entry: e, vip: true})
 }
 
 // acquire records that one more slice of e lists addr, and returns how many now do.
 func (a *addresses) acquire(addr netip.Addr, e *entry) int32 {
-	h, ok := a.tree.Get(holder{addr: addr.As16(), entry: e})
-	if !ok {
-		h = holder{addr: addr.As16(), entry: e}
-	}
+	h, _ := a.get(holder{addr: addr.As16(), entry: e})
 	h.slices++
-	a.tree.Set(h)
+	a.set(h)
 	return h.slices
 }
 
 // release undoes one acquire, and returns how many slices still list addr.
 func (a *addresses) release(addr netip.Addr, e *entry) int32 {
-	h, ok := a.tree.Get(holder{addr: addr.As16(), entry: e})
+	h, ok := a.get(holder{addr: addr.As16(), entry: e})
 	if !ok {
 		return 0
 	}
 	if h.slices--; h.slices == 0 {
-		a.tree.Delete(h)
+		a.remove(h)
 	} else {
-		a.tree.Set(h)
+		a.set(h)
 	}
 	return h.slices
 }
 
 // from yields the published holders, ascending, that lie at or after addr.
 func (a *addresses) from(addr [16]byte, yield func(holder) bool) {
-	a.published.Load().Ascend(holder{addr: addr, vip: true}, yield)
+	chunks := *a.published.Load()
+	c, i, _ := search(chunks, holder{addr: addr, vip: true})
+	for ; c < len(chunks); c, i = c+1, 0 {
+		for _, h := range chunks[c].holders[i:] {
+			if !yield(h) {
+				return
+			}
+		}
+	}
 }

@@ -4,7 +4,7 @@
 //	        |  one immutable value replaces one entry
 //	        v
 //	      Store   -- Key --> entry --> state{ *Service, []*Slice }     (hash table)
-//	        |     -- address --> entry                                 (ordered tree)
+//	        |     -- address --> entry                                 (sorted list)
 //	        v
 //	Store.Lookup, Reverse                 any number of readers, none of which locks
 //

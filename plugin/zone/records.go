@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -8,12 +9,9 @@ import (
 // Key names a Service or a ServiceImport. Both parts are lower case.
 type Key struct{ Namespace, Name string }
 
-// less orders keys by namespace, then name.
-func (k Key) less(o Key) bool {
-	if k.Namespace != o.Namespace {
-		return k.Namespace < o.Namespace
-	}
-	return k.Name < o.Name
+// compare orders keys by namespace, then name.
+func (k Key) compare(o Key) int {
+	return cmp.Or(cmp.Compare(k.Namespace, o.Namespace), cmp.Compare(k.Name, o.Name))
 }
 
 // Kind tells which records a Service has.

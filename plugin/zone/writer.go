@@ -147,7 +147,7 @@ func replaced(list []*Slice, old, fresh *Slice) []*Slice {
 	return next
 }
 
-// move tells the address tree what fresh adds to old and takes from it, and returns by how
+// move tells the address list what fresh adds to old and takes from it, and returns by how
 // much the number of repeated addresses grows. Both are sorted, so that unchanged
 // addresses cost a comparison.
 func (r *records) move(e *entry, old, fresh *Slice) (shared int) {

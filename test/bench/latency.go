@@ -19,7 +19,7 @@ import (
 
 const (
 	churn  = 200 // slices that change each second, meanwhile
-	trials = 200
+	trials = 150
 )
 
 // measureLatency runs both servers on one API server where slices change all the time,

@@ -1,0 +1,100 @@
+package kubernetes
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// runner starts and joins a source.
+type runner struct {
+	source  source
+	timeout time.Duration // how long the start waits for the first records
+	ctx     context.Context
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+}
+
+func newRunner(s source, timeout time.Duration) *runner {
+	r := &runner{source: s, timeout: timeout}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// start runs the source, and waits for its first records until the timeout: then the
+// server starts, answering SERVFAIL, while the source goes on trying.
+func (r *runner) start() error {
+	live.add(r)
+	r.done.Go(func() { r.source.Run(r.ctx) })
+	timeout := time.NewTimer(r.timeout)
+	defer timeout.Stop()
+	report := time.NewTicker(500 * time.Millisecond)
+	defer report.Stop()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		select {
+		case <-poll.C:
+			if r.source.Synced() {
+				return nil
+			}
+		case <-report.C:
+			log.Info("waiting for Kubernetes API before starting server")
+		case <-timeout.C:
+			log.Warning("starting server with unsynced Kubernetes API")
+			return nil
+		}
+	}
+}
+
+// stop ends the source and waits until it has ended.
+func (r *runner) stop() error {
+	r.cancel()
+	r.done.Wait()
+	live.remove(r)
+	return nil
+}
+
+// runners are those that run. caddy starts a new instance's sources before it opens its
+// sockets, and forgets the instance if these fail; nobody would stop the sources. So the
+// instance that stays does: restarting notes what ran before, failed stops all else.
+type runners struct {
+	mu     sync.Mutex
+	all    []*runner
+	before []*runner
+}
+
+// live holds the runners of all instances, of which a restart has two.
+var live runners
+
+func (l *runners) add(r *runner) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, r)
+}
+
+func (l *runners) remove(r *runner) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = slices.DeleteFunc(l.all, func(o *runner) bool { return o == r })
+}
+
+// restarting is for caddy's OnRestart.
+func (l *runners) restarting() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.before = slices.Clone(l.all)
+	return nil
+}
+
+// failed is for caddy's OnRestartFailed.
+func (l *runners) failed() error {
+	l.mu.Lock()
+	orphans := slices.DeleteFunc(slices.Clone(l.all), func(r *runner) bool { return slices.Contains(l.before, r) })
+	l.mu.Unlock()
+	for _, r := range orphans {
+		_ = r.stop() // it returns no error
+	}
+	return nil
+}
