@@ -1,0 +1,85 @@
+package wire
+
+import "encoding/binary"
+
+// AppendQuery appends the query that q describes: its ID, RD, AD, CD, question and DO bit,
+// and an OPT record with our own size and the given options, as AppendOption writes them;
+// nil for none. The name keeps its case. A cache asks with AD set, so that it learns the
+// bit for those who ask for it (RFC 6840, section 5.7).
+func AppendQuery(dst []byte, q *Query, options []byte) []byte {
+	start := len(dst)
+	dst = appendHeader(dst, q, q.flags())
+	dst[start+additionalCount+1] = 1
+	var ttl uint32
+	if q.DO {
+		ttl = doBit
+	}
+	options = options[:min(len(options), MaxMessage)]
+	dst = appendOPTHeader(dst, ttl, len(options))
+	return append(dst, options...)
+}
+
+// flags returns the flags of q that a query carries.
+func (q *Query) flags() (f uint16) {
+	if q.RD {
+		f |= RD
+	}
+	if q.AD {
+		f |= AD
+	}
+	if q.CD {
+		f |= CD
+	}
+	return f
+}
+
+// appendHeader appends a header, and the question if q has one.
+func appendHeader(dst []byte, q *Query, flags uint16) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, q.ID)
+	dst = binary.BigEndian.AppendUint16(dst, flags)
+	if q.Name == nil {
+		return append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+	}
+	dst = append(dst, 0, 1, 0, 0, 0, 0, 0, 0)
+	dst = append(dst, q.Name...)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(q.Type))
+	return binary.BigEndian.AppendUint16(dst, uint16(q.Class))
+}
+
+// AppendReply appends a reply without records: the header with RA set and q's ID, opcode,
+// RD and CD, the question as far as q has one, and for a query with an OPT record one of our
+// own with the options o, which may be nil, and the upper bits of rcode (RFC 6891, section
+// 6.1.3).
+func AppendReply(dst []byte, q *Query, rcode Rcode, o *Options) []byte {
+	start := len(dst)
+	return appendOPT(AppendHeader(dst, q, rcode), start, q, rcode, o)
+}
+
+// AppendHeader appends what AppendReply does, less the OPT record, so that AppendRecord and
+// AppendOPT can go on from there.
+func AppendHeader(dst []byte, q *Query, rcode Rcode) []byte {
+	flags := QR | RA | uint16(q.Opcode)<<opcodeShift&opcodeBits | q.flags()&(RD|CD) | uint16(rcode)&rcodeBits
+	return appendHeader(dst, q, flags)
+}
+
+// AppendRecord appends a record to the message that begins at dst[start]. Records must be
+// added section by section, in order. A nil owner is the question's name. The TTL is in
+// seconds; data longer than 65,535 bytes is cut.
+func AppendRecord(dst []byte, start int, s Section, owner Name, t Type, c Class, ttl uint32, data []byte) []byte {
+	if len(dst) < start+HeaderLen || s > Additional {
+		return dst
+	}
+	count := dst[start+answerCount+2*int(s):]
+	binary.BigEndian.PutUint16(count, binary.BigEndian.Uint16(count)+1)
+	if owner == nil {
+		dst = append(dst, pointerBits, HeaderLen)
+	} else {
+		dst = append(dst, owner...)
+	}
+	data = data[:min(len(data), MaxMessage)]
+	dst = binary.BigEndian.AppendUint16(dst, uint16(t))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(c))
+	dst = binary.BigEndian.AppendUint32(dst, ttl)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(data)))
+	return append(dst, data...)
+}

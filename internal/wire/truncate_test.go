@@ -1,0 +1,95 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// many returns a response with n addresses, an authority and an additional record, and an
+// OPT record.
+func many(t testing.TB, n int) []byte {
+	m := reply(t, question("db.example.", dns.TypeA))
+	for i := range n {
+		m.Answer = append(m.Answer, rr(t, fmt.Sprintf("db.example. 5 A 10.0.%d.%d", i/256, i%256)))
+	}
+	m.Ns = rrs(t, "example. 5 NS ns.example.")
+	m.Extra = rrs(t, "ns.example. 5 A 10.9.9.9")
+	m.Compress = true
+	return pack(t, withOPT(m, 1232, true))
+}
+
+func TestTruncate(t *testing.T) {
+	const question, address, ns, extra = 28, 16, 17, 16
+	exact := question + 10*address + ns + extra + optLen
+	for _, tt := range []struct {
+		size           int
+		answer, ns, ar int
+		tc             bool
+	}{
+		{exact, 10, 1, 1, false},
+		{exact - 1, 10, 1, 0, false},         // additional records are nobody's loss (RFC 2181, section 9)
+		{exact - extra, 10, 1, 0, false},     //
+		{exact - extra - 1, 10, 0, 0, true},  //
+		{exact - extra - ns, 10, 0, 0, true}, //
+		{exact - extra - ns - 1, 9, 0, 0, true},
+		{question + optLen + address, 1, 0, 0, true},
+		{question + optLen, 0, 0, 0, true},
+	} {
+		b := Message(many(t, 10)).Truncate(tt.size)
+		m := unpack(t, b)
+		if len(b) > tt.size || m.Truncated != tt.tc || len(m.Answer) != tt.answer || len(m.Ns) != tt.ns || len(m.Extra) != tt.ar+1 {
+			t.Errorf("%d: %d bytes, %v", tt.size, len(b), m)
+		}
+		if o := m.IsEdns0(); o == nil || !o.Do() || o.UDPSize() != 1232 || len(m.Question) != 1 {
+			t.Errorf("%d: question and OPT (RFC 6891, section 7): %v", tt.size, m)
+		}
+		if again := b.Truncate(tt.size); !bytes.Equal(again, b) {
+			t.Errorf("%d: cut again", tt.size)
+		}
+	}
+	if b := Message(many(t, 10)).Truncate(question + optLen - 1); len(b) != HeaderLen || !unpack(t, b).Truncated {
+		t.Errorf("no room for the question: %x", b)
+	}
+}
+
+// TestTruncateWithoutOPT has more room.
+func TestTruncateWithoutOPT(t *testing.T) {
+	b := Message(many(t, 100)).StripOPT().Truncate(512)
+	m := unpack(t, b)
+	if len(m.Answer) != (512-28)/16 || !m.Truncated || m.IsEdns0() != nil {
+		t.Error(m)
+	}
+}
+
+// TestCloseReply leaves room for the OPT record, to the byte.
+func TestCloseReply(t *testing.T) {
+	q := parse(t, withOPT(question("db.example.", dns.TypeA), 512, true, cookie("0102030405060708")))
+	o := &Options{Cookie: make([]byte, 24)}
+	for _, size := range []int{512, 513, 1232, MaxMessage} {
+		for _, edns := range []bool{false, true} {
+			q.EDNS = edns
+			b := CloseReply(append([]byte("xx"), Message(many(t, 100)).StripOPT()...), 2, size, q, o)
+			m := unpack(t, b[2:])
+			if m.Truncated != (size < 2000) || len(b)-2 > size || m.Truncated && len(b)-2+16 <= size || (m.IsEdns0() != nil) != edns {
+				t.Errorf("%d, EDNS %v: %d bytes, %d answers", size, edns, len(b)-2, len(m.Answer))
+			}
+		}
+	}
+}
+
+// TestTruncateMalformed gives up what stands behind a fault.
+func TestTruncateMalformed(t *testing.T) {
+	good := many(t, 100)
+	for size := range len(good) {
+		b := Message(bytes.Clone(good[:size])).Truncate(max(size-1, 0))
+		if size > HeaderLen && len(b) >= size {
+			t.Fatalf("%d: %d bytes", size, len(b))
+		}
+		if len(b) >= HeaderLen {
+			unpack(t, b)
+		}
+	}
+}

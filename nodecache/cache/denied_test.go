@@ -1,0 +1,41 @@
+package cache
+
+import (
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+func TestDenied(t *testing.T) {
+	c, p := roomy(t), usual()
+	above := ask(t, "com.ns.example.")
+	store(t, c, above, p, 0, "NXDOMAIN", "--", soa)
+	store(t, c, ask(t, "alias.example."), p, 0, "NXDOMAIN", "alias.example. 60 CNAME x.example.", "--", soa)
+	store(t, c, ask(t, "nodata.example."), p, 0, "--", soa)
+	store(t, c, ask(t, "yes.example."), p, 0, "yes.example. 60 A 10.0.0.1")
+	if !c.Denied(above, 0) || !c.Denied(ask(t, "COM.ns.example."), 30*second-1) {
+		t.Error("a denied name is not")
+	}
+	if c.Denied(above, 30*second) {
+		t.Error("denied for ever")
+	}
+	for _, text := range []string{"alias.example.", "nodata.example.", "yes.example.", "ns.example.", "com.ns.example. AAAA", "com.ns.example. do"} {
+		if c.Denied(ask(t, text), 0) {
+			t.Errorf("%s is denied", text)
+		}
+	}
+	q := ask(t, "api.GitHub.com.ns.Example. AAAA")
+	b, ok := c.AppendDenied([]byte("xy"), q, above, 20*second)
+	if got := describe(t, q, b, Fresh); !ok || got != "NXDOMAIN; Example. 10 IN SOA ns.Example. root.Example. 1 2 3 4 30" {
+		t.Error(got)
+	}
+	if b, ok := c.AppendDenied(nil, ask(t, "api.github.org.ns.example."), above, 0); ok {
+		t.Errorf("%q is not below", b)
+	}
+	if b, ok := c.AppendDenied(nil, q, above, 30*second); ok {
+		t.Errorf("%q from what has expired", b)
+	}
+	if _, ok := dns.IsDomainName(q.Name.String()); !ok {
+		t.Error(q.Name)
+	}
+}

@@ -1,0 +1,78 @@
+package cache
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+)
+
+// Source is what failures to get any answer are blamed on: the upstream servers of a block,
+// say. The zero value is ready.
+type Source struct {
+	failed atomic.Bool   // a failure was stored since the last Recovered
+	epoch  atomic.Uint32 // failures of an earlier one are void
+}
+
+// Recovered clears every failure blamed on s, as it has answered again. It costs next to
+// nothing when there is none, so it may be called for every answer.
+func (s *Source) Recovered() {
+	if s.failed.Load() && s.failed.Swap(false) {
+		s.epoch.Add(1)
+	}
+}
+
+// fault is what a failure was.
+type fault struct {
+	source *Source // nil for an answered SERVFAIL
+	epoch  uint32
+	times  uint8 // how often it came in a row
+}
+
+// cleared reports whether the source of the failure has recovered.
+func (f *fault) cleared() bool { return f.source != nil && f.source.epoch.Load() != f.epoch }
+
+// unanswered is how long a timeout or a broken transport stands for the next answer (RFC
+// 9520, section 3.2, wants at least 1 s).
+const unanswered = time.Second
+
+// Fail remembers for 1 s that q got no answer, so that asking again costs no wait. Recovered
+// of its source, which must not be nil, ends it at once.
+func (c *Cache) Fail(q *wire.Query, s *Source, now time.Duration) {
+	epoch := s.epoch.Load()
+	c.putFailure(q, &fault{source: s, epoch: epoch}, now, unanswered)
+	s.failed.Store(true) // last: a Recovered that does not see it yet would clear nothing
+}
+
+// storeServFail keeps an answered SERVFAIL, the longer the more often it came.
+func (c *Cache) storeServFail(q *wire.Query, p *Policy, now time.Duration) bool {
+	if p.ServFail.First <= 0 {
+		return false
+	}
+	times := c.timesFailed(q, now) + 1
+	return c.putFailure(q, &fault{times: times}, now, p.ServFail.after(times))
+}
+
+// timesFailed returns how often q was answered SERVFAIL in a row, counting those no further
+// apart than the longest time that one is kept.
+func (c *Cache) timesFailed(q *wire.Query, now time.Duration) uint8 {
+	var buf [wire.MaxKey]byte
+	key := wire.AppendKey(buf[:0], q)
+	hash := wire.Hash(c.seed, key)
+	e := c.shard(hash).get(failure, hash, key)
+	if e == nil || now-e.expires > longestFailure {
+		return 0
+	}
+	return min(e.fault.times, 100)
+}
+
+// putFailure keeps a SERVFAIL of our own for q.
+func (c *Cache) putFailure(q *wire.Query, f *fault, now, life time.Duration) bool {
+	var buf [wire.MaxKey]byte
+	var msg [wire.HeaderLen + wire.MaxKey]byte
+	key := wire.AppendKey(buf[:0], q)
+	e := newEntry(key, wire.AppendHeader(msg[:0], q, wire.ServFail), now, life)
+	e.kind, e.fault = wire.Failed, f
+	hash := wire.Hash(c.seed, key)
+	return c.shard(hash).put(failure, hash, e, nil)
+}

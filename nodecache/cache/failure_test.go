@@ -1,0 +1,105 @@
+package cache
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+)
+
+// TestServFail keeps an answered SERVFAIL as RFC 9520, section 3.2, wants.
+func TestServFail(t *testing.T) {
+	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	store(t, c, q, p, 0, "SERVFAIL")
+	if state, got := get(t, c, ask(t, "A.example. nord"), p, 5*second-1); state != Failed || got != "SERVFAIL" {
+		t.Error(state, got)
+	}
+	if state, _ := get(t, c, q, p, 5*second); state != Miss {
+		t.Error("kept longer")
+	}
+	store(t, c, q, p, 0, "SERVFAIL")
+	store(t, c, q, p, second, "a.example. 60 A 10.0.0.1")
+	if state, _ := get(t, c, q, p, second); state != Fresh {
+		t.Error("the failure stays")
+	}
+	p.ServFail.First = 0
+	if _, kept := c.Store(ask(t, "b.example."), response(t, ask(t, "b.example."), "SERVFAIL"), p, 0); kept {
+		t.Error("kept against the policy")
+	}
+	bare := append([]byte{0x42, 0x42, 0x81, 0x82}, make([]byte, 8)...)
+	if v, kept := c.Store(q, bare, usual(), 0); !kept || v.Kind != wire.Failed {
+		t.Error("a SERVFAIL without a question")
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	p.ServFail = Backoff{First: 5 * second, Max: 30 * time.Minute}
+	now, got := time.Duration(0), ""
+	for range 9 {
+		store(t, c, q, p, now, "SERVFAIL")
+		start := now
+		for {
+			if state, _ := get(t, c, q, p, now); state == Miss {
+				break
+			}
+			now += second
+		}
+		got += fmt.Sprint((now - start).Seconds(), " ")
+	}
+	if got != "5 10 20 40 80 160 300 300 300 " {
+		t.Error(got)
+	}
+	now += longestFailure + second
+	store(t, c, q, p, now, "SERVFAIL")
+	if state, _ := get(t, c, q, p, now+5*second); state != Miss {
+		t.Error("a failure long ago counts")
+	}
+	for _, tt := range []struct {
+		b    Backoff
+		n    uint8
+		want time.Duration
+	}{
+		{Backoff{time.Millisecond, 0}, 1, second}, {Backoff{time.Millisecond, 0}, 200, second},
+		{Backoff{time.Hour, 0}, 1, 5 * time.Minute}, {Backoff{5 * second, second}, 9, 5 * second},
+		{Backoff{second, time.Hour}, 255, 5 * time.Minute},
+	} {
+		if got := tt.b.after(tt.n); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}
+
+// TestFail remembers a timeout for a second, or until its upstream is back.
+func TestFail(t *testing.T) {
+	c, p, a, b := roomy(t), usual(), ask(t, "a.example."), ask(t, "b.example.")
+	var one, two Source
+	state := func(q *wire.Query, now time.Duration) State {
+		s, _ := get(t, c, q, p, now)
+		return s
+	}
+	c.Fail(a, &one, 0)
+	c.Fail(b, &two, 0)
+	if state(a, second-1) != Failed || state(a, second) != Miss || state(b, 0) != Failed {
+		t.Error("not a second")
+	}
+	one.Recovered()
+	if state(a, 0) != Miss || state(b, 0) != Failed {
+		t.Error("recovery clears what it should not, or not what it should")
+	}
+	c.Fail(a, &one, 0)
+	if state(a, 0) != Failed {
+		t.Error("a failure after recovery is void")
+	}
+	one.Recovered()
+	one.Recovered()
+	if state(a, 0) != Miss || one.epoch.Load() != 2 {
+		t.Error("recovered again")
+	}
+	store(t, c, a, p, 0, "SERVFAIL")
+	one.Recovered()
+	if state(a, 0) != Failed {
+		t.Error("an answered SERVFAIL went with the upstream's recovery")
+	}
+}
