@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -228,6 +229,9 @@ func FuzzName(f *testing.F) {
 		back, err := ParseName(n.String())
 		if !n.Valid() || err != nil || !bytes.Equal(n, back) {
 			t.Fatalf("%q: %q, then %q, %v", text, n, back, err)
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) {
+			return // dns.Fqdn mistakes an escaped dot behind such a rune for the root's
 		}
 		packed := make([]byte, 300)
 		end, err := dns.PackDomainName(dns.Fqdn(text), packed, 0, nil, false)
