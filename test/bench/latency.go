@@ -104,17 +104,22 @@ type event struct {
 
 // watchSlices tells of the slices of headless Services, which only trials change.
 func watchSlices(ctx context.Context, c kubernetes.Interface) (<-chan event, error) {
-	w, err := c.DiscoveryV1().EndpointSlices(metav1.NamespaceAll).Watch(ctx, metav1.ListOptions{})
+	slices := c.DiscoveryV1().EndpointSlices(metav1.NamespaceAll)
+	now, err := slices.List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	w, err := slices.Watch(ctx, metav1.ListOptions{ResourceVersion: now.ResourceVersion})
 	if err != nil {
 		return nil, err
 	}
 	events := make(chan event, trials)
 	go func() {
 		for e := range w.ResultChan() {
-			now := time.Now()
+			at := time.Now()
 			s, ok := e.Object.(*discoveryv1.EndpointSlice)
 			if ok && e.Type == watch.Modified && strings.HasPrefix(s.Name, "headless-") {
-				events <- event{s.Endpoints[0].Addresses[0], now}
+				events <- event{s.Endpoints[0].Addresses[0], at}
 			}
 		}
 	}()
