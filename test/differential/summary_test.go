@@ -14,7 +14,7 @@ import (
 )
 
 // shown is how many unexplained differences a report has.
-const shown = 100000
+const shown = 20
 
 // summary counts the trials of a run.
 type summary struct {

@@ -62,7 +62,7 @@ func (t *trial) answered(text string) (bool, error) {
 	q := ask.Question{Name: rr.Header().Name, Type: rr.Header().Rrtype, TCP: true}
 	again := 1
 	if q.Type == dns.TypePTR {
-		again = 30
+		again = tries
 	}
 	for range again {
 		a, err := t.stock.Ask(q)

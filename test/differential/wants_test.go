@@ -7,7 +7,6 @@ import (
 
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/neardns/neardns/test/differential/ask"
@@ -217,36 +216,6 @@ func wantPortless(t *trial) ([]ask.Answer, error) {
 		addrs = append(addrs, netip.MustParseAddr(ip))
 	}
 	return one(t.addressesOr(addrs), nil)
-}
-
-// wantZone is about an address that a slice lists twice, in two zones. Stock takes both for
-// in the last one.
-func wantZone(t *trial) ([]ask.Answer, error) {
-	below := t.below()
-	if n := len(below); !t.view.o.zonal || n < 6 || below[n-4] != "_zone" || !t.view.repeats(key{below[n-2], below[n-3]}) {
-		return nil, nil
-	}
-	for _, text := range t.own.Sections[ask.Records] {
-		if !slices.ContainsFunc(t.theirs.Sections[ask.Records], func(other string) bool { return unweighted(other) == unweighted(text) }) {
-			return nil, nil
-		}
-	}
-	return one(t.own, nil)
-}
-
-// repeats tells whether a slice of a Service lists an address in two zones.
-func (v *view) repeats(k key) (found bool) {
-	zones := map[string]string{}
-	each(v.slices[k], func(s *discoveryv1.EndpointSlice, e discoveryv1.Endpoint, address string) {
-		zone := ""
-		if e.Zone != nil {
-			zone = *e.Zone
-		}
-		before, known := zones[s.Name+" "+address]
-		found = found || known && before != zone
-		zones[s.Name+" "+address] = zone
-	})
-	return found
 }
 
 // wantTerminating is about Pods that are terminating when the servers start.
