@@ -59,7 +59,7 @@ func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluste
 func keepChanging(ctx context.Context, c kubernetes.Interface, changes *atomic.Int64) {
 	tick := time.NewTicker(time.Second / churn)
 	defer tick.Stop()
-	const atOnce = 8
+	const atOnce = 32
 	var writers sync.WaitGroup
 	work := make(chan int)
 	for range atOnce {
