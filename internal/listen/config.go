@@ -1,0 +1,81 @@
+package listen
+
+import (
+	"net/netip"
+	"runtime"
+	"time"
+)
+
+// Config says where to listen and how much to allow. Zero values take the defaults named.
+type Config struct {
+	// Addrs are the addresses to listen on. A port of 0 takes a free one, the same for UDP
+	// and TCP.
+	Addrs []netip.AddrPort
+
+	// Sockets is how many UDP sockets and TCP listeners each address gets, one per CPU
+	// (SO_INCOMING_CPU). The default is GOMAXPROCS, at most 8. A socket for each of OnlineCPUs
+	// keeps queries from a process beside this one that has set no CPU.
+	Sockets int
+
+	// FreeBind allows addresses that no interface has yet (IP_FREEBIND).
+	FreeBind bool
+
+	// UDPOnly leaves TCP to another.
+	UDPOnly bool
+
+	// Drain bounds how long leaving may take. The default is 5 s, as long as a stub
+	// resolver waits for its answer (resolv.conf(5), timeout).
+	Drain time.Duration
+
+	// TCP bounds the connections.
+	TCP Limits
+}
+
+// Limits bounds the TCP connections of a Front. Zero values take the defaults named.
+type Limits struct {
+	// Conns is how many connections may be open. For one more, the idlest is closed.
+	// The default is 10,000.
+	Conns int
+
+	// PerClient is how many connections one client address may have open. For one more, its
+	// own idlest is closed. The default is 256: all pods on the host's network share one.
+	PerClient int
+
+	// Pipeline is how many queries of one connection may be left open (Client.Later). No
+	// more are read from it until one is answered. The default is 256.
+	Pipeline int
+
+	// Idle is how long a connection may ask nothing. The default is 10 s, that of today's
+	// node-local cache (RFC 7766, section 6.2.3, recommends seconds).
+	Idle time.Duration
+
+	// Stall is how long a connection may leave a message half sent, or its answers not
+	// taken, before it is closed. The default is 5 s.
+	Stall time.Duration
+
+	// Buffers is how many octets of half-read messages and unsent answers the front keeps
+	// for all connections. For more, the connection that has stalled longest is closed.
+	// The default is 16 MiB; one connection may hold a sixteenth.
+	Buffers int
+}
+
+// withDefaults returns c with every zero value replaced.
+func (c Config) withDefaults() Config {
+	c.Sockets = or(c.Sockets, min(runtime.GOMAXPROCS(0), 8))
+	c.Drain = or(c.Drain, 5*time.Second)
+	c.TCP.Conns = or(c.TCP.Conns, 10000)
+	c.TCP.PerClient = or(c.TCP.PerClient, 256)
+	c.TCP.Pipeline = or(c.TCP.Pipeline, 256)
+	c.TCP.Idle = or(c.TCP.Idle, 10*time.Second)
+	c.TCP.Stall = or(c.TCP.Stall, 5*time.Second)
+	c.TCP.Buffers = or(c.TCP.Buffers, 16<<20)
+	return c
+}
+
+// or returns v, or the default d where v is not positive.
+func or[T int | time.Duration](v, d T) T {
+	if v <= 0 {
+		return d
+	}
+	return v
+}

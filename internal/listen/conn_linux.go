@@ -1,0 +1,133 @@
+package listen
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxOut is how many octets of unsent answers keep a connection from asking more.
+const maxOut = 64 << 10
+
+// conn is one TCP connection. An idle one holds no buffer.
+type conn struct {
+	server        *tcpServer
+	fd            int
+	mark          int32 // tells it from those that had fd before
+	remote, local netip.AddrPort
+
+	// What follows up to mu belongs to the server's loop.
+	links    [queueKinds]link
+	queue    *queue        // its queue by state
+	peer     *peer         // its queue by peer
+	since    time.Duration // its last progress, on the server's clock
+	moved    bool          // it has made progress in this turn
+	finished bool          // our side is closed
+	in       []byte        // read but not asked yet
+
+	mu     sync.Mutex
+	out    []byte // answered but not sent yet
+	late   int    // queries left open
+	events uint32 // what the poller watches
+	eof    bool   // the client's side is closed
+	kicked bool   // the loop should take a turn even if nothing comes in
+	lost   bool   // it was shut down for the loop to close
+	closed bool
+}
+
+// full reports whether the connection must wait before it asks more. The caller holds mu.
+func (c *conn) full() bool { return c.late >= c.server.limits.Pipeline || len(c.out) >= maxOut }
+
+// owed reports whether queries are left open.
+func (c *conn) owed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.late > 0
+}
+
+// settled reports whether all that the client asked was answered and sent.
+func (c *conn) settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.late == 0 && len(c.out) == 0
+}
+
+// watch tells the poller what the connection waits for. The caller holds mu.
+func (c *conn) watch() {
+	var events uint32
+	if !c.eof && !c.full() {
+		events |= unix.EPOLLIN
+	}
+	if len(c.out) > 0 || c.kicked {
+		events |= unix.EPOLLOUT
+	}
+	if events != c.events && !c.closed {
+		c.server.poll.watch(c.fd, c.mark, events)
+		c.events = events
+	}
+}
+
+// push sends frames, and keeps what the socket doesn't take. It returns false if the
+// connection is lost or holds too much to go on. The caller holds mu.
+func (c *conn) push(frames []byte) bool {
+	if len(c.out) == 0 {
+		n, ok := send(c.fd, frames)
+		if !ok {
+			return false
+		}
+		frames = frames[n:]
+	}
+	c.out = append(c.out, frames...)
+	c.server.buffer(len(frames))
+	return len(c.out) <= c.server.maxOut
+}
+
+// flush sends what push kept, and returns how much. The caller holds mu.
+func (c *conn) flush() (n int, ok bool) {
+	if len(c.out) == 0 {
+		return 0, true
+	}
+	n, ok = send(c.fd, c.out)
+	c.server.buffer(-n)
+	if c.out = c.out[n:]; len(c.out) == 0 {
+		c.out = nil
+	}
+	return n, ok
+}
+
+// send writes what the socket takes. It returns false if the connection is lost.
+func send(fd int, data []byte) (n int, ok bool) {
+	n, errno := write(fd, data)
+	if errno == unix.EAGAIN {
+		return 0, true
+	}
+	return max(n, 0), errno == 0
+}
+
+// keep keeps what is left of the input.
+func (c *conn) keep(rest []byte) {
+	c.server.buffer(len(rest) - len(c.in))
+	if len(rest) == 0 {
+		c.in = nil
+		return
+	}
+	c.in = append(c.in[:0], rest...)
+}
+
+// read appends what has come in to buf, up to its capacity.
+func (c *conn) read(buf []byte) (_ []byte, ok bool) {
+	n, errno := read(c.fd, buf[len(buf):cap(buf)])
+	switch {
+	case errno == unix.EAGAIN:
+		return buf, true
+	case errno != 0:
+		return buf, false
+	case n == 0:
+		c.mu.Lock()
+		c.eof = true
+		c.mu.Unlock()
+	}
+	return buf[:len(buf)+n], true
+}

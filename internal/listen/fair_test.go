@@ -1,0 +1,121 @@
+package listen
+
+import (
+	"net"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// dialFrom connects a UDP client with an address of its own.
+func dialFrom(t testing.TB, client string, to netip.AddrPort) *net.UDPConn {
+	t.Helper()
+	c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.ParseIP(client)}, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	return c
+}
+
+// TestFairOrder queues one client's query behind many of another's. It is answered before
+// most of them.
+func TestFairOrder(t *testing.T) {
+	f := open(t, Config{Sockets: 1}, "127.0.0.1:0")
+	many, one := dialFrom(t, "127.0.0.5", f.Addrs()[0]), dialFrom(t, "127.0.0.6", f.Addrs()[0])
+	for range batchSize - 1 {
+		many.Write([]byte("many"))
+	}
+	one.Write([]byte("one"))
+	many.Write([]byte("end"))
+	var order []string
+	ended := make(chan struct{})
+	serve(t, f, func(dst, query []byte, _ *Client) []byte {
+		order = append(order, string(query))
+		if string(query) == "end" {
+			close(ended)
+		}
+		return dst
+	})
+	<-ended
+	if len(order) != batchSize+1 {
+		t.Fatalf("%d queries answered, want %d", len(order), batchSize+1)
+	}
+	// Both may have the same hash, once in 256 runs. Then the order is that of arrival.
+	if order[fairShare] != "one" && order[batchSize-1] != "one" {
+		t.Errorf("order %v", order)
+	}
+}
+
+// TestFairShed serves one client while another sends far more than the handler can answer.
+func TestFairShed(t *testing.T) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		t.Skip("the flood would keep the front from running")
+	}
+	r := start(t, Config{Sockets: 1}, func(dst, query []byte, c *Client) []byte {
+		for begin := time.Now(); time.Since(begin) < 50*time.Microsecond; {
+		}
+		return append(dst, query...)
+	}, "127.0.0.1:0")
+	flood, one := dialFrom(t, "127.0.0.5", r.Addrs()[0]), dialFrom(t, "127.0.0.6", r.Addrs()[0])
+	var ended atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for !ended.Load() {
+			flood.SetWriteDeadline(time.Now().Add(10 * time.Second))
+			flood.Write([]byte("flood"))
+		}
+	}()
+	defer func() { ended.Store(true); <-done }()
+	until(t, "shed", func() bool { return r.UDP()[0].Shed > 0 })
+	const count = 50
+	lost := 0
+	for range count {
+		one.SetDeadline(time.Now().Add(time.Second))
+		one.Write([]byte("one"))
+		if _, err := one.Read(make([]byte, 16)); err != nil {
+			lost++
+		}
+	}
+	t.Logf("%d of %d lost; %+v", lost, count, r.UDP()[0])
+	if lost > count/2 { // of all datagrams, the kernel drops nine in ten
+		t.Errorf("%d of %d lost", lost, count)
+	}
+}
+
+// TestRanks tells clients apart by address, of either family, and not by port.
+func TestRanks(t *testing.T) {
+	var names [batchSize]unix.RawSockaddrInet6
+	for i := range names {
+		names[i].Port = uint16(i)
+		switch names[i].Family = unix.AF_INET6; i % 4 {
+		case 0, 1:
+			names[i].Family = unix.AF_INET
+			names[i].Flowinfo = uint32(i % 4)
+		case 2:
+			names[i].Addr[15] = 1
+		case 3:
+			names[i].Addr[7] = 1
+		}
+	}
+	for attempt := 0; ; attempt++ { // two of the four may have the same hash by chance
+		var r ranks
+		r.fill(&names)
+		right := true
+		for i, rank := range r.of {
+			right = right && int(rank) == i/4
+		}
+		if right {
+			return
+		}
+		if attempt == 10 {
+			t.Fatalf("ranks %v", r.of)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package listen
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestLeaveQueued answers what was queued before leaving began, and late.
+func TestLeaveQueued(t *testing.T) {
+	const count = 300
+	f := open(t, Config{Sockets: 1}, "127.0.0.1:0")
+	udp, tcp := dial(t, "udp", f.Addrs()[0]), dial(t, "tcp", f.Addrs()[0])
+	udp.(*net.UDPConn).SetReadBuffer(4 << 20) // the answers come all at once
+	for range count {
+		udp.Write([]byte("query"))
+		tcp.Write(frame("query"))
+	}
+	r := serve(t, f, delayed(200*time.Millisecond))
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	for range count {
+		if _, err := udp.Read(make([]byte, 512)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := io.ReadAll(tcp); err != nil || len(all) != count*len(frame("query")) {
+		t.Errorf("%d octets over TCP, %v", len(all), err)
+	}
+}
+
+// TestLeaveUnanswered leaves in bounded time when answers don't come, and says so.
+func TestLeaveUnanswered(t *testing.T) {
+	var h holder
+	r := start(t, Config{Drain: 300 * time.Millisecond}, h.handle, "127.0.0.1:0")
+	dial(t, "udp", r.Addrs()[0]).Write([]byte("query"))
+	dial(t, "tcp", r.Addrs()[0]).Write(frame("query"))
+	held := h.take(t, 2)
+	begin := time.Now()
+	if err := r.stop(); err == nil {
+		t.Error("no error")
+	}
+	if d := time.Since(begin); d > 3*time.Second {
+		t.Errorf("took %v", d)
+	}
+	for _, later := range held {
+		later.Send([]byte("too late")) // must find the sockets closed
+	}
+}
+
+// TestLeaveConns lets open connections finish: the idle one is told to close, the busy one
+// is served, and told so, until shortly before the deadline.
+func TestLeaveConns(t *testing.T) {
+	var leaving atomic.Bool
+	r := start(t, Config{Drain: 3 * time.Second}, func(dst, query []byte, c *Client) []byte {
+		leaving.Store(c.Leaving)
+		return append(dst, query...)
+	}, "127.0.0.1:0")
+	idle, busy := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
+	isOpen(idle)
+	isOpen(busy)
+	var served time.Duration
+	begin, done := time.Now(), make(chan struct{})
+	go func() {
+		defer close(done)
+		for isOpen(busy) {
+			served = time.Since(begin)
+			time.Sleep(time.Millisecond)
+		}
+		busy.Close()
+	}()
+	r.cancel()
+	if _, err := idle.Read(make([]byte, 1)); err != io.EOF || time.Since(begin) > 2*time.Second {
+		t.Errorf("idle connection: %v after %v", err, time.Since(begin))
+	}
+	idle.Close()
+	if <-done; served < 1900*time.Millisecond || !leaving.Load() {
+		t.Errorf("busy connection served for %v; leaving %v", served, leaving.Load())
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}

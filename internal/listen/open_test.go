@@ -1,0 +1,113 @@
+package listen
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestOpenErrors names the address, the cause and the remedy, and leaves nothing open, which
+// TestMain checks.
+func TestOpenErrors(t *testing.T) {
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	for _, tt := range []struct {
+		addr    string
+		udpOnly bool
+		errno   syscall.Errno
+		want    string
+	}{
+		{udp.LocalAddr().String(), true, unix.EADDRINUSE, "udp " + udp.LocalAddr().String() + ": bind: address already in use: a process that"},
+		{tcp.Addr().String(), false, unix.EADDRINUSE, "tcp " + tcp.Addr().String()},
+		{"192.0.2.1:53", false, unix.EADDRNOTAVAIL, "no interface has the address"},
+		{"[2001:db8::1]:53", true, unix.EADDRNOTAVAIL, "no interface has the address"},
+	} {
+		_, err := Open(Config{
+			Addrs:   []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0"), netip.MustParseAddrPort(tt.addr)},
+			UDPOnly: tt.udpOnly,
+		})
+		var op *OpError
+		if !errors.As(err, &op) || !errors.Is(err, tt.errno) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.addr, err)
+		}
+	}
+	denied := &OpError{"bind", "udp", netip.MustParseAddrPort("127.0.0.1:53"), unix.EACCES}
+	if !strings.Contains(denied.Error(), "NET_BIND_SERVICE") {
+		t.Error(denied)
+	}
+}
+
+// TestFreeBind opens addresses that no interface has.
+func TestFreeBind(t *testing.T) {
+	open(t, Config{FreeBind: true}, "192.0.2.1:0", "[2001:db8::1]:0").Close()
+}
+
+// TestUDPOnly leaves the TCP port alone.
+func TestUDPOnly(t *testing.T) {
+	r := start(t, Config{UDPOnly: true}, echo, "127.0.0.1:0")
+	if got := ask(t, dial(t, "udp", r.Addrs()[0]), "query"); got != "query" {
+		t.Errorf("answer %q", got)
+	}
+	if c, err := net.Dial("tcp", r.Addrs()[0].String()); err == nil {
+		c.Close()
+		t.Error("something listens on the TCP port")
+	}
+}
+
+func TestParseCPUs(t *testing.T) {
+	for list, want := range map[string][]int{
+		"0":       {0},
+		"0-3":     {0, 1, 2, 3},
+		"0,2-3,8": {0, 2, 3, 8},
+		"":        nil,
+		"x":       nil,
+	} {
+		if got := parseCPUs(list); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", list, got, want)
+		}
+	}
+	if len(OnlineCPUs()) == 0 {
+		t.Error("no CPU is online")
+	}
+}
+
+// TestFilesUsedUp accepts more connections than there may be files: the idlest goes.
+func TestFilesUsedUp(t *testing.T) {
+	f := open(t, Config{Sockets: 1}, "127.0.0.1:0")
+	for range 20 {
+		dial(t, "tcp", f.Addrs()[0])
+	}
+	lowest, err := unix.Dup(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(lowest)
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	few := unix.Rlimit{Cur: uint64(lowest) + 5, Max: files.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &files)
+	r := serve(t, f, echo)
+	until(t, "all accepted", func() bool { return r.TCP().Accepted == 20 })
+	if s := r.TCP(); s.Open == 0 || s.Open > 5 || s.Evicted != 20-uint64(s.Open) {
+		t.Errorf("%+v", s)
+	}
+}

@@ -1,0 +1,57 @@
+package listen
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller is an epoll set that the Go runtime's poller watches: an epoll descriptor is itself
+// readable when something in its set is ready, epoll(7). So thousands of connections need
+// one goroutine, and no thread of their own while nothing happens.
+type poller struct {
+	fd     int
+	file   *os.File
+	conn   syscall.RawConn
+	events [128]unix.EpollEvent
+}
+
+func newPoller() (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	// Only a descriptor that is non-blocking gets into the runtime's poller.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		closeFD(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	p.conn, err = p.file.SyscallConn()
+	return p, err
+}
+
+// add watches fd for events as well as for errors, until it is closed. Its events carry mark.
+func (p *poller) add(fd int, mark int32, events uint32) syscall.Errno {
+	return epollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd), Pad: mark})
+}
+
+// watch changes the events that fd is watched for.
+func (p *poller) watch(fd int, mark int32, events uint32) {
+	epollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd), Pad: mark})
+}
+
+// ready returns what is ready now. The next call overwrites it.
+func (p *poller) ready() []unix.EpollEvent { return p.events[:epollWait(p.fd, p.events[:])] }
+
+// run calls turn whenever something may be ready, until the time that until last set.
+func (p *poller) run(turn func()) {
+	p.conn.Read(func(uintptr) bool { turn(); return false })
+}
+
+// until sets when run returns; the zero time is never.
+func (p *poller) until(t time.Time) { p.file.SetReadDeadline(t) }
+
+func (p *poller) close() { p.file.Close() }

@@ -1,0 +1,108 @@
+package listen
+
+import (
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// acceptMost is how many connections are accepted before others get their turn.
+const acceptMost = 64
+
+// exhausted is the pause when the kernel has no more to give: a listener stays ready, and
+// would be asked at full speed.
+const exhausted = 10 * time.Millisecond
+
+// accept takes the connections that wait at a listener.
+func (t *tcpServer) accept(listener int, local netip.AddrPort) {
+	for range acceptMost {
+		fd, errno := accept(listener, &t.accepted)
+		switch errno {
+		case 0:
+			t.lastAccept = t.now
+			t.admit(fd, addrPort(&t.accepted.raw), local)
+		case unix.EAGAIN:
+			return
+		case unix.EMFILE, unix.ENFILE:
+			t.makeRoom()
+		case unix.ENOBUFS, unix.ENOMEM:
+			time.Sleep(exhausted)
+			return
+		}
+	}
+}
+
+// makeRoom closes the idlest connection because there are no more descriptors. If there is
+// none, others use them up.
+func (t *tcpServer) makeRoom() {
+	if t.count.open.Load() == 0 {
+		time.Sleep(exhausted)
+		return
+	}
+	t.evict(t.idlest())
+}
+
+// admit takes up the connection fd, closing the idlest of its client or of all if there are
+// too many.
+func (t *tcpServer) admit(fd int, remote, local netip.AddrPort) {
+	if local.Addr().IsUnspecified() {
+		local = localAddr(fd)
+	}
+	p := t.peers[remote.Addr()]
+	if p != nil && p.count >= t.limits.PerClient {
+		t.evict(p.idlest())
+	}
+	if t.count.open.Load() >= int64(t.limits.Conns) {
+		t.evict(t.idlest())
+	}
+	if p = t.peers[remote.Addr()]; p == nil {
+		p = &peer{queue: queue{kind: byPeer}}
+		t.peers[remote.Addr()] = p
+	}
+	c := &conn{server: t, fd: fd, remote: remote, local: local, peer: p, events: unix.EPOLLIN}
+	c.mark = int32(t.count.accepted.Add(1))
+	for len(t.conns) <= fd {
+		t.conns = append(t.conns, nil)
+	}
+	t.conns[fd] = c
+	p.count++
+	t.count.open.Add(1)
+	t.move(c, &t.quiet)
+	if t.poll.add(fd, c.mark, c.events) != 0 {
+		t.closeConn(c)
+	}
+}
+
+// idlest returns the connection to close first. There is one.
+func (t *tcpServer) idlest() *conn {
+	for _, q := range [...]*queue{&t.finished, &t.quiet} {
+		if c := q.idlest(); c != nil {
+			return c
+		}
+	}
+	return t.stalled.first
+}
+
+// evict closes c to make room.
+func (t *tcpServer) evict(c *conn) {
+	t.count.evicted.Add(1)
+	t.closeConn(c)
+}
+
+// closeConn closes c and forgets it. Responders that still hold it find it closed.
+func (t *tcpServer) closeConn(c *conn) {
+	c.mu.Lock()
+	c.closed = true
+	t.buffer(-len(c.out) - len(c.in))
+	c.in, c.out = nil, nil
+	closeFD(c.fd)
+	c.mu.Unlock()
+	t.conns[c.fd] = nil
+	c.queue.remove(c)
+	c.peer.remove(c)
+	t.count.open.Add(-1)
+	if c.peer.count--; c.peer.count == 0 {
+		delete(t.peers, c.remote.Addr())
+	}
+}

@@ -1,0 +1,188 @@
+package listen
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// serveConn goes on with a connection for which events happened.
+func (t *tcpServer) serveConn(c *conn, events uint32) {
+	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 || !t.progress(c) {
+		t.closeConn(c)
+		return
+	}
+	c.mu.Lock()
+	done := c.eof && c.late == 0 && len(c.out) == 0
+	pending := len(c.in) > 0 || len(c.out) > 0
+	c.watch()
+	c.mu.Unlock()
+	if done {
+		t.closeConn(c)
+		return
+	}
+	t.place(c, pending)
+	for t.crowded() && t.stalled.first != nil {
+		t.evict(t.stalled.first)
+	}
+}
+
+// progress sends, reads and asks what it can. It returns false if the connection is to be
+// closed.
+func (t *tcpServer) progress(c *conn) bool {
+	c.mu.Lock()
+	c.kicked = false
+	n, ok := c.flush()
+	full := c.full()
+	c.mu.Unlock()
+	c.moved = n > 0
+	if !ok || full {
+		return ok
+	}
+	buf := t.in[:copy(t.in, c.in)]
+	if _, _, whole := cut(buf); !whole && !c.eof {
+		if buf, ok = c.read(buf[:len(buf):min(len(buf)+readRoom, inRoom)]); !ok {
+			return false
+		}
+	}
+	if c.finished {
+		return true // what comes after our side is closed can't be answered
+	}
+	return t.ask(c, buf)
+}
+
+// ask has the messages in buf answered, as many as the connection may ask, and keeps the rest.
+func (t *tcpServer) ask(c *conn, buf []byte) bool {
+	t.current, t.out = c, t.out[:0]
+	t.client.Remote, t.client.Local, t.client.Leaving = c.remote, c.local, t.leaving
+	for t.mayAsk(c) {
+		message, rest, ok := cut(buf)
+		if !ok {
+			break
+		}
+		if len(message) == 0 { // no message is empty: this is not DNS
+			t.count.malformed.Add(1)
+			return false
+		}
+		t.askOne(message)
+		c.moved, buf = true, rest
+		if len(t.out) >= maxOut && !t.deliver(c) {
+			return false
+		}
+	}
+	c.keep(buf)
+	return t.deliver(c)
+}
+
+func (t *tcpServer) mayAsk(c *conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.full()
+}
+
+// askOne has message answered into t.out.
+func (t *tcpServer) askOne(message []byte) {
+	t.count.queries.Add(1)
+	start := len(t.out)
+	room := append(t.out, 0, 0)[start+headerLen:] // where appendFrame will put the answer
+	answer := t.handler(room, message, &t.client)
+	if len(answer) == 0 {
+		return
+	}
+	var ok bool
+	if t.out, ok = appendFrame(t.out, answer); !ok {
+		t.count.unsent.Add(1)
+		return
+	}
+	t.count.answers.Add(1)
+}
+
+// later leaves the current query open.
+func (t *tcpServer) later() Responder {
+	c := t.current
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.late++
+	t.count.waiting.Add(1)
+	return &tcpLater{conn: c}
+}
+
+// deliver sends the frames in t.out.
+func (t *tcpServer) deliver(c *conn) bool {
+	if len(t.out) == 0 {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	frames := t.out
+	t.out = t.out[:0]
+	return c.push(frames)
+}
+
+// place puts c into the queue that suits its state, at the end if it has made progress.
+// Half a message is no progress, however often an octet of it comes.
+func (t *tcpServer) place(c *conn, pending bool) {
+	q := &t.quiet
+	switch {
+	case c.finished:
+		q = &t.finished
+	case pending:
+		q = &t.stalled
+	}
+	if q != c.queue || c.moved {
+		t.move(c, q)
+	}
+}
+
+// move puts c at the end of q, as one that has just made progress.
+func (t *tcpServer) move(c *conn, q *queue) {
+	if c.queue != nil {
+		c.queue.remove(c)
+		c.peer.remove(c)
+	}
+	c.queue, c.since = q, t.now
+	q.push(c)
+	c.peer.push(c)
+}
+
+// buffer counts n more octets kept.
+func (t *tcpServer) buffer(n int) { t.count.buffered.Add(int64(n)) }
+
+// crowded reports whether connections keep more than they may.
+func (t *tcpServer) crowded() bool { return t.count.buffered.Load() > int64(t.limits.Buffers) }
+
+// expire closes the connections that have made no progress for too long. Those that wait for
+// an answer of ours are spared.
+func (t *tcpServer) expire() {
+	for _, q := range [...]*queue{&t.quiet, &t.stalled, &t.finished} {
+		for c := q.first; c != nil && c.since+q.limit <= t.now; c = q.first {
+			if q != &t.finished && c.owed() {
+				t.move(c, q)
+				continue
+			}
+			if q != &t.finished {
+				t.count.expired.Add(1)
+			}
+			t.closeConn(c)
+		}
+	}
+}
+
+// expireSlack is how late a connection may expire, so that many expire together.
+const expireSlack = 100 * time.Millisecond
+
+// due returns when tick should run next, or 0 if it need not.
+func (t *tcpServer) due() (at time.Duration) {
+	if t.leaving {
+		return t.now + leaveStepEvery
+	}
+	for _, q := range [...]*queue{&t.quiet, &t.stalled} {
+		if c := q.first; c != nil && (at == 0 || c.since+q.limit < at) {
+			at = c.since + q.limit
+		}
+	}
+	if at > 0 {
+		at += expireSlack
+	}
+	return at
+}

@@ -1,0 +1,189 @@
+package listen
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTCP asks over both families, an octet at a time and all at once.
+func TestTCP(t *testing.T) {
+	for _, tt := range []struct{ listen, asked string }{
+		{"127.0.0.1:0", "127.0.0.1"},
+		{"[::1]:0", "::1"},
+		{"0.0.0.0:0", "127.0.0.2"},
+		{"[::]:0", "::1"},
+	} {
+		t.Run(tt.listen, func(t *testing.T) {
+			clients := make(chan Client, 10)
+			r := start(t, Config{}, func(dst, query []byte, c *Client) []byte {
+				clients <- *c
+				return append(dst, query...)
+			}, tt.listen)
+			asked := netip.AddrPortFrom(netip.MustParseAddr(tt.asked), r.Addrs()[0].Port())
+			c := dial(t, "tcp", asked)
+			for _, octet := range frame("slow") {
+				c.Write([]byte{octet})
+				time.Sleep(time.Millisecond)
+			}
+			c.Write(append(frame("two"), frame("three")...))
+			for _, want := range []string{"slow", "two", "three"} {
+				if got := mustReadFrame(t, c); got != want {
+					t.Errorf("answer %q, want %q", got, want)
+				}
+			}
+			got := <-clients
+			if got.Local != asked || got.Remote.String() != c.LocalAddr().String() || !got.TCP {
+				t.Errorf("client %+v, want local %v, remote %v", got, asked, c.LocalAddr())
+			}
+		})
+	}
+}
+
+// TestTCPOrder leaves queries open and has them answered last to first (RFC 7766, section
+// 6.2.1.1), more than a connection may leave open at once.
+func TestTCPOrder(t *testing.T) {
+	var h holder
+	r := start(t, Config{TCP: Limits{Pipeline: 4}}, h.handle, "127.0.0.1:0")
+	c := dial(t, "tcp", r.Addrs()[0])
+	var queries []byte
+	for i := range 10 {
+		queries = append(queries, frame(fmt.Sprint(i))...)
+	}
+	c.Write(queries)
+	first := h.take(t, 4)
+	time.Sleep(20 * time.Millisecond)
+	if n := len(h.take(t, 4)); n != 4 {
+		t.Fatalf("%d queries left open, want 4", n)
+	}
+	for _, i := range []int{3, 2, 1, 0} {
+		first[i].Send([]byte(first[i].query))
+	}
+	for _, want := range []string{"3", "2", "1", "0"} {
+		if got := mustReadFrame(t, c); got != want {
+			t.Errorf("answer %q, want %q", got, want)
+		}
+	}
+	for _, later := range h.take(t, 8)[4:8] {
+		later.Send(nil)
+	}
+	for _, later := range h.take(t, 10)[8:] {
+		later.Send([]byte("end"))
+	}
+	for range 2 {
+		if got := mustReadFrame(t, c); got != "end" {
+			t.Errorf("answer %q, want end", got)
+		}
+	}
+}
+
+// TestTCPLongest sends messages of the greatest length, also while reading no answers.
+func TestTCPLongest(t *testing.T) {
+	r := start(t, Config{}, echo, "127.0.0.1:0")
+	c := dial(t, "tcp", r.Addrs()[0])
+	var queries []byte
+	for i := range 100 {
+		queries = append(queries, frame(strings.Repeat(string(rune('a'+i%26)), 65535-i%2))...)
+	}
+	go c.Write(queries)
+	time.Sleep(100 * time.Millisecond)
+	got, err := io.ReadAll(io.LimitReader(c, int64(len(queries))))
+	if err != nil || !bytes.Equal(got, queries) {
+		t.Fatalf("%d octets of answers, want %d; %v", len(got), len(queries), err)
+	}
+}
+
+// TestTCPTooLong shows that an answer without a frame to fit is left out, not sent broken.
+func TestTCPTooLong(t *testing.T) {
+	r := start(t, Config{}, func(dst, query []byte, c *Client) []byte {
+		switch string(query) {
+		case "long":
+			return append(dst, make([]byte, 65536)...)
+		case "late":
+			c.Later().Send(make([]byte, 65536))
+			return dst
+		}
+		return append(dst, query...)
+	}, "127.0.0.1:0")
+	c := dial(t, "tcp", r.Addrs()[0])
+	c.Write(append(append(frame("long"), frame("late")...), frame("short")...))
+	if got := mustReadFrame(t, c); got != "short" {
+		t.Errorf("answer %q", got)
+	}
+	if n := r.TCP().Unsent; n != 2 {
+		t.Errorf("%d unsent, want 2", n)
+	}
+}
+
+// TestTCPEmpty closes the connection that sends an empty message, after what it asked before.
+func TestTCPEmpty(t *testing.T) {
+	r := start(t, Config{}, echo, "127.0.0.1:0")
+	c := dial(t, "tcp", r.Addrs()[0])
+	c.Write([]byte{0, 0})
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		t.Error("still open")
+	}
+	until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Malformed == 1 && s.Buffered == 0 })
+}
+
+// TestTCPHalfClosed answers a client that has closed its side, at once and late.
+func TestTCPHalfClosed(t *testing.T) {
+	for name, h := range map[string]Handler{"now": echo, "late": delayed(50 * time.Millisecond)} {
+		r := start(t, Config{}, h, "127.0.0.1:0")
+		c := dial(t, "tcp", r.Addrs()[0])
+		c.Write(append(frame("one"), frame("two")...))
+		c.(*net.TCPConn).CloseWrite()
+		all, err := io.ReadAll(c)
+		if want := append(frame("one"), frame("two")...); err != nil || len(all) != len(want) {
+			t.Errorf("%s: %q, %v", name, all, err)
+		}
+		until(t, "closed", func() bool { return r.TCP().Open == 0 })
+	}
+}
+
+// TestTCPGone answers clients that have reset their connections meanwhile.
+func TestTCPGone(t *testing.T) {
+	var h holder
+	r := start(t, Config{}, h.handle, "127.0.0.1:0")
+	for i := range 20 {
+		c := dial(t, "tcp", r.Addrs()[0])
+		c.Write(frame("query"))
+		h.take(t, i+1)
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}
+	for _, later := range h.take(t, 20) {
+		later.Send([]byte("answer"))
+	}
+	until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Waiting == 0 })
+}
+
+// TestTCPGarbage sends random octets on many connections while another is served.
+func TestTCPGarbage(t *testing.T) {
+	r := start(t, Config{TCP: Limits{Stall: 200 * time.Millisecond, Idle: 2 * time.Second}}, echo, "127.0.0.1:0")
+	rnd := rand.New(rand.NewPCG(1, 2))
+	good := dial(t, "tcp", r.Addrs()[0])
+	for range 200 {
+		c := dial(t, "tcp", r.Addrs()[0])
+		garbage := make([]byte, rnd.IntN(5000))
+		for i := range garbage {
+			garbage[i] = byte(rnd.Uint32())
+		}
+		c.Write(garbage)
+		if rnd.IntN(2) == 0 {
+			c.Close()
+		}
+		good.Write(frame("query"))
+		if got := mustReadFrame(t, good); got != "query" {
+			t.Fatalf("answer %q", got)
+		}
+	}
+	good.Close()
+	until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Buffered == 0 })
+}

@@ -1,0 +1,116 @@
+package listen
+
+import (
+	"net/netip"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// udpSocket is one UDP socket and its loop.
+type udpSocket struct {
+	addr       netip.AddrPort
+	cpu        int
+	file       *os.File
+	conn       syscall.RawConn
+	controlLen int // room for control messages; 0 if the socket is bound to one address
+	batches    *batchPool
+	handler    Handler
+	overload   overload
+	deadline   atomic.Pointer[time.Time] // until when to leave; nil while serving
+	count      udpCounters
+}
+
+func openUDP(addr netip.AddrPort, cpu int, freeBind bool, batches *batchPool) (*udpSocket, error) {
+	fd, err := openSocket(unix.SOCK_DGRAM, addr, cpu, freeBind)
+	if err != nil {
+		return nil, err
+	}
+	s := &udpSocket{cpu: cpu, batches: batches, file: os.NewFile(uintptr(fd), "udp "+addr.String())}
+	s.addr = netip.AddrPortFrom(addr.Addr(), localAddr(fd).Port())
+	if addr.Addr().IsUnspecified() {
+		s.controlLen = controlRoom
+	}
+	s.conn, err = s.file.SyscallConn()
+	if err != nil {
+		s.file.Close()
+		return nil, &OpError{"poll", "udp", addr, err}
+	}
+	return s, nil
+}
+
+// serve lets h answer until leave is called and nothing more is owed.
+func (s *udpSocket) serve(h Handler) {
+	defer s.file.Close()
+	s.handler = h
+	s.conn.Read(s.turn)
+	s.drain()
+}
+
+// turn answers all that is queued. It always returns false: the poller then waits for the
+// next datagram and calls it again, for as long as there is no deadline.
+func (s *udpSocket) turn(fd uintptr) bool {
+	b := s.batches.get()
+	defer s.batches.put(b)
+	for s.answerBatch(int(fd), b) == batchSize {
+		// There is more. Others get the CPU first, such as the flight of a miss.
+		runtime.Gosched()
+	}
+	// Less than a batch means that the queue was empty, and the poller tells when it no
+	// longer is. Asking once more would cost a system call for each query.
+	return false
+}
+
+// answerBatch receives one batch and answers it, and says how many datagrams it had.
+func (s *udpSocket) answerBatch(fd int, b *batch) int {
+	n, errno := b.receive(fd, s.controlLen)
+	if errno != 0 && errno != unix.EAGAIN {
+		n, errno = b.receive(fd, s.controlLen) // the first call only reported an earlier error
+	}
+	if errno != 0 {
+		return 0
+	}
+	b.begin(s)
+	if n == batchSize {
+		s.answerFairly(fd, b)
+	} else {
+		for i := range n {
+			s.answerOne(fd, b, i)
+		}
+	}
+	s.send(fd, b)
+	s.count.batches.Add(1)
+	s.count.queries.Add(b.asked)
+	return n
+}
+
+// answerOne has datagram i of b answered, if it is one.
+func (s *udpSocket) answerOne(fd int, b *batch, i int) {
+	query, whole := b.take(i)
+	if !whole {
+		s.count.oversized.Add(1)
+	}
+	if !whole || len(query) == 0 {
+		return
+	}
+	b.asked++
+	answer := s.handler(b.room(), query, &b.client)
+	if len(answer) > 0 && b.answer(i, answer) {
+		s.send(fd, b)
+	}
+}
+
+// send sends the answers that b has.
+func (s *udpSocket) send(fd int, b *batch) {
+	if b.pending == 0 {
+		return
+	}
+	pending := b.pending
+	sent := b.send(fd)
+	s.count.answers.Add(uint64(sent))
+	s.count.unsent.Add(uint64(pending - sent))
+}

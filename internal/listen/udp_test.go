@@ -1,0 +1,154 @@
+package listen
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestUDP asks over both families in one process, on addresses of their own and on the
+// wildcards, and takes answers only from the address that was asked.
+func TestUDP(t *testing.T) {
+	for _, tt := range []struct{ listen, asked string }{
+		{"127.0.0.1:0", "127.0.0.1"},
+		{"[::1]:0", "::1"},
+		{"0.0.0.0:0", "127.0.0.2"},
+		{"[::]:0", "::1"},
+	} {
+		t.Run(tt.listen, func(t *testing.T) {
+			clients := make(chan Client, 1)
+			r := start(t, Config{}, func(dst, query []byte, c *Client) []byte {
+				clients <- *c
+				return append(append(dst, "re: "...), query...)
+			}, tt.listen)
+			asked := netip.AddrPortFrom(netip.MustParseAddr(tt.asked), r.Addrs()[0].Port())
+			c := dial(t, "udp", asked) // a connected socket takes nothing from elsewhere
+			if got := ask(t, c, "hello"); got != "re: hello" {
+				t.Errorf("answer %q", got)
+			}
+			got := <-clients
+			if got.Local != asked || got.Remote.String() != c.LocalAddr().String() || got.TCP || got.Leaving {
+				t.Errorf("client %+v, want local %v, remote %v", got, asked, c.LocalAddr())
+			}
+		})
+	}
+}
+
+func TestUDPAddresses(t *testing.T) {
+	r := start(t, Config{Sockets: 2}, echo, "127.0.0.1:0", "127.0.0.2:0", "[::1]:0")
+	for _, addr := range r.Addrs() {
+		if got := ask(t, dial(t, "udp", addr), addr.String()); got != addr.String() {
+			t.Errorf("%v: answer %q", addr, got)
+		}
+	}
+}
+
+// TestUDPLate answers the second query before the first.
+func TestUDPLate(t *testing.T) {
+	for _, listen := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::]:0"} {
+		var h holder
+		r := start(t, Config{}, h.handle, listen)
+		asked := netip.AddrPortFrom(loopback(r.Addrs()[0].Addr()), r.Addrs()[0].Port())
+		c := dial(t, "udp", asked)
+		c.Write([]byte("one"))
+		h.take(t, 1)
+		c.Write([]byte("two"))
+		held := h.take(t, 2)
+		for _, i := range []int{1, 0} {
+			held[i].Send([]byte(held[i].query))
+			held[i].Send([]byte("twice")) // must not count
+		}
+		for _, want := range []string{"two", "one"} {
+			if got := ask(t, c, "x"); got != want {
+				t.Errorf("%s: answer %q, want %q", listen, got, want)
+			}
+		}
+		for _, later := range h.take(t, 4)[2:] {
+			later.Send(nil)
+		}
+	}
+}
+
+// TestUDPUnanswered sends what gets no answer: empty and huge datagrams, and what the
+// handler drops. What follows is answered.
+func TestUDPUnanswered(t *testing.T) {
+	r := start(t, Config{Sockets: 1}, func(dst, query []byte, c *Client) []byte {
+		if string(query) == "drop" {
+			return dst
+		}
+		return append(dst, query...)
+	}, "127.0.0.1:0")
+	c := dial(t, "udp", r.Addrs()[0])
+	for _, datagram := range []string{"", strings.Repeat("x", queryRoom+1), strings.Repeat("x", 65000), "drop"} {
+		c.Write([]byte(datagram))
+	}
+	whole := strings.Repeat("x", queryRoom)
+	if got := ask(t, c, whole); got != whole {
+		t.Errorf("answer of %d octets", len(got))
+	}
+	until(t, "counters", func() bool { s := r.UDP()[0]; return s.Oversized == 2 && s.Answers == 1 && s.Queries == 2 })
+}
+
+// TestUDPLongAnswers answers whole batches with more than the batch has room for.
+func TestUDPLongAnswers(t *testing.T) {
+	const count, size = 2 * batchSize, 5000 // one octet tells them apart
+	f := open(t, Config{Sockets: 1}, "127.0.0.1:0")
+	c := dial(t, "udp", f.Addrs()[0])
+	c.(*net.UDPConn).SetReadBuffer(4 << 20)
+	for i := range count {
+		c.Write([]byte{byte(i)})
+	}
+	serve(t, f, func(dst, query []byte, _ *Client) []byte {
+		for range size {
+			dst = append(dst, query[0])
+		}
+		return dst
+	})
+	seen := map[byte]bool{}
+	buf := make([]byte, 65535)
+	for len(seen) < count {
+		n, err := c.Read(buf)
+		if err != nil {
+			t.Fatalf("%v after %d answers", err, len(seen))
+		}
+		if want := strings.Repeat(string(buf[:1]), size); string(buf[:n]) != want {
+			t.Fatalf("answer %d of %d octets", buf[0], n)
+		}
+		seen[buf[0]] = true
+	}
+}
+
+// TestUDPOverflow has the kernel drop datagrams, and sees them counted.
+func TestUDPOverflow(t *testing.T) {
+	f := open(t, Config{Sockets: 1}, "127.0.0.1:0")
+	c := dial(t, "udp", f.Addrs()[0])
+	for start := time.Now(); f.UDP()[0].Overflow == 0; {
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("nothing dropped")
+		}
+		for range 1000 {
+			c.Write([]byte("x"))
+		}
+	}
+	f.Close()
+}
+
+// TestUDPRefused answers datagrams whose source can't be reached, among others.
+func TestUDPRefused(t *testing.T) {
+	r := start(t, Config{Sockets: 1}, func(dst, query []byte, _ *Client) []byte {
+		if string(query) == "long" {
+			return append(dst, make([]byte, 70000)...) // no datagram is that long: EMSGSIZE
+		}
+		return append(dst, query...)
+	}, "127.0.0.1:0")
+	c := dial(t, "udp", r.Addrs()[0])
+	for range 10 {
+		c.Write([]byte("long"))
+	}
+	if got := ask(t, c, "short"); got != "short" {
+		t.Errorf("answer %q", got)
+	}
+	until(t, "counters", func() bool { s := r.UDP()[0]; return s.Answers == 1 && s.Unsent == 10 })
+}

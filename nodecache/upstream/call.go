@@ -1,0 +1,176 @@
+package upstream
+
+import (
+	"sync"
+	"time"
+)
+
+// call is one Exchange while it lasts: a query, and where its answer goes. The Exchange owns
+// it and hands it to carriers, one for each time that the query is asked. A carrier touches
+// it only under its own lock, and not at all once it was withdrawn.
+type call struct {
+	query []byte // the caller's, unchanged
+	asked []byte // its question
+	lane  Lane
+	asks  []ask // in order; only the Exchange looks here
+	timer *time.Timer
+	wake  chan struct{} // holds one: look at the state below
+
+	mu      sync.Mutex
+	pending uint32 // bit k: asks[k] may still be answered
+	lost    int    // how many asks ended without a good answer and were not looked at
+	retry   int    // the ask to repeat over TCP, or -1
+	have    verdict
+	from    int // the ask that was answered, where have is not none
+	dst     []byte
+	base    int // where the answer begins in dst
+	err     error
+}
+
+// ask is one time that a query is asked.
+type ask struct {
+	server *server
+	by     carrier
+	id     uint16
+	at     time.Duration // since the Pool was made
+	udp    bool
+}
+
+// carrier takes a query to a server: a conn or a datagram.
+type carrier interface {
+	// withdraw takes the call of an ask back: it is not touched after.
+	withdraw(id uint16, c *call)
+	// held reports whether the query may be waiting for nothing but an older one.
+	held(id uint16) bool
+}
+
+// verdict is what an answer is worth.
+type verdict uint8
+
+const (
+	none verdict = iota
+	poor         // returned only if there is no good one: truncated, or of an RCODE to fail over
+	good
+)
+
+func newCall() any {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return &call{timer: timer, wake: make(chan struct{}, 1)}
+}
+
+// call returns a call that appends its answer to dst.
+func (p *Pool) call(dst, query, asked []byte, lane Lane) *call {
+	c := p.calls.Get().(*call)
+	c.query, c.asked, c.lane = query, asked, lane
+	c.pending, c.lost, c.retry, c.have, c.err = 0, 0, -1, none, nil
+	c.dst, c.base = dst, len(dst)
+	return c
+}
+
+// free withdraws c wherever it still is and gives it back.
+func (p *Pool) free(c *call) {
+	c.timer.Stop()
+	for k := range c.asks {
+		c.withdraw(k)
+	}
+	select {
+	case <-c.wake:
+	default:
+	}
+	clear(c.asks)
+	c.asks = c.asks[:0]
+	c.query, c.asked, c.dst, c.err = nil, nil, nil, nil
+	p.calls.Put(c)
+}
+
+// add notes one more ask, before its carrier can answer, and returns its number.
+func (c *call) add(s *server, at time.Duration, udp bool) int {
+	k := len(c.asks)
+	c.asks = append(c.asks, ask{server: s, at: at, udp: udp})
+	c.mu.Lock()
+	c.pending |= 1 << k
+	c.mu.Unlock()
+	return k
+}
+
+// remove takes back the last ask: nothing could carry it.
+func (c *call) remove(k int) {
+	c.asks = c.asks[:k]
+	c.mu.Lock()
+	c.pending &^= 1 << k
+	c.mu.Unlock()
+}
+
+// withdraw takes ask k back from its carrier.
+func (c *call) withdraw(k int) {
+	if a := &c.asks[k]; a.by != nil {
+		a.by.withdraw(a.id, c)
+		a.by = nil
+	}
+	c.mu.Lock()
+	c.pending &^= 1 << k
+	c.mu.Unlock()
+}
+
+// answer takes m as the answer to ask k. The first good one stays.
+func (c *call) answer(k int, m []byte, worth verdict) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending &^= 1 << k
+	if c.have == good {
+		return
+	}
+	c.dst = appendAnswer(c.dst[:c.base], m, c.query, c.asked)
+	c.have, c.from = worth, k
+	if worth != good {
+		c.lost++
+	}
+	c.signal()
+}
+
+// overTCP ends ask k: the query has to be asked again over TCP. m, if any, is the truncated answer.
+func (c *call) overTCP(k int, m []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending &^= 1 << k
+	if c.have == none && m != nil {
+		c.dst = appendAnswer(c.dst[:c.base], m, c.query, c.asked)
+		c.have, c.from = poor, k
+	}
+	c.retry = k
+	c.signal()
+}
+
+// lose ends ask k without an answer.
+func (c *call) lose(k int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending &^= 1 << k
+	c.lost++
+	c.err = err
+	c.signal()
+}
+
+func (c *call) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// news is what happened to a call since it was last looked at.
+type news struct {
+	have    verdict
+	pending uint32
+	lost    int
+	retry   int
+}
+
+func (c *call) look() news {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := news{c.have, c.pending, c.lost, c.retry}
+	c.lost, c.retry = 0, -1
+	return n
+}

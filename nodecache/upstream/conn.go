@@ -1,0 +1,166 @@
+package upstream
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	connFull = 2000 // slots a connection has at most, so that a free ID is soon found
+	connBusy = 64   // queries after which one more connection is worth having
+)
+
+// conn is one TCP or TLS connection with any number of queries on it (RFC 7766 section
+// 6.2.1.1). It is dialed when made, and takes queries at once.
+//
+//	add -> queue -> write (goroutine) -> server -> read (goroutine) -> call.answer
+type conn struct {
+	server *server
+	lane   Lane
+	opened time.Duration
+	until  time.Duration // when it is aged out; 0 for never
+
+	closed  atomic.Bool
+	retired atomic.Bool  // takes queries only where no other connection can
+	load    atomic.Int32 // slots
+	owing   atomic.Int64 // since when there is a call and no word came; 0 for no call
+
+	mu      sync.Mutex
+	ready   sync.Cond // the queue is not empty, or the connection is closed
+	nc      net.Conn  // nil until dialed
+	cancel  context.CancelFunc
+	slots   map[uint16]slot
+	queue   []uint16      // asked, not yet written
+	live    int           // slots with a call
+	unheard time.Duration // the first query since the last word; 0 for none
+	used    time.Duration // the last query or word
+	idle    time.Duration // how long it may stay unused
+	words   int           // answers that matched a slot
+	strange int           // messages since then that matched none
+}
+
+// slot is a query that was asked. It stays when its call is withdrawn, so that its ID is
+// not used again while the answer may still come.
+type slot struct {
+	call *call
+	ask  int
+	at   time.Duration
+}
+
+func newConn(s *server, lane Lane, now time.Duration) *conn {
+	c := &conn{
+		server: s, lane: lane, opened: now, used: now,
+		slots: map[uint16]slot{}, idle: s.pool.conf.IdleTimeout,
+	}
+	c.ready.L = &c.mu
+	if age := s.pool.conf.MaxAge; age > 0 {
+		c.until = now + age*3/4 + rand.N(age/2+1) // #nosec G404 -- jitter
+	}
+	return c
+}
+
+// run dials, carries queries and answers until the connection ends, and joins its writer.
+func (c *conn) run(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, c.server.pool.conf.ReadTimeout)
+	defer cancel()
+	c.mu.Lock()
+	c.cancel = cancel
+	c.mu.Unlock()
+
+	nc, err := c.server.dial(ctx)
+	if err != nil {
+		c.end("dial", err)
+		return
+	}
+	if !c.attach(nc) {
+		nc.Close()
+		return
+	}
+	var writer sync.WaitGroup
+	writer.Go(func() { c.end("write", c.write(nc)) })
+	c.end("read", c.read(nc))
+	writer.Wait()
+}
+
+// attach shows the dialed connection to whoever ends c. It reports false if c has ended.
+func (c *conn) attach(nc net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nc = nc
+	return !c.closed.Load()
+}
+
+// add takes ask k of a call. It reports false if the connection has ended or is full.
+func (c *conn) add(call *call, k int, now time.Duration) (id uint16, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed.Load() || len(c.slots) >= connFull {
+		return 0, false
+	}
+	id = c.freeID()
+	c.slots[id] = slot{call, k, now}
+	c.queue = append(c.queue, id)
+	c.live++
+	c.used = now
+	if c.unheard == 0 {
+		c.unheard = now
+	}
+	if c.live == 1 {
+		c.owing.Store(int64(now))
+	}
+	c.load.Store(int32(len(c.slots))) // #nosec G115 -- connFull
+	if len(c.queue) == 1 {
+		c.ready.Signal()
+	}
+	return id, true
+}
+
+func (c *conn) freeID() uint16 {
+	for {
+		id := uint16(rand.Uint32()) // #nosec G404 G115 -- TCP; the ID only has to be free
+		if _, taken := c.slots[id]; !taken {
+			return id
+		}
+	}
+}
+
+// withdraw forgets a call, but not that its answer may come.
+func (c *conn) withdraw(id uint16, call *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.slots[id]; s.call == call {
+		s.call = nil
+		c.slots[id] = s
+		c.dropLive()
+	}
+}
+
+func (c *conn) dropLive() {
+	c.live--
+	if c.live == 0 {
+		c.owing.Store(0)
+	}
+}
+
+// stalled reports whether the connection owes answers and has said nothing for the delay.
+func (c *conn) stalled(now, delay time.Duration) bool {
+	owing := time.Duration(c.owing.Load())
+	return owing != 0 && now-owing > delay
+}
+
+// held reports whether the server, if it answers in order, may not have come to the query.
+func (c *conn) held(id uint16) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.slots[id].at
+	for other, s := range c.slots {
+		if s.at < at || s.at == at && other != id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,21 @@
+// Package upstream asks DNS servers.
+//
+//	Pool.Exchange                  one goroutine per query, the caller's
+//	     |  picks a server: healthy first, then by policy; after about 100 ms another
+//	     v
+//	  server ------------------+   at most 4 connections, some of them for cluster names only
+//	     |                     |
+//	     v                     v
+//	   conn                datagram
+//	 TCP or TLS,           UDP, one socket
+//	 many queries          per query
+//	     |                     |
+//	     +------> call <-------+   the first good answer is appended to the caller's buffer
+//
+// Three more goroutines stand beside that: tend closes what is idle, old or silent; follow
+// looks up the servers behind a name; and each server that is out is checked until it answers.
+// Pool.Close ends and joins them all.
+//
+// Messages are bytes. The package sets the ID, compares the question, and reads the few bits
+// of a header that say whether to ask again; it knows nothing else of DNS.
+package upstream

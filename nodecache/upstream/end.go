@@ -1,0 +1,46 @@
+package upstream
+
+import "time"
+
+// end closes the connection, once, and tells its calls, which ask elsewhere.
+func (c *conn) end(op string, err error) {
+	if c.closed.Swap(true) {
+		return
+	}
+	c.close()
+	failed := &OpError{op, c.server.Endpoint, err}
+	c.server.gone(c, failed) // first, so that there is room for another one
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.slots {
+		if s.call != nil {
+			s.call.lose(s.ask, failed)
+		}
+	}
+	clear(c.slots)
+	c.queue, c.live = nil, 0
+}
+
+// close wakes whoever dials, reads, writes or waits for something to write.
+func (c *conn) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel != nil {
+		c.cancel()
+	}
+	if c.nc != nil {
+		c.nc.Close()
+	}
+	c.ready.Broadcast()
+}
+
+// dead returns since when a server that closed, or has to be closed, did not do its part:
+// it took queries and never said a word on this connection, or none for too long.
+func (c *conn) dead(now time.Duration) (since time.Duration, dead bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unheard == 0 {
+		return 0, false
+	}
+	return c.unheard, c.words == 0 || now-c.unheard > c.patience()
+}

@@ -1,0 +1,64 @@
+package upstream
+
+import "context"
+
+// Exchange asks the servers and appends the answer to dst. query is a whole query message
+// with one question, of 65,535 bytes at most; it is not changed and not kept. It is sent
+// with an ID of ours, and the answer carries the query's own ID again. The answer's question
+// is the query's, but for the case of letters; all else in it is as the server sent it.
+//
+// An answer is whatever a server says, SERVFAIL too. Where no server answers within
+// Config.Timeout, Exchange returns dst and an error: that of the context, an *OpError, or
+// one of the others of this package. Where every answer is truncated, even over TCP, or
+// has an RCODE of Config.Failover, the last one is returned.
+//
+// It may be called from any number of goroutines.
+func (p *Pool) Exchange(ctx context.Context, dst, query []byte, lane Lane) ([]byte, error) {
+	if !p.enter() {
+		return dst, ErrBusy
+	}
+	defer p.active.Add(-1)
+	lane = p.conf.lane(lane)
+	p.budgets[lane].earn()
+	return p.ask(ctx, dst, query, lane, p.set.Load(), p.conf.MaxAsks)
+}
+
+func (p *Pool) enter() bool {
+	n, most := p.active.Add(1), int64(p.conf.MaxConcurrent)
+	if most <= 0 || n <= most {
+		return true
+	}
+	p.active.Add(-1)
+	if t := p.conf.Trace.Rejected; t != nil {
+		t()
+	}
+	return false
+}
+
+// ask asks the servers of a set, most times at most: 0 for twice each.
+func (p *Pool) ask(ctx context.Context, dst, query []byte, lane Lane, of *set, most int) ([]byte, error) {
+	asked, ok := question(query)
+	if !ok || query[2]&bitQR != 0 {
+		return dst, ErrQuery
+	}
+	e := exchange{
+		pool: p, set: of, call: p.call(dst, query, asked, lane),
+		most: of.most(most), began: p.now(), turn: int(p.turn.Add(1)),
+	}
+	defer e.done()
+	if err := e.run(ctx); err != nil {
+		return dst, err
+	}
+	return e.answered(), nil
+}
+
+// answered returns the buffer with the answer.
+func (e *exchange) answered() []byte {
+	e.call.mu.Lock()
+	defer e.call.mu.Unlock()
+	a := &e.call.asks[e.call.from]
+	if t := e.pool.conf.Trace.Answered; t != nil {
+		t(a.server.Endpoint, e.call.dst[e.call.base+3]&0x0f, e.pool.now()-a.at)
+	}
+	return e.call.dst
+}

@@ -1,0 +1,141 @@
+package upstream
+
+import (
+	"context"
+	"time"
+)
+
+// heard notes an answer, which clears whatever the server was blamed for.
+func (s *server) heard(lane Lane, now time.Duration) {
+	s.heardAt.Store(int64(now))
+	if s.unheard[lane].Load() != 0 {
+		s.unheard[lane].Store(0)
+	}
+	if s.out.Load() && s.out.CompareAndSwap(true, false) {
+		s.back()
+	}
+}
+
+func (s *server) back() {
+	down := s.down()
+	s.fails.Store(0)
+	s.pool.epoch.Add(1)
+	if t := s.pool.conf.Trace.Changed; t != nil {
+		t(s.Endpoint, nil)
+	}
+	if down {
+		s.pool.arrange()
+	}
+}
+
+// fail notes a failure that began at since. It is not the server's where that answered
+// another query meanwhile.
+func (s *server) fail(err error, since time.Duration) {
+	if s.heardSince(since) {
+		return
+	}
+	if !s.out.Swap(true) {
+		s.fails.Store(0)
+		if t := s.pool.conf.Trace.Changed; t != nil {
+			t(s.Endpoint, err)
+		}
+		s.pool.lookSoon()
+	}
+	s.check()
+}
+
+// down reports whether more than MaxFails checks in a row failed.
+func (s *server) down() bool {
+	most := s.pool.conf.MaxFails
+	return most >= 0 && s.fails.Load() > int64(most)
+}
+
+// rank orders servers for a query: lower is better.
+func (s *server) rank(lane Lane, now, delay time.Duration) int {
+	switch {
+	case s.down():
+		return rankDown
+	case s.out.Load() && s.pool.conf.MaxFails >= 0:
+		return rankOut
+	case s.stalled(lane, now, delay):
+		return rankStalled
+	}
+	return rankWell
+}
+
+const (
+	rankWell = iota
+	rankStalled
+	rankOut
+	rankDown
+)
+
+// heardSince reports whether the server answered anything since.
+func (s *server) heardSince(since time.Duration) bool {
+	return time.Duration(s.heardAt.Load()) > since
+}
+
+// inquire checks the server once, unless that was begun since or is not wanted. It reports
+// whether it did.
+func (s *server) inquire(since time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.checking || s.pool.conf.MaxFails < 0 || s.inquired > since {
+		return false
+	}
+	s.inquired = s.pool.now()
+	began := s.inquired
+	s.group.Go(func() {
+		if err := s.answersCheck(); err != nil && s.ctx.Err() == nil {
+			s.fail(err, began)
+		}
+	})
+	return true
+}
+
+// check starts the health checks, unless they run.
+func (s *server) check() {
+	if s.pool.conf.MaxFails < 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed && !s.checking {
+		s.checking = true
+		s.group.Go(s.checks)
+	}
+}
+
+// checks checks the server until it answers, at once and then every CheckInterval.
+func (s *server) checks() {
+	for s.stillOut() {
+		if s.answersCheck() == nil {
+			continue
+		}
+		if t := s.pool.conf.Trace.CheckFailed; t != nil {
+			t(s.Endpoint)
+		}
+		if s.fails.Add(1) == int64(s.pool.conf.MaxFails)+1 {
+			s.pool.arrange() // it is down now
+		}
+		select {
+		case <-s.ctx.Done():
+		case <-time.After(s.pool.conf.CheckInterval):
+		}
+	}
+}
+
+func (s *server) stillOut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.checking = s.out.Load() && !s.closed
+	return s.checking
+}
+
+// answersCheck returns nil if the server answers at all; any RCODE will do.
+func (s *server) answersCheck() error {
+	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
+	defer cancel()
+	_, err := s.pool.ask(ctx, nil, s.pool.checkQuery, s.pool.conf.lane(Cluster), &set{order: []*server{s}, fallback: 1, check: true}, 1)
+	return err
+}

@@ -1,0 +1,112 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestMain checks that every Pool took its goroutines with it.
+func TestMain(m *testing.M) {
+	if os.Getenv(serveEnv) != "" {
+		serveAlone()
+		return
+	}
+	code := m.Run()
+	if left := leaks(); left != "" {
+		fmt.Println("goroutines left:\n" + left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leaks returns the goroutines that are still there after a while, other than the caller's.
+func leaks() (left string) {
+	for range 100 {
+		buf := make([]byte, 1<<20)
+		_, left, _ = strings.Cut(string(buf[:runtime.Stack(buf, true)]), "\n\n")
+		if !strings.Contains(left, "nodecache/upstream") {
+			return ""
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return left
+}
+
+// exchangeOK asks and checks that the answer belongs to the query.
+func exchangeOK(t testing.TB, p *Pool, name string, lane Lane) []byte {
+	t.Helper()
+	m, err := exchangeErr(p, name, lane)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+	return m
+}
+
+func exchangeErr(p *Pool, of string, lane Lane) ([]byte, error) {
+	q, _ := appendQuery(nil, of, typeA, true)
+	q[0], q[1] = 0xab, 0xcd
+	dst := []byte("kept")
+	m, err := p.Exchange(context.Background(), dst, q, lane)
+	if err != nil {
+		return nil, err
+	}
+	if string(m[:4]) != "kept" || messageID(m[4:]) != 0xabcd || !strings.EqualFold(name(m[4:]), of) || m[6]&bitQR == 0 {
+		return nil, &OpError{Op: "match", Err: io.ErrUnexpectedEOF}
+	}
+	return m[4:], nil
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for range 500 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("not within 5 s: %s", what)
+}
+
+// load asks n queries, some at a time, and returns how long each took, sorted.
+func load(t testing.TB, p *Pool, n, atATime int, of string, lane Lane) []time.Duration {
+	t.Helper()
+	took := make([]time.Duration, n)
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range atATime {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				began := time.Now()
+				exchangeOK(t, p, fmt.Sprintf("%s%d.example", of, i), lane)
+				took[i] = time.Since(began)
+			}
+		})
+	}
+	group.Wait()
+	slices.Sort(took)
+	return took
+}
+
+func p99(took []time.Duration) time.Duration { return took[len(took)*99/100] }
+
+// within checks that a latency stays below a limit. A busy machine gets two more tries.
+func within(t *testing.T, limit time.Duration, measure func() time.Duration) {
+	t.Helper()
+	var took time.Duration
+	for range 3 {
+		if took = measure(); took < limit {
+			t.Logf("p99 %v", took)
+			return
+		}
+	}
+	t.Errorf("p99 %v, want below %v", took, limit)
+}

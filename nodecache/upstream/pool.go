@@ -1,0 +1,155 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pool asks a set of servers. Its methods are safe for concurrent use.
+type Pool struct {
+	conf       Config
+	tls        *tls.Config
+	seat       seat
+	start      time.Time
+	checkQuery []byte
+	lookQuery  []byte
+	buffers    sync.Pool // of *[maxDatagram]byte
+	calls      sync.Pool // of *call
+
+	set     atomic.Pointer[set]
+	active  atomic.Int64  // Exchanges
+	turn    atomic.Uint32 // counts queries
+	epoch   atomic.Uint64
+	budgets [lanes]budget
+	paces   [lanes]pace
+	copies  [lanes]atomic.Bool // see exchange.mayCopy
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	group  sync.WaitGroup // tend and follow
+	stir   chan struct{}  // holds one: a connection was opened or a server removed
+	soon   chan struct{}  // holds one: a server failed
+
+	mu      sync.Mutex
+	closed  bool
+	fixed   []Endpoint       // configured
+	at      []netip.AddrPort // found at Config.Name
+	servers map[Endpoint]*server
+}
+
+// New returns a Pool. It opens no connection before it has to ask. Close it after use.
+func New(c Config) (*Pool, error) {
+	c = c.withDefaults()
+	p := &Pool{
+		conf: c, tls: newTLS(c.TLS), seat: newSeat(c.Node), start: time.Now(),
+		stir: make(chan struct{}, 1), soon: make(chan struct{}, 1),
+		fixed: slices.Clone(c.Servers), servers: map[Endpoint]*server{},
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	p.buffers.New = func() any { return new([maxDatagram]byte) }
+	p.calls.New = newCall
+	for lane := range p.budgets {
+		p.budgets[lane].tenths.Store(budgetMax)
+	}
+	p.turn.Store(rand.Uint32()) // #nosec G404 -- nodes must not go in step
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.arrange()
+	p.group.Go(p.tend)
+	if c.Name != "" {
+		p.group.Go(p.follow)
+	}
+	return p, nil
+}
+
+// check checks the configuration and builds the queries that the Pool asks by itself.
+func (p *Pool) check() error {
+	if len(p.fixed) == 0 {
+		return errors.New("upstream: no servers")
+	}
+	for _, e := range p.fixed {
+		if !e.Addr.IsValid() || e.Addr.Port() == 0 {
+			return errors.New("upstream: server without an address or a port")
+		}
+	}
+	family := uint16(typeA)
+	if p.fixed[0].Addr.Addr().Unmap().Is6() {
+		family = typeAAAA
+	}
+	var ok1, ok2 bool
+	p.checkQuery, ok1 = appendQuery(nil, p.conf.CheckName, typeNS, !p.conf.CheckNoRecurse)
+	p.lookQuery, ok2 = appendQuery(nil, p.conf.Name, family, true)
+	if !ok1 || !ok2 {
+		return errors.New("upstream: not a DNS name: " + p.conf.CheckName + " or " + p.conf.Name)
+	}
+	return nil
+}
+
+// Close ends every Exchange, connection and goroutine of the Pool and waits for them, but
+// for the Exchanges: those return ErrClosed soon.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.cancel()
+	p.mu.Unlock()
+	p.group.Wait()
+	for _, s := range p.all() {
+		s.close()
+	}
+}
+
+// SetServers replaces Config.Servers. Connections to servers that stay are kept; those to
+// servers that go end once they are answered. An empty list changes nothing.
+func (p *Pool) SetServers(servers []Endpoint) {
+	if len(servers) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fixed = slices.Clone(servers)
+	p.arrangeLocked()
+}
+
+// Servers returns those that are asked at present, in order of preference, the fallback last.
+func (p *Pool) Servers() []Endpoint {
+	var list []Endpoint
+	for _, s := range p.set.Load().order {
+		list = append(list, s.Endpoint)
+	}
+	return list
+}
+
+// Out reports whether every server is known to be out: it failed to answer, by time-out or
+// broken transport, and has not answered since.
+func (p *Pool) Out() bool {
+	for _, s := range p.set.Load().order {
+		if !s.out.Load() {
+			return false
+		}
+	}
+	return true
+}
+
+// Epoch returns a number that grows with each server that answers again after it was out. A
+// failure kept with the Epoch of its time is void once that has changed.
+func (p *Pool) Epoch() uint64 { return p.epoch.Load() }
+
+// now returns the time since the Pool was made, above 0. Only the monotonic clock counts:
+// jumps of the other one change nothing here.
+func (p *Pool) now() time.Duration { return time.Since(p.start) + 1 }
+
+// delay returns how long an answer in a lane may take before another server is asked.
+func (p *Pool) delay(lane Lane) time.Duration {
+	if p.conf.Hedge < 0 {
+		return p.conf.ReadTimeout
+	}
+	return p.paces[lane].delay(p.conf.Hedge, p.conf.ReadTimeout/2)
+}

@@ -1,0 +1,176 @@
+package upstream
+
+import (
+	"encoding/binary"
+	"net"
+	"runtime"
+	"time"
+)
+
+const (
+	readBuffer  = 4096
+	writeBuffer = 1 << 16
+	maxStrange  = 64 // messages in a row that answer nothing, after which a connection is given up
+)
+
+// write writes what is asked until the connection is closed, as many queries at a time as
+// there are.
+func (c *conn) write(nc net.Conn) error {
+	var buf []byte
+	for c.wait() {
+		runtime.Gosched() // let others that are about to ask do so first
+		buf = c.fill(buf[:0])
+		if len(buf) == 0 {
+			continue
+		}
+		if _, err := nc.Write(buf); err != nil {
+			return err
+		}
+		if cap(buf) > readBuffer {
+			buf = nil // a burst; an idle connection must not keep it
+		}
+	}
+	return net.ErrClosed
+}
+
+// wait waits for queries. It reports false once the connection is closed.
+func (c *conn) wait() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) == 0 && !c.closed.Load() {
+		c.ready.Wait()
+	}
+	return !c.closed.Load()
+}
+
+// fill appends the frames of waiting queries (RFC 1035 section 4.2.2). One that was
+// withdrawn meanwhile is not sent at all.
+func (c *conn) fill(buf []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for n < len(c.queue) && len(buf) < writeBuffer {
+		id := c.queue[n]
+		n++
+		s, ok := c.slots[id]
+		if !ok {
+			continue
+		}
+		if s.call == nil {
+			c.drop(id)
+			continue
+		}
+		buf = binary.BigEndian.AppendUint16(buf, uint16(len(s.call.query))) // #nosec G115 -- see question
+		buf = binary.BigEndian.AppendUint16(buf, id)
+		buf = append(buf, s.call.query[2:]...)
+	}
+	c.queue = c.queue[:copy(c.queue, c.queue[n:])]
+	return buf
+}
+
+func (c *conn) drop(id uint16) {
+	delete(c.slots, id)
+	c.load.Store(int32(len(c.slots))) // #nosec G115 -- connFull
+}
+
+// read reads answers until the connection ends.
+func (c *conn) read(nc net.Conn) error {
+	buf, have := make([]byte, readBuffer), 0
+	for {
+		n, err := nc.Read(buf[have:])
+		have += n
+		if n > 0 {
+			rest, enough := c.frames(buf[:have])
+			if !enough {
+				return errGarbage
+			}
+			buf, have = keep(buf, rest)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// keep moves what is left to the front of a buffer that has room for the whole of it.
+func keep(buf, rest []byte) ([]byte, int) {
+	need := readBuffer
+	if len(rest) >= 2 {
+		need = max(need, 2+int(binary.BigEndian.Uint16(rest)))
+	}
+	if need > len(buf) || need == readBuffer && len(buf) > readBuffer {
+		buf = make([]byte, need)
+	}
+	return buf, copy(buf, rest)
+}
+
+// frames takes in the whole messages at the front of buf and returns what follows them. It
+// reports false if the server sends nothing of use.
+func (c *conn) frames(buf []byte) (rest []byte, ok bool) {
+	now, words := c.server.pool.now(), 0
+	c.mu.Lock()
+	for len(buf) >= 2 {
+		size := int(binary.BigEndian.Uint16(buf))
+		if len(buf) < 2+size {
+			break
+		}
+		if c.message(buf[2:2+size], now) {
+			words++
+		} else {
+			c.strange++
+		}
+		buf = buf[2+size:]
+	}
+	if words > 0 {
+		c.heard(now, words)
+	}
+	ok = c.strange <= maxStrange
+	c.mu.Unlock()
+	if words > 0 {
+		c.server.heard(c.lane, now)
+	}
+	return buf, ok
+}
+
+// message takes in one message and reports whether it was owed.
+func (c *conn) message(m []byte, now time.Duration) bool {
+	if len(m) < headerLen {
+		return false
+	}
+	id := messageID(m)
+	s, ok := c.slots[id]
+	if !ok || m[2]&bitQR == 0 {
+		return false
+	}
+	if s.call != nil {
+		if !answers(m, s.call.query, s.call.asked) {
+			return false
+		}
+		s.call.answer(s.ask, m, c.server.worth(m))
+		c.dropLive()
+	}
+	c.drop(id)
+	c.server.pool.paces[c.lane].observe(now - s.at)
+	if t, ok := keepalive(m); ok {
+		c.keepFor(t)
+	}
+	return true
+}
+
+// heard notes that the server said something.
+func (c *conn) heard(now time.Duration, words int) {
+	c.words += words
+	c.strange, c.unheard, c.used = 0, 0, now
+	if c.live > 0 {
+		c.owing.Store(int64(now))
+	}
+}
+
+// keepFor takes the server's idle time-out (RFC 7828 section 3.2.2). Zero asks us to close
+// once all queries are answered.
+func (c *conn) keepFor(t time.Duration) {
+	if t == 0 {
+		c.retired.Store(true)
+	}
+	c.idle = min(c.server.pool.conf.IdleTimeout, max(t-tick, 0))
+}

@@ -1,0 +1,213 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestExchange(t *testing.T) {
+	f := serve(t, &fake{})
+	p := pool(t, Config{}, f)
+	exchangeOK(t, p, "a.example", Cluster)
+	if p.Out() || len(p.Servers()) != 1 {
+		t.Error("healthy server is out")
+	}
+}
+
+func TestExchangeRejectsWhatIsNoQuery(t *testing.T) {
+	p := pool(t, Config{}, serve(t, &fake{}))
+	good := queryFor(t, "a.example")
+	for _, q := range [][]byte{nil, good[:11], good[:len(good)-1], response(good), make([]byte, 70000), append([]byte{0, 0, 0, 0, 0, 2}, good[6:]...)} {
+		if _, err := p.Exchange(t.Context(), nil, q, Other); !errors.Is(err, ErrQuery) {
+			t.Errorf("%d bytes: %v", len(q), err)
+		}
+	}
+}
+
+// Hard use: whatever else a server says on a connection, each query gets its own answer.
+func TestStrangeMessages(t *testing.T) {
+	other := queryFor(t, "other.example")
+	tests := map[string]func(q []byte, reply func([]byte)){
+		"wrong ID first": func(q []byte, reply func([]byte)) {
+			m := response(q)
+			m[0]++
+			reply(m)
+			reply(response(q))
+		},
+		"wrong question first": func(q []byte, reply func([]byte)) {
+			m := response(other)
+			copy(m, q[:2])
+			reply(m)
+			reply(response(q))
+		},
+		"wrong type first": func(q []byte, reply func([]byte)) {
+			m := response(q)
+			m[len(m)-3] = 99
+			reply(m)
+			reply(response(q))
+		},
+		"no question, no error": func(q []byte, reply func([]byte)) {
+			reply(append(append([]byte(nil), q[0], q[1], 0x80), make([]byte, 9)...))
+			reply(response(q))
+		},
+		"query instead of response": func(q []byte, reply func([]byte)) { reply(q); reply(response(q)) },
+		"twice":                     func(q []byte, reply func([]byte)) { reply(response(q)); reply(response(q)) },
+		"garbage": func(q []byte, reply func([]byte)) {
+			reply(nil)
+			reply([]byte("x"))
+			reply(bytes.Repeat([]byte{0xff}, 300))
+			reply(response(q))
+		},
+		"largest": func(q []byte, reply func([]byte)) {
+			reply(append(response(q), make([]byte, maxMessage-len(q))...))
+		},
+		"letter case": func(q []byte, reply func([]byte)) {
+			m := response(q)
+			asked, _ := question(m)
+			copy(asked, bytes.ToUpper(asked[:len(asked)-4]))
+			reply(m)
+		},
+	}
+	for what, handle := range tests {
+		t.Run(what, func(t *testing.T) {
+			p := pool(t, Config{}, serve(t, &fake{handle: handle}))
+			var group sync.WaitGroup
+			for i := range 200 {
+				group.Go(func() { exchangeOK(t, p, fmt.Sprintf("n%d.example", i), Lane(i%2)) })
+			}
+			group.Wait()
+		})
+	}
+}
+
+// A late answer must not be taken for that of a later query, with whatever ID.
+func TestLateAnswers(t *testing.T) {
+	f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
+		if strings.HasPrefix(name(q), "late") {
+			time.Sleep(300 * time.Millisecond)
+		}
+		echo(q, reply)
+	}})
+	p := pool(t, Config{Hedge: -1}, f)
+	var group sync.WaitGroup
+	for i := range 100 {
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			q := queryFor(t, fmt.Sprintf("late%d.example", i))
+			if m, err := p.Exchange(ctx, nil, q, Other); err == nil {
+				t.Errorf("answered: %x", m)
+			}
+		})
+	}
+	group.Wait()
+	for i := range 2000 {
+		exchangeOK(t, p, fmt.Sprintf("n%d.example", i), Other)
+	}
+	if p.Out() {
+		t.Error("a slow server is not out")
+	}
+}
+
+// An answer without a question (RFC 1035 section 7.3 knows none) is one where the server
+// says that it could not read or would not take the query.
+func TestAnswerWithoutQuestion(t *testing.T) {
+	p := pool(t, Config{}, serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
+		reply(append([]byte{q[0], q[1], 0x80, 1}, make([]byte, 8)...))
+	}}))
+	if m := exchangeOK(t, p, "a.example", Other); len(m) == 0 || m[3] != 1 {
+		t.Errorf("FORMERR expected: %x", m)
+	}
+}
+
+func TestTruncatedOverTCP(t *testing.T) {
+	truncated := func(q []byte, reply func([]byte)) {
+		m := response(q)
+		m[2] |= bitTC
+		reply(m)
+	}
+	bad, good := serve(t, &fake{handle: truncated}), serve(t, &fake{})
+	p := pool(t, Config{Policy: Sequential}, bad, good)
+	if m := exchangeOK(t, p, "a.example", Other); m[2]&bitTC != 0 {
+		t.Error("truncated answer although another server has the whole")
+	}
+	p = pool(t, Config{}, bad)
+	if m := exchangeOK(t, p, "a.example", Other); m[2]&bitTC == 0 {
+		t.Error("the truncated answer is the only one")
+	}
+}
+
+func TestFailover(t *testing.T) {
+	refuse := func(q []byte, reply func([]byte)) { reply(withRcode(q, 5)) }
+	bad, good := serve(t, &fake{handle: refuse}), serve(t, &fake{})
+	p := pool(t, Config{Policy: Sequential, Failover: []uint8{5}}, bad, good)
+	if m := exchangeOK(t, p, "a.example", Other); m[3] != 0 {
+		t.Error("answer of the failing server")
+	}
+	p = pool(t, Config{Policy: Sequential}, bad, good)
+	if m := exchangeOK(t, p, "a.example", Other); m[3] != 5 {
+		t.Error("without failover an answer is an answer")
+	}
+	p = pool(t, Config{Failover: []uint8{5}}, bad, bad)
+	if m := exchangeOK(t, p, "a.example", Other); m[3] != 5 {
+		t.Error("the last answer is returned where all fail over")
+	}
+}
+
+// A stream of messages that answer nothing is no better than silence.
+func TestEndlessGarbage(t *testing.T) {
+	bad := serve(t, &fake{handle: func(_ []byte, reply func([]byte)) {
+		for range 200 {
+			reply(make([]byte, 40))
+		}
+	}})
+	p := pool(t, Config{Policy: Sequential, Hedge: -1}, bad, serve(t, &fake{}))
+	began := time.Now()
+	exchangeOK(t, p, "a.example", Other)
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// 200 outstanding queries take at most 4 connections to a server, 2 a lane, whatever the load.
+func TestPipelining(t *testing.T) {
+	f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
+		time.Sleep(time.Duration(rand.IntN(5)) * time.Millisecond)
+		echo(q, reply)
+	}})
+	p := pool(t, Config{}, f)
+	var group sync.WaitGroup
+	for i := range 200 {
+		group.Go(func() {
+			for j := range 50 {
+				exchangeOK(t, p, fmt.Sprintf("n%d-%d.example", i, j), Lane(i%2))
+			}
+		})
+	}
+	group.Wait()
+	if f.most.Load() > 4 || f.dials.Load() > 4 {
+		t.Errorf("%d connections, %d dials", f.most.Load(), f.dials.Load())
+	}
+}
+
+// Frames may come in any pieces.
+func TestFrames(t *testing.T) {
+	p := pool(t, Config{}, serve(t, &fake{}))
+	s := p.set.Load().order[0]
+	whole := bytes.Repeat(append(binary.BigEndian.AppendUint16(nil, 40), make([]byte, 40)...), 5)
+	for cut := range len(whole) {
+		c := newConn(s, Other, 1)
+		rest, ok := c.frames(whole[:cut])
+		if !ok || len(rest) != cut%42 || c.strange != cut/42 {
+			t.Fatalf("%d bytes: %d left, %d strange", cut, len(rest), c.strange)
+		}
+	}
+}
