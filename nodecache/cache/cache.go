@@ -4,7 +4,6 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
@@ -37,17 +36,15 @@ const (
 
 // Cache keeps answers.
 type Cache struct {
-	seed    maphash.Seed
-	shift   int // of a hash, to the number of its shard
-	shards  []*shard
-	scratch sync.Pool // of *[]byte, for Store
+	seed   maphash.Seed
+	shift  int // of a hash, to the number of its shard
+	shards []*shard
 }
 
 // New returns an empty Cache.
 func New(o Options) (*Cache, error) {
 	n := o.shards()
 	c := &Cache{seed: maphash.MakeSeed(), shift: 64 - bits.TrailingZeros(uint(n))}
-	c.scratch.New = func() any { return new([]byte) }
 	for range n {
 		s, err := newShard(o.perShard(n))
 		if err != nil {

@@ -6,27 +6,44 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// Denied reports whether a fresh NXDOMAIN is known for the name, type, class, DO and CD of q
-// that speaks of this very name: one with an alias in it denies another (RFC 6604, section 3).
-// Then nothing exists below it either (RFC 8020, section 2).
-func (c *Cache) Denied(q *wire.Query, now time.Duration) bool { return c.denied(q, now) != nil }
+// Knowledge is what a cache knows about the existence of a name.
+type Knowledge uint8
 
-func (c *Cache) denied(q *wire.Query, now time.Duration) *entry {
+// What may be known of a name.
+const (
+	Unknown Knowledge = iota
+	Exists
+	Denied // and so is all below it (RFC 8020, section 2)
+)
+
+// Knows returns what fresh answers for the name, type, class, DO and CD of q say about that
+// name. An NXDOMAIN with an alias in it denies another one (RFC 6604, section 3).
+func (c *Cache) Knows(q *wire.Query, now time.Duration) Knowledge {
 	var buf [wire.MaxKey]byte
 	key := wire.AppendKey(buf[:0], q)
 	hash := wire.Hash(c.seed, key)
-	e := c.shard(hash).get(denial, hash, key)
-	if e == nil || e.kind != wire.NoName || e.alias || !e.fresh(now) {
-		return nil
+	s := c.shard(hash)
+	if e := s.get(success, hash, key); e != nil && e.fresh(now) {
+		return Exists
 	}
-	return e
+	e := s.get(denial, hash, key)
+	switch {
+	case e == nil || !e.fresh(now):
+		return Unknown
+	case e.kind != wire.NoName || e.alias:
+		return Exists
+	}
+	return Denied
 }
 
-// AppendDenied appends an NXDOMAIN reply to q if Denied is true of above, which asks for a
-// name above q's. It carries the SOA record known there, with what is left of its TTL.
+// AppendDenied appends an NXDOMAIN reply to q if above, which asks for a name above q's, is
+// known to be denied. It carries the SOA record known there, with what is left of its TTL.
 func (c *Cache) AppendDenied(dst []byte, q, above *wire.Query, now time.Duration) (reply []byte, ok bool) {
-	e := c.denied(above, now)
-	if e == nil || !q.Name.Below(above.Name) {
+	var buf [wire.MaxKey]byte
+	key := wire.AppendKey(buf[:0], above)
+	hash := wire.Hash(c.seed, key)
+	e := c.shard(hash).get(denial, hash, key)
+	if e == nil || e.kind != wire.NoName || e.alias || !e.fresh(now) || !q.Name.Below(above.Name) {
 		return dst, false
 	}
 	left := (e.expires - now + time.Second - 1) / time.Second

@@ -13,15 +13,17 @@ func TestDenied(t *testing.T) {
 	store(t, c, ask(t, "alias.example."), p, 0, "NXDOMAIN", "alias.example. 60 CNAME x.example.", "--", soa)
 	store(t, c, ask(t, "nodata.example."), p, 0, "--", soa)
 	store(t, c, ask(t, "yes.example."), p, 0, "yes.example. 60 A 10.0.0.1")
-	if !c.Denied(above, 0) || !c.Denied(ask(t, "COM.ns.example."), 30*second-1) {
-		t.Error("a denied name is not")
+	for text, want := range map[string]Knowledge{
+		"com.ns.example.": Denied, "COM.ns.example.": Denied, "com.ns.example. AAAA": Unknown, "com.ns.example. do": Unknown,
+		"alias.example.": Exists, "nodata.example.": Exists, "yes.example.": Exists, "ns.example.": Unknown,
+	} {
+		if got := c.Knows(ask(t, text), 30*second-1); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
 	}
-	if c.Denied(above, 30*second) {
-		t.Error("denied for ever")
-	}
-	for _, text := range []string{"alias.example.", "nodata.example.", "yes.example.", "ns.example.", "com.ns.example. AAAA", "com.ns.example. do"} {
-		if c.Denied(ask(t, text), 0) {
-			t.Errorf("%s is denied", text)
+	for _, text := range []string{"com.ns.example.", "nodata.example."} {
+		if got := c.Knows(ask(t, text), 30*second); got != Unknown {
+			t.Errorf("%s: %v for ever", text, got)
 		}
 	}
 	q := ask(t, "api.GitHub.com.ns.Example. AAAA")

@@ -24,11 +24,11 @@ func TestServFail(t *testing.T) {
 		t.Error("the failure stays")
 	}
 	p.ServFail.First = 0
-	if _, kept := c.Store(ask(t, "b.example."), response(t, ask(t, "b.example."), "SERVFAIL"), p, 0); kept {
+	if _, _, kept := c.Store(nil, ask(t, "b.example."), response(t, ask(t, "b.example."), "SERVFAIL"), p, 0); kept {
 		t.Error("kept against the policy")
 	}
 	bare := append([]byte{0x42, 0x42, 0x81, 0x82}, make([]byte, 8)...)
-	if v, kept := c.Store(q, bare, usual(), 0); !kept || v.Kind != wire.Failed {
+	if _, v, kept := c.Store(nil, q, bare, usual(), 0); !kept || v.Kind != wire.Failed {
 		t.Error("a SERVFAIL without a question")
 	}
 }

@@ -100,7 +100,7 @@ const soa = "example. 600 SOA ns.example. root.example. 1 2 3 4 30"
 // store keeps a response and fails the test if it is not kept.
 func store(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duration, records ...string) {
 	t.Helper()
-	if v, kept := c.Store(q, response(t, q, records...), p, now); !kept {
+	if _, v, kept := c.Store(nil, q, response(t, q, records...), p, now); !kept {
 		t.Fatalf("%v: %v was not kept: %+v", q.Name, records, v)
 	}
 }

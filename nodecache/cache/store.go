@@ -6,29 +6,33 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// Store keeps a response to q, of which it makes a copy, and reports what the response says
-// and whether it was kept. Not kept are: what is malformed, truncated or answers another
-// question; a denial without an SOA record (RFC 2308, section 5); referrals, and codes other
-// than NOERROR, NXDOMAIN and SERVFAIL; types that stand for no records; what the policy
-// rules out. A SERVFAIL takes no place of an answer, stale or not.
-func (c *Cache) Store(q *wire.Query, response []byte, p *Policy, now time.Duration) (v wire.Verdict, kept bool) {
-	scratch := c.scratch.Get().(*[]byte)
-	defer c.scratch.Put(scratch)
-	msg, ok := wire.Repack((*scratch)[:0], response)
-	*scratch = msg[:0]
+// Store keeps a response to q. It appends a clean copy of it to dst for those who wait for
+// it, with TTLs within the policy's bounds if it was kept, and without a copy where the
+// response is malformed or answers another question; and reports what the response says and
+// whether it was kept. Not kept are, beside the malformed: what is truncated; a denial
+// without an SOA record (RFC 2308, section 5); referrals, and codes other than NOERROR,
+// NXDOMAIN and SERVFAIL; types that stand for no records; what the policy rules out. A
+// SERVFAIL takes no place of an answer, stale or not.
+func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, p *Policy, now time.Duration) (clean []byte, v wire.Verdict, kept bool) {
+	start := len(dst)
+	clean, ok := wire.Repack(dst, response)
+	msg := wire.Message(clean[start:])
 	switch {
 	case ok && q.Asked(msg):
 		v = wire.Classify(msg)
 	case wire.Message(response).Rcode() == wire.ServFail:
 		v.Kind = wire.Failed // such a response may lack the question
+		fallthrough
+	default:
+		clean, msg = clean[:start], nil
 	}
 	switch {
-	case wire.Message(msg).Truncated() || q.Type.Meta():
-		return v, false
+	case msg.Truncated() || q.Type.Meta():
+		return clean, v, false
 	case v.Kind == wire.Failed:
-		return v, c.storeServFail(q, p, now)
+		return clean, v, c.storeServFail(q, p, now)
 	}
-	return v, c.storeAnswer(q, msg, &v, p, now)
+	return clean, v, c.storeAnswer(q, msg, &v, p, now)
 }
 
 // storeAnswer keeps a repacked message, which it changes.
