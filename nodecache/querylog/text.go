@@ -1,0 +1,88 @@
+package querylog
+
+import (
+	"log/slog"
+
+	"github.com/neardns/neardns/internal/wire"
+)
+
+// record turns an Entry to text.
+func (e *Entry) record() slog.Record {
+	r := slog.NewRecord(e.Time, slog.LevelInfo, "query", 0)
+	r.AddAttrs(
+		slog.String("client_ip", e.Remote.Addr().Unmap().String()),
+		slog.Int("client_port", int(e.Remote.Port())),
+		slog.String("local_ip", e.Local.Addr().Unmap().String()),
+		slog.String("protocol", e.protocol()),
+		slog.String("qname", e.qname()),
+		slog.String("qtype", e.qtype.String()),
+		slog.String("qclass", e.class.String()),
+		slog.Int("id", int(e.id)),
+		slog.Int("opcode", int(e.opcode)),
+		slog.Int("request_size", e.querySize),
+		slog.Bool("dnssec_ok", e.do),
+		slog.Int("bufsize", e.bufsize()),
+	)
+	if e.replySize > 0 {
+		r.AddAttrs(
+			slog.String("rcode", e.rcode.String()),
+			slog.String("flags", string(appendFlags(nil, e.flags))),
+		)
+	} else { // none is not NOERROR
+		r.AddAttrs(slog.Any("rcode", nil))
+	}
+	r.AddAttrs(
+		slog.Int("response_size", e.replySize),
+		slog.Float64("duration_seconds", e.Took.Seconds()),
+		slog.String("source", e.Source),
+	)
+	return r
+}
+
+func (e *Entry) protocol() string {
+	if e.TCP {
+		return "tcp"
+	}
+	return "udp"
+}
+
+// qname returns the name in lower case; that of a query without a question is the root.
+func (e *Entry) qname() string {
+	if e.nameLen == 0 {
+		return "."
+	}
+	var buf [wire.MaxName]byte
+	return wire.Name(wire.Name(e.name[:e.nameLen]).AppendLower(buf[:0])).String()
+}
+
+// bufsize returns how many bytes of reply the client takes.
+func (e *Entry) bufsize() int {
+	if e.TCP {
+		return wire.MaxMessage
+	}
+	return int(e.udpSize)
+}
+
+// reserved is the one bit of the header without a meaning (RFC 1035, section 4.1.1).
+const reserved uint16 = 1 << 6
+
+// appendFlags appends the names of the bits that are set, in the header's order.
+func appendFlags(dst []byte, flags uint16) []byte {
+	start := len(dst)
+	for _, bit := range [...]struct {
+		mask uint16
+		name string
+	}{
+		{wire.QR, "qr"}, {wire.AA, "aa"}, {wire.TC, "tc"}, {wire.RD, "rd"},
+		{wire.RA, "ra"}, {reserved, "z"}, {wire.AD, "ad"}, {wire.CD, "cd"},
+	} {
+		if flags&bit.mask == 0 {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, bit.name...)
+	}
+	return dst
+}
