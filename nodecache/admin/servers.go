@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Servers are the HTTP servers of the process. The zero value serves nothing. One goroutine
+// calls its methods.
+type Servers struct {
+	group sync.WaitGroup
+	at    map[string]*server // by address
+}
+
+// server is what listens at one address.
+type server struct {
+	http.Server
+	mux atomic.Pointer[http.ServeMux]
+}
+
+// Change is a set of pages that can be served from now on: their ports are open.
+type Change struct {
+	servers *Servers
+	pages   Pages
+	opened  map[string]net.Listener
+}
+
+// Open opens the ports of p that are not open yet, all or none.
+func (s *Servers) Open(ctx context.Context, p Pages) (*Change, error) {
+	c := &Change{s, p, map[string]net.Listener{}}
+	lc := net.ListenConfig{Control: share}
+	for addr := range p {
+		if s.at[addr] != nil {
+			continue
+		}
+		l, err := lc.Listen(ctx, "tcp", addr)
+		if err != nil {
+			c.Abandon()
+			return nil, fmt.Errorf("%w: stop what holds the port, or name another", err)
+		}
+		c.opened[addr] = l
+	}
+	return c, nil
+}
+
+// share lets a second process of the same user open the port.
+func share(_, _ string, c syscall.RawConn) (err error) {
+	failed := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// Abandon closes what Open opened.
+func (c *Change) Abandon() {
+	for _, l := range c.opened {
+		l.Close()
+	}
+}
+
+// Commit serves the pages, and no others any more.
+func (c *Change) Commit() {
+	s := c.servers
+	if s.at == nil {
+		s.at = map[string]*server{}
+	}
+	for addr, server := range s.at {
+		if c.pages[addr] == nil {
+			server.Close()
+			delete(s.at, addr)
+		}
+	}
+	for addr, handlers := range c.pages {
+		l := c.opened[addr]
+		if l != nil {
+			s.at[addr] = newServer()
+		}
+		s.at[addr].mux.Store(mux(handlers))
+		if l != nil {
+			server := s.at[addr]
+			s.group.Go(func() { server.Serve(l) })
+		}
+	}
+}
+
+func newServer() *server {
+	s := new(server)
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.mux.Load().ServeHTTP(w, r) })
+	s.ReadHeaderTimeout, s.IdleTimeout = 5*time.Second, 2*time.Minute
+	return s
+}
+
+// Close ends all servers and waits for them.
+func (s *Servers) Close() {
+	for _, server := range s.at {
+		server.Close()
+	}
+	s.group.Wait()
+}
