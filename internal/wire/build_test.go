@@ -21,7 +21,7 @@ func TestAppendQuery(t *testing.T) {
 	if o == nil || o.UDPSize() != UDPSize || !o.Do() || len(o.Option) != 1 || o.Option[0].Option() != dns.EDNS0TCPKEEPALIVE {
 		t.Error(o)
 	}
-	if back := new(Query); back.Parse(b[len("before"):]) != Valid || !back.Keepalive || back.UDPSize != UDPSize {
+	if back := new(Query); back.Parse(b[len("before"):]) != Valid || !back.Keepalive || back.Timed || back.UDPSize != UDPSize {
 		t.Errorf("%+v", back)
 	}
 }
@@ -52,7 +52,7 @@ func TestAppendReply(t *testing.T) {
 		t.Errorf("Len says %d, written %d", o.Len(), got)
 	}
 	back, ok := Message(b).OPT()
-	if !ok || !bytes.Equal(back.Cookie, o.Cookie) || back.Timeout != 300 || !back.Error.Set || back.Error.Code != StaleAnswer {
+	if !ok || !bytes.Equal(back.Cookie, o.Cookie) || !back.Timed || back.Timeout != 300 || !back.Error.Set || back.Error.Code != StaleAnswer {
 		t.Errorf("%+v", back)
 	}
 	if Message(b).Rcode() != BadCookie {

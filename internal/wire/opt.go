@@ -15,7 +15,8 @@ type OPT struct {
 type Options struct {
 	Cookie    []byte // 8 bytes, or 16 to 40 with a server's part (RFC 7873, section 4); nil for none
 	Keepalive bool   // edns-tcp-keepalive is there (RFC 7828)
-	Timeout   uint16 // its TIMEOUT, in units of 100 ms; a query has none
+	Timed     bool   // it was read with a TIMEOUT; a query's has none, nor has one that is echoed
+	Timeout   uint16 // its TIMEOUT, in units of 100 ms
 	Error     Error
 }
 
@@ -66,7 +67,7 @@ func (o *Options) readOption(code uint16, data []byte) bool {
 	case OptionKeepalive:
 		o.Keepalive = true
 		if len(data) == 2 {
-			o.Timeout = binary.BigEndian.Uint16(data)
+			o.Timed, o.Timeout = true, binary.BigEndian.Uint16(data)
 		}
 		return len(data) == 0 || len(data) == 2
 	case OptionError:

@@ -36,7 +36,7 @@ func serveAlone() {
 			if err != nil {
 				return
 			}
-			_, _ = u.WriteTo(withAddress(buf[:n]), from)
+			_, _ = u.WriteTo(withAddress(buf[:n], anAddress), from)
 		}
 	}()
 	go func() {
@@ -63,16 +63,12 @@ func serveStream(c net.Conn) {
 		if _, err := io.ReadFull(r, q); err != nil {
 			return
 		}
-		m := withAddress(q)
+		m := withAddress(q, anAddress)
 		_, _ = c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...))
 	}
 }
 
-func withAddress(q []byte) []byte {
-	m := response(q)
-	m[7] = 1
-	return append(m, 0xc0, headerLen, 0, typeA, 0, 1, 0, 0, 0, 5, 0, 4, 10, 0, 0, 1)
-}
+var anAddress = netip.MustParseAddr("10.0.0.1")
 
 // alone starts the test program as a server.
 func alone(b testing.TB) netip.AddrPort {

@@ -1,16 +1,19 @@
 package upstream
 
 import (
+	"math/bits"
 	"sync"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 // call is one Exchange while it lasts: a query, and where its answer goes. The Exchange owns
 // it and hands it to carriers, one for each time that the query is asked. A carrier touches
 // it only under its own lock, and not at all once it was withdrawn.
 type call struct {
-	query []byte // the caller's, unchanged
-	asked []byte // its question
+	query []byte     // the caller's, unchanged
+	q     wire.Query // a view of it
 	lane  Lane
 	asks  []ask // in order; only the Exchange looks here
 	timer *time.Timer
@@ -59,10 +62,14 @@ func newCall() any {
 	return &call{timer: timer, wake: make(chan struct{}, 1)}
 }
 
-// call returns a call that appends its answer to dst.
-func (p *Pool) call(dst, query, asked []byte, lane Lane) *call {
+// call returns a call that appends its answer to dst, or nil if query is no query.
+func (p *Pool) call(dst, query []byte, lane Lane) *call {
 	c := p.calls.Get().(*call)
-	c.query, c.asked, c.lane = query, asked, lane
+	if len(query) > wire.MaxMessage || c.q.Parse(query) != wire.Valid {
+		p.calls.Put(c)
+		return nil
+	}
+	c.query, c.lane = query, lane
 	c.pending, c.lost, c.retry, c.have, c.err = 0, 0, -1, none, nil
 	c.dst, c.base = dst, len(dst)
 	return c
@@ -71,8 +78,9 @@ func (p *Pool) call(dst, query, asked []byte, lane Lane) *call {
 // free withdraws c wherever it still is and gives it back.
 func (p *Pool) free(c *call) {
 	c.timer.Stop()
-	for k := range c.asks {
-		c.withdraw(k)
+	for pending := c.look().pending; pending != 0; pending &= pending - 1 {
+		a := &c.asks[bits.TrailingZeros32(pending)]
+		a.by.withdraw(a.id, c)
 	}
 	select {
 	case <-c.wake:
@@ -80,7 +88,7 @@ func (p *Pool) free(c *call) {
 	}
 	clear(c.asks)
 	c.asks = c.asks[:0]
-	c.query, c.asked, c.dst, c.err = nil, nil, nil, nil
+	c.query, c.q, c.dst, c.err = nil, wire.Query{}, nil, nil
 	p.calls.Put(c)
 }
 
@@ -102,26 +110,21 @@ func (c *call) remove(k int) {
 	c.mu.Unlock()
 }
 
-// withdraw takes ask k back from its carrier.
-func (c *call) withdraw(k int) {
-	if a := &c.asks[k]; a.by != nil {
-		a.by.withdraw(a.id, c)
-		a.by = nil
-	}
-	c.mu.Lock()
-	c.pending &^= 1 << k
-	c.mu.Unlock()
+// matches reports whether m answers the query by all but the ID, and gives it the query's.
+func (c *call) matches(m wire.Message) bool {
+	m.SetID(c.q.ID)
+	return c.q.Matches(m)
 }
 
-// answer takes m as the answer to ask k. The first good one stays.
-func (c *call) answer(k int, m []byte, worth verdict) {
+// answer takes m, which matches, as the answer to ask k. The first good one stays.
+func (c *call) answer(k int, m wire.Message, worth verdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending &^= 1 << k
 	if c.have == good {
 		return
 	}
-	c.dst = appendAnswer(c.dst[:c.base], m, c.query, c.asked)
+	c.dst = appendAnswer(c.dst[:c.base], m, &c.q)
 	c.have, c.from = worth, k
 	if worth != good {
 		c.lost++
@@ -130,12 +133,12 @@ func (c *call) answer(k int, m []byte, worth verdict) {
 }
 
 // overTCP ends ask k: the query has to be asked again over TCP. m, if any, is the truncated answer.
-func (c *call) overTCP(k int, m []byte) {
+func (c *call) overTCP(k int, m wire.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending &^= 1 << k
 	if c.have == none && m != nil {
-		c.dst = appendAnswer(c.dst[:c.base], m, c.query, c.asked)
+		c.dst = appendAnswer(c.dst[:c.base], m, &c.q)
 		c.have, c.from = poor, k
 	}
 	c.retry = k

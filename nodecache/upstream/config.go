@@ -70,7 +70,7 @@ type Config struct {
 	Reserve  int
 
 	IdleTimeout time.Duration // (10 s) a connection's, without a query; `expire`
-	MaxAge      time.Duration // (0: none) a connection's, give or take a quarter; `max_age`
+	MaxAge      time.Duration // (5 min; negative for none) a connection's, give or take a quarter; `max_age`
 	ReadTimeout time.Duration // (2 s) how long one server may take; `read_timeout`
 	Timeout     time.Duration // (twice ReadTimeout) how long one Exchange may take
 
@@ -140,6 +140,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Port, 53)
 	setDefault(&c.Refresh, 15*time.Second)
 	setDefault(&c.IdleTimeout, 10*time.Second)
+	setDefault(&c.MaxAge, 5*time.Minute)
 	setDefault(&c.ReadTimeout, 2*time.Second)
 	setDefault(&c.Timeout, 2*c.ReadTimeout)
 	setDefault(&c.Hedge, 100*time.Millisecond)

@@ -39,7 +39,7 @@ type conn struct {
 	unheard time.Duration // the first query since the last word; 0 for none
 	used    time.Duration // the last query or word
 	idle    time.Duration // how long it may stay unused
-	words   int           // answers that matched a slot
+	spoke   bool          // a message matched a slot
 	strange int           // messages since then that matched none
 }
 

@@ -16,6 +16,6 @@
 // looks up the servers behind a name; and each server that is out is checked until it answers.
 // Pool.Close ends and joins them all.
 //
-// Messages are bytes. The package sets the ID, compares the question, and reads the few bits
-// of a header that say whether to ask again; it knows nothing else of DNS.
+// Messages are bytes, which package wire reads and writes. What they say matters here only
+// as far as it decides whether, where and how to ask again.
 package upstream

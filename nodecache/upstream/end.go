@@ -21,17 +21,19 @@ func (c *conn) end(op string, err error) {
 	c.queue, c.live = nil, 0
 }
 
-// close wakes whoever dials, reads, writes or waits for something to write.
+// close wakes whoever dials, reads, writes or waits for something to write. It closes the
+// network's end without the lock: TLS may take its time to say goodbye.
 func (c *conn) close() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	nc := c.nc
 	if c.cancel != nil {
 		c.cancel()
 	}
-	if c.nc != nil {
-		c.nc.Close()
-	}
 	c.ready.Broadcast()
+	c.mu.Unlock()
+	if nc != nil {
+		nc.Close()
+	}
 }
 
 // dead returns since when a server that closed, or has to be closed, did not do its part:
@@ -42,5 +44,5 @@ func (c *conn) dead(now time.Duration) (since time.Duration, dead bool) {
 	if c.unheard == 0 {
 		return 0, false
 	}
-	return c.unheard, c.words == 0 || now-c.unheard > c.patience()
+	return c.unheard, !c.spoke || now-c.unheard > c.patience()
 }

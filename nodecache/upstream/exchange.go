@@ -37,14 +37,11 @@ func (p *Pool) enter() bool {
 
 // ask asks the servers of a set, most times at most: 0 for twice each.
 func (p *Pool) ask(ctx context.Context, dst, query []byte, lane Lane, of *set, most int) ([]byte, error) {
-	asked, ok := question(query)
-	if !ok || query[2]&bitQR != 0 {
+	c := p.call(dst, query, lane)
+	if c == nil {
 		return dst, ErrQuery
 	}
-	e := exchange{
-		pool: p, set: of, call: p.call(dst, query, asked, lane),
-		most: of.most(most), began: p.now(), turn: int(p.turn.Add(1)),
-	}
+	e := exchange{pool: p, set: of, call: c, most: of.most(most), began: p.now(), turn: int(p.turn.Add(1))}
 	defer e.done()
 	if err := e.run(ctx); err != nil {
 		return dst, err
@@ -58,7 +55,7 @@ func (e *exchange) answered() []byte {
 	defer e.call.mu.Unlock()
 	a := &e.call.asks[e.call.from]
 	if t := e.pool.conf.Trace.Answered; t != nil {
-		t(a.server.Endpoint, e.call.dst[e.call.base+3]&0x0f, e.pool.now()-a.at)
+		t(a.server.Endpoint, rcode(e.call.dst[e.call.base:]), e.pool.now()-a.at)
 	}
 	return e.call.dst
 }

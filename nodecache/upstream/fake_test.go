@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/binary"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 // fake is a DNS server on loopback that answers as its handler says.
@@ -149,14 +152,29 @@ func (f *fake) endpoint(p Proto) Endpoint { return Endpoint{Addr: f.addr, Proto:
 func echo(q []byte, reply func([]byte)) { reply(response(q)) }
 
 func response(q []byte) []byte {
-	m := append([]byte(nil), q...)
-	m[2] |= bitQR
+	m := bytes.Clone(q)
+	wire.Message(m).SetFlags(wire.QR, 0)
 	return m
 }
 
-func withRcode(q []byte, rcode byte) []byte {
+func withRcode(q []byte, code wire.Rcode) []byte {
 	m := response(q)
-	m[3] = rcode
+	wire.Message(m).SetFlags(uint16(code), 0xf)
+	return m
+}
+
+func truncated(q []byte) []byte {
+	m := response(q)
+	wire.Message(m).SetFlags(wire.TC, 0)
+	return m
+}
+
+// withAddress answers with addresses whose TTL is 0.
+func withAddress(q []byte, addrs ...netip.Addr) []byte {
+	m := []byte(wire.Message(response(q)).StripOPT())
+	for _, a := range addrs {
+		m = wire.AppendRecord(m, 0, wire.Answer, nil, typeFor(a), wire.IN, 0, a.AsSlice())
+	}
 	return m
 }
 
@@ -164,23 +182,18 @@ func withRcode(q []byte, rcode byte) []byte {
 func silent([]byte, func([]byte)) {}
 
 func name(q []byte) string {
-	asked, _ := question(q)
-	var labels []string
-	for len(asked) > 5 {
-		labels = append(labels, string(asked[1:1+asked[0]]))
-		asked = asked[1+asked[0]:]
-	}
-	return strings.Join(labels, ".")
+	n, _, _, _ := wire.Message(q).Question()
+	return strings.TrimSuffix(n.String(), ".")
 }
 
 // queryFor returns a query for name with an ID that only this test uses.
 func queryFor(t testing.TB, name string) []byte {
 	t.Helper()
-	q, ok := appendQuery(nil, name, typeA, true)
-	if !ok {
-		t.Fatal("bad name", name)
+	q, err := newQuery(name, wire.A, true)
+	if err != nil {
+		t.Fatal(err)
 	}
-	q[0], q[1] = 0xab, 0xcd
+	wire.Message(q).SetID(0xabcd)
 	return q
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 const (
@@ -71,7 +73,7 @@ func (p *Pool) look() (ttl time.Duration, err error) {
 		return 0, err
 	}
 	addrs, ttl := addresses(m)
-	if rcode := m[3] & 0x0f; len(addrs) == 0 && rcode != 0 && rcode != rcodeNXDomain {
+	if code := wire.Message(m).Rcode(); len(addrs) == 0 && code != wire.NoError && code != wire.NXDomain {
 		return 0, errNoAddress
 	}
 	p.found(addrs)

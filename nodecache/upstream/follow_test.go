@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 const headless = "dns-pods.kube-system.svc.cluster.local."
@@ -14,10 +16,10 @@ const headless = "dns-pods.kube-system.svc.cluster.local."
 type directory struct {
 	mu    sync.Mutex
 	addrs []netip.Addr
-	rcode byte
+	rcode wire.Rcode
 }
 
-func (d *directory) set(rcode byte, addrs ...netip.Addr) {
+func (d *directory) set(rcode wire.Rcode, addrs ...netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.addrs, d.rcode = addrs, rcode
@@ -30,13 +32,7 @@ func (d *directory) handle(q []byte, reply func([]byte)) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	m := withRcode(q, d.rcode)
-	m[7] = byte(len(d.addrs))
-	for _, a := range d.addrs {
-		m = append(m, 0xc0, headerLen, 0, typeA, 0, 1, 0, 0, 0, 0, 0, 4)
-		m = append(m, a.AsSlice()...)
-	}
-	reply(m)
+	reply(withAddress(withRcode(q, d.rcode), d.addrs...))
 }
 
 // pods returns n servers of the same port at addresses of their own.
@@ -59,7 +55,7 @@ func pods(t *testing.T, n int) (list []*fake, addrs []netip.Addr) {
 func TestFollow(t *testing.T) {
 	list, addrs := pods(t, 5)
 	d := &directory{}
-	d.set(3)
+	d.set(wire.NXDomain)
 	bootstrap := serve(t, &fake{handle: d.handle})
 	c := Config{
 		Name: headless, Port: list[0].addr.Port(), Node: "10.0.0.1", Refresh: 20 * time.Millisecond,
@@ -70,14 +66,14 @@ func TestFollow(t *testing.T) {
 	fixed := []Endpoint{bootstrap.endpoint(TCP)}
 	exchangeOK(t, p, "a.example", Cluster)
 
-	d.set(0, addrs...)
+	d.set(wire.NoError, addrs...)
 	eventually(t, "3 pods and the fallback", has(4))
 	exchangeOK(t, p, "b.example", Cluster)
 	if got := p.Servers(); got[3] != fixed[0] || slices.Contains(got[:3], fixed[0]) {
 		t.Errorf("servers %v", got)
 	}
 
-	d.set(0, addrs[0])
+	d.set(wire.NoError, addrs[0])
 	eventually(t, "one pod and the fallback", has(2))
 	before := bootstrap.dials.Load()
 	for range 20 {
@@ -87,7 +83,7 @@ func TestFollow(t *testing.T) {
 		t.Errorf("the pod got %d queries", list[0].queries.Load())
 	}
 
-	d.set(2) // SERVFAIL: nothing is known, nothing changes
+	d.set(wire.ServFail) // nothing is known, nothing changes
 	time.Sleep(100 * time.Millisecond)
 	if len(p.Servers()) != 2 {
 		t.Errorf("after SERVFAIL: %v", p.Servers())
@@ -100,7 +96,7 @@ func TestFollow(t *testing.T) {
 		t.Error("fallback not asked")
 	}
 
-	d.set(3)
+	d.set(wire.NXDomain)
 	eventually(t, "only the fallback", func() bool { return slices.Equal(p.Servers(), fixed) })
 	eventually(t, "pods forgotten", func() bool { return len(p.all()) == 1 })
 	exchangeOK(t, p, "e.example", Cluster)
@@ -110,7 +106,7 @@ func TestFollow(t *testing.T) {
 func TestFollowReplacesDown(t *testing.T) {
 	list, addrs := pods(t, 5)
 	d := &directory{}
-	d.set(0, addrs...)
+	d.set(wire.NoError, addrs...)
 	bootstrap := serve(t, &fake{handle: d.handle})
 	c := Config{Name: headless, Port: list[0].addr.Port(), Node: "10.0.0.1", CheckInterval: 10 * time.Millisecond}
 	p := pool(t, c, bootstrap)

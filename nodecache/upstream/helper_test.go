@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 // TestMain checks that every Pool took its goroutines with it.
@@ -20,25 +23,7 @@ func TestMain(m *testing.M) {
 		serveAlone()
 		return
 	}
-	code := m.Run()
-	if left := leaks(); left != "" {
-		fmt.Println("goroutines left:\n" + left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaks returns the goroutines that are still there after a while, other than the caller's.
-func leaks() (left string) {
-	for range 100 {
-		buf := make([]byte, 1<<20)
-		_, left, _ = strings.Cut(string(buf[:runtime.Stack(buf, true)]), "\n\n")
-		if !strings.Contains(left, "nodecache/upstream") {
-			return ""
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return left
+	goleak.VerifyTestMain(m)
 }
 
 // exchangeOK asks and checks that the answer belongs to the query.
@@ -52,14 +37,18 @@ func exchangeOK(t testing.TB, p *Pool, name string, lane Lane) []byte {
 }
 
 func exchangeErr(p *Pool, of string, lane Lane) ([]byte, error) {
-	q, _ := appendQuery(nil, of, typeA, true)
-	q[0], q[1] = 0xab, 0xcd
+	q, err := newQuery(of, wire.A, true)
+	if err != nil {
+		return nil, err
+	}
+	wire.Message(q).SetID(0xabcd)
 	dst := []byte("kept")
 	m, err := p.Exchange(context.Background(), dst, q, lane)
 	if err != nil {
 		return nil, err
 	}
-	if string(m[:4]) != "kept" || messageID(m[4:]) != 0xabcd || !strings.EqualFold(name(m[4:]), of) || m[6]&bitQR == 0 {
+	a := wire.Message(m[4:])
+	if string(m[:4]) != "kept" || a.ID() != 0xabcd || !strings.EqualFold(name(a), of) || a.Flags()&wire.QR == 0 {
 		return nil, &OpError{Op: "match", Err: io.ErrUnexpectedEOF}
 	}
 	return m[4:], nil

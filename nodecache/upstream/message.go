@@ -1,118 +1,59 @@
 package upstream
 
 import (
-	"encoding/binary"
-	"strings"
+	"net/netip"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
-// RFC 1035 section 4.1.1.
-const (
-	headerLen  = 12
-	maxMessage = 1<<16 - 1
-	bitQR      = 0x80 // in byte 2
-	bitTC      = 0x02
-	bitRD      = 0x01
-	bitsOpcode = 0x78
-)
-
-func messageID(m []byte) uint16 { return binary.BigEndian.Uint16(m) }
-
-func count(m []byte, section int) int {
-	return int(binary.BigEndian.Uint16(m[4+2*section:]))
+// newQuery returns a query that the Pool asks by itself, with an ID of 0.
+func newQuery(name string, t wire.Type, recurse bool) ([]byte, error) {
+	n, err := wire.ParseName(name)
+	if err != nil {
+		return nil, err
+	}
+	return wire.AppendQuery(nil, &wire.Query{RD: recurse, Name: n, Type: t, Class: wire.IN}, nil), nil
 }
 
-// question returns the one question of m: name, type and class.
-func question(m []byte) ([]byte, bool) {
-	if len(m) < headerLen || len(m) > maxMessage || count(m, 0) != 1 {
-		return nil, false
+// appendAnswer appends m, which matches q. One that came without the question is cut to its
+// header and given the question.
+func appendAnswer(dst []byte, m wire.Message, q *wire.Query) []byte {
+	if q.Asked(m) {
+		return append(dst, m...)
 	}
-	end := headerLen
-	for end < len(m) && m[end] != 0 {
-		if m[end] >= 64 { // no pointer can stand in the first name of a message
-			return nil, false
+	return wire.AppendHeader(dst, q, wire.Rcode(rcode(m)))
+}
+
+// rcode returns the four bits of a response code that stand in the header.
+func rcode(m wire.Message) uint8 { return uint8(m.Flags() & 0xf) }
+
+// keepalive returns the idle time-out that a server announces in m (RFC 7828 section 3.3.2).
+// Servers that echo the option of a query announce none.
+func keepalive(m wire.Message) (timeout time.Duration, ok bool) {
+	o, _ := m.OPT()
+	return time.Duration(o.Timeout) * 100 * time.Millisecond, o.Timed
+}
+
+// addresses returns the addresses in the answer section of m and their least TTL.
+func addresses(m wire.Message) (addrs []netip.Addr, ttl time.Duration) {
+	for w := wire.Walk(m); w.Next(); {
+		addr, ok := netip.AddrFromSlice(m[w.Data:w.End])
+		if w.Section != wire.Answer || !ok || w.Type != typeFor(addr) {
+			continue
 		}
-		end += int(m[end]) + 1
-	}
-	end += 5
-	if end > len(m) || end-headerLen > 255+4 {
-		return nil, false
-	}
-	return m[headerLen:end], true
-}
-
-// sameQuestion compares two questions, letters of names in either case: some servers fold
-// them. The length of a label is below 64 and thus no letter.
-func sameQuestion(a, b []byte) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	name := len(a) - 4
-	for i := range name {
-		if a[i] != b[i] && (lower(a[i]) != lower(b[i])) {
-			return false
+		if next := time.Duration(w.TTL) * time.Second; len(addrs) == 0 || next < ttl {
+			ttl = next
 		}
+		addrs = append(addrs, addr.Unmap())
 	}
-	return string(a[name:]) == string(b[name:])
+	return addrs, ttl
 }
 
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c | 0x20
+// typeFor returns the type of the record that holds an address.
+func typeFor(addr netip.Addr) wire.Type {
+	if addr.Is4() {
+		return wire.A
 	}
-	return c
-}
-
-// answers reports whether m is a response to query, whose question is asked, by all but the ID.
-func answers(m, query, asked []byte) bool {
-	if len(m) < headerLen || m[2]&bitQR == 0 || (m[2]^query[2])&bitsOpcode != 0 {
-		return false
-	}
-	if q, ok := question(m); ok {
-		return sameQuestion(q, asked)
-	}
-	return count(m, 0) == 0 && questionless(m[3]&0x0f)
-}
-
-// questionless reports whether an answer with this RCODE may come without the question: a
-// server that could not or would not read it has none to copy.
-func questionless(rcode byte) bool {
-	return rcode == 1 || rcode == 2 || rcode == 4 || rcode == 5 // FORMERR, SERVFAIL, NOTIMP, REFUSED
-}
-
-// appendAnswer appends m, with the ID of query. One that came without the question is
-// cut to its header and given the question.
-func appendAnswer(dst, m, query, asked []byte) []byte {
-	start := len(dst)
-	if count(m, 0) == 1 {
-		dst = append(dst, m...)
-	} else {
-		dst = append(dst, m[:4]...)
-		dst = append(dst, 0, 1, 0, 0, 0, 0, 0, 0)
-		dst = append(dst, asked...)
-	}
-	copy(dst[start:], query[:2])
-	return dst
-}
-
-// appendQuery appends a query for name, in presentation format without escapes. Its ID is 0.
-func appendQuery(dst []byte, name string, qtype uint16, recurse bool) ([]byte, bool) {
-	flags := byte(0)
-	if recurse {
-		flags = bitRD
-	}
-	dst = append(dst, 0, 0, flags, 0, 0, 1, 0, 0, 0, 0, 0, 0)
-	start := len(dst)
-	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
-		if len(label) > 63 || label == "" && strings.Trim(name, ".") != "" {
-			return nil, false
-		}
-		if label != "" {
-			dst = append(append(dst, byte(len(label))), label...)
-		}
-	}
-	dst = append(dst, 0)
-	if len(dst)-start > 255 {
-		return nil, false
-	}
-	return append(dst, byte(qtype>>8), byte(qtype), 0, 1), true
+	return wire.AAAA
 }

@@ -4,98 +4,97 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
-func TestQuery(t *testing.T) {
-	q, ok := appendQuery(nil, "a.bc.", typeNS, true)
-	want := "\x00\x00\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x02bc\x00\x00\x02\x00\x01"
-	if !ok || string(q) != want {
-		t.Errorf("%q", q)
-	}
-	if q, ok = appendQuery(nil, ".", typeNS, false); !ok || string(q[2:]) != "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01" {
-		t.Errorf("root: %q", q)
-	}
-	for _, bad := range []string{"a..b", ".a", strings.Repeat("a", 64), strings.Repeat("a.", 128)} {
-		if _, ok := appendQuery(nil, bad, typeA, true); ok {
-			t.Errorf("%.10s accepted", bad)
-		}
-	}
-}
-
-func TestSameQuestion(t *testing.T) {
-	a := []byte("\x03Foo\x00\x00\x01\x00\x01")
-	for b, want := range map[string]bool{
-		"\x03fOO\x00\x00\x01\x00\x01": true,
-		"\x03fop\x00\x00\x01\x00\x01": false,
-		"\x03foo\x00\x00\x1c\x00\x01": false,
-		"\x03foo\x00\x00\x01\x00\x03": false,
-		"\x03foo\x00\x00\x01\x00":     false,
-		"\x03FO\x4f\x00\x00A\x00\x01": false, // types are not letters
+// A CNAME, addresses behind it, one that is no address, and an OPT record.
+func message(t *testing.T, options []byte) []byte {
+	t.Helper()
+	m := []byte(wire.Message(response(queryFor(t, "a.example"))).StripOPT())
+	target := wire.Name("\x01b\x07example\x00")
+	for _, r := range []struct {
+		owner wire.Name
+		t     wire.Type
+		ttl   uint32
+		data  string
+	}{
+		{nil, wire.CNAME, 99, string(target)},
+		{target, wire.A, 30, "\x0a\x00\x00\x01"},
+		{target, wire.AAAA, 5, "\xfd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"},
+		{target, wire.TXT, 1, "\x03not"},
+		{target, wire.A, 1, "\x0a\x00\x00"},
 	} {
-		if sameQuestion(a, []byte(b)) != want {
-			t.Errorf("%q: not %v", b, want)
-		}
+		m = wire.AppendRecord(m, 0, wire.Answer, r.owner, r.t, wire.IN, r.ttl, []byte(r.data))
 	}
-}
-
-// A message with an A record behind a CNAME, an AAAA record, a broken one, and an OPT record.
-func message(t *testing.T) []byte {
-	m := response(queryFor(t, "a.example"))
-	m[7], m[11] = 4, 1
-	m = append(m, "\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x63\x00\x04\x01b\xc0\x0e"...)
-	m = append(m, "\x01b\xc0\x0e\x00\x01\x00\x01\x00\x00\x00\x1e\x00\x04\x0a\x00\x00\x01"...)
-	m = append(m, "\x01b\xc0\x0e\x00\x1c\x00\x01\x00\x00\x00\x05\x00\x10\xfd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"...)
-	m = append(m, "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x01\x00\x03\x0a\x00\x00"...)
-	return append(m, "\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x0a\x00\x0a\x00\x00\x00\x0b\x00\x02\x00\x1e"...)
+	return wire.AppendRecord(m, 0, wire.Additional, wire.Name{0}, wire.OPTRR, wire.UDPSize, 0, options)
 }
 
 func TestAddresses(t *testing.T) {
-	addrs, ttl := addresses(message(t))
+	addrs, ttl := addresses(message(t, nil))
 	want := []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")}
 	if !slices.Equal(addrs, want) || ttl != 5*time.Second {
 		t.Errorf("%v, %v", addrs, ttl)
 	}
 }
 
-func TestKeepaliveOption(t *testing.T) {
-	m := message(t)
-	if d, ok := keepalive(m); !ok || d != 3*time.Second {
-		t.Errorf("%v %v", d, ok)
-	}
-	m[11] = 0 // then the record is no part of the message
-	if d, ok := keepalive(m); ok {
-		t.Errorf("no OPT record: %v", d)
-	}
-	// An empty option, as a query has it, says nothing (RFC 7828 section 3.1).
-	m = response(queryFor(t, "a.example"))
-	m[11] = 1
-	m = append(m, "\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x04\x00\x0b\x00\x00"...)
-	if d, ok := keepalive(m); ok {
-		t.Errorf("empty option: %v", d)
+// RFC 7828 section 3.1: a server's option has a TIMEOUT. One without it, as a query has and
+// some servers echo, must not be read as one of 0.
+func TestKeepaliveOptionRFC7828(t *testing.T) {
+	for options, want := range map[string]time.Duration{
+		"":                         -1,
+		"\x00\x0b\x00\x00":         -1,
+		"\x00\x0b\x00\x02\x00\x1e": 3 * time.Second,
+		"\x00\x0b\x00\x02\x00\x00": 0,
+		"\x00\x0a\x00\x00\x00\x0b\x00\x02\x00\x1e": -1, // behind a broken cookie
+	} {
+		if got, ok := keepalive(message(t, []byte(options))); ok != (want >= 0) || ok && got != want {
+			t.Errorf("%x: %v %v", options, got, ok)
+		}
 	}
 }
 
-func FuzzMessage(f *testing.F) {
-	q, _ := appendQuery(nil, "a.example", typeA, true)
-	f.Add(response(q))
-	f.Add([]byte("\x00\x00\x80\x00\x00\x01\xff\xff\xff\xff\xff\xff\x00\x00\x01\x00\x01\xc0\x0c\x00\x29\x00\x00\x00\x00\x00\x00\x00\x00"))
-	f.Fuzz(func(t *testing.T, m []byte) {
-		keepalive(m)
-		addresses(m)
-		asked, ok := question(m)
-		if !ok {
-			return
+func TestAppendAnswer(t *testing.T) {
+	var q wire.Query
+	query := queryFor(t, "A.example")
+	q.Parse(query)
+	whole := response(query)
+	if got := appendAnswer([]byte("x"), whole, &q); !bytes.Equal(got[1:], whole) {
+		t.Errorf("%x", got)
+	}
+	bare := wire.Message(append(withRcode(query, wire.Refused)[:4:4], make([]byte, 8)...))
+	got := wire.Message(appendAnswer([]byte("x"), bare, &q)[1:])
+	if !q.Matches(got) || got.Rcode() != wire.Refused || !q.Asked(got) {
+		t.Errorf("%x", got)
+	}
+}
+
+// Whatever bytes a server sends: only what answers the query comes through.
+func FuzzFrames(f *testing.F) {
+	q, _ := newQuery("a.example", wire.A, true)
+	f.Add(append([]byte{0, byte(len(q))}, response(q)...))
+	f.Add([]byte("\x00\x02ab\x00\x0c\x00\x07\x80\x01\x00\x00\x00\x00\x00\x00\x00\x00"))
+	p, err := New(Config{Servers: []Endpoint{{Addr: netip.MustParseAddrPort("127.0.0.1:9"), Proto: TCP}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(p.Close)
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		c := newConn(p.set.Load().order[0], Other, 1)
+		call := p.call(nil, q, Other)
+		defer p.free(call)
+		k := call.add(c.server, 1, false)
+		call.asks[k].by, call.asks[k].id = c, 7
+		c.slots[7] = slot{call, k, 1}
+		c.live = 1
+		rest, _ := c.frames(bytes.Clone(stream))
+		if !bytes.HasSuffix(stream, rest) {
+			t.Errorf("%x left of %x", rest, stream)
 		}
-		if !bytes.HasPrefix(m[headerLen:], asked) || !sameQuestion(asked, asked) {
-			t.Errorf("question %x of %x", asked, m)
-		}
-		if query := bytes.Clone(m); answers(response(m), query, asked) {
-			if got := appendAnswer([]byte("x"), response(m), query, asked); !bytes.HasSuffix(got, m[3:]) {
-				t.Errorf("%x became %x", m, got)
-			}
+		if n := call.look(); (n.have != none) != (len(c.slots) == 0) || n.have != none && !call.q.Matches(call.dst) {
+			t.Errorf("%x became %x", stream, call.dst)
 		}
 	})
 }

@@ -95,7 +95,7 @@ func (e *exchange) cost(i int, now time.Duration, hedging bool) (cost int, ok bo
 	if asked*len(e.set.order) >= e.most || asked > 0 && e.have == poor {
 		return 0, false
 	}
-	if hedging && e.pool.conf.Policy == Sequential && now < last.at+e.pool.conf.ReadTimeout {
+	if hedging && e.pool.conf.Policy == Sequential && now < last.at+e.pool.conf.ReadTimeout && !last.server.out.Load() {
 		return 0, s == last.server
 	}
 	rank := s.rank(e.call.lane, now, e.pool.delay(e.call.lane))

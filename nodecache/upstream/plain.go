@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 const (
@@ -19,8 +21,8 @@ type datagram struct {
 	server *server
 	nc     *net.UDPConn
 	lane   Lane
-	query  []byte // a copy: it outlives the call
-	asked  []byte // its question
+	query  []byte     // a copy, with our ID: it outlives the call
+	q      wire.Query // a view of it
 	at     time.Duration
 
 	mu   sync.Mutex
@@ -39,11 +41,16 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 	g := &datagram{server: s, nc: nc, lane: call.lane, at: now, call: call, ask: k}
 	g.query = append(make([]byte, 0, len(call.query)), call.query...)
 	rand.Read(g.query[:2])
-	g.asked, _ = question(g.query)
+	g.q.Parse(g.query)
 	s.asked(call.lane, now)
-	if _, err := nc.Write(g.query); err != nil || !s.start(g) {
+	if _, err := nc.Write(g.query); err != nil {
 		nc.Close()
 		s.unheard[call.lane].Store(0)
+		s.fail(&OpError{"write", s.Endpoint, err}, now)
+		return nil, 0, false
+	}
+	if !s.start(g) {
+		nc.Close()
 		return nil, 0, false
 	}
 	if t := s.pool.conf.Trace.Asked; t != nil {
@@ -86,18 +93,19 @@ func (g *datagram) run() {
 }
 
 // take takes in one datagram and reports whether it was the answer.
-func (g *datagram) take(m []byte) bool {
-	if len(m) < headerLen || messageID(m) != messageID(g.query) || !answers(m, g.query, g.asked) {
+func (g *datagram) take(m wire.Message) bool {
+	if !g.q.Matches(m) {
 		return false
 	}
 	now := g.server.pool.now()
 	g.server.pool.paces[g.lane].observe(now - g.at)
 	g.server.heard(g.lane, now)
 	g.tell(func(c *call, k int) {
+		m.SetID(c.q.ID)
 		switch {
 		case len(m) == maxDatagram:
 			c.overTCP(k, nil)
-		case m[2]&bitTC != 0:
+		case m.Truncated():
 			c.overTCP(k, m)
 		default:
 			c.answer(k, m, g.server.worth(m))

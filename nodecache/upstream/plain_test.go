@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 func plain(t *testing.T, c Config, servers ...*fake) *Pool {
@@ -40,7 +42,7 @@ func TestPortsAndIDsRFC5452(t *testing.T) {
 				return
 			}
 			mu.Lock()
-			ids[messageID(q)], ports[from.String()] = true, true
+			ids[wire.Message(q).ID()], ports[from.String()] = true, true
 			mu.Unlock()
 			_, _ = c.WriteToUDP(response(q[:n]), from)
 		}
@@ -104,25 +106,21 @@ func TestUDPForged(t *testing.T) {
 func TestUDPTruncated(t *testing.T) {
 	f := &fake{}
 	f.handle = func(q []byte, reply func([]byte)) {
-		m := response(q)
 		if f.dials.Load() == 0 {
-			m[2] |= bitTC
+			reply(truncated(q))
+			return
 		}
-		reply(m)
+		echo(q, reply)
 	}
 	serve(t, f)
 	p := plain(t, Config{Hedge: -1}, f)
-	if m := exchangeOK(t, p, "a.example", Other); m[2]&bitTC != 0 || f.dials.Load() != 1 {
+	if m := exchangeOK(t, p, "a.example", Other); wire.Message(m).Truncated() || f.dials.Load() != 1 {
 		t.Error("truncated")
 	}
-	g := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
-		m := response(q)
-		m[2] |= bitTC
-		reply(m)
-	}})
+	g := serve(t, &fake{handle: func(q []byte, reply func([]byte)) { reply(truncated(q)) }})
 	g.tcp.Close()
 	p = plain(t, Config{}, g)
-	if m := exchangeOK(t, p, "a.example", Other); m[2]&bitTC == 0 {
+	if m := exchangeOK(t, p, "a.example", Other); !wire.Message(m).Truncated() {
 		t.Error("a truncated answer is all there is")
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 // Pool asks a set of servers. Its methods are safe for concurrent use.
@@ -80,15 +83,12 @@ func (p *Pool) check() error {
 			return errors.New("upstream: server without an address or a port")
 		}
 	}
-	family := uint16(typeA)
-	if p.fixed[0].Addr.Addr().Unmap().Is6() {
-		family = typeAAAA
+	var err error
+	if p.checkQuery, err = newQuery(p.conf.CheckName, wire.NS, !p.conf.CheckNoRecurse); err == nil && p.conf.Name != "" {
+		p.lookQuery, err = newQuery(p.conf.Name, typeFor(p.fixed[0].Addr.Addr().Unmap()), true)
 	}
-	var ok1, ok2 bool
-	p.checkQuery, ok1 = appendQuery(nil, p.conf.CheckName, typeNS, !p.conf.CheckNoRecurse)
-	p.lookQuery, ok2 = appendQuery(nil, p.conf.Name, family, true)
-	if !ok1 || !ok2 {
-		return errors.New("upstream: not a DNS name: " + p.conf.CheckName + " or " + p.conf.Name)
+	if err != nil {
+		return fmt.Errorf("upstream: %w", err)
 	}
 	return nil
 }

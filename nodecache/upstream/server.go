@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 // server is one upstream server: its connections and its health. Its goroutines are those
@@ -171,8 +173,8 @@ func (s *server) gone(c *conn, err *OpError) {
 
 // worth says what an answer with a matching question is worth. Over TCP nothing is truncated
 // but what no server can send.
-func (s *server) worth(m []byte) verdict {
-	if m[2]&bitTC != 0 || slices.Contains(s.pool.conf.Failover, m[3]&0x0f) {
+func (s *server) worth(m wire.Message) verdict {
+	if m.Truncated() || slices.Contains(s.pool.conf.Failover, rcode(m)) {
 		return poor
 	}
 	return good

@@ -5,6 +5,8 @@ import (
 	"net"
 	"runtime"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 const (
@@ -60,7 +62,7 @@ func (c *conn) fill(buf []byte) []byte {
 			c.drop(id)
 			continue
 		}
-		buf = binary.BigEndian.AppendUint16(buf, uint16(len(s.call.query))) // #nosec G115 -- see question
+		buf = binary.BigEndian.AppendUint16(buf, uint16(len(s.call.query))) // #nosec G115 -- see Pool.call
 		buf = binary.BigEndian.AppendUint16(buf, id)
 		buf = append(buf, s.call.query[2:]...)
 	}
@@ -107,50 +109,37 @@ func keep(buf, rest []byte) ([]byte, int) {
 // frames takes in the whole messages at the front of buf and returns what follows them. It
 // reports false if the server sends nothing of use.
 func (c *conn) frames(buf []byte) (rest []byte, ok bool) {
-	now, words := c.server.pool.now(), 0
+	now := c.server.pool.now()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	for len(buf) >= 2 {
 		size := int(binary.BigEndian.Uint16(buf))
 		if len(buf) < 2+size {
 			break
 		}
-		if c.message(buf[2:2+size], now) {
-			words++
-		} else {
+		if !c.message(buf[2:2+size], now) {
 			c.strange++
 		}
 		buf = buf[2+size:]
 	}
-	if words > 0 {
-		c.heard(now, words)
-	}
-	ok = c.strange <= maxStrange
-	c.mu.Unlock()
-	if words > 0 {
-		c.server.heard(c.lane, now)
-	}
-	return buf, ok
+	return buf, c.strange <= maxStrange
 }
 
 // message takes in one message and reports whether it was owed.
-func (c *conn) message(m []byte, now time.Duration) bool {
-	if len(m) < headerLen {
-		return false
-	}
-	id := messageID(m)
+func (c *conn) message(m wire.Message, now time.Duration) bool {
+	id := m.ID()
 	s, ok := c.slots[id]
-	if !ok || m[2]&bitQR == 0 {
+	if !ok || m.Flags()&wire.QR == 0 || s.call != nil && !s.call.matches(m) {
 		return false
 	}
+	c.server.heard(c.lane, now) // first: whoever is answered finds the server well
+	c.server.pool.paces[c.lane].observe(now - s.at)
 	if s.call != nil {
-		if !answers(m, s.call.query, s.call.asked) {
-			return false
-		}
 		s.call.answer(s.ask, m, c.server.worth(m))
 		c.dropLive()
 	}
 	c.drop(id)
-	c.server.pool.paces[c.lane].observe(now - s.at)
+	c.heard(now)
 	if t, ok := keepalive(m); ok {
 		c.keepFor(t)
 	}
@@ -158,9 +147,8 @@ func (c *conn) message(m []byte, now time.Duration) bool {
 }
 
 // heard notes that the server said something.
-func (c *conn) heard(now time.Duration, words int) {
-	c.words += words
-	c.strange, c.unheard, c.used = 0, 0, now
+func (c *conn) heard(now time.Duration) {
+	c.spoke, c.strange, c.unheard, c.used = true, 0, 0, now
 	if c.live > 0 {
 		c.owing.Store(int64(now))
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 func TestExchange(t *testing.T) {
@@ -32,6 +34,9 @@ func TestExchangeRejectsWhatIsNoQuery(t *testing.T) {
 	}
 }
 
+// optRecord is what queries end with here.
+var optRecord = []byte{0, 0, byte(wire.OPTRR), wire.UDPSize >> 8, wire.UDPSize & 0xff, 0, 0, 0, 0, 0, 0}
+
 // Hard use: whatever else a server says on a connection, each query gets its own answer.
 func TestStrangeMessages(t *testing.T) {
 	other := queryFor(t, "other.example")
@@ -50,7 +55,7 @@ func TestStrangeMessages(t *testing.T) {
 		},
 		"wrong type first": func(q []byte, reply func([]byte)) {
 			m := response(q)
-			m[len(m)-3] = 99
+			m[len(m)-len(optRecord)-3] = 99
 			reply(m)
 			reply(response(q))
 		},
@@ -67,12 +72,12 @@ func TestStrangeMessages(t *testing.T) {
 			reply(response(q))
 		},
 		"largest": func(q []byte, reply func([]byte)) {
-			reply(append(response(q), make([]byte, maxMessage-len(q))...))
+			reply(append(response(q), make([]byte, wire.MaxMessage-len(q))...))
 		},
 		"letter case": func(q []byte, reply func([]byte)) {
 			m := response(q)
-			asked, _ := question(m)
-			copy(asked, bytes.ToUpper(asked[:len(asked)-4]))
+			n, _, _, _ := wire.Message(m).Question()
+			copy(n, bytes.ToUpper(n))
 			reply(m)
 		},
 	}
@@ -123,30 +128,25 @@ func TestAnswerWithoutQuestion(t *testing.T) {
 	p := pool(t, Config{}, serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
 		reply(append([]byte{q[0], q[1], 0x80, 1}, make([]byte, 8)...))
 	}}))
-	if m := exchangeOK(t, p, "a.example", Other); len(m) == 0 || m[3] != 1 {
+	if m := exchangeOK(t, p, "a.example", Other); wire.Message(m).Rcode() != wire.FormError {
 		t.Errorf("FORMERR expected: %x", m)
 	}
 }
 
 func TestTruncatedOverTCP(t *testing.T) {
-	truncated := func(q []byte, reply func([]byte)) {
-		m := response(q)
-		m[2] |= bitTC
-		reply(m)
-	}
-	bad, good := serve(t, &fake{handle: truncated}), serve(t, &fake{})
+	bad, good := serve(t, &fake{handle: func(q []byte, reply func([]byte)) { reply(truncated(q)) }}), serve(t, &fake{})
 	p := pool(t, Config{Policy: Sequential}, bad, good)
-	if m := exchangeOK(t, p, "a.example", Other); m[2]&bitTC != 0 {
+	if m := exchangeOK(t, p, "a.example", Other); wire.Message(m).Truncated() {
 		t.Error("truncated answer although another server has the whole")
 	}
 	p = pool(t, Config{}, bad)
-	if m := exchangeOK(t, p, "a.example", Other); m[2]&bitTC == 0 {
+	if m := exchangeOK(t, p, "a.example", Other); !wire.Message(m).Truncated() {
 		t.Error("the truncated answer is the only one")
 	}
 }
 
 func TestFailover(t *testing.T) {
-	refuse := func(q []byte, reply func([]byte)) { reply(withRcode(q, 5)) }
+	refuse := func(q []byte, reply func([]byte)) { reply(withRcode(q, wire.Refused)) }
 	bad, good := serve(t, &fake{handle: refuse}), serve(t, &fake{})
 	p := pool(t, Config{Policy: Sequential, Failover: []uint8{5}}, bad, good)
 	if m := exchangeOK(t, p, "a.example", Other); m[3] != 0 {

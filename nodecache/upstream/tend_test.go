@@ -4,20 +4,23 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 // withKeepalive answers with an OPT record that holds edns-tcp-keepalive, in units of 100 ms.
-func withKeepalive(tenths byte) func(q []byte, reply func([]byte)) {
+func withKeepalive(tenths uint16) func(q []byte, reply func([]byte)) {
 	return func(q []byte, reply func([]byte)) {
-		m := response(q)
-		m[11]++
-		reply(append(m, 0, 0, typeOPT, 4, 0xd0, 0, 0, 0, 0, 0, 6, 0, optionKeepalive, 0, 2, 0, tenths))
+		m := wire.Message(response(q)).StripOPT()
+		var asked wire.Query
+		asked.Parse(q)
+		reply(wire.AppendOPT(m, 0, &asked, &wire.Options{Keepalive: true, Timeout: tenths}))
 	}
 }
 
 // RFC 7828 section 3.2.2: the client closes when the announced time is over, or with 0 at once.
 func TestKeepaliveRFC7828(t *testing.T) {
-	for tenths, within := range map[byte]time.Duration{0: 600 * time.Millisecond, 5: 1100 * time.Millisecond} {
+	for tenths, within := range map[uint16]time.Duration{0: 600 * time.Millisecond, 5: 1100 * time.Millisecond} {
 		f := serve(t, &fake{handle: withKeepalive(tenths)})
 		p := pool(t, Config{}, f)
 		exchangeOK(t, p, "a.example", Other)
