@@ -63,7 +63,7 @@ func (t *Table) appendForward(dst []byte, q *wire.Query, k keys, ttl uint32) []b
 	start := len(dst)
 	dst = appendHeader(dst, q)
 	for i, p := range t.parts {
-		for _, addr := range k.find(p.family(q.Type)) {
+		for _, addr := range p.find(k).of(q.Type) {
 			if t.gave(i, q.Type, k, addr) {
 				continue
 			}
@@ -80,7 +80,7 @@ func (t *Table) appendForward(dst []byte, q *wire.Query, k keys, ttl uint32) []b
 // gave reports whether a part before the i-th has the address too.
 func (t *Table) gave(i int, rtype wire.Type, k keys, addr netip.Addr) bool {
 	for _, p := range t.parts[:i] {
-		if slices.Contains(k.find(p.family(rtype)), addr) {
+		if slices.Contains(p.find(k).of(rtype), addr) {
 			return true
 		}
 	}

@@ -19,11 +19,7 @@ const (
 // The name is that of the source, for the Faults.
 func Parse(name string, text []byte, o Options) (*Table, []Fault) {
 	p := parser{file: name, opts: o, table: &Table{zones: o.Zones}, seen: map[entry]struct{}{}}
-	p.part = part{
-		v4:    map[string][]netip.Addr{},
-		v6:    map[string][]netip.Addr{},
-		names: map[netip.Addr][]wire.Name{},
-	}
+	p.part = part{hosts: map[string]addrs{}, names: map[netip.Addr][]wire.Name{}}
 	for line := range bytes.Lines(text) {
 		p.line++
 		p.read(string(line))
@@ -104,9 +100,11 @@ func (p *parser) add(field string, addr netip.Addr) {
 	p.enter(n, addr)
 }
 
-// enter makes an entry, and one of the address's name where a name is no wildcard.
+// enter makes an entry, and one of the address's name where that is no wildcard.
 func (p *parser) enter(n wire.Name, addr netip.Addr) {
-	reverse := !p.opts.NoReverse && string(n.Label()) != "*"
+	wild := string(n.Label()) == "*"
+	reverse := !wild && !p.opts.NoReverse
+	p.part.wild = p.part.wild || wild
 	p.part.entries++
 	if reverse {
 		p.part.entries++
@@ -116,12 +114,18 @@ func (p *parser) enter(n wire.Name, addr netip.Addr) {
 		return
 	}
 	p.seen[e] = struct{}{}
-	family := p.part.v6
-	if addr.Is4() {
-		family = p.part.v4
-	}
-	family[e.name] = append(family[e.name], addr)
+	p.part.add(e)
 	if reverse {
 		p.part.names[addr] = append(p.part.names[addr], n)
 	}
+}
+
+func (p *part) add(e entry) {
+	host := p.hosts[e.name]
+	if e.addr.Is4() {
+		host.v4 = append(host.v4, e.addr)
+	} else {
+		host.v6 = append(host.v6, e.addr)
+	}
+	p.hosts[e.name] = host
 }

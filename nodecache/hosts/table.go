@@ -19,17 +19,33 @@ type Table struct {
 	parts []*part
 }
 
-// part is what one source says. The keys of names are in wire form and in lower case.
+// part is what one source says.
 type part struct {
-	v4, v6  map[string][]netip.Addr
+	hosts   map[string]addrs // by name in wire form, in lower case
 	names   map[netip.Addr][]wire.Name
+	wild    bool // a wildcard is among the names
 	entries int
 }
 
-// With returns a Table of t's zones with the entries of both, t's first. A name that t has
-// stands beside what o's wildcards say of it, as one of an inline entry does in CoreDNS.
+// addrs are the addresses of a name, by family.
+type addrs struct{ v4, v6 []netip.Addr }
+
+// of returns the addresses that records of type t have, none for a type without.
+func (a addrs) of(t wire.Type) []netip.Addr {
+	switch t {
+	case wire.A:
+		return a.v4
+	case wire.AAAA:
+		return a.v6
+	}
+	return nil
+}
+
+// With returns a Table of t's zones with the entries of both, t's first. What o's wildcards say of
+// a name that t has is added too, as CoreDNS does with inline entries.
 func (t *Table) With(o *Table) *Table {
-	return &Table{t.zones, slices.Concat(t.parts, o.parts)}
+	parts := slices.Concat(t.parts, o.parts)
+	return &Table{t.zones, slices.DeleteFunc(parts, func(p *part) bool { return p.entries == 0 })}
 }
 
 // Entries returns how many entries t has as CoreDNS counts them for coredns_hosts_entries: an
@@ -46,17 +62,6 @@ func (t *Table) holds(n wire.Name) bool {
 	return len(t.zones) == 0 || slices.ContainsFunc(t.zones, n.Below)
 }
 
-// family returns the addresses that records of type t have, none for a type without.
-func (p *part) family(t wire.Type) map[string][]netip.Addr {
-	switch t {
-	case wire.A:
-		return p.v4
-	case wire.AAAA:
-		return p.v6
-	}
-	return nil
-}
-
 // keys are what a name may be found under: its own, and that of a wildcard, or none.
 type keys struct{ exact, wild []byte }
 
@@ -71,20 +76,26 @@ func keysOf(n wire.Name, exact, wild []byte) keys {
 	return keys{exact, wild}
 }
 
-// find returns the addresses of one family. A wildcard counts where the name itself has none.
-func (k keys) find(family map[string][]netip.Addr) []netip.Addr {
-	if list, ok := family[string(k.exact)]; ok {
-		return list
+// find returns the addresses of a name. A wildcard's count for a family of which the name
+// itself has none.
+func (p *part) find(k keys) addrs {
+	found := p.hosts[string(k.exact)]
+	if p.wild && (found.v4 == nil || found.v6 == nil) {
+		wild := p.hosts[string(k.wild)]
+		if found.v4 == nil {
+			found.v4 = wild.v4
+		}
+		if found.v6 == nil {
+			found.v6 = wild.v6
+		}
 	}
-	return family[string(k.wild)]
+	return found
 }
 
 // knows reports whether there is an address of any family.
 func (t *Table) knows(k keys) bool {
-	for _, p := range t.parts {
-		if k.find(p.v4) != nil || k.find(p.v6) != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.parts, func(p *part) bool {
+		found := p.find(k)
+		return found.v4 != nil || found.v6 != nil
+	})
 }
