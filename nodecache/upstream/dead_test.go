@@ -11,22 +11,16 @@ import (
 	"time"
 )
 
-// blackHole returns an address where connections are neither accepted nor refused.
-func blackHole(t *testing.T) *fake {
+// blackHole returns an address where connections are neither accepted nor refused, until it
+// is opened.
+func blackHole(t *testing.T) (f *fake, open func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{addr: netip.MustParseAddrPort(l.Addr().String())}
-	raw, err := l.(*net.TCPListener).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) }) // room for one that is not accepted
-	if err != nil {
-		t.Fatal(err)
-	}
+	f = &fake{addr: netip.MustParseAddrPort(l.Addr().String()), tcp: l, handle: echo, conns: map[net.Conn]struct{}{}}
+	room(t, l, 0) // for one connection that is not accepted
 	var fill []net.Conn
 	for {
 		c, err := net.DialTimeout("tcp", f.addr.String(), 50*time.Millisecond)
@@ -35,13 +29,31 @@ func blackHole(t *testing.T) *fake {
 		}
 		fill = append(fill, c)
 	}
-	t.Cleanup(func() {
-		l.Close()
+	empty := sync.OnceFunc(func() {
 		for _, c := range fill {
 			c.Close()
 		}
 	})
-	return f
+	t.Cleanup(f.stop)
+	t.Cleanup(empty)
+	return f, func() {
+		empty()
+		room(t, l, 100)
+		f.group.Go(f.accept)
+	}
+}
+
+// room sets how many connections may wait to be accepted.
+func room(t *testing.T, l net.Listener, n int) {
+	t.Helper()
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), n) })
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // refused returns an address where nothing listens.
@@ -57,21 +69,29 @@ func refused(t *testing.T) *fake {
 
 // Two of three servers may be gone in any way: nothing fails, and p99 stays below 300 ms.
 func TestTwoOfThreeDead(t *testing.T) {
-	dead := map[string]func(t *testing.T) *fake{
-		"refused":    refused,
-		"black hole": blackHole,
-		"silent":     func(t *testing.T) *fake { return serve(t, &fake{handle: silent}) },
-		"resets": func(t *testing.T) *fake {
-			f := &fake{}
-			f.handle = func([]byte, func([]byte)) { f.reset() }
-			return serve(t, f)
-		},
+	hole := func(t *testing.T) *fake { f, _ := blackHole(t); return f }
+	mute := func(t *testing.T) *fake { return serve(t, &fake{handle: silent}) }
+	resets := func(t *testing.T) *fake {
+		f := &fake{}
+		f.handle = func([]byte, func([]byte)) { f.reset() }
+		return serve(t, f)
 	}
-	for what, server := range dead {
+	for _, test := range []struct {
+		what   string
+		proto  Proto
+		server func(t *testing.T) *fake
+	}{
+		{"refused", TCP, refused}, {"black hole", TCP, hole}, {"silent", TCP, mute}, {"resets", TCP, resets},
+		{"refused", UDP, refused}, {"silent", UDP, mute},
+	} {
 		for _, lane := range []Lane{Cluster, Other} {
-			t.Run(fmt.Sprint(what, lane), func(t *testing.T) {
+			t.Run(fmt.Sprint(test.what, test.proto, lane), func(t *testing.T) {
 				within(t, 300*time.Millisecond, func() time.Duration {
-					p := pool(t, Config{}, server(t), server(t), serve(t, &fake{}))
+					var c Config
+					for _, f := range []*fake{test.server(t), test.server(t), serve(t, &fake{})} {
+						c.Servers = append(c.Servers, f.endpoint(test.proto))
+					}
+					p := pool(t, c)
 					took := load(t, p, 1500, 200, "n", lane)
 					if p.Out() {
 						t.Error("one server is well")
@@ -80,6 +100,37 @@ func TestTwoOfThreeDead(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// So it is with a query now and then, when little is known of the servers.
+func TestTwoOfThreeDeadAtRest(t *testing.T) {
+	within(t, 300*time.Millisecond, func() time.Duration {
+		one, _ := blackHole(t)
+		p := pool(t, Config{}, one, serve(t, &fake{handle: silent}), serve(t, &fake{}))
+		var longest time.Duration
+		for range 20 {
+			longest = max(longest, load(t, p, 1, 1, "n", Cluster)[0])
+			time.Sleep(50 * time.Millisecond)
+		}
+		return longest
+	})
+}
+
+// Sequential asks the next server once the first one is known to be out, and not because it
+// is slow.
+func TestSequentialMovesOn(t *testing.T) {
+	within(t, 1800*time.Millisecond, func() time.Duration {
+		hole, _ := blackHole(t)
+		p := pool(t, Config{Policy: Sequential}, hole, serve(t, &fake{}))
+		return p99(load(t, p, 100, 100, "n", Cluster))
+	})
+	slow := serve(t, &fake{handle: func(q []byte, reply func([]byte)) { time.Sleep(400 * time.Millisecond); echo(q, reply) }})
+	second := serve(t, &fake{})
+	p := pool(t, Config{Policy: Sequential}, slow, second)
+	exchangeOK(t, p, "a.example", Cluster)
+	if n := second.queries.Load(); n != 0 {
+		t.Errorf("the second was asked %d times", n)
 	}
 }
 
@@ -108,12 +159,7 @@ func TestResetsUnderLoad(t *testing.T) {
 // later ones go to the third at once.
 func TestTwoOfThreeDieUnderLoad(t *testing.T) {
 	var dead atomic.Bool
-	mortal := func(q []byte, reply func([]byte)) {
-		if !dead.Load() {
-			echo(q, reply)
-		}
-	}
-	p := pool(t, Config{}, serve(t, &fake{handle: mortal}), serve(t, &fake{handle: mortal}), serve(t, &fake{}))
+	p := pool(t, Config{}, mortal(t, &dead), mortal(t, &dead), serve(t, &fake{}))
 	for second := range 5 {
 		dead.Store(second > 0)
 		within(t, 300*time.Millisecond, func() time.Duration {

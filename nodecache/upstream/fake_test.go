@@ -61,7 +61,9 @@ func serve(t testing.TB, f *fake) *fake {
 
 func (f *fake) stop() {
 	f.tcp.Close()
-	f.udp.Close()
+	if f.udp != nil {
+		f.udp.Close()
+	}
 	f.reset()
 	f.group.Wait()
 }

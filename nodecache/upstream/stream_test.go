@@ -177,8 +177,9 @@ func TestEndlessGarbage(t *testing.T) {
 	}
 }
 
-// 200 outstanding queries take at most 4 connections to a server, 2 a lane, whatever the load.
-func TestPipelining(t *testing.T) {
+// RFC 7766 section 6.2.1.1: 200 outstanding queries take at most 4 connections to a server,
+// whatever the load.
+func TestPipeliningRFC7766(t *testing.T) {
 	f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
 		time.Sleep(time.Duration(rand.IntN(5)) * time.Millisecond)
 		echo(q, reply)
