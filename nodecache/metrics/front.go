@@ -1,0 +1,116 @@
+package metrics
+
+import (
+	"sync"
+
+	"github.com/neardns/neardns/internal/listen"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// FrontWatch returns what the sockets that are open did.
+type FrontWatch func() ([]listen.UDPStats, listen.TCPStats)
+
+// front tells what became of queries and connections before and behind the handler.
+type front struct {
+	mu     sync.Mutex
+	watch  FrontWatch
+	counts frontCounts
+
+	dropped, unsent, accepted, closed family
+	open, waiting                     family
+}
+
+// frontCounts are what sockets count, over all that there were.
+type frontCounts struct {
+	overflow, shed, oversized     rising
+	accepted                      rising
+	evicted, expired, malformed   rising
+	unsentDatagrams, unsentFrames rising
+}
+
+func newFront() *front {
+	counter, gauge := prometheus.CounterValue, prometheus.GaugeValue
+	return &front{
+		watch: func() ([]listen.UDPStats, listen.TCPStats) { return nil, listen.TCPStats{} },
+		dropped: newFamily(counter, ours, "", "dropped_queries_total",
+			"Counter of datagrams that were not answered: the kernel's queue was full (overflow), their sender sent the most (shed), they are longer than any query (oversized).", "reason"),
+		unsent: newFamily(counter, ours, "", "unsent_answers_total",
+			"Counter of answers that could not be sent.", "proto"),
+		accepted: newFamily(counter, ours, "", "tcp_connections_total",
+			"Counter of the TCP connections that clients opened."),
+		closed: newFamily(counter, ours, "", "tcp_connections_closed_total",
+			"Counter of the TCP connections of clients that were closed to make room (evicted), as they were idle or stalled (expired), for a message without content (malformed).", "reason"),
+		open: newFamily(gauge, ours, "", "tcp_connections",
+			"The number of TCP connections of clients."),
+		waiting: newFamily(gauge, ours, "", "waiting_queries",
+			"The number of queries that wait for upstream.", "proto"),
+	}
+}
+
+// WatchFront makes watch what the front is read by. The one before is read once more, so its
+// sockets must still be open, and those of watch count from now on.
+func (s *Set) WatchFront(watch FrontWatch) {
+	f := s.front
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.counts.follow(add(f.watch()))
+	f.watch = watch
+	f.counts.resume(add(f.watch()))
+}
+
+// add adds up the figures of all UDP sockets.
+func add(list []listen.UDPStats, tcp listen.TCPStats) (udp listen.UDPStats, _ listen.TCPStats) {
+	for _, u := range list {
+		udp.Overflow += u.Overflow
+		udp.Shed += u.Shed
+		udp.Oversized += u.Oversized
+		udp.Unsent += u.Unsent
+		udp.Waiting += u.Waiting
+	}
+	return udp, tcp
+}
+
+func (n *frontCounts) follow(udp listen.UDPStats, tcp listen.TCPStats) {
+	for counter, count := range n.of(udp, tcp) {
+		counter.follow(count)
+	}
+}
+
+func (n *frontCounts) resume(udp listen.UDPStats, tcp listen.TCPStats) {
+	for counter, count := range n.of(udp, tcp) {
+		counter.resume(count)
+	}
+}
+
+// of returns what each counter follows.
+func (n *frontCounts) of(udp listen.UDPStats, tcp listen.TCPStats) map[*rising]uint64 {
+	return map[*rising]uint64{
+		&n.overflow: udp.Overflow, &n.shed: udp.Shed, &n.oversized: udp.Oversized, &n.unsentDatagrams: udp.Unsent,
+		&n.accepted: tcp.Accepted, &n.unsentFrames: tcp.Unsent,
+		&n.evicted: tcp.Evicted, &n.expired: tcp.Expired, &n.malformed: tcp.Malformed,
+	}
+}
+
+func (f *front) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, f.dropped, f.unsent, f.accepted, f.closed, f.open, f.waiting)
+}
+
+func (f *front) Collect(ch chan<- prometheus.Metric) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	udp, tcp := add(f.watch())
+	n := &f.counts
+	n.follow(udp, tcp)
+	f.dropped.to(ch, float64(n.overflow.total), "overflow")
+	f.dropped.to(ch, float64(n.shed.total), "shed")
+	f.dropped.to(ch, float64(n.oversized.total), "oversized")
+	f.unsent.to(ch, float64(n.unsentDatagrams.total), "udp")
+	f.unsent.to(ch, float64(n.unsentFrames.total), "tcp")
+	f.accepted.to(ch, float64(n.accepted.total))
+	f.closed.to(ch, float64(n.evicted.total), "evicted")
+	f.closed.to(ch, float64(n.expired.total), "expired")
+	f.closed.to(ch, float64(n.malformed.total), "malformed")
+	f.open.to(ch, float64(tcp.Open))
+	f.waiting.to(ch, float64(udp.Waiting), "udp")
+	f.waiting.to(ch, float64(tcp.Waiting), "tcp")
+}

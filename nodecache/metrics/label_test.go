@@ -1,0 +1,97 @@
+package metrics
+
+import (
+	"sort"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/wire"
+)
+
+// TestRcodeLabels compares with what plugin/pkg/rcode and plugin/pkg/proxy write.
+func TestRcodeLabels(t *testing.T) {
+	for i := range otherRcode {
+		want, ok := dns.RcodeToString[i], true
+		if want == "" {
+			want, ok = "RCODE"+strconv.Itoa(i), false
+		}
+		if i == int(wire.BadVer) {
+			want = "BADVERS" // miekg/dns has BADSIG for 16, which is TSIG's
+		}
+		if got := rcodeLabel(rcodeIndex(wire.Rcode(i))); got != want {
+			t.Errorf("%d: %s, want %s", i, got, want)
+		}
+		if !ok {
+			want = strconv.Itoa(i)
+		}
+		if got := proxyRcode(uint8(i)); got != want {
+			t.Errorf("%d of an upstream: %s, want %s", i, got, want)
+		}
+	}
+	if got := rcodeLabel(rcodeIndex(4095)); got != "other" {
+		t.Errorf("4095: %s", got)
+	}
+}
+
+// TestTypeLabels compares with plugin/metrics/vars/monitor.go.
+func TestTypeLabels(t *testing.T) {
+	named := map[uint16]bool{}
+	for _, typ := range []uint16{
+		dns.TypeAAAA, dns.TypeA, dns.TypeCNAME, dns.TypeDNSKEY, dns.TypeDS, dns.TypeMX, dns.TypeNSEC3, dns.TypeNSEC,
+		dns.TypeNS, dns.TypePTR, dns.TypeRRSIG, dns.TypeSOA, dns.TypeSRV, dns.TypeTXT, dns.TypeHTTPS, dns.TypeSVCB,
+		dns.TypeIXFR, dns.TypeAXFR, dns.TypeANY,
+	} {
+		named[typ] = true
+	}
+	for typ := range 1 << 16 {
+		want := "other"
+		if named[uint16(typ)] {
+			want = dns.TypeToString[uint16(typ)]
+		}
+		if got := typeLabel(typeIndex(wire.Type(typ))); got != want {
+			t.Errorf("type %d: %s, want %s", typ, got, want)
+		}
+	}
+}
+
+func TestServerLabel(t *testing.T) {
+	for _, c := range []struct{ host, want string }{
+		{"", "dns://:53"}, {"169.254.20.10", "dns://169.254.20.10:53"}, {"fd00::a", "dns://[fd00::a]:53"},
+	} {
+		if got := ServerLabel(c.host, "53"); got != c.want {
+			t.Errorf("%q: %s, want %s", c.host, got, c.want)
+		}
+	}
+}
+
+// TestBuckets compares with a search for the first bound that is not below.
+func TestBuckets(t *testing.T) {
+	for n := range 1<<16 + 1 {
+		if got, want := sizeBucket(n), sort.SearchFloat64s(sizeBounds(), float64(n)); got != want {
+			t.Errorf("size %d: bucket %d, want %d", n, got, want)
+		}
+	}
+	bounds := durationBounds()
+	for i := range durationBuckets {
+		bound := firstDuration << i
+		for _, d := range []time.Duration{0, bound - 1, bound, bound + 1, bound + bound/3} {
+			if got, want := durationBucket(d), sort.SearchFloat64s(bounds, d.Seconds()); got != want {
+				t.Errorf("%v: bucket %d, want %d", d, got, want)
+			}
+		}
+	}
+}
+
+func TestSources(t *testing.T) {
+	want := map[Source]string{
+		None: "", Cache: "cache", Forward: "forward", Failed: "", Uncached: "forward", Hosts: "hosts",
+		Template: "template", Local: "local", Chaos: "chaos", Any: "any", Loop: "loop",
+	}
+	for s := range sources {
+		if s.String() != want[s] {
+			t.Errorf("%d: %q, want %q", s, s, want[s])
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Own are the metrics of what happens off a hit's way: whoever does it counts it here.
+type Own struct {
+	Coalesced   prometheus.Counter // a query joined one that was under way
+	CutAnswers  prometheus.Counter // a query was answered from the NXDOMAIN of a name above (RFC 8020)
+	CutProbes   prometheus.Counter // upstream was asked whether a name above exists
+	CutsDropped prometheus.Counter // something below such an NXDOMAIN did exist
+	Failures    prometheus.Counter // a failure was answered from the cache (RFC 9520)
+	LogDrops    prometheus.Counter // an entry of the query log was dropped
+
+	Panics         prometheus.Counter
+	ReloadFailed   prometheus.Counter
+	HealthDuration prometheus.Observer // seconds that /health took to answer
+	HealthFailures prometheus.Counter
+
+	loops, hostsEntries, reloaded *prometheus.GaugeVec
+	hostsTime                     prometheus.Gauge
+	setupErrors                   *prometheus.CounterVec
+
+	parts []prometheus.Collector
+}
+
+func newOwn() *Own {
+	o := new(Own)
+	o.addResolver()
+	o.addServer()
+	o.addFiles()
+	return o
+}
+
+// addResolver adds what the resolver counts.
+func (o *Own) addResolver() {
+	o.Coalesced = o.counter(ours, "", "coalesced_queries_total", "Counter of queries that waited for another's answer, as it asked the same.")
+	o.CutAnswers = o.counter(ours, "", "cut_answers_total", "Counter of answers made from the NXDOMAIN of a name above (RFC 8020).")
+	o.CutProbes = o.counter(ours, "", "cut_probes_total", "Counter of queries sent upstream to find such a name.")
+	o.CutsDropped = o.counter(ours, "", "cuts_dropped_total", "Counter of such names below which something did exist.")
+	o.Failures = o.counter(ours, "", "failure_answers_total", "Counter of failures answered from the cache (RFC 9520).")
+	o.LogDrops = o.counter(ours, "", "query_log_dropped_total", "Counter of entries of the query log that were dropped.")
+	o.loops = gauges(ours, "", "loop_detected", "A metric with a constant '1' value for each upstream that sends queries back to this process.", "zone", "to")
+	o.parts = append(o.parts, o.loops)
+}
+
+// addServer adds what CoreDNS counts of itself.
+func (o *Own) addServer() {
+	o.Panics = o.counter(stock, "", "panics_total", "A metrics that counts the number of panics.")
+	o.ReloadFailed = o.counter(stock, "reload", "failed_total", "Counter of the number of failed reload attempts.")
+	o.HealthFailures = o.counter(stock, "health", "request_failures_total", "The number of times the health check failed.")
+	duration := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Namespace: stock, Subsystem: "health", Name: "request_duration_seconds",
+		Help:    "Histogram of the time (in seconds) each request took.",
+		Buckets: prometheus.ExponentialBuckets(0.00025, 10, 5), // plugin.SlimTimeBuckets
+	})
+	o.HealthDuration = duration
+	o.parts = append(o.parts, duration)
+}
+
+// addFiles adds what is known of files and of what is set up from them.
+func (o *Own) addFiles() {
+	o.reloaded = gauges(stock, "reload", "version_info", "A metric with a constant '1' value labeled by hash, and value which type of hash generated.", "hash", "value")
+	o.hostsEntries = gauges(stock, "hosts", "entries", "The combined number of entries in hosts and Corefile.", "hostsfile")
+	o.hostsTime = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: stock, Subsystem: "hosts", Name: "reload_timestamp_seconds",
+		Help: "The timestamp of the last reload of hosts file.",
+	})
+	o.setupErrors = counters(stock, ours, "setup_errors_total", "The number of errors during periodic network setup for node-cache", "errortype")
+	for e := range setups {
+		o.setupErrors.WithLabelValues(e.String())
+	}
+	o.parts = append(o.parts, o.reloaded, o.hostsEntries, o.hostsTime, o.setupErrors)
+}
+
+// counter returns a new counter, which it adds.
+func (o *Own) counter(namespace, subsystem, name, help string) prometheus.Counter {
+	c := counter(namespace, subsystem, name, help)
+	o.parts = append(o.parts, c)
+	return c
+}
+
+// Describe and Collect implement prometheus.Collector.
+func (o *Own) Describe(ch chan<- *prometheus.Desc) {
+	for _, p := range o.parts {
+		p.Describe(ch)
+	}
+}
+
+// Collect sends the values as of now.
+func (o *Own) Collect(ch chan<- prometheus.Metric) {
+	for _, p := range o.parts {
+		p.Collect(ch)
+	}
+}

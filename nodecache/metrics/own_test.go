@@ -1,0 +1,78 @@
+package metrics
+
+import (
+	"crypto/sha512"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOwn shows where each event is told.
+func TestOwn(t *testing.T) {
+	s := New(1)
+	o := s.Own
+	o.Coalesced.Inc()
+	o.CutAnswers.Add(2)
+	o.CutProbes.Add(3)
+	o.CutsDropped.Add(4)
+	o.Failures.Add(5)
+	o.LogDrops.Add(6)
+	o.Panics.Add(7)
+	o.ReloadFailed.Add(8)
+	o.HealthFailures.Add(9)
+	o.HealthDuration.Observe(0.01)
+	o.SetupFailed(RulesLocked)
+	o.HostsRead("/etc/hosts\xff", 3, time.Unix(100, 5e8))
+	o.LoopFound(".", "10.0.0.1:53", true)
+	old, sum := sha512.Sum512([]byte("old")), sha512.Sum512([]byte("new"))
+	o.Reloaded(old)
+	o.Reloaded(sum)
+	wants(t, s, map[string]float64{
+		`nodecache_coalesced_queries_total`:                                       1,
+		`nodecache_cut_answers_total`:                                             2,
+		`nodecache_cut_probes_total`:                                              3,
+		`nodecache_cuts_dropped_total`:                                            4,
+		`nodecache_failure_answers_total`:                                         5,
+		`nodecache_query_log_dropped_total`:                                       6,
+		`coredns_panics_total`:                                                    7,
+		`coredns_reload_failed_total`:                                             8,
+		`coredns_health_request_failures_total`:                                   9,
+		`coredns_health_request_duration_seconds_bucket{le="0.0025"}`:             0,
+		`coredns_health_request_duration_seconds_bucket{le="0.025"}`:              1,
+		`coredns_nodecache_setup_errors_total{errortype="iptables_lock"}`:         1,
+		`coredns_hosts_entries{hostsfile="/etc/hosts` + "\uFFFD" + `"}`:           3,
+		`coredns_hosts_reload_timestamp_seconds`:                                  100.5,
+		`nodecache_loop_detected{to="10.0.0.1:53",zone="."}`:                      1,
+		fmt.Sprintf(`coredns_reload_version_info{hash="sha512",value="%x"}`, sum): 1,
+	})
+	o.LoopFound(".", "10.0.0.1:53", false)
+	for _, gone := range []string{"nodecache_loop_detected{", fmt.Sprintf("%x", old)} {
+		if strings.Contains(scrape(t, s), gone) {
+			t.Errorf("%s is still there", gone)
+		}
+	}
+}
+
+// TestBuild shows the labels that TestStock leaves out.
+func TestBuild(t *testing.T) {
+	text := scrape(t, New(1))
+	for _, want := range []string{`revision="abcdef"`, `version="1.2.3"`, `goversion="go1.`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// TestSetPlugins shows that directives go with a reload.
+func TestSetPlugins(t *testing.T) {
+	s := New(1)
+	s.SetPlugins([]Plugin{{here, ".", "cache"}, {here, ".", "hosts"}, {here, ".", "reload"}})
+	s.SetPlugins([]Plugin{{here, ".", "cache"}, {here, ".", "cache"}})
+	text := scrape(t, s)
+	for name, there := range map[string]bool{"cache": true, "hosts": false, "reload": false} {
+		if strings.Contains(text, `coredns_plugin_enabled{name="`+name+`",`) != there {
+			t.Errorf("%s: want %v", name, there)
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package metrics
+
+import (
+	"bufio"
+	_ "embed"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
+	"github.com/neardns/neardns/nodecache/upstream"
+)
+
+// stockScrape is what CoreDNS 1.15.0 told of itself with the node-local Corefile on other
+// addresses, after the queries of replay.
+//
+//go:embed testdata/stock.txt
+var stockScrape string
+
+// nodeCacheScrape is what kubernetes/dns adds (cmd/node-cache/app/metrics.go).
+const nodeCacheScrape = `
+# HELP coredns_nodecache_setup_errors_total The number of errors during periodic network setup for node-cache
+# TYPE coredns_nodecache_setup_errors_total counter
+coredns_nodecache_setup_errors_total{errortype="configmap"} 0
+coredns_nodecache_setup_errors_total{errortype="interface_add"} 0
+coredns_nodecache_setup_errors_total{errortype="interface_check"} 0
+coredns_nodecache_setup_errors_total{errortype="iptables"} 0
+coredns_nodecache_setup_errors_total{errortype="iptables_lock"} 0
+# TYPE promhttp_metric_handler_requests_total counter
+# TYPE promhttp_metric_handler_requests_in_flight gauge
+`
+
+const (
+	stock10 = "dns://127.0.0.10:15353"
+	stock11 = "dns://127.0.0.11:15353"
+	stock6  = "dns://[::1]:15353"
+)
+
+// replay are the queries that the stock scrape counted.
+var replay = []struct {
+	times        int
+	server, zone string
+	Sample
+}{
+	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A}},
+	{1, stock10, "cluster.local.", Sample{Source: Cache, Type: wire.A}},
+	{1, stock11, "cluster.local.", Sample{Source: Cache, Type: wire.A, TCP: true}},
+	{1, stock6, "cluster.local.", Sample{Source: Cache, Type: wire.A, IPv6: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Cache, Type: wire.A, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, Empty: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Cache, Type: wire.A, Empty: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, Rcode: wire.ServFail, Empty: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Cache, Type: wire.A, Rcode: wire.ServFail, Empty: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, Rcode: 9, Empty: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, DO: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.HINFO, Rcode: wire.NXDomain, Empty: true}}, // the plugin loop's
+	{1, stock10, "in-addr.arpa.", Sample{Source: Forward, Type: wire.PTR, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, "in-addr.arpa.", Sample{Source: Forward, Type: wire.HINFO, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, "ip6.arpa.", Sample{Source: Forward, Type: wire.HINFO, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, ".", Sample{Source: Forward, Type: wire.A}},
+	{1, stock10, ".", Sample{Source: Cache, Type: wire.A}},
+	{1, stock10, ".", Sample{Source: Forward, Type: wire.HTTPS, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, ".", Sample{Source: Forward, Type: 257, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, ".", Sample{Source: Forward, Type: wire.SRV, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, ".", Sample{Source: Forward, Type: wire.HINFO, Rcode: wire.NXDomain, Empty: true}},
+	{1, stock10, ".", Sample{Source: Forward, Type: wire.TXT, Rcode: wire.Refused, Empty: true}},
+	{8, stock11, ".", Sample{Source: Forward, Type: wire.A}},
+	{1, stock10, "dead.test.", Sample{Source: Failed, Type: wire.A, Rcode: wire.ServFail, Empty: true}},
+}
+
+// blocks are the server blocks of the stock Corefile.
+var blocks = []struct {
+	zone, directives string
+	servers          []string
+}{
+	{"cluster.local.", "errors cache reload loop bind forward prometheus health", []string{stock10, stock11, stock6}},
+	{"in-addr.arpa.", "errors cache reload loop bind forward prometheus", []string{stock10, stock11}},
+	{"ip6.arpa.", "errors cache reload loop bind forward prometheus", []string{stock10, stock11}},
+	{".", "errors cache reload loop hosts template bind forward prometheus", []string{stock10, stock11}},
+	{"dead.test.", "errors cache bind forward prometheus", []string{stock10}},
+}
+
+// likeStock returns a Set that saw what the stock server saw.
+func likeStock() *Set {
+	s := New(3)
+	for i, r := range replay {
+		r.Shard = i
+		for range r.times {
+			s.Zone(r.server, r.zone, r.zone).Observe(&r.Sample)
+		}
+	}
+	var plugins []Plugin
+	var caches []CacheWatch
+	for _, b := range blocks {
+		caches = append(caches, CacheWatch{b.servers, b.zone, func() cache.Stats { return cache.Stats{} }})
+		for _, server := range b.servers {
+			for directive := range strings.FieldsSeq(b.directives) {
+				plugins = append(plugins, Plugin{server, b.zone, directive})
+			}
+		}
+	}
+	s.SetPlugins(plugins)
+	s.WatchCaches(caches)
+	s.Own.HostsRead("/etc/hosts", 8, time.Unix(1, 0))
+	askLikeStock(s.Trace())
+	return s
+}
+
+// askLikeStock asks upstreams as the stock server did.
+func askLikeStock(t upstream.Trace) {
+	up := upstream.Endpoint{Addr: netip.MustParseAddrPort("127.0.0.1:15400"), Proto: upstream.TCP}
+	for _, overUDP := range []bool{false, true} {
+		t.Asked(up, overUDP, false)
+		t.Asked(up, overUDP, true)
+	}
+	for _, rcode := range []uint8{0, 2, 3, 5, 9} {
+		t.Answered(up, rcode, time.Millisecond)
+	}
+	for _, dead := range []string{"127.0.0.1:15498", "127.0.0.1:15499"} {
+		e := upstream.Endpoint{Addr: netip.MustParseAddrPort(dead)}
+		t.Asked(e, true, false)
+		t.CheckFailed(e)
+	}
+}
+
+// scrape asks a Set for its metrics, as Prometheus does.
+func scrape(t *testing.T, s *Set) string {
+	t.Helper()
+	return get(t, s.Handler("1.2.3", "abcdef"))
+}
+
+func get(t *testing.T, h http.Handler) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// exposition is a scrape: series by name and labels, and what is said of families.
+type exposition struct {
+	series   map[string]float64
+	families map[string]string
+}
+
+func parse(t *testing.T, text string) exposition {
+	t.Helper()
+	e := exposition{make(map[string]float64), make(map[string]string)}
+	for in := bufio.NewScanner(strings.NewReader(text)); in.Scan(); {
+		line := in.Text()
+		switch {
+		case line == "":
+		case line[0] == '#':
+			f := strings.SplitN(line, " ", 4)
+			e.families[f[1]+" "+f[2]] = f[3]
+		default:
+			i := strings.LastIndexByte(line, ' ')
+			v, err := strconv.ParseFloat(line[i+1:], 64)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			e.series[same(line[:i])] += v
+		}
+	}
+	return e
+}
+
+var (
+	plugin  = regexp.MustCompile(`plugin="[a-z]*",`)
+	version = regexp.MustCompile(`version="[^"]*"|revision="[^"]*"`)
+)
+
+// same takes out of a series what differs on purpose: which plugin answered, see
+// Source.String, and the build.
+func same(series string) string {
+	return version.ReplaceAllString(plugin.ReplaceAllString(series, ""), "")
+}
+
+// TestStock shows that every series of stock is here, with the same type and help; that what
+// counts queries counts the same; and that histograms have the same buckets.
+func TestStock(t *testing.T) {
+	want, got := parse(t, stockScrape+nodeCacheScrape), parse(t, scrape(t, likeStock()))
+	if len(want.series) < 500 {
+		t.Fatalf("%d series", len(want.series))
+	}
+	for family, text := range want.families {
+		if got.families[family] != text {
+			t.Errorf("%s: %q, want %q", family, got.families[family], text)
+		}
+	}
+	for series, value := range want.series {
+		v, ok := got.series[series]
+		switch {
+		case !ok:
+			t.Errorf("no %s", series)
+		case counted(series) && v != value:
+			t.Errorf("%s is %v, want %v", series, v, value)
+		}
+	}
+}
+
+// counted reports whether the value of a series follows from the queries alone.
+func counted(series string) bool {
+	name, _, _ := strings.Cut(series, "{")
+	switch {
+	case strings.HasPrefix(name, "coredns_dns_"):
+		return strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_count")
+	case strings.HasPrefix(name, "coredns_cache_"):
+		return strings.HasSuffix(name, "_total")
+	}
+	return name == "coredns_plugin_enabled"
+}
+
+// TestOnlyStock shows the reverse for what counts queries: no series that stock has not.
+func TestOnlyStock(t *testing.T) {
+	want, got := parse(t, stockScrape), parse(t, scrape(t, likeStock()))
+	for series := range got.series {
+		if _, ok := want.series[series]; counted(series) && !ok {
+			t.Errorf("%s is not stock's", series)
+		}
+	}
+}
