@@ -21,8 +21,8 @@ const (
 	// what is longer than this room is dropped.
 	queryRoom = 2048
 
-	// answersRoom is the room for the answers that are sent together, octets. When less than answerRoom of it
-	// is left, they are sent. A longer answer costs its handler an allocation.
+	// answersRoom is the room for the answers that are sent together, octets. When less than
+	// answerRoom of it is left, they are sent. A longer answer costs its handler an allocation.
 	answersRoom = 32 << 10
 	answerRoom  = 4096
 )
@@ -79,7 +79,7 @@ func (b *batch) receive(fd, controlLen int) (int, syscall.Errno) {
 // begin readies the batch for queries of s.
 func (b *batch) begin(s *udpSocket) {
 	b.socket, b.asked = s, 0
-	b.client.Local = s.addr
+	b.client.Local, b.client.Shard = s.addr, s.shard
 	b.client.Leaving = s.deadline.Load() != nil
 }
 

@@ -13,9 +13,12 @@ type Config struct {
 	Addrs []netip.AddrPort
 
 	// Sockets is how many UDP sockets and TCP listeners each address gets, one per CPU
-	// (SO_INCOMING_CPU). The default is GOMAXPROCS, at most 8. A socket for each of OnlineCPUs
-	// keeps queries from a process beside this one that has set no CPU.
+	// (SO_INCOMING_CPU). The default is GOMAXPROCS, at most 8.
 	Sockets int
+
+	// FirstShard is the first of this Front's shards, see Client.Shard. A process with several
+	// Fronts gives each its own.
+	FirstShard int
 
 	// FreeBind allows addresses that no interface has yet (IP_FREEBIND).
 	FreeBind bool

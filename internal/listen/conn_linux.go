@@ -106,12 +106,11 @@ func send(fd int, data []byte) (n int, ok bool) {
 	return max(n, 0), errno == 0
 }
 
-// keep keeps what is left of the input.
+// keep keeps what is left of the input, but no buffer much longer than it.
 func (c *conn) keep(rest []byte) {
 	c.server.buffer(len(rest) - len(c.in))
-	if len(rest) == 0 {
+	if len(rest) == 0 || len(rest) < cap(c.in)/4 {
 		c.in = nil
-		return
 	}
 	c.in = append(c.in[:0], rest...)
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// OnlineCPUs returns the numbers of all CPUs that packets may arrive on, also those that
+// onlineCPUs returns the numbers of all CPUs that packets may arrive on, also those that
 // this process may not run on.
-func OnlineCPUs() []int {
+func onlineCPUs() []int {
 	list, err := os.ReadFile("/sys/devices/system/cpu/online")
 	if cpus := parseCPUs(strings.TrimSpace(string(list))); err == nil && len(cpus) > 0 {
 		return cpus

@@ -10,9 +10,9 @@ import (
 
 // One queue holds the queries of all clients, so one that sends all it can makes the others
 // wait, and when the queue is full the kernel drops theirs with its own. Receiving a datagram
-// takes a fraction of what answering it takes. So while the queue is long, the first few of
-// each client in what was received go first; and while it keeps overflowing, the rest is
-// dropped, which empties it faster than it fills.
+// takes a fraction of what answering it takes. So of a batch that is more than one system call
+// answers, the first few of each client go first; and while the queue keeps overflowing, the
+// rest is dropped, which empties it faster than it fills.
 const (
 	// fairShare is how many queries of a client in one batch go first.
 	fairShare = 8
@@ -21,9 +21,9 @@ const (
 	// dropping would lose more of it.
 	shedAfter = 50 * time.Millisecond
 
-	// shedFor is how long we drop once there is no more reason to, and calmAfter how long
-	// after an overflow another one is a new one.
-	shedFor   = 100 * time.Millisecond
+	// shedFor is how long we then drop. A full batch within calmAfter shows that it is not
+	// over, and lets us drop again without another 50 ms of overflow.
+	shedFor   = 200 * time.Millisecond
 	calmAfter = time.Second
 )
 
@@ -35,8 +35,8 @@ type ranks struct {
 	of     [batchSize]uint8
 }
 
-// fill ranks all names.
-func (r *ranks) fill(names *[batchSize]unix.RawSockaddrInet6) {
+// fill ranks names, batchSize of them at most.
+func (r *ranks) fill(names []unix.RawSockaddrInet6) {
 	clear(r.counts[:])
 	key := rand.Uint64() | 1
 	for i := range names {
@@ -55,23 +55,27 @@ func hash(name *unix.RawSockaddrInet6, key uint64) uint8 {
 	return uint8((high*key>>32 ^ low) * key >> 56)
 }
 
-// answerFairly answers a full batch, the first few of each client first.
-func (s *udpSocket) answerFairly(fd int, b *batch) {
-	b.ranks.fill(&b.names)
-	for i, rank := range b.ranks.of {
+// answerFairly answers the n datagrams of b, the first few of each client first.
+func (s *udpSocket) answerFairly(fd int, b *batch, n int) {
+	b.ranks.fill(b.names[:n])
+	excess := 0
+	for i, rank := range b.ranks.of[:n] {
 		if rank < fairShare {
 			s.answerOne(fd, b, i)
+		} else {
+			excess++
 		}
 	}
+	if excess == 0 {
+		return
+	}
 	s.send(fd, b)
-	shed := s.overload.check(fd, time.Now())
-	for i, rank := range b.ranks.of {
-		switch {
-		case rank < fairShare:
-		case shed:
-			s.count.shed.Add(1)
-			s.overload.shedding(time.Now())
-		default:
+	if s.overload.check(fd, n, time.Now()) {
+		s.count.shed.Add(uint64(excess))
+		return
+	}
+	for i, rank := range b.ranks.of[:n] {
+		if rank >= fairShare {
 			s.answerOne(fd, b, i)
 		}
 	}
@@ -85,19 +89,23 @@ type overload struct {
 	until time.Time // until when to drop
 }
 
-// check reports whether to drop.
-func (o *overload) check(fd int, now time.Time) bool {
-	if drops := o.info.drops(fd); drops != o.drops {
-		o.drops = drops
-		if now.Sub(o.since) > calmAfter {
-			o.since = now
-		}
-		if now.Sub(o.since) >= shedAfter {
-			o.until = now.Add(shedFor)
-		}
+// check reports whether to drop from a batch of n.
+func (o *overload) check(fd, n int, now time.Time) bool {
+	if o.long(fd, now) || n == batchSize && now.Sub(o.until) < calmAfter {
+		o.until = now.Add(shedFor)
 	}
 	return now.Before(o.until)
 }
 
-// shedding goes on dropping for as long as there is something to drop.
-func (o *overload) shedding(now time.Time) { o.until = now.Add(shedFor) }
+// long reports whether the queue has overflowed again, and did so shedAfter ago already.
+func (o *overload) long(fd int, now time.Time) bool {
+	drops := o.info.drops(fd)
+	if drops == o.drops {
+		return false
+	}
+	o.drops = drops
+	if now.Sub(o.since) > calmAfter {
+		o.since = now
+	}
+	return now.Sub(o.since) >= shedAfter
+}

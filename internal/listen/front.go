@@ -16,8 +16,8 @@ type Front struct {
 	tcp    *tcpServer // nil for UDP only
 }
 
-// Open opens all sockets that cfg names, or none and returns an *OpError. The kernel queues
-// what arrives until Serve is called.
+// Open opens all sockets that cfg names, or none and returns an error, which is an *OpError
+// if it concerns an address. The kernel queues what arrives until Serve is called.
 func Open(cfg Config) (*Front, error) {
 	f := &Front{config: cfg.withDefaults()}
 	if err := f.open(); err != nil {
@@ -39,12 +39,15 @@ func (f *Front) open() (err error) {
 			return err
 		}
 	}
+	if f.tcp != nil {
+		f.tcp.client.Shard = f.config.FirstShard + len(f.udp)
+	}
 	return nil
 }
 
 // openAddr opens the sockets of one address.
 func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
-	cpus := OnlineCPUs()
+	cpus := onlineCPUs()
 	for i := range f.config.Sockets {
 		cpu := cpus[i%len(cpus)]
 		if f.tcp != nil {
@@ -59,6 +62,7 @@ func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
 		if err != nil {
 			return err
 		}
+		s.shard = f.config.FirstShard + len(f.udp)
 		f.udp = append(f.udp, s)
 		addr = s.addr // with the port that the first socket has found if it was 0
 	}
@@ -68,6 +72,15 @@ func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
 
 // Addrs returns the addresses listened on, in the order of Config.Addrs, with their ports.
 func (f *Front) Addrs() []netip.AddrPort { return f.addrs }
+
+// Shards returns how many loops there are: one for each UDP socket, and one for TCP. They are
+// numbered from Config.FirstShard on, TCP last.
+func (f *Front) Shards() int {
+	if f.tcp == nil {
+		return len(f.udp)
+	}
+	return len(f.udp) + 1
+}
 
 // Serve lets h answer what arrives until ctx ends. Then it hands the ports over to whoever
 // shares them, answers what it received, and closes all sockets. It returns an error if

@@ -7,7 +7,8 @@ import "net/netip"
 //
 // dst, query and c belong to the front and are valid during the call only. Handlers run on
 // the goroutine that reads the socket, several at a time on different ones, and must not
-// wait: what can't be answered at once takes c.Later and returns nothing.
+// wait: what can't be answered at once takes c.Later and returns nothing. They must not
+// panic: the front does not recover, and a process without a loop that reads is better ended.
 type Handler func(dst, query []byte, c *Client) []byte
 
 // Client says where a query came from and how.
@@ -16,6 +17,11 @@ type Client struct {
 	Local   netip.AddrPort // the address that was asked, also on a socket bound to any address
 	TCP     bool           // the query came over TCP, and its answer may take 65,535 octets
 	Leaving bool           // the front is leaving: the client should close (RFC 7828, section 3.4: timeout 0)
+
+	// Shard is the number of the loop that read the query, from Config.FirstShard on, see
+	// Front.Shards. The handler runs once at a time in each, so what is kept by shard has one
+	// writer.
+	Shard int
 
 	origin origin
 }

@@ -3,6 +3,7 @@ package listen
 import (
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -38,13 +39,17 @@ func TestTCPIdle(t *testing.T) {
 }
 
 // TestTCPSlowReader sends queries and reads no answers. What is kept for the client stays
-// bounded, others are served, and in the end it is closed.
+// bounded, here and in the kernel, others are served, and in the end it is closed.
 func TestTCPSlowReader(t *testing.T) {
 	r := start(t, Config{TCP: Limits{Stall: 500 * time.Millisecond}}, echo, "127.0.0.1:0")
 	slow, good := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
+	slow.(*net.TCPConn).SetReadBuffer(64 << 10)
+	slow.(*net.TCPConn).SetWriteBuffer(64 << 10)
+	var written atomic.Int64
 	go func() {
 		for query := frame(string(make([]byte, 8000))); ; {
-			if _, err := slow.Write(query); err != nil {
+			n, err := slow.Write(query)
+			if written.Add(int64(n)); err != nil {
 				return
 			}
 		}
@@ -59,6 +64,11 @@ func TestTCPSlowReader(t *testing.T) {
 	})
 	if most == 0 || most > 300<<10 {
 		t.Errorf("%d octets kept", most)
+	}
+	if n := written.Load(); n > 1<<20 {
+		t.Errorf("%d octets taken from a client that reads nothing", n)
+	} else {
+		t.Logf("%d octets taken, at most %d kept", n, most)
 	}
 }
 
@@ -133,6 +143,20 @@ func TestTCPCaps(t *testing.T) {
 	}
 	if s := r.TCP(); s.Open != 6 || s.Evicted != 2 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestTCPKeep keeps no long buffer for a short rest.
+func TestTCPKeep(t *testing.T) {
+	c := &conn{server: &tcpServer{}}
+	for _, n := range []int{100, 60000, 1, 40000, 20000, 9000, 0} {
+		c.keep(make([]byte, n))
+		if len(c.in) != n || cap(c.in) > 4*n+16 {
+			t.Errorf("%d octets kept in %d", n, cap(c.in))
+		}
+		if kept := c.server.count.buffered.Load(); kept != int64(n) {
+			t.Errorf("%d octets counted as %d", n, kept)
+		}
 	}
 }
 

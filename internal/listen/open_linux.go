@@ -15,6 +15,11 @@ const backlog = 4096
 // while a CPU limit pauses the process for 50 ms.
 const queueRoom = 1 << 20
 
+// streamRoom is the room asked of the kernel for what a connection has received and has yet to
+// send, octets. Left alone it would grow to megabytes for a client that does not read, all of
+// them counted as ours.
+const streamRoom = 64 << 10
+
 // noCPU is no CPU's number.
 const noCPU = 1 << 20
 
@@ -41,7 +46,9 @@ func socketOptions(kind int, addr netip.Addr, cpu int, freeBind bool) []option {
 		return append(list,
 			// Connections that the last process on this port closed must not keep us from it.
 			option{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, "SO_REUSEADDR", true},
-			option{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY", true})
+			option{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY", true},
+			option{unix.SOL_SOCKET, unix.SO_RCVBUF, streamRoom, "SO_RCVBUF", false},
+			option{unix.SOL_SOCKET, unix.SO_SNDBUF, streamRoom, "SO_SNDBUF", false})
 	}
 	return append(list, datagramOptions(addr)...)
 }

@@ -80,7 +80,7 @@ func TestParseCPUs(t *testing.T) {
 			t.Errorf("%q: %v, want %v", list, got, want)
 		}
 	}
-	if len(OnlineCPUs()) == 0 {
+	if len(onlineCPUs()) == 0 {
 		t.Error("no CPU is online")
 	}
 }

@@ -23,14 +23,28 @@ func newPoller() (*poller, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	// Only a descriptor that is non-blocking gets into the runtime's poller.
 	if err := unix.SetNonblock(fd, true); err != nil {
 		closeFD(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
-	p.conn, err = p.file.SyscallConn()
-	return p, err
+	p := &poller{fd: fd}
+	if p.file, p.conn, err = pollFile(fd, "epoll"); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// pollFile gives fd, which must be non-blocking, to the runtime's poller, or closes it.
+func pollFile(fd int, name string) (*os.File, syscall.RawConn, error) {
+	file := os.NewFile(uintptr(fd), name)
+	conn, err := file.SyscallConn()
+	if err == nil {
+		err = file.SetReadDeadline(time.Time{}) // os.ErrNoDeadline where the poller has not taken it
+	}
+	if err != nil {
+		file.Close()
+	}
+	return file, conn, err
 }
 
 // add watches fd for events as well as for errors, until it is closed. Its events carry mark.

@@ -2,8 +2,8 @@ package listen
 
 import "sync"
 
-// batchPool keeps batches that are not in use. There are never more than sockets that were
-// busy at the same time.
+// batchPool keeps batches that are not in use. There are never more than loops that ran at the
+// same time, which is about one per CPU.
 type batchPool struct {
 	mu   sync.Mutex
 	free []*batch

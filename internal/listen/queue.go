@@ -62,5 +62,16 @@ func (q *queue) idlest() *conn {
 // peer is one client address.
 type peer struct {
 	queue
-	count int
+	count int    // its connections
+	round uint64 // the server's round in which a connection last had a turn
+	asked int    // turns and queries in that round
+}
+
+// takeTurn reports whether a connection may have a turn in round.
+func (p *peer) takeTurn(round uint64) bool {
+	if p.round != round {
+		p.round, p.asked = round, 0
+	}
+	p.asked++
+	return p.asked <= askMost
 }

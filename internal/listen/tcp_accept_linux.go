@@ -8,10 +8,10 @@ import (
 )
 
 // acceptMost is how many connections are accepted before others get their turn.
-const acceptMost = 64
+const acceptMost = 16
 
-// exhausted is the pause when the kernel has no more to give: a listener stays ready, and
-// would be asked at full speed.
+// exhausted is the pause when the kernel has no more to give and nothing can be given back: a
+// listener stays ready, and would be asked at full speed.
 const exhausted = 10 * time.Millisecond
 
 // accept takes the connections that wait at a listener.
@@ -25,7 +25,10 @@ func (t *tcpServer) accept(listener int, local netip.AddrPort) {
 		case unix.EAGAIN:
 			return
 		case unix.EMFILE, unix.ENFILE:
-			t.makeRoom()
+			if !t.makeRoom() {
+				time.Sleep(exhausted)
+				return
+			}
 		case unix.ENOBUFS, unix.ENOMEM:
 			time.Sleep(exhausted)
 			return
@@ -33,14 +36,15 @@ func (t *tcpServer) accept(listener int, local netip.AddrPort) {
 	}
 }
 
-// makeRoom closes the idlest connection because there are no more descriptors. If there is
-// none, others use them up.
-func (t *tcpServer) makeRoom() {
-	if t.count.open.Load() == 0 {
-		time.Sleep(exhausted)
-		return
+// makeRoom closes the idlest connections because there are no more descriptors. It closes some
+// more than the next ones need, for what else runs in this process. It returns false if
+// there is none to close.
+func (t *tcpServer) makeRoom() bool {
+	open := t.count.open.Load()
+	for range min(open, 1+open/16) {
+		t.evict(t.idlest())
 	}
-	t.evict(t.idlest())
+	return open > 0
 }
 
 // admit takes up the connection fd, closing the idlest of its client or of all if there are

@@ -83,6 +83,7 @@ func (t *tcpServer) mayAsk(c *conn) bool {
 // askOne has message answered into t.out.
 func (t *tcpServer) askOne(message []byte) {
 	t.count.queries.Add(1)
+	t.current.peer.asked++
 	start := len(t.out)
 	room := append(t.out, 0, 0)[start+headerLen:] // where appendFrame will put the answer
 	answer := t.handler(room, message, &t.client)
@@ -151,20 +152,28 @@ func (t *tcpServer) buffer(n int) { t.count.buffered.Add(int64(n)) }
 // crowded reports whether connections keep more than they may.
 func (t *tcpServer) crowded() bool { return t.count.buffered.Load() > int64(t.limits.Buffers) }
 
+// expireMost is how many connections of a queue expire before others get their turn.
+const expireMost = 128
+
 // expire closes the connections that have made no progress for too long. Those that wait for
 // an answer of ours are spared.
 func (t *tcpServer) expire() {
 	for _, q := range [...]*queue{&t.quiet, &t.stalled, &t.finished} {
-		for c := q.first; c != nil && c.since+q.limit <= t.now; c = q.first {
-			if q != &t.finished && c.owed() {
-				t.move(c, q)
-				continue
-			}
-			if q != &t.finished {
-				t.count.expired.Add(1)
-			}
-			t.closeConn(c)
+		for n := 0; n < expireMost && q.first != nil && q.first.since+q.limit <= t.now; n++ {
+			t.expireConn(q.first)
 		}
+	}
+}
+
+func (t *tcpServer) expireConn(c *conn) {
+	switch {
+	case c.finished:
+		t.closeConn(c)
+	case c.owed():
+		t.move(c, c.queue)
+	default:
+		t.count.expired.Add(1)
+		t.closeConn(c)
 	}
 }
 

@@ -11,7 +11,11 @@ import (
 
 const (
 	// readRoom is how many octets one connection may bring in before others get their turn.
-	readRoom = 16 << 10
+	readRoom = 4 << 10
+
+	// askMost is how many queries one client may bring in on all its connections before
+	// others get their turn. What it then has left stays ready, and comes after theirs.
+	askMost = 64
 
 	// inRoom is room for what a connection kept, at most one incomplete message, and more.
 	inRoom = 64<<10 + headerLen + readRoom
@@ -30,9 +34,10 @@ type tcpServer struct {
 	listeners map[int]netip.AddrPort // by descriptor
 	conns     []*conn                // by descriptor
 	peers     map[netip.Addr]*peer
-	quiet     queue // connections between messages
-	stalled   queue // connections with half a message, or with unsent answers
-	finished  queue // connections whose client should close
+	round     uint64 // counts the rounds in which the connections that are ready get a turn
+	quiet     queue  // connections between messages
+	stalled   queue  // connections with half a message, or with unsent answers
+	finished  queue  // connections whose client should close
 	accepted  sockaddr
 
 	client  Client
@@ -88,19 +93,16 @@ func (t *tcpServer) serve(h Handler) {
 	}
 }
 
-// turn handles all that is ready.
+// turn handles all that is ready, round by round, until something else is due.
 func (t *tcpServer) turn() {
-	for {
-		events := t.poll.ready()
-		if len(events) == 0 {
-			break
+	events := t.poll.ready()
+	for len(events) > 0 {
+		t.serveRound(events)
+		if t.ticks() {
+			return
 		}
-		t.now = time.Since(t.start)
-		for _, e := range events {
-			t.handle(e)
-		}
-		if len(events) == len(t.poll.events) {
-			runtime.Gosched()
+		if events = t.poll.ready(); len(events) > 0 {
+			runtime.Gosched() // there is more, but others get the CPU first
 		}
 	}
 	if due := t.due(); due != 0 && (t.armed == 0 || due < t.armed) {
@@ -108,14 +110,34 @@ func (t *tcpServer) turn() {
 	}
 }
 
+// serveRound gives what is ready a turn. The kernel keeps the order of what stays ready, so
+// each round begins with another, lest the same connections use up their client's share.
+func (t *tcpServer) serveRound(events []unix.EpollEvent) {
+	t.now = time.Since(t.start)
+	t.round++
+	first := int(t.round % uint64(len(events)))
+	for i := range events {
+		t.handle(events[(first+i)%len(events)])
+	}
+}
+
+// ticks reports whether tick is to run.
+func (t *tcpServer) ticks() bool {
+	return t.armed != 0 && t.now >= t.armed || !t.leaving && t.deadline.Load() != nil
+}
+
 // handle handles one event. Since it came, its connection may have been closed to make room,
 // and another opened under the same descriptor.
 func (t *tcpServer) handle(e unix.EpollEvent) {
-	if addr, ok := t.listeners[int(e.Fd)]; ok {
-		t.accept(int(e.Fd), addr)
+	fd := int(e.Fd)
+	if addr, ok := t.listeners[fd]; ok {
+		t.accept(fd, addr)
 		return
 	}
-	if c := t.conns[e.Fd]; c != nil && c.mark == e.Pad {
+	if fd >= len(t.conns) {
+		return // a listener's that was closed meanwhile
+	}
+	if c := t.conns[fd]; c != nil && c.mark == e.Pad && c.peer.takeTurn(t.round) {
 		t.serveConn(c, e.Events)
 	}
 }

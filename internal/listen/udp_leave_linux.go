@@ -34,16 +34,16 @@ func (s *udpSocket) drain() {
 		s.file.SetReadDeadline(time.Now().Add(quietUDP))
 		s.conn.Read(s.turn)
 		quiet := s.count.batches.Load() == before && s.count.waiting.Load() == 0
-		if quiet || s.overdue() {
+		if quiet || s.overdue() || s.deadline.Load() == nil { // without leave, it was closed
 			return
 		}
 	}
 }
 
-// overdue reports whether time is up. Without leave, the socket was closed.
+// overdue reports whether the time to leave is up.
 func (s *udpSocket) overdue() bool {
 	deadline := s.deadline.Load()
-	return deadline == nil || time.Now().After(*deadline)
+	return deadline != nil && time.Now().After(*deadline)
 }
 
 func loopback(addr netip.Addr) netip.Addr {

@@ -15,6 +15,7 @@ import (
 type udpSocket struct {
 	addr       netip.AddrPort
 	cpu        int
+	shard      int
 	file       *os.File
 	conn       syscall.RawConn
 	controlLen int // room for control messages; 0 if the socket is bound to one address
@@ -30,14 +31,12 @@ func openUDP(addr netip.AddrPort, cpu int, freeBind bool, batches *batchPool) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &udpSocket{cpu: cpu, batches: batches, file: os.NewFile(uintptr(fd), "udp "+addr.String())}
+	s := &udpSocket{cpu: cpu, batches: batches}
 	s.addr = netip.AddrPortFrom(addr.Addr(), localAddr(fd).Port())
 	if addr.Addr().IsUnspecified() {
 		s.controlLen = controlRoom
 	}
-	s.conn, err = s.file.SyscallConn()
-	if err != nil {
-		s.file.Close()
+	if s.file, s.conn, err = pollFile(fd, "udp "+addr.String()); err != nil {
 		return nil, &OpError{"poll", "udp", addr, err}
 	}
 	return s, nil
@@ -54,15 +53,21 @@ func (s *udpSocket) serve(h Handler) {
 // turn answers all that is queued. It always returns false: the poller then waits for the
 // next datagram and calls it again, for as long as there is no deadline.
 func (s *udpSocket) turn(fd uintptr) bool {
-	b := s.batches.get()
-	defer s.batches.put(b)
-	for s.answerBatch(int(fd), b) == batchSize {
+	for s.answerSome(int(fd)) == batchSize && !s.overdue() {
 		// There is more. Others get the CPU first, such as the flight of a miss.
 		runtime.Gosched()
 	}
 	// Less than a batch means that the queue was empty, and the poller tells when it no
 	// longer is. Asking once more would cost a system call for each query.
 	return false
+}
+
+// answerSome answers one batch. It is given back before others get the CPU, so that few are
+// in use however many sockets there are.
+func (s *udpSocket) answerSome(fd int) int {
+	b := s.batches.get()
+	defer s.batches.put(b)
+	return s.answerBatch(fd, b)
 }
 
 // answerBatch receives one batch and answers it, and says how many datagrams it had.
@@ -75,8 +80,8 @@ func (s *udpSocket) answerBatch(fd int, b *batch) int {
 		return 0
 	}
 	b.begin(s)
-	if n == batchSize {
-		s.answerFairly(fd, b)
+	if n > answersMost {
+		s.answerFairly(fd, b, n)
 	} else {
 		for i := range n {
 			s.answerOne(fd, b, i)

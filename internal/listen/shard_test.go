@@ -1,0 +1,65 @@
+package listen
+
+import (
+	"net/netip"
+	"testing"
+)
+
+// TestShards counts by shard without any lock, in two Fronts: the race detector objects to
+// two loops that share one. UDP comes first, TCP last.
+func TestShards(t *testing.T) {
+	const addrs, sockets = 2, 3
+	var counts [2 * (addrs*sockets + 1)]struct{ udp, tcp int }
+	count := func(dst, query []byte, c *Client) []byte {
+		if c.TCP {
+			counts[c.Shard].tcp++
+		} else {
+			counts[c.Shard].udp++
+		}
+		return append(dst, query...)
+	}
+	first := 0
+	var list []*running
+	for range 2 {
+		r := start(t, Config{Sockets: sockets, FirstShard: first}, count, "127.0.0.1:0", "[::1]:0")
+		if n := r.Shards(); n != addrs*sockets+1 {
+			t.Fatalf("%d shards", n)
+		}
+		list = append(list, r)
+		first += r.Shards()
+	}
+	const each = 50
+	for range each {
+		for _, r := range list {
+			for _, addr := range r.Addrs() {
+				ask(t, dial(t, "udp", addr), "query")
+				c := dial(t, "tcp", addr)
+				isOpen(c)
+				c.Close()
+			}
+		}
+	}
+	for i, r := range list {
+		r.stop()
+		mine := counts[i*r.Shards():][:r.Shards()]
+		last := len(mine) - 1
+		udp := 0
+		for shard, n := range mine[:last] {
+			if udp += n.udp; n.tcp != 0 || uint64(n.udp) != r.UDP()[shard].Queries {
+				t.Errorf("front %d, shard %d: %+v", i, shard, n)
+			}
+		}
+		if udp != each*addrs || mine[last].tcp != each*addrs || mine[last].udp != 0 {
+			t.Errorf("front %d: %+v", i, mine)
+		}
+	}
+}
+
+// TestShardsUDPOnly has no loop for TCP.
+func TestShardsUDPOnly(t *testing.T) {
+	f := open(t, Config{Sockets: 2, UDPOnly: true, Addrs: []netip.AddrPort{}}, "127.0.0.1:0")
+	defer f.Close()
+	if n := f.Shards(); n != 2 {
+		t.Errorf("%d shards, want 2", n)
+	}
+}
