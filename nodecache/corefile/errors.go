@@ -1,0 +1,76 @@
+package corefile
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Errors says how the errors of queries are logged.
+type Errors struct {
+	Stacktrace  bool // with what was running
+	Consolidate []Consolidate
+}
+
+// Consolidate has the errors that match Pattern logged as one line a Period, which says how
+// many there were, and the first of them at once if ShowFirst.
+type Consolidate struct {
+	Period    time.Duration
+	Pattern   *regexp.Regexp
+	Level     string // debug, info, warning or error
+	ShowFirst bool
+}
+
+// maxPattern is as long as a pattern may be, in bytes.
+const maxPattern = 10000
+
+// errors reads [stdout] { stacktrace, consolidate ... }.
+func (d *directive) errors() error {
+	args, err := d.args(0, 1, "errors")
+	if err != nil {
+		return err
+	}
+	if len(args) > 0 && args[0] != "stdout" {
+		return d.errorf("%q, expected no file: errors go where the log goes", args[0])
+	}
+	e := &Errors{}
+	d.block.Errors = e
+	return d.options(func() error {
+		switch d.option {
+		case "stacktrace":
+			return d.flag(&e.Stacktrace)
+		case "consolidate":
+			return d.consolidate(e)
+		}
+		return d.noOption("stacktrace", "consolidate")
+	})
+}
+
+// consolidate reads DURATION REGEXP [LEVEL] [show_first].
+func (d *directive) consolidate(e *Errors) error {
+	const usage = "consolidate DURATION REGEXP [debug|info|warning|error] [show_first]"
+	args, err := d.args(2, 4, usage)
+	if err != nil {
+		return err
+	}
+	c := Consolidate{Level: "error"}
+	if c.Period, err = d.duration(args[0], 1); err != nil {
+		return err
+	}
+	if len(args[1]) > maxPattern {
+		return d.errorf("a pattern of %d bytes, expected %d at most", len(args[1]), maxPattern)
+	}
+	if c.Pattern, err = regexp.Compile(args[1]); err != nil {
+		return d.errorf("%v", err)
+	}
+	rest := args[2:]
+	if len(rest) > 0 && slices.Contains([]string{"debug", "info", "warning", "error"}, rest[0]) {
+		c.Level, rest = rest[0], rest[1:]
+	}
+	if c.ShowFirst = len(rest) == 1 && rest[0] == "show_first"; !c.ShowFirst && len(rest) > 0 {
+		return d.errorf("%q, expected %s", strings.Join(rest, " "), usage)
+	}
+	e.Consolidate = append(e.Consolidate, c)
+	return nil
+}

@@ -1,0 +1,187 @@
+package corefile
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/upstream"
+)
+
+// To is a server, a file that names servers, or a host whose addresses are.
+type To struct {
+	// Endpoint is the server. With File or Host, its address is not valid, and the rest is
+	// what their servers have too.
+	Endpoint upstream.Endpoint
+
+	File string // like /etc/resolv.conf
+	Host string // with the dot at its end
+}
+
+// Ports of the protocols.
+const (
+	portDNS = 53
+	portTLS = 853 // RFC 7858, section 3.1
+)
+
+// Endpoints returns the servers, each once, in the order of the Corefile. It reads the files,
+// which may change, and calls look for hosts.
+func (f *Forward) Endpoints(look func(host string) ([]netip.Addr, error)) ([]upstream.Endpoint, error) {
+	var all []upstream.Endpoint
+	for _, t := range f.To {
+		addrs, err := t.addrs(look)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addrs {
+			e := t.Endpoint
+			e.Addr = netip.AddrPortFrom(a, e.Addr.Port())
+			if !slices.Contains(all, e) {
+				all = append(all, e)
+			}
+		}
+	}
+	return all, nil
+}
+
+func (t To) addrs(look func(string) ([]netip.Addr, error)) ([]netip.Addr, error) {
+	switch {
+	case t.File != "":
+		return readServers(t.File)
+	case t.Host != "":
+		return look(t.Host)
+	}
+	return []netip.Addr{t.Endpoint.Addr.Addr()}, nil
+}
+
+// readServers returns what follows nameserver in a file like resolv.conf(5). What is no
+// address is passed over.
+func readServers(path string) ([]netip.Addr, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var servers []netip.Addr
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "nameserver" {
+			continue
+		}
+		if a, err := netip.ParseAddr(words[1]); err == nil {
+			servers = append(servers, a.Unmap())
+		}
+	}
+	return servers, nil
+}
+
+// to reads a server: [dns://|tls://]ADDRESS[:PORT], a file, or a host's name. ADDRESS%NAME
+// is, over TLS, the name in its certificate.
+func (d *directive) to(text string, tcp bool) (To, error) {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		scheme, rest = "dns", text
+	}
+	t := To{}
+	switch port := uint16(portDNS); scheme {
+	case "tls":
+		port, t.Endpoint.Proto = portTLS, upstream.TLS
+		fallthrough
+	case "dns":
+		if tcp && scheme == "dns" {
+			t.Endpoint.Proto = upstream.TCP
+		}
+		return d.toAt(t, text, rest, port)
+	}
+	return To{}, d.errorf("%s: servers are not asked over %s, expected an address, dns://ADDRESS or tls://ADDRESS", text, scheme)
+}
+
+func (d *directive) toAt(t To, text, rest string, port uint16) (To, error) {
+	at, name, err := parseAddrPort(rest, port)
+	overTLS := t.Endpoint.Proto == upstream.TLS
+	switch {
+	case err != nil && !errors.Is(err, errNoAddr):
+		return To{}, d.errorf("%s: %v", text, err)
+	case err == nil && name != "" && !overTLS && at.Addr().Is4():
+		return To{}, d.errorf("%s: a server has a name over TLS only, expected tls://%s", text, rest)
+	case err == nil && name != "" && !overTLS:
+		at = netip.AddrPortFrom(at.Addr().WithZone(name), at.Port())
+	case err == nil:
+		t.Endpoint.ServerName = name
+	case !overTLS && isFile(rest):
+		t.File = rest
+		at = netip.AddrPortFrom(netip.Addr{}, port)
+	default:
+		return d.toHost(t, text, rest, port)
+	}
+	t.Endpoint.Addr = at
+	return t, nil
+}
+
+// isFile reports whether a word is no host's name: it has a slash, or a file is there.
+func isFile(word string) bool {
+	if strings.Contains(word, "/") {
+		return true
+	}
+	info, err := os.Stat(word)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// hostChars are what a host's name is made of.
+const hostChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
+// toHost reads NAME[:PORT] or, over TLS, NAME%SERVERNAME[:PORT].
+func (d *directive) toHost(t To, text, rest string, port uint16) (To, error) {
+	host, port, err := splitPort(rest, port)
+	host, serverName, named := strings.Cut(host, "%")
+	name, nameErr := wire.ParseName(host)
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	if err != nil || nameErr != nil || port == 0 || named && t.Endpoint.Proto != upstream.TLS ||
+		strings.Trim(host, hostChars) != "" || isNumber(labels[len(labels)-1]) || name.IsRoot() {
+		return To{}, d.errorf("%q, expected an IP address with or without a port, a file such as /etc/resolv.conf, or a host's name", text)
+	}
+	t.Host = name.String()
+	t.Endpoint.ServerName = serverName
+	t.Endpoint.Addr = netip.AddrPortFrom(netip.Addr{}, port)
+	return t, nil
+}
+
+// errNoAddr says that a word does not begin with an IP address.
+var errNoAddr = errors.New("no IP address")
+
+// parseAddrPort reads ADDRESS, ADDRESS%NAME, either with :PORT behind it; brackets around the
+// first part of these are for IPv6 with a port.
+func parseAddrPort(text string, port uint16) (at netip.AddrPort, name string, err error) {
+	host, digits := text, ""
+	if rest, found := strings.CutPrefix(text, "["); found {
+		if host, digits, found = strings.Cut(rest, "]"); !found {
+			return at, "", errNoAddr
+		}
+	} else if colon := strings.LastIndexByte(text, ':'); colon >= 0 && !isAddr(text) {
+		host, digits = text[:colon], text[colon:]
+	}
+	host, name, _ = strings.Cut(host, "%")
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return at, "", errNoAddr
+	}
+	if digits != "" {
+		n, err := strconv.ParseUint(strings.TrimPrefix(digits, ":"), 10, 16)
+		if err != nil || n == 0 || digits[0] != ':' {
+			return at, "", fmt.Errorf("%q, expected a port from 1 to 65535", strings.TrimPrefix(digits, ":"))
+		}
+		port = uint16(n)
+	}
+	return netip.AddrPortFrom(addr.Unmap(), port), name, nil
+}
+
+// isAddr reports whether text is an address of IPv6 without a port, with a name or not.
+func isAddr(text string) bool {
+	host, name, _ := strings.Cut(text, "%")
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Is6() && !strings.Contains(name, ":")
+}

@@ -1,0 +1,90 @@
+package corefile
+
+import (
+	"math"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+)
+
+// maxTTL is the longest TTL there is, in seconds (RFC 2181, section 8).
+const maxTTL = math.MaxInt32
+
+// number reads a whole number within bounds.
+func (d *directive) number(text string, least, most int) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return 0, d.errorf("%q, expected a whole number from %d to %d", text, least, most)
+	}
+	return n, nil
+}
+
+// duration reads a duration of at least a length.
+func (d *directive) duration(text string, least time.Duration) (time.Duration, error) {
+	v, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, d.errorf("%q, expected a duration such as 500ms, 30s or 1h", text)
+	}
+	if v < least {
+		return 0, d.errorf("%s, expected a duration of at least %s", text, least)
+	}
+	return v, nil
+}
+
+// oneDuration reads an option whose one argument is a duration.
+func (d *directive) oneDuration(to *time.Duration, least time.Duration) error {
+	args, err := d.args(1, 1, d.option+" DURATION")
+	if err == nil {
+		*to, err = d.duration(args[0], least)
+	}
+	return err
+}
+
+// oneNumber reads an option whose one argument is a whole number.
+func (d *directive) oneNumber(to *int, least, most int, what string) error {
+	args, err := d.args(1, 1, d.option+" "+what)
+	if err == nil {
+		*to, err = d.number(args[0], least, most)
+	}
+	return err
+}
+
+// listenAddr reads what a server of HTTP listens on: [HOST]:PORT.
+func (d *directive) listenAddr(text string) (string, error) {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return "", d.errorf("%q, expected an address such as :8080 or 127.0.0.1:8080", text)
+	}
+	return text, nil
+}
+
+// zones reads names of zones, networks among them. None given are those of the block.
+func (d *directive) zones(words []string) ([]wire.Name, error) {
+	if len(words) == 0 {
+		return d.block.Zones(), nil
+	}
+	var all []wire.Name
+	for _, w := range words {
+		zones, err := parseZone(w)
+		if err != nil {
+			return nil, d.errorf("%v", err)
+		}
+		all = append(all, zones...)
+	}
+	return all, nil
+}
+
+// addr reads an IP address.
+func (d *directive) addr(text string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return a, d.errorf("%q, expected an IP address", text)
+	}
+	return a.Unmap(), nil
+}
