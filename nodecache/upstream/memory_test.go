@@ -1,0 +1,48 @@
+package upstream
+
+import (
+	"runtime"
+	"testing"
+)
+
+// held returns what the heap and the stacks hold, in bytes.
+func held() uint64 {
+	var m runtime.MemStats
+	for range 3 {
+		runtime.GC() // more than once, for what a sync.Pool keeps
+	}
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
+
+// A Pool with four connections holds little, and not much more once 250 queries at a time
+// were on them.
+func TestMemory(t *testing.T) {
+	const pools = 30
+	e := Endpoint{Addr: alone(t), Proto: TCP}
+	for _, test := range []struct{ atATime, most int }{{1, 100e3}, {250, 300e3}} {
+		open := func() {
+			p := pool(t, Config{Servers: []Endpoint{e}})
+			s := p.set.Load().order[0]
+			s.mu.Lock()
+			for range 2 {
+				s.open(Cluster, p.now())
+				s.open(Other, p.now())
+			}
+			s.mu.Unlock()
+			for lane := range lanes {
+				load(t, p, 4*test.atATime, test.atATime, "n", lane)
+			}
+		}
+		open() // the goroutines that ask leave their stacks behind, once
+		before := held()
+		for range pools {
+			open()
+		}
+		each := int(held()-before) / pools
+		t.Logf("%d queries at a time: %d kB", test.atATime, each/1000)
+		if each > test.most {
+			t.Errorf("%d queries at a time: %d bytes", test.atATime, each)
+		}
+	}
+}
