@@ -8,8 +8,8 @@ import (
 )
 
 // CacheWatch is the cache of a server block. Servers are the block's, by their labels; Zones is
-// the label of the cache: its zones, joined by commas. What is counted for a cache as a whole
-// stands under the first server.
+// the label of the cache: its zones, joined by commas. Evictions, of which the cache tells all in one,
+// stand under the first server.
 type CacheWatch struct {
 	Servers []string
 	Zones   string
@@ -26,15 +26,12 @@ type caches struct {
 	counts  map[pair]*cacheCounts
 
 	entries, requests, hits, misses, drops family
-	evictions, prefetches, stale           family
-	staleAnswers                           family
+	prefetches, stale, evictions           family
+	staleAnswers, cuts, failures           family
 }
 
-// cacheCounts are what a cache counts, over all caches that had the same labels.
-type cacheCounts struct {
-	evictions         [2]rising
-	prefetches, stale rising
-}
+// cacheCounts are what caches count, over all that had the same labels.
+type cacheCounts struct{ evictions [2]rising }
 
 func newCaches(z *zones) *caches {
 	const sub = "cache"
@@ -59,7 +56,11 @@ func newCaches(z *zones) *caches {
 		stale: newFamily(counter, stock, sub, "served_stale_total",
 			"The number of requests served from stale cache entries.", "server", "zones", "view"),
 		staleAnswers: newFamily(counter, ours, "", "stale_answers_total",
-			"Counter of the answers given from what had expired (RFC 8767)."),
+			"Counter of answers given from what had expired (RFC 8767)."),
+		cuts: newFamily(counter, ours, "", "cut_answers_total",
+			"Counter of answers made from the NXDOMAIN of a name above (RFC 8020)."),
+		failures: newFamily(counter, ours, "", "failure_answers_total",
+			"Counter of failures answered from the cache (RFC 9520)."),
 	}
 }
 
@@ -80,9 +81,8 @@ func (s *Set) WatchCaches(list []CacheWatch) {
 
 // figures are a cache's, of successes and of denials. CoreDNS keeps failures among denials.
 type figures struct {
-	entries           [2]int
-	evictions         [2]uint64
-	prefetches, stale uint64
+	entries   [2]int
+	evictions [2]uint64
 }
 
 func (f *figures) add(st cache.Stats) {
@@ -90,8 +90,6 @@ func (f *figures) add(st cache.Stats) {
 	f.entries[1] += st.Denial.Entries + st.Failure.Entries
 	f.evictions[0] += st.Success.Evictions
 	f.evictions[1] += st.Denial.Evictions + st.Failure.Evictions
-	f.prefetches += st.Prefetches
-	f.stale += st.Stale
 }
 
 // read returns the figures of the caches that are watched, under each of their servers and
@@ -122,14 +120,10 @@ func (n *cacheCounts) follow(f *figures) {
 	for i, evictions := range f.evictions {
 		n.evictions[i].follow(evictions)
 	}
-	n.prefetches.follow(f.prefetches)
-	n.stale.follow(f.stale)
 }
 
 func (n *cacheCounts) resume(f *figures) {
 	for i, evictions := range f.evictions {
 		n.evictions[i].resume(evictions)
 	}
-	n.prefetches.resume(f.prefetches)
-	n.stale.resume(f.stale)
 }

@@ -14,8 +14,10 @@ const (
 	replySizeAt = querySizeAt + 2*(1+sizeBuckets)
 	requestAt   = replySizeAt + 2*(1+sizeBuckets)
 	responseAt  = requestAt + 2*2*types
-	doAt        = responseAt + int(rows)*rcodes
-	dropAt      = doAt + 1
+	doAt        = responseAt + int(sources)*rcodes
+	staleAt     = doAt + 1
+	prefetchAt  = staleAt + 1
+	dropAt      = prefetchAt + 1
 	cellCount   = dropAt + 1
 )
 
@@ -43,7 +45,7 @@ func sizes(i int, tcp bool) int { return i + bit(tcp)*(1+sizeBuckets) }
 func request(tcp, ipv6 bool, t int) int { return requestAt + (2*bit(tcp)+bit(ipv6))*types + t }
 
 // response returns the cell of answers with a response code.
-func response(r row, rcode int) int { return responseAt + int(r)*rcodes + rcode }
+func response(s Source, rcode int) int { return responseAt + int(s)*rcodes + rcode }
 
 func bit(b bool) int {
 	if b {

@@ -83,15 +83,3 @@ func TestBuckets(t *testing.T) {
 		}
 	}
 }
-
-func TestSources(t *testing.T) {
-	want := map[Source]string{
-		None: "", Cache: "cache", Forward: "forward", Failed: "", Uncached: "forward", Hosts: "hosts",
-		Template: "template", Local: "local", Chaos: "chaos", Any: "any", Loop: "loop",
-	}
-	for s := range sources {
-		if s.String() != want[s] {
-			t.Errorf("%d: %q, want %q", s, s, want[s])
-		}
-	}
-}

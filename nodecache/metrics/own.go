@@ -5,10 +5,8 @@ import "github.com/prometheus/client_golang/prometheus"
 // Own are the metrics of what happens off a hit's way: whoever does it counts it here.
 type Own struct {
 	Coalesced   prometheus.Counter // a query joined one that was under way
-	CutAnswers  prometheus.Counter // a query was answered from the NXDOMAIN of a name above (RFC 8020)
-	CutProbes   prometheus.Counter // upstream was asked whether a name above exists
-	CutsDropped prometheus.Counter // something below such an NXDOMAIN did exist
-	Failures    prometheus.Counter // a failure was answered from the cache (RFC 9520)
+	CutProbes   prometheus.Counter // upstream was asked whether a name above exists (RFC 8020)
+	CutsDropped prometheus.Counter // something below a name that does not did exist
 	LogDrops    prometheus.Counter // an entry of the query log was dropped
 
 	Panics         prometheus.Counter
@@ -34,10 +32,8 @@ func newOwn() *Own {
 // addResolver adds what the resolver counts.
 func (o *Own) addResolver() {
 	o.Coalesced = o.counter(ours, "", "coalesced_queries_total", "Counter of queries that waited for another's answer, as it asked the same.")
-	o.CutAnswers = o.counter(ours, "", "cut_answers_total", "Counter of answers made from the NXDOMAIN of a name above (RFC 8020).")
-	o.CutProbes = o.counter(ours, "", "cut_probes_total", "Counter of queries sent upstream to find such a name.")
-	o.CutsDropped = o.counter(ours, "", "cuts_dropped_total", "Counter of such names below which something did exist.")
-	o.Failures = o.counter(ours, "", "failure_answers_total", "Counter of failures answered from the cache (RFC 9520).")
+	o.CutProbes = o.counter(ours, "", "cut_probes_total", "Counter of queries sent upstream to find a name that does not exist, and nothing below it (RFC 8020).")
+	o.CutsDropped = o.counter(ours, "", "cuts_dropped_total", "Counter of such names below which something did exist after all.")
 	o.LogDrops = o.counter(ours, "", "query_log_dropped_total", "Counter of entries of the query log that were dropped.")
 	o.loops = gauges(ours, "", "loop_detected", "A metric with a constant '1' value for each upstream that sends queries back to this process.", "zone", "to")
 	o.parts = append(o.parts, o.loops)

@@ -13,10 +13,8 @@ func TestOwn(t *testing.T) {
 	s := New(1)
 	o := s.Own
 	o.Coalesced.Inc()
-	o.CutAnswers.Add(2)
 	o.CutProbes.Add(3)
 	o.CutsDropped.Add(4)
-	o.Failures.Add(5)
 	o.LogDrops.Add(6)
 	o.Panics.Add(7)
 	o.ReloadFailed.Add(8)
@@ -30,10 +28,8 @@ func TestOwn(t *testing.T) {
 	o.Reloaded(sum)
 	wants(t, s, map[string]float64{
 		`nodecache_coalesced_queries_total`:                                       1,
-		`nodecache_cut_answers_total`:                                             2,
 		`nodecache_cut_probes_total`:                                              3,
 		`nodecache_cuts_dropped_total`:                                            4,
-		`nodecache_failure_answers_total`:                                         5,
 		`nodecache_query_log_dropped_total`:                                       6,
 		`coredns_panics_total`:                                                    7,
 		`coredns_reload_failed_total`:                                             8,

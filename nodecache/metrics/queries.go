@@ -61,12 +61,12 @@ func (q *queries) collectRequests(ch chan<- prometheus.Metric, key pair, t *tota
 	}
 }
 
-// collectResponses adds up rows that have one label.
+// collectResponses adds up sources that have one label.
 func (q *queries) collectResponses(ch chan<- prometheus.Metric, key pair, t *totals) {
 	for rcode := range rcodes {
 		plugins := make(map[string]uint64)
-		for r := range rows {
-			plugins[r.source().String()] += t[response(r, rcode)]
+		for s := range sources {
+			plugins[s.Plugin()] += t[response(s, rcode)]
 		}
 		for plugin, n := range plugins {
 			q.responses.nonzero(ch, n, key.server, key.zone, "", rcodeLabel(rcode), plugin)

@@ -48,31 +48,31 @@ var replay = []struct {
 	server, zone string
 	Sample
 }{
-	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A}},
-	{1, stock10, "cluster.local.", Sample{Source: Cache, Type: wire.A}},
-	{1, stock11, "cluster.local.", Sample{Source: Cache, Type: wire.A, TCP: true}},
-	{1, stock6, "cluster.local.", Sample{Source: Cache, Type: wire.A, IPv6: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Cache, Type: wire.A, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, Empty: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Cache, Type: wire.A, Empty: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, Rcode: wire.ServFail, Empty: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Cache, Type: wire.A, Rcode: wire.ServFail, Empty: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, Rcode: 9, Empty: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.A, DO: true}},
-	{1, stock10, "cluster.local.", Sample{Source: Forward, Type: wire.HINFO, Rcode: wire.NXDomain, Empty: true}}, // the plugin loop's
-	{1, stock10, "in-addr.arpa.", Sample{Source: Forward, Type: wire.PTR, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, "in-addr.arpa.", Sample{Source: Forward, Type: wire.HINFO, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, "ip6.arpa.", Sample{Source: Forward, Type: wire.HINFO, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, ".", Sample{Source: Forward, Type: wire.A}},
-	{1, stock10, ".", Sample{Source: Cache, Type: wire.A}},
-	{1, stock10, ".", Sample{Source: Forward, Type: wire.HTTPS, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, ".", Sample{Source: Forward, Type: 257, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, ".", Sample{Source: Forward, Type: wire.SRV, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, ".", Sample{Source: Forward, Type: wire.HINFO, Rcode: wire.NXDomain, Empty: true}},
-	{1, stock10, ".", Sample{Source: Forward, Type: wire.TXT, Rcode: wire.Refused, Empty: true}},
-	{8, stock11, ".", Sample{Source: Forward, Type: wire.A}},
-	{1, stock10, "dead.test.", Sample{Source: Failed, Type: wire.A, Rcode: wire.ServFail, Empty: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forwarded, Type: wire.A}},
+	{1, stock10, "cluster.local.", Sample{Source: Success, Type: wire.A}},
+	{1, stock11, "cluster.local.", Sample{Source: Success, Type: wire.A, TCP: true}},
+	{1, stock6, "cluster.local.", Sample{Source: Success, Type: wire.A, IPv6: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forwarded, Type: wire.A, Rcode: wire.NXDomain}},
+	{1, stock10, "cluster.local.", Sample{Source: Denial, Type: wire.A, Rcode: wire.NXDomain}},
+	{1, stock10, "cluster.local.", Sample{Source: Forwarded, Type: wire.A}},
+	{1, stock10, "cluster.local.", Sample{Source: Denial, Type: wire.A}},
+	{1, stock10, "cluster.local.", Sample{Source: Forwarded, Type: wire.A, Rcode: wire.ServFail}},
+	{1, stock10, "cluster.local.", Sample{Source: Failure, Type: wire.A, Rcode: wire.ServFail}},
+	{1, stock10, "cluster.local.", Sample{Source: Forwarded, Type: wire.A, Rcode: 9}},
+	{1, stock10, "cluster.local.", Sample{Source: Forwarded, Type: wire.A, DO: true}},
+	{1, stock10, "cluster.local.", Sample{Source: Forwarded, Type: wire.HINFO, Rcode: wire.NXDomain}}, // the plugin loop's
+	{1, stock10, "in-addr.arpa.", Sample{Source: Forwarded, Type: wire.PTR, Rcode: wire.NXDomain}},
+	{1, stock10, "in-addr.arpa.", Sample{Source: Forwarded, Type: wire.HINFO, Rcode: wire.NXDomain}},
+	{1, stock10, "ip6.arpa.", Sample{Source: Forwarded, Type: wire.HINFO, Rcode: wire.NXDomain}},
+	{1, stock10, ".", Sample{Source: Forwarded, Type: wire.A}},
+	{1, stock10, ".", Sample{Source: Success, Type: wire.A}},
+	{1, stock10, ".", Sample{Source: Forwarded, Type: wire.HTTPS, Rcode: wire.NXDomain}},
+	{1, stock10, ".", Sample{Source: Forwarded, Type: 257, Rcode: wire.NXDomain}},
+	{1, stock10, ".", Sample{Source: Forwarded, Type: wire.SRV, Rcode: wire.NXDomain}},
+	{1, stock10, ".", Sample{Source: Forwarded, Type: wire.HINFO, Rcode: wire.NXDomain}},
+	{1, stock10, ".", Sample{Source: Forwarded, Type: wire.TXT, Rcode: wire.Refused}},
+	{8, stock11, ".", Sample{Source: Forwarded, Type: wire.A}},
+	{1, stock10, "dead.test.", Sample{Source: Failed, Type: wire.A, Rcode: wire.ServFail}},
 }
 
 // blocks are the server blocks of the stock Corefile.
@@ -180,7 +180,7 @@ var (
 )
 
 // same takes out of a series what differs on purpose: which plugin answered, see
-// Source.String, and the build.
+// Source.Plugin, and the build.
 func same(series string) string {
 	return version.ReplaceAllString(plugin.ReplaceAllString(series, ""), "")
 }

@@ -9,20 +9,26 @@ func (t *totals) add(c *cells) {
 	}
 }
 
-// answers returns the number of answers that any of the rows counts.
-func (t *totals) answers(of ...row) (n uint64) {
-	for _, r := range of {
+func (t *totals) sum(other *totals) {
+	for i, n := range other {
+		t[i] += n
+	}
+}
+
+// answers returns the number of answers from any of the sources.
+func (t *totals) answers(from ...Source) (n uint64) {
+	for _, s := range from {
 		for rcode := range rcodes {
-			n += t[response(r, rcode)]
+			n += t[response(s, rcode)]
 		}
 	}
 	return n
 }
 
 // Hits and misses of the cache.
-func (t *totals) hits() uint64    { return t.answers(row(Cache)) }
-func (t *totals) denials() uint64 { return t.answers(denied) }
-func (t *totals) misses() uint64  { return t.answers(row(Forward), row(Failed)) }
+func (t *totals) hits() uint64    { return t.answers(Success) }
+func (t *totals) denials() uint64 { return t.answers(Denial, Cut, Failure) }
+func (t *totals) misses() uint64  { return t.answers(Forwarded, Failed) }
 
 // histogram returns the histogram at i, with counts as Prometheus has them: of all that is
 // not above a bound.

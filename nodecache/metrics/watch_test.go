@@ -30,15 +30,11 @@ func TestWatchCaches(t *testing.T) {
 	old.Denial = cache.Counts{Entries: 5, Evictions: 10}
 	old.Failure = cache.Counts{Entries: 2, Evictions: 1}
 	old.Success = cache.Counts{Entries: 7, Evictions: 3}
-	old.Stale, old.Prefetches = 4, 6
 	wants(t, s, map[string]float64{
 		`coredns_cache_entries` + l: 7,
 		`coredns_cache_entries{server="` + other + `",type="success",view="",zones="."}`:        7,
 		`coredns_cache_evictions_total` + l:                                                     11,
 		`coredns_cache_evictions_total{server="` + here + `",type="success",view="",zones="."}`: 3,
-		`coredns_cache_served_stale_total{server="` + here + `",view="",zones="."}`:             4,
-		`coredns_cache_prefetch_total{server="` + here + `",view="",zones="."}`:                 6,
-		`nodecache_stale_answers_total`:                                                         4,
 	})
 	watch(old)
 	old.Denial.Evictions = 15

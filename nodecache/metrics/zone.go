@@ -23,9 +23,15 @@ func (z *Zone) Observe(s *Sample) {
 	c.observe(sizes(querySizeAt, s.TCP), sizeBucket(query), query)
 	c.observe(sizes(replySizeAt, s.TCP), sizeBucket(reply), reply)
 	c.count(request(s.TCP, s.IPv6, typeIndex(s.Type)))
-	c.count(response(s.row(), rcodeIndex(s.Rcode)))
+	c.count(response(s.Source, rcodeIndex(s.Rcode)))
 	if s.DO {
 		c.count(doAt)
+	}
+	if s.Stale {
+		c.count(staleAt)
+	}
+	if s.Prefetch {
+		c.count(prefetchAt)
 	}
 }
 

@@ -26,7 +26,7 @@ func wants(t *testing.T, s *Set, want map[string]float64) {
 func TestObserve(t *testing.T) {
 	s := New(4)
 	s.Zone(here, "cluster.local.", "cluster.local.").Observe(&Sample{
-		Shard: 1, TCP: true, IPv6: true, DO: true, Source: Forward, Type: wire.SRV, Rcode: wire.NoError,
+		Shard: 1, TCP: true, IPv6: true, DO: true, Source: Forwarded, Type: wire.SRV, Rcode: wire.NoError,
 		QuerySize: 101, ReplySize: 70000, Took: 300 * time.Microsecond,
 	})
 	const l = `server="dns://169.254.20.10:53",view="",zone="cluster.local."`
@@ -53,10 +53,9 @@ func TestPlugins(t *testing.T) {
 	s := New(1)
 	for source := range sources {
 		s.Zone(here, ".", ".").Observe(&Sample{Source: source})
-		s.Zone(here, ".", ".").Observe(&Sample{Source: source, Empty: true})
 	}
 	text := scrape(t, s)
-	for plugin, n := range map[string]string{"": "4", "cache": "2", "forward": "4", "hosts": "2", "local": "2"} {
+	for plugin, n := range map[string]string{"": "2", "cache": "4", "forward": "2", "hosts": "1", "template": "1"} {
 		line := `coredns_dns_responses_total{plugin="` + plugin + `",rcode="NOERROR",server="` + here + `",view="",zone="."} ` + n + "\n"
 		if !strings.Contains(text, line) {
 			t.Errorf("no %s in\n%s", line, text)
@@ -64,14 +63,41 @@ func TestPlugins(t *testing.T) {
 	}
 }
 
+// TestCacheAnswers shows what answers of the cache count as.
+func TestCacheAnswers(t *testing.T) {
+	s := New(1)
+	z := s.Zone(here, ".", ".")
+	for source, n := range map[Source]int{Success: 1, Denial: 2, Cut: 4, Failure: 8, Forwarded: 16, Failed: 32, Uncached: 64, Hosts: 128, Server: 256} {
+		for range n {
+			z.Observe(&Sample{Source: source})
+		}
+	}
+	z.Observe(&Sample{Source: Success, Stale: true})
+	z.Observe(&Sample{Source: Success, Prefetch: true})
+	z.Drop(0)
+	const l = `server="dns://169.254.20.10:53",view="",zones="."}`
+	wants(t, s, map[string]float64{
+		`coredns_cache_hits_total{server="dns://169.254.20.10:53",type="success",view="",zones="."}`: 3,
+		`coredns_cache_hits_total{server="dns://169.254.20.10:53",type="denial",view="",zones="."}`:  14,
+		`coredns_cache_misses_total{` + l:       48,
+		`coredns_cache_requests_total{` + l:     65,
+		`coredns_cache_served_stale_total{` + l: 1,
+		`coredns_cache_prefetch_total{` + l:     1,
+		`coredns_cache_drops_total{` + l:        1,
+		`nodecache_stale_answers_total`:         1,
+		`nodecache_cut_answers_total`:           4,
+		`nodecache_failure_answers_total`:       8,
+	})
+}
+
 // TestZones shows that a reload finds the counters it left, and that zones which differ in
 // their cache alone are one zone.
 func TestZones(t *testing.T) {
 	s := New(2)
-	s.Zone(here, "a.", "a.").Observe(&Sample{Source: Cache})
-	s.Zone(here, "a.", "a.").Observe(&Sample{Source: Cache})
-	s.Zone(here, "a.", "a.,b.").Observe(&Sample{Source: Cache})
-	s.Zone(here, "b.", "a.,b.").Observe(&Sample{Source: Cache})
+	s.Zone(here, "a.", "a.").Observe(&Sample{Source: Success})
+	s.Zone(here, "a.", "a.").Observe(&Sample{Source: Success})
+	s.Zone(here, "a.", "a.,b.").Observe(&Sample{Source: Success})
+	s.Zone(here, "b.", "a.,b.").Observe(&Sample{Source: Success})
 	s.Zone(here, "c.", "").Observe(&Sample{Source: Uncached})
 	s.Zone(here, Dropped, "").Observe(&Sample{Rcode: wire.Refused})
 	s.Zone(here, "bad\xff.", "bad\xff.").Drop(7)
@@ -117,7 +143,7 @@ func TestConcurrent(t *testing.T) {
 	for i := range loops {
 		wg.Go(func() {
 			for range each {
-				s.Zone(here, ".", ".").Observe(&Sample{Shard: i, Source: Cache})
+				s.Zone(here, ".", ".").Observe(&Sample{Shard: i, Source: Success})
 			}
 		})
 	}
@@ -131,7 +157,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 func hit() *Sample {
-	return &Sample{Source: Cache, Type: wire.A, QuerySize: 59, ReplySize: 75, Took: 3 * time.Microsecond}
+	return &Sample{Source: Success, Type: wire.A, QuerySize: 59, ReplySize: 75, Took: 3 * time.Microsecond}
 }
 
 func TestAllocations(t *testing.T) {
