@@ -1,0 +1,137 @@
+package resolve
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
+	"github.com/neardns/neardns/nodecache/hosts"
+	"github.com/neardns/neardns/nodecache/querylog"
+	"github.com/neardns/neardns/nodecache/upstream"
+)
+
+// Block is what a server block of the Corefile does. It does not change.
+type Block struct {
+	*Memory
+
+	Policy    cache.Policy
+	NoSuccess []wire.Name // zones of which no success is kept
+	NoDenial  []wire.Name // zones of which no denial is kept
+	Stale     Stale
+
+	// Cluster is the cluster domain, such as cluster.local, if names below it are answered
+	// here, or nil. Inside says that all names of the block are the cluster's: those below
+	// Cluster, or reverse names that the cluster DNS is asked for.
+	Cluster  wire.Name
+	Inside   bool
+	Services wire.Name // svc.<cluster domain> where names below denied ones are cut, or nil
+
+	IPv4Only []wire.Name // zones in which AAAA is NODATA
+	UDPSize  int         // replies over UDP are no longer, 512 to 4096
+
+	Hosts *Hosts // nil for none
+
+	Upstreams []*Upstream
+	Log       querylog.Filter
+}
+
+// Memory is what a block remembers. It outlives a change of the configuration.
+type Memory struct {
+	Cache *cache.Cache
+
+	flights flights
+	cuts    cuts
+}
+
+// NewMemory returns a Memory around a cache.
+func NewMemory(c *cache.Cache) *Memory {
+	m := &Memory{Cache: c}
+	m.flights.init()
+	m.cuts.init()
+	return m
+}
+
+// Hosts is what a `hosts` directive says.
+type Hosts struct {
+	*hosts.File
+	TTL     uint32      // seconds
+	Through []wire.Name // names below these that the file lacks are looked for further on
+	// Unsupported lets those names through also for types that the file can't have.
+	Unsupported bool
+}
+
+// Stale says when an answer that has expired is given.
+type Stale struct {
+	On bool
+
+	// Wait is how long upstream may take before a stale answer is given: 0 for none, which
+	// asks upstream only after; negative for as long as it takes to fail.
+	Wait time.Duration
+
+	// OnlyOut gives stale answers only while no upstream can be reached at all.
+	OnlyOut bool
+}
+
+// Upstream is the servers that a block forwards to.
+type Upstream struct {
+	From   wire.Name
+	Except []wire.Name
+	Next   []wire.Rcode // codes that hand the query to the next Upstream
+
+	Pool    Exchanger
+	Source  *cache.Source
+	Options []byte // EDNS options of its queries
+}
+
+// Exchanger asks servers; see upstream.Pool.
+type Exchanger interface {
+	Exchange(ctx context.Context, dst, query []byte, lane upstream.Lane) ([]byte, error)
+	Out() bool
+}
+
+// serves reports whether u is asked for name.
+func (u *Upstream) serves(name wire.Name) bool {
+	return name.Below(u.From) && !belowAny(name, u.Except)
+}
+
+// upstream returns the first Upstream from index i on that serves name, and its index, or nil.
+func (b *Block) upstream(name wire.Name, i int) (*Upstream, int) {
+	for ; i < len(b.Upstreams); i++ {
+		if u := b.Upstreams[i]; u.serves(name) {
+			return u, i
+		}
+	}
+	return nil, i
+}
+
+// firstUpstream returns the Upstream that is asked first for name, or nil.
+func (b *Block) firstUpstream(name wire.Name) *Upstream {
+	u, _ := b.upstream(name, 0)
+	return u
+}
+
+// lane returns the lane of a name: those of the cluster domain have connections of their own.
+func (b *Block) lane(name wire.Name) upstream.Lane {
+	if b.Cluster != nil && name.Below(b.Cluster) {
+		return upstream.Cluster
+	}
+	return upstream.Other
+}
+
+// policy returns what may be kept about a name.
+func (b *Block) policy(name wire.Name) cache.Policy {
+	p := b.Policy
+	if belowAny(name, b.NoSuccess) {
+		p.Positive = cache.Bounds{}
+	}
+	if belowAny(name, b.NoDenial) {
+		p.Denial = cache.Bounds{}
+	}
+	return p
+}
+
+func belowAny(name wire.Name, zones []wire.Name) bool {
+	return slices.ContainsFunc(zones, func(z wire.Name) bool { return name.Below(z) })
+}

@@ -1,0 +1,175 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/metrics"
+	"github.com/neardns/neardns/nodecache/upstream"
+)
+
+// flight asks upstream once for all who ask the same meanwhile.
+type flight struct {
+	r     *Resolver
+	shard *flightShard
+	key   string
+	block *Block
+	query wire.Query // what is asked; its name is in name
+	name  [wire.MaxName]byte
+
+	// The shard's lock guards these.
+	waiters []*waiter
+	late    bool // upstream takes so long that stale answers are given
+}
+
+// scratch is the buffers of a flight, which it gives back when it has landed.
+type scratch struct {
+	query, response, clean, reply []byte
+}
+
+// maxScratch is how much a flight's buffer may have grown and be used again, in bytes.
+const maxScratch = 8192
+
+func (s *scratch) small() bool {
+	return max(cap(s.response), cap(s.clean), cap(s.reply)) <= maxScratch
+}
+
+// run is the whole flight.
+func (f *flight) run() {
+	s := f.r.scratches.Get().(*scratch)
+	res := result{rcode: wire.ServFail, source: metrics.Failed}
+	defer f.r.limits.land()
+	defer f.land(s, &res) // whatever happens below
+	defer f.r.survive()
+	defer f.watch()()
+	f.fetch(s, &res)
+}
+
+// land answers those who wait.
+func (f *flight) land(s *scratch, res *result) {
+	for n, w := range f.close() {
+		s.reply = f.r.land(s.reply[:0], w, n, res)
+	}
+	if s.small() {
+		f.r.scratches.Put(s)
+	}
+}
+
+// close lets nobody aboard any more, and returns those who are.
+func (f *flight) close() []*waiter {
+	f.shard.mu.Lock()
+	defer f.shard.mu.Unlock()
+	delete(f.shard.flying, f.key)
+	return f.waiters
+}
+
+// fetch asks upstream and fills res with what it says, which the cache keeps.
+func (f *flight) fetch(s *scratch, res *result) {
+	u, err := f.ask(s)
+	if err != nil {
+		f.failed(u, err, res)
+		return
+	}
+	u.Source.Recovered()
+	res.source = metrics.Forwarded
+	p := f.block.policy(f.query.Name)
+	clean, v, _ := f.block.Cache.Store(s.clean[:0], &f.query, s.response, &p, f.r.now())
+	s.clean, res.clean = clean, clean
+	res.rcode = wire.Message(s.response).Rcode()
+	switch {
+	case v.Kind == wire.Failed:
+		res.stale = true
+	case len(clean) > 0:
+		res.run = wire.Message(clean).AddressRun()
+		f.r.learn(f.block, &f.query, &v)
+	case res.rcode == wire.NoError || res.rcode == wire.NXDomain:
+		res.rcode, res.stale = wire.ServFail, true
+		res.why = wire.Error{Set: true, Code: wire.InvalidData, Text: "upstream sent a malformed answer"}
+	}
+}
+
+// ask asks the upstreams in turn, as far as the code of an answer says so.
+func (f *flight) ask(s *scratch) (u *Upstream, err error) {
+	u, i := f.block.upstream(f.query.Name, 0)
+	for {
+		s.query = wire.AppendQuery(s.query[:0], &f.query, u.Options)
+		if s.response, err = f.exchange(s.response[:0], s.query, u); err != nil {
+			return u, err
+		}
+		if !slices.Contains(u.Next, wire.Message(s.response).Rcode()) {
+			return u, nil
+		}
+		next, n := f.block.upstream(f.query.Name, i+1)
+		if next == nil {
+			return u, nil
+		}
+		u, i = next, n
+	}
+}
+
+func (f *flight) exchange(dst, query []byte, u *Upstream) ([]byte, error) {
+	ctx := f.r.ctx
+	if u.Pool.Out() {
+		short, cancel := context.WithTimeout(ctx, outTime)
+		defer cancel()
+		ctx = short
+	}
+	return u.Pool.Exchange(ctx, dst, query, f.block.lane(f.query.Name))
+}
+
+// outTime is how long a query may take while no server is known to be there. One that has
+// come back meanwhile answers at once.
+const outTime = time.Second
+
+// failed fills res where no answer came. What is u's fault is kept, so that asking again
+// costs no wait (RFC 9520, section 3.2).
+func (f *flight) failed(u *Upstream, err error, res *result) {
+	res.stale = true
+	switch {
+	case errors.Is(err, upstream.ErrBusy):
+		res.rcode, res.stale = wire.Refused, false // as the stock plugin with max_concurrent
+		return
+	case errors.Is(err, upstream.ErrClosed) || f.r.ctx.Err() != nil:
+		res.why = wire.Error{Set: true, Code: wire.NotReady, Text: "shutting down"}
+		return
+	}
+	f.block.Cache.Fail(&f.query, u.Source, f.r.now())
+	res.why = wire.Error{Set: true, Code: wire.NoReachableAuthority, Text: "upstream did not answer"}
+}
+
+// watch has those who wait answered from what has expired once upstream has had its time,
+// if there is such an answer. The function that it returns ends that.
+func (f *flight) watch() (stop func()) {
+	b := f.block
+	if !b.Stale.On || b.Stale.OnlyOut || b.Stale.Wait <= 0 || !b.Cache.HasStale(&f.query, &b.Policy, f.r.now()) {
+		return func() {}
+	}
+	f.r.flying.Add(1)
+	timer := time.AfterFunc(b.Stale.Wait, f.tooLate)
+	return func() {
+		if timer.Stop() {
+			f.r.flying.Done()
+		}
+	}
+}
+
+// tooLate answers those who wait, and lets those who come yet be answered at once.
+func (f *flight) tooLate() {
+	defer f.r.flying.Done()
+	defer f.r.survive()
+	f.shard.mu.Lock()
+	waiters := f.waiters
+	f.waiters, f.late = nil, true
+	f.shard.mu.Unlock()
+	res := result{rcode: wire.ServFail, source: metrics.Failed} // if it was evicted
+	for n, w := range waiters {
+		if reply, ok := f.r.stale(nil, &w.query, waiting); ok {
+			f.r.send(w, reply, fromStale(reply))
+		} else {
+			f.r.land(nil, w, n, &res)
+		}
+	}
+}

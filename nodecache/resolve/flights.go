@@ -1,0 +1,93 @@
+package resolve
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"github.com/neardns/neardns/internal/wire"
+)
+
+// flights are those of a block that are under way, by what they ask.
+type flights struct {
+	seed   maphash.Seed
+	shards [16]flightShard
+}
+
+type flightShard struct {
+	mu     sync.Mutex
+	flying map[string]*flight
+}
+
+func (f *flights) init() {
+	f.seed = maphash.MakeSeed()
+	for i := range f.shards {
+		f.shards[i].flying = map[string]*flight{}
+	}
+}
+
+func (f *flights) shard(key []byte) *flightShard {
+	return &f.shards[wire.Hash(f.seed, key)%uint64(len(f.shards))]
+}
+
+// boarding is what came of a query that should be asked upstream.
+type boarding uint8
+
+const (
+	aboard boarding = iota // it is answered later
+	late                   // others wait already too long for the same
+	full                   // too much is under way
+)
+
+// board has q answered by a flight: one that is under way, or a new one. Where that is late,
+// it does so only if asked to.
+func (r *Resolver) board(q *query, evenLate bool) boarding {
+	var buf [wire.MaxKey]byte
+	key := wire.AppendKey(buf[:0], &q.Query)
+	s := q.route.Block.flights.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.flying[string(key)]
+	if f != nil && f.late && !evenLate {
+		return late
+	}
+	if !r.limits.enter(q.remote.Addr()) {
+		return full
+	}
+	if f == nil {
+		if f = r.takeOff(s, key, q.route.Block, &q.Query); f == nil {
+			r.limits.leave(q.remote.Addr())
+			return full
+		}
+	} else {
+		r.Metrics.Own.Coalesced.Inc()
+	}
+	f.waiters = append(f.waiters, newWaiter(q))
+	return aboard
+}
+
+// refresh asks upstream what q asks, for the cache, unless that is under way.
+func (r *Resolver) refresh(b *Block, q *wire.Query) {
+	var buf [wire.MaxKey]byte
+	key := wire.AppendKey(buf[:0], q)
+	s := b.flights.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flying[string(key)] == nil && b.firstUpstream(q.Name) != nil {
+		r.takeOff(s, key, b, q)
+	}
+}
+
+// takeOff starts a flight, or returns nil if there are too many. The caller holds s.mu.
+func (r *Resolver) takeOff(s *flightShard, key []byte, b *Block, q *wire.Query) *flight {
+	if !r.limits.takeOff() {
+		return nil
+	}
+	f := &flight{r: r, shard: s, key: string(key), block: b}
+	f.query = wire.Query{
+		RD: true, CD: q.CD, AD: true, OPT: wire.OPT{DO: q.DO},
+		Name: append(f.name[:0], q.Name...), Type: q.Type, Class: q.Class,
+	}
+	s.flying[f.key] = f
+	r.flying.Go(f.run)
+	return f
+}

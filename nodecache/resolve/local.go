@@ -1,0 +1,128 @@
+package resolve
+
+import (
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/hosts"
+	"github.com/neardns/neardns/nodecache/metrics"
+)
+
+// Names that are answered here. They are constants in all but the language's eyes.
+var (
+	localhost = wire.Name("\x09localhost\x00")
+	invalid   = wire.Name("\x07invalid\x00")
+
+	versionBind   = wire.Name("\x07version\x04bind\x00")
+	versionServer = wire.Name("\x07version\x06server\x00")
+	hostnameBind  = wire.Name("\x08hostname\x04bind\x00")
+	idServer      = wire.Name("\x02id\x06server\x00")
+
+	// Instance asks which process answers, in class CHAOS, type TXT.
+	Instance = wire.Name("\x08instance\x09nodecache\x00")
+)
+
+// local answers q where no cache and no upstream is needed.
+func (r *Resolver) local(dst []byte, q *query) (reply []byte, source metrics.Source, ok bool) {
+	b := q.route.Block
+	if q.Type == wire.HINFO && r.loops.seen(q.Name) {
+		return r.code(dst, q, wire.NXDomain), metrics.Server, true
+	}
+	if q.Type == wire.AAAA && belowAny(q.Name, b.IPv4Only) {
+		return r.code(dst, q, wire.NoError), metrics.Template, true
+	}
+	if b.Hosts != nil {
+		if reply, ok := r.hosts(dst, q, b.Hosts); ok {
+			return reply, metrics.Hosts, true
+		}
+	}
+	switch {
+	case q.Name.Below(localhost) && !q.route.Zone.Below(localhost):
+		return r.localhost(dst, q), metrics.Server, true
+	case q.Name.Below(invalid) && !q.route.Zone.Below(invalid):
+		return r.invalid(dst, q), metrics.Server, true
+	}
+	return dst, metrics.Server, false
+}
+
+// hosts answers from the hosts file, if the query ends there.
+func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, ok bool) {
+	start := len(dst)
+	reply, state := h.Table().Append(dst, &q.Query, h.TTL)
+	through := belowAny(q.Name, h.Through)
+	switch {
+	case state == hosts.Answered || state == hosts.Unsupported && !(through && h.Unsupported):
+		var x extra
+		return r.finish(reply, start, q, &x), true
+	case state == hosts.Absent && !through:
+		return r.code(dst, q, wire.ServFail), true
+	}
+	return dst, false
+}
+
+// localhost answers with the loopback addresses (RFC 6761, section 6.3).
+func (r *Resolver) localhost(dst []byte, q *query) []byte {
+	const ttl = 86400
+	var x extra
+	start := len(dst)
+	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
+	switch q.Type {
+	case wire.A:
+		dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.A, wire.IN, ttl, []byte{127, 0, 0, 1})
+	case wire.AAAA:
+		dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.AAAA, wire.IN, ttl, []byte{15: 1})
+	default:
+		dst = appendSOA(dst, start, localhost)
+	}
+	return r.finish(dst, start, q, &x)
+}
+
+// invalid denies the name (RFC 6761, section 6.4).
+func (r *Resolver) invalid(dst []byte, q *query) []byte {
+	var x extra
+	start := len(dst)
+	dst = appendSOA(wire.AppendHeader(dst, &q.Query, wire.NXDomain), start, invalid)
+	return r.finish(dst, start, q, &x)
+}
+
+// appendSOA appends an SOA record that lets a denial be kept for an hour (RFC 2308, section 5).
+func appendSOA(dst []byte, start int, zone wire.Name) []byte {
+	const (
+		names = "\x09localhost\x00" + "\x06nobody\x07invalid\x00"
+		times = "\x00\x00\x00\x01" + "\x00\x00\x0e\x10" + "\x00\x00\x04\xb0" + "\x00\x09\x3a\x80" + "\x00\x00\x0e\x10"
+	)
+	return wire.AppendRecord(dst, start, wire.Authority, zone, wire.SOA, wire.IN, 3600, []byte(names+times))
+}
+
+// any answers ANY with one small record, whatever there is (RFC 8482, section 4.2).
+func (r *Resolver) any(dst []byte, q *query) []byte {
+	const hinfo = "\x07RFC8482\x00"
+	var x extra
+	start := len(dst)
+	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
+	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.HINFO, wire.IN, 3600, []byte(hinfo))
+	return r.finish(dst, start, q, &x)
+}
+
+// chaos tells who answers (RFC 4892, section 2).
+func (r *Resolver) chaos(dst []byte, q *query) []byte {
+	text := ""
+	switch n := q.Name; {
+	case q.Type != wire.TXT && q.Type != wire.ANY:
+	case n.Equal(versionBind) || n.Equal(versionServer):
+		text = r.Version
+	case n.Equal(idServer) || n.Equal(hostnameBind):
+		text = r.ID
+	case n.Equal(Instance):
+		text = r.Config.Instance
+	}
+	if text == "" {
+		return r.code(dst, q, wire.Refused)
+	}
+	var x extra
+	var buf [256]byte
+	text = text[:min(len(text), 255)]
+	data := append(append(buf[:0], byte(len(text))), text...)
+	start := len(dst)
+	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
+	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.TXT, wire.CH, 0, data)
+	return r.finish(dst, start, q, &x)
+}

@@ -1,0 +1,58 @@
+package resolve
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/metrics"
+	"github.com/neardns/neardns/nodecache/querylog"
+)
+
+// query is a query while its front waits.
+type query struct {
+	wire.Query
+	asker
+	client *listen.Client
+	server *Server // nil where nothing is answered
+	route  *Route  // nil where no zone is
+}
+
+// asker is who asked, and how.
+type asker struct {
+	remote, local netip.AddrPort
+	tcp, leaving  bool
+	size          int           // of the query
+	began         time.Duration // when it was received
+}
+
+func newAsker(c *listen.Client, size int) asker {
+	return asker{remote: c.Remote, local: c.Local, tcp: c.TCP, leaving: c.Leaving, size: size}
+}
+
+// find looks for what answers q.
+func (q *query) find(t *Table) {
+	if q.server = t.server(q.local); q.server != nil && q.Name != nil {
+		q.route = q.server.route(q.Name)
+	}
+}
+
+// count returns where q is counted.
+func (q *query) count() *metrics.Zone {
+	switch {
+	case q.route != nil:
+		return q.route.Count
+	case q.server != nil:
+		return q.server.Other
+	}
+	return nil
+}
+
+// log returns what of q's block is logged, nil for nothing.
+func (q *query) log() querylog.Filter {
+	if q.route == nil {
+		return nil
+	}
+	return q.route.Block.Log
+}

@@ -1,0 +1,114 @@
+package resolve
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cookie"
+	"github.com/neardns/neardns/nodecache/metrics"
+	"github.com/neardns/neardns/nodecache/querylog"
+)
+
+// Config is what a Resolver is made of. All of it is needed.
+type Config struct {
+	Metrics *metrics.Set
+	Shard   int // of the metrics, for what flights count
+	Cookies *cookie.Maker
+	Queries *querylog.Log
+	Log     *slog.Logger
+
+	Version  string // answers version.bind
+	ID       string // answers id.server
+	Instance string // answers instance.nodecache; no other process has it
+}
+
+// Resolver answers queries by the Table that was set last.
+type Resolver struct {
+	Config
+	start time.Time
+	table atomic.Pointer[Table]
+	loops loops
+
+	limits    limits
+	flying    sync.WaitGroup // flights
+	ctx       context.Context
+	cancel    context.CancelFunc
+	scratches sync.Pool // of *scratch
+}
+
+// New returns a Resolver that answers nothing before Set is called. Close it after use.
+func New(c Config) *Resolver {
+	r := &Resolver{Config: c, start: time.Now()}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.scratches.New = func() any { return new(scratch) }
+	r.limits.init()
+	r.table.Store(new(Table))
+	return r
+}
+
+// Set takes a configuration. Queries that are under way go on with the one before.
+func (r *Resolver) Set(t *Table) { r.table.Store(t) }
+
+// Close ends all flights, whose askers get SERVFAIL, and waits for them. Handle must not be
+// called any more.
+func (r *Resolver) Close() {
+	r.cancel()
+	r.flying.Wait()
+}
+
+// now returns the time since r was made, above 0.
+func (r *Resolver) now() time.Duration { return time.Since(r.start) + 1 }
+
+// Handle answers a query that the front received; see listen.Handler. What has to be asked
+// upstream is answered later.
+func (r *Resolver) Handle(dst, msg []byte, c *listen.Client) (reply []byte) {
+	defer r.survive()
+	q := query{asker: newAsker(c, len(msg)), client: c}
+	q.began = r.now()
+	status := q.Parse(msg)
+	if status == wire.Drop {
+		return nil
+	}
+	q.find(r.table.Load())
+	reply, from := r.answer(dst, &q, status)
+	if len(reply) > 0 {
+		r.observe(&q, reply, from, c.Shard)
+	}
+	return reply
+}
+
+// survive keeps the front going, whatever a query did.
+func (r *Resolver) survive() {
+	if p := recover(); p != nil {
+		r.Metrics.Own.Panics.Inc()
+		r.Log.Error("panic", "cause", p, "stack", string(debug.Stack()))
+	}
+}
+
+// answer appends the reply to q, or nothing if it comes later.
+func (r *Resolver) answer(dst []byte, q *query, status wire.Status) ([]byte, origin) {
+	switch {
+	case status != wire.Valid:
+		return r.code(dst, q, status.Rcode()), origin{}
+	case q.Class == wire.CH:
+		return r.chaos(dst, q), origin{}
+	case q.route == nil || q.Class != wire.IN:
+		return r.code(dst, q, wire.Refused), origin{}
+	case q.Type == wire.AXFR || q.Type == wire.IXFR:
+		return r.code(dst, q, wire.Refused), origin{}
+	case q.Type.Meta():
+		return r.code(dst, q, wire.NotImpl), origin{}
+	case q.Type == wire.ANY:
+		return r.any(dst, q), origin{}
+	}
+	if reply, source, ok := r.local(dst, q); ok {
+		return reply, origin{source: source}
+	}
+	return r.cached(dst, q)
+}

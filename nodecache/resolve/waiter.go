@@ -1,0 +1,73 @@
+package resolve
+
+import (
+	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/metrics"
+)
+
+// waiter is a query that is answered once its flight lands. It owns its bytes.
+type waiter struct {
+	query
+	to     listen.Responder
+	name   [wire.MaxName]byte
+	cookie [40]byte // RFC 7873, section 4
+}
+
+// newWaiter copies q and leaves it open at its front. It has been admitted.
+func newWaiter(q *query) *waiter {
+	w := &waiter{query: *q, to: q.client.Later()}
+	w.client = nil
+	w.Name = append(w.name[:0], q.Name...)
+	if q.Cookie != nil {
+		w.Cookie = append(w.cookie[:0], q.Cookie...)
+	}
+	return w
+}
+
+// result is what a flight brings to those who wait.
+type result struct {
+	clean []byte // the answer, as the cache would give it; empty for a code alone
+	run   wire.Run
+	rcode wire.Rcode
+	why   wire.Error // of a failure
+	stale bool       // an answer that has expired is better, if there is one
+
+	source metrics.Source
+}
+
+// land sends what the flight brought to w, the n-th of those who waited for it, and
+// returns the buffer.
+func (r *Resolver) land(buf []byte, w *waiter, n int, res *result) []byte {
+	reply, from := r.landed(buf[:0], w, n, res)
+	r.send(w, reply, from)
+	return reply
+}
+
+// landed appends the reply to w.
+func (r *Resolver) landed(dst []byte, w *waiter, n int, res *result) ([]byte, origin) {
+	if res.stale {
+		if reply, ok := r.stale(dst, &w.query, failing); ok {
+			return reply, fromStale(reply)
+		}
+	}
+	var x extra
+	x.Error = res.why
+	if len(res.clean) == 0 {
+		r.options(&x, &w.Query, &w.asker)
+		return wire.AppendReply(dst, &w.Query, res.rcode, &x.Options), origin{source: res.source}
+	}
+	start := len(dst)
+	dst = append(dst, res.clean...)
+	m := wire.Message(dst[start:])
+	m.Rotate(res.run, n)
+	m.FinishReply(&w.Query)
+	return r.finish(dst, start, &w.query, &x), origin{source: res.source}
+}
+
+// send sends the reply to w and forgets about it.
+func (r *Resolver) send(w *waiter, reply []byte, from origin) {
+	r.limits.leave(w.remote.Addr())
+	r.observe(&w.query, reply, from, r.Shard)
+	w.to.Send(reply)
+}
