@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/neardns/neardns/internal/wire"
 )
@@ -29,8 +31,8 @@ func ReadConfigMap(dir string) (stub map[string][]string, upstream []string, err
 	if err := readJSON(upstreamPath, &upstream, `["10.0.0.10"]`); err != nil {
 		return nil, nil, err
 	}
-	for domain, servers := range stub {
-		if err := checkStub(domain, servers); err != nil {
+	for _, domain := range slices.Sorted(maps.Keys(stub)) {
+		if err := checkStub(domain, stub[domain]); err != nil {
 			return nil, nil, fmt.Errorf("%s: %s: %w", stubPath, domain, err)
 		}
 	}

@@ -2,11 +2,9 @@ package corefile
 
 import (
 	"math"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
@@ -85,56 +83,6 @@ func (p *forwardParser) readHealthOption() error {
 	return p.noOption(strings.Fields(forwardOptions)...)
 }
 
-func (p *forwardParser) except() error {
-	args, err := p.args(1, -1, "except NAMES...")
-	if err != nil {
-		return err
-	}
-	zones, err := p.zones(args)
-	p.Except = append(p.Except, zones...)
-	return err
-}
-
-// follow reads NAME [PORT] of a headless Service.
-func (p *forwardParser) follow() error {
-	args, err := p.args(1, 2, "follow NAME [PORT]")
-	if err != nil {
-		return err
-	}
-	name, err := wire.ParseName(args[0])
-	if err != nil || name.IsRoot() {
-		return p.errorf("%q, expected the DNS name of a headless Service", args[0])
-	}
-	p.Pool.Name = name.String()
-	if len(args) > 1 {
-		port, err := p.number(args[1], 1, 65535)
-		p.Pool.Port = uint16(port)
-		return err
-	}
-	return nil
-}
-
-func (p *forwardParser) resolver() error {
-	args, err := p.args(1, -1, "resolver IP[:PORT]...")
-	p.Resolvers = nil
-	for _, arg := range args {
-		at, name, err := parseAddrPort(arg, 53)
-		if err != nil || name != "" {
-			return p.errorf("%q, expected an IP address with or without a port", arg)
-		}
-		p.Resolvers = append(p.Resolvers, at)
-	}
-	return err
-}
-
-func (p *forwardParser) sourceAddress() error {
-	args, err := p.args(1, 1, "source_address IP")
-	if err == nil {
-		p.Pool.Source, err = p.addr(args[0])
-	}
-	return err
-}
-
 func (p *forwardParser) policy() error {
 	const usage = "policy random|round_robin|sequential"
 	args, err := p.args(1, 1, usage)
@@ -169,82 +117,4 @@ func (p *forwardParser) unused(argument, why string) error {
 		p.note(why)
 	}
 	return err
-}
-
-func (p *forwardParser) maxFails() error {
-	err := p.oneNumber(&p.Pool.MaxFails, 0, math.MaxInt32, "NUMBER")
-	if err == nil && p.Pool.MaxFails == 0 {
-		p.Pool.MaxFails = -1 // what it is to a Pool
-	}
-	return err
-}
-
-func (p *forwardParser) maxConnectAttempts() error {
-	err := p.oneNumber(&p.Pool.MaxAsks, 0, math.MaxInt32, "NUMBER")
-	if err == nil && p.Pool.MaxAsks == 0 {
-		p.Pool.MaxAsks = allAsks
-	}
-	return err
-}
-
-// healthCheck reads DURATION [no_rec] [domain FQDN].
-func (p *forwardParser) healthCheck() error {
-	const usage = "health_check DURATION [no_rec] [domain FQDN]"
-	args, err := p.args(1, 4, usage)
-	if err != nil {
-		return err
-	}
-	if p.Pool.CheckInterval, err = p.duration(args[0], 0); err != nil {
-		return err
-	}
-	if p.Pool.CheckInterval == 0 {
-		p.note("a server that failed is checked every 500ms")
-	}
-	for args = args[1:]; len(args) > 0; args = args[1:] {
-		switch {
-		case args[0] == "no_rec":
-			p.Pool.CheckNoRecurse = true
-		case args[0] == "domain" && len(args) > 1:
-			name, err := wire.ParseName(args[1])
-			if err != nil {
-				return p.errorf("%v", err)
-			}
-			p.Pool.CheckName, args = wire.Name(name.AppendLower(nil)).String(), args[1:]
-		default:
-			return p.errorf("%q, expected %s", args[0], usage)
-		}
-	}
-	return nil
-}
-
-func (p *forwardParser) next() error {
-	rcodes, err := p.rcodes()
-	p.Next = append(p.Next, rcodes...)
-	return err
-}
-
-func (p *forwardParser) failover() error {
-	rcodes, err := p.rcodes()
-	for _, r := range rcodes {
-		if r == wire.NoError {
-			return p.errorf("NOERROR is an answer, expected RCODEs such as SERVFAIL or REFUSED")
-		}
-		p.Pool.Failover = append(p.Pool.Failover, uint8(r))
-	}
-	return err
-}
-
-// rcodes reads RCODEs of a header (RFC 1035, section 4.1.1; RFC 2136, section 2.2).
-func (p *forwardParser) rcodes() ([]wire.Rcode, error) {
-	const known = "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE"
-	args, err := p.args(1, -1, p.option+" RCODE...")
-	var rcodes []wire.Rcode
-	for _, arg := range args {
-		code := slices.Index(strings.Fields(known), strings.ToUpper(arg))
-		if code < 0 {
-			return nil, p.errorf("%q, expected an RCODE of %s", arg, known)
-		}
-		rcodes = append(rcodes, wire.Rcode(code))
-	}
-	return rcodes, err
 }

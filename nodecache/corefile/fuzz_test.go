@@ -79,12 +79,16 @@ func checkConfig(t *testing.T, c *Config) {
 	c.ClusterZones()
 }
 
-// checkStanzas compares what is found with what caddyfile.Parse finds.
+// checkStanzas compares what is found with what caddyfile.Parse finds, blocks without a zone
+// aside.
 func checkStanzas(t *testing.T, text string) {
 	t.Helper()
 	o := Options{Env: noEnv}
 	got, gotErr := newReader(&o, "Corefile", []byte(text)).stanzas()
 	want, wantErr := caddyfile.Parse("Corefile", strings.NewReader(text), nil)
+	if gotErr != nil && strings.Contains(gotErr.Error(), "a block without a zone") {
+		return
+	}
 	if (gotErr == nil) != (wantErr == nil) {
 		t.Fatalf("error %v, CoreDNS's %v", gotErr, wantErr)
 	}

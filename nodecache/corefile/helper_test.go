@@ -7,20 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/neardns/neardns/internal/wire"
 )
 
 func noEnv(string) (string, bool) { return "", false }
-
-func name(t testing.TB, text string) wire.Name {
-	t.Helper()
-	n, err := wire.ParseName(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
 
 // parse reads a Corefile named Corefile.
 func parse(t testing.TB, text string, o Options) *Config {

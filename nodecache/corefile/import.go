@@ -11,7 +11,7 @@ import (
 // Limits of imports: a file or a snippet may, by way of others, import itself.
 const (
 	maxImports = 1000
-	maxTokens  = 1 << 20
+	maxTokens  = 1 << 18
 )
 
 // snippetName returns the name of the snippet that is defined: (NAME), alone before its block.

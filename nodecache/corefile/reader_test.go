@@ -43,6 +43,7 @@ func TestReaderErrors(t *testing.T) {
 		{"a {\nloop", "Corefile:2: the file ends within a block, expected }"},
 		{"a {\ncache {\nsuccess 5", "Corefile:3: the file ends within a block, expected }"},
 		{"a, {\n}", "Corefile:1: a block after a comma, expected another zone"},
+		{"{$ZONE} {\nloop\n}", "Corefile:1: a block without a zone, expected one before it; is a variable empty?"},
 		{"a,", "Corefile:1: the file ends after a comma, expected another zone"},
 		{"a {\nloop }", "Corefile:2: } closes nothing: expected each } on a line of its own"},
 		{"(a) {\nloop", "Corefile:2: the file ends within snippet (a), expected }"},
@@ -53,7 +54,7 @@ func TestReaderErrors(t *testing.T) {
 		{"a {\nimport \"\"\n}", "Corefile:2: import: expected one argument: a snippet, a file or a pattern"},
 		{"a {\nimport /none/file\n}", "Corefile:2: import: /none/file is not there, expected a file or a snippet defined above"},
 		{"a {\nimport /none/*/*\n}", "Corefile:2: import: /none/*/*: expected one * or ? at most, and no []"},
-		{"(a) {\nimport a\n}\nb {\nimport a\n}", "Corefile:2: import: more than 1000 imports or 1048576 words; does a import itself?"},
+		{"(a) {\nimport a\n}\nb {\nimport a\n}", "Corefile:2: import: more than 1000 imports or 262144 words; does a import itself?"},
 	} {
 		wantError(t, test.text, test.want, Options{})
 	}
