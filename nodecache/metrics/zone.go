@@ -4,15 +4,14 @@ import "sync/atomic"
 
 // Zone counts the queries of one zone that came to one server.
 type Zone struct {
-	labels labels
 	shards []atomic.Pointer[cells] // a power of two; nil for a loop that never saw the zone
 }
 
 // labels tell zones apart. caches is what the zone's cache has in its label `zones`, or empty.
 type labels struct{ server, zone, caches string }
 
-func newZone(l labels, shards int) *Zone {
-	return &Zone{labels: l, shards: make([]atomic.Pointer[cells], shards)}
+func newZone(shards int) *Zone {
+	return &Zone{shards: make([]atomic.Pointer[cells], shards)}
 }
 
 // Observe counts one query. It allocates nothing but once a loop, on its first query.

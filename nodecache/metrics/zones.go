@@ -23,7 +23,7 @@ func (z *zones) zone(l labels) *Zone {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.list[l] == nil {
-		z.list[l] = newZone(l, z.shards)
+		z.list[l] = newZone(z.shards)
 	}
 	return z.list[l]
 }
