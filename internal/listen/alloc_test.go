@@ -3,7 +3,6 @@ package listen
 import (
 	"context"
 	"io"
-	"net/netip"
 	"testing"
 	"time"
 )
@@ -15,7 +14,7 @@ func TestUDPAllocs(t *testing.T) {
 		defer f.Close()
 		s := f.udp[0]
 		s.handler = echo
-		c := dial(t, "udp", netip.AddrPortFrom(loopback(s.addr.Addr()), s.addr.Port()))
+		c := dial(t, "udp", reach(s.addr))
 		query, buf := []byte("query"), make([]byte, 512)
 		var fd uintptr
 		s.conn.Control(func(n uintptr) { fd = n })

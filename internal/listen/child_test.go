@@ -135,7 +135,7 @@ func floodClient(args []string) error {
 // askClient asks the addresses after args[0], a network, in turn, 100 times a second each,
 // and prints the 99th percentile of each one's time to answer, in microseconds.
 func askClient(args []string) error {
-	const rounds = 300
+	const rounds = 200
 	times := make([][]time.Duration, len(args)-1)
 	conns := make([]net.Conn, len(times))
 	for i := range conns {

@@ -14,7 +14,11 @@
 // Buffers belong to the front. A handler sees a query during its call only and appends its
 // answer to what it is given, so that an answer at hand costs no allocation.
 //
-// Every socket shares its port (SO_REUSEPORT) with those of a second process. Front.Serve
-// hands over to it, once its context ends, without losing what was received; see leave
-// in udp_linux.go and tcp_leave_linux.go.
+// No client starves the others: a UDP socket's queue and the loop of TCP give each its share
+// first; see fair_linux.go and askMost.
+//
+// Every socket shares its port (SO_REUSEPORT) with those of a second Front, in this process or
+// another. Front.Serve hands over to it, once its context ends, without losing what was
+// received; see leave in udp_leave_linux.go and tcp_leave_linux.go. So a set of addresses is
+// changed by serving a Front for the new ones, and then ending the old one's context.
 package listen

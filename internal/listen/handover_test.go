@@ -93,10 +93,7 @@ func handover(t *testing.T, addrs []string, h Handler, rounds int) {
 	}
 	var udp, tcp asker
 	for i, addr := range old.Addrs() {
-		addr = netip.AddrPortFrom(addr.Addr(), addr.Port())
-		if addr.Addr().IsUnspecified() {
-			addr = netip.AddrPortFrom(loopback(addr.Addr()), addr.Port())
-		}
+		addr = reach(addr)
 		udp.run(4, askUDPOnce(addr))
 		local := addr.Addr()
 		if local.Is4() {

@@ -23,6 +23,17 @@ func delayed(d time.Duration) Handler {
 	}
 }
 
+// reach returns the address to ask where a Front listens on addr.
+func reach(addr netip.AddrPort) netip.AddrPort {
+	switch addr.Addr() {
+	case netip.IPv4Unspecified():
+		return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addr.Port())
+	case netip.IPv6Unspecified():
+		return netip.AddrPortFrom(netip.IPv6Loopback(), addr.Port())
+	}
+	return addr
+}
+
 // running is a Front that is served.
 type running struct {
 	*Front

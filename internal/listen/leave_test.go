@@ -3,6 +3,7 @@ package listen
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,4 +84,58 @@ func TestLeaveConns(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestLeaveGroup shows that sockets which leave keep what they have, and get nothing more.
+func TestLeaveGroup(t *testing.T) {
+	const count = 50
+	for _, listen := range []string{"127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"} {
+		old := open(t, Config{UDPOnly: true}, listen)
+		addr := old.Addrs()[0]
+		clients := sendEach(t, addr, "before", count)
+		fresh := open(t, Config{UDPOnly: true}, addr.String())
+		for _, s := range old.udp {
+			s.leave(time.Now().Add(5 * time.Second))
+		}
+		clients = append(clients, sendEach(t, addr, "after", count)...)
+
+		r := serve(t, fresh, echo)
+		until(t, "answers", func() bool { return answers(fresh) == count })
+		if err := serve(t, old, echo).stop(); err != nil {
+			t.Errorf("%s: %v", listen, err)
+		}
+		for i, c := range clients {
+			want := "before"
+			if i >= count {
+				want = "after"
+			}
+			buf := make([]byte, 512)
+			if n, err := c.Read(buf); string(buf[:n]) != want {
+				t.Errorf("%s: client %d: answer %q, want %q; %v", listen, i, buf[:n], want, err)
+			}
+		}
+		r.stop()
+		if n, m := answers(old), answers(fresh); n != count || m != count {
+			t.Errorf("%s: %d and %d answers, want %d each", listen, n, m, count)
+		}
+	}
+}
+
+// sendEach sends message from count ports.
+func sendEach(t *testing.T, to netip.AddrPort, message string, count int) (clients []net.Conn) {
+	t.Helper()
+	for range count {
+		c := dial(t, "udp", reach(to))
+		c.Write([]byte(message))
+		clients = append(clients, c)
+	}
+	return clients
+}
+
+// answers returns how many answers the UDP sockets of f have sent.
+func answers(f *Front) (n uint64) {
+	for _, s := range f.UDP() {
+		n += s.Answers
+	}
+	return n
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -91,6 +92,33 @@ func TestFilesUsedUp(t *testing.T) {
 	for range 20 {
 		dial(t, "tcp", f.Addrs()[0])
 	}
+	limitFiles(t, 5)
+	r := serve(t, f, echo)
+	until(t, "all accepted", func() bool { return r.TCP().Accepted == 20 })
+	if s := r.TCP(); s.Open == 0 || s.Open > 5 || s.Evicted != 20-uint64(s.Open) {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestFilesNone has no file left and no connection to close. One is accepted once there is.
+func TestFilesNone(t *testing.T) {
+	f := open(t, Config{}, "127.0.0.1:0")
+	c := dial(t, "tcp", f.Addrs()[0])
+	restore := limitFiles(t, 0)
+	r := serve(t, f, echo)
+	time.Sleep(50 * time.Millisecond)
+	if n := r.TCP().Accepted; n != 0 {
+		t.Errorf("%d accepted", n)
+	}
+	restore()
+	if !isOpen(c) {
+		t.Error("not served")
+	}
+}
+
+// limitFiles lets count more files be opened, until the test ends or restore is called.
+func limitFiles(t *testing.T, count uint64) (restore func()) {
+	t.Helper()
 	lowest, err := unix.Dup(0)
 	if err != nil {
 		t.Fatal(err)
@@ -100,14 +128,10 @@ func TestFilesUsedUp(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
 		t.Fatal(err)
 	}
-	few := unix.Rlimit{Cur: uint64(lowest) + 5, Max: files.Max}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+	restore = func() { unix.Setrlimit(unix.RLIMIT_NOFILE, &files) }
+	t.Cleanup(restore)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(lowest) + count, Max: files.Max}); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &files)
-	r := serve(t, f, echo)
-	until(t, "all accepted", func() bool { return r.TCP().Accepted == 20 })
-	if s := r.TCP(); s.Open == 0 || s.Open > 5 || s.Evicted != 20-uint64(s.Open) {
-		t.Errorf("%+v", s)
-	}
+	return restore
 }

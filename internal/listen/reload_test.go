@@ -20,7 +20,7 @@ func TestReload(t *testing.T) {
 }
 
 func reload(t *testing.T, h Handler) {
-	old := start(t, Config{}, h, "127.0.0.1:0", "[::1]:0")
+	old := start(t, Config{Drain: 20 * time.Second}, h, "127.0.0.1:0", "[::1]:0")
 	port := old.Addrs()[0].Port()
 	at := func(addr string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(addr), port) }
 	dropped, kept, added := old.Addrs()[1], at("127.0.0.1"), at("127.0.0.2")
@@ -35,8 +35,12 @@ func reload(t *testing.T, h Handler) {
 	time.Sleep(100 * time.Millisecond)
 
 	fresh := start(t, Config{FirstShard: old.Shards()}, h, kept.String(), added.String())
+	begin := time.Now()
 	if err := old.stop(); err != nil {
 		t.Error(err)
+	}
+	if d := time.Since(begin); d > 10*time.Second {
+		t.Errorf("left after %v: it still got queries", d)
 	}
 	time.Sleep(100 * time.Millisecond)
 	udp.end(t)

@@ -27,7 +27,7 @@ func fairTail(t *testing.T, network string, conns int) {
 	calm := start(t, Config{Sockets: 1}, hit, "127.0.0.1:0")
 	flood := startChild(t, "flood", network, flooded.Addrs()[0], conns)
 	flood.line(t)
-	time.Sleep(time.Second)
+	until(t, "flood", func() bool { return flooded.UDP()[0].Shed > 0 || flooded.TCP().Queries > 1e5 })
 	for range 5 { // other work on the machine may fall on the one and not on the other
 		ask := startChild(t, "ask", network, flooded.Addrs()[0], calm.Addrs()[0])
 		with, _ := strconv.Atoi(ask.line(t))

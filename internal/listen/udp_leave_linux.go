@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,13 +12,10 @@ const quietUDP = 20 * time.Millisecond
 
 // leave takes the socket out of its reuseport group, so that new datagrams go to those who
 // stay: a connected one is no member any more, but keeps what it has queued. The peer is the
-// socket itself, from where nothing comes. Late answers are waited for until deadline.
+// socket itself, from where nothing comes; the kernel takes the unspecified address for the
+// loopback one. Late answers are waited for until deadline.
 func (s *udpSocket) leave(deadline time.Time) {
-	peer := s.addr
-	if peer.Addr().IsUnspecified() {
-		peer = netip.AddrPortFrom(loopback(peer.Addr()), peer.Port())
-	}
-	if sa, err := toSockaddr(peer); err == nil {
+	if sa, err := toSockaddr(s.addr); err == nil {
 		// This fails when the address is gone from its device. Then nothing arrives either.
 		s.conn.Control(func(fd uintptr) { unix.Connect(int(fd), sa) })
 	}
@@ -44,11 +40,4 @@ func (s *udpSocket) drain() {
 func (s *udpSocket) overdue() bool {
 	deadline := s.deadline.Load()
 	return deadline != nil && time.Now().After(*deadline)
-}
-
-func loopback(addr netip.Addr) netip.Addr {
-	if addr.Is4() {
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	return netip.IPv6Loopback()
 }

@@ -50,8 +50,7 @@ func TestUDPLate(t *testing.T) {
 	for _, listen := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::]:0"} {
 		var h holder
 		r := start(t, Config{}, h.handle, listen)
-		asked := netip.AddrPortFrom(loopback(r.Addrs()[0].Addr()), r.Addrs()[0].Port())
-		c := dial(t, "udp", asked)
+		c := dial(t, "udp", reach(r.Addrs()[0]))
 		c.Write([]byte("one"))
 		h.take(t, 1)
 		c.Write([]byte("two"))
