@@ -40,6 +40,13 @@ func (m Message) Rcode() Rcode {
 	return Rcode(o.Extended)<<4 | Rcode(m.Flags()&rcodeBits)
 }
 
+// HeaderRcode returns what of the response code stands in the header, which is all of it up
+// to 15. It does not look at the records.
+func (m Message) HeaderRcode() Rcode { return Rcode(m.Flags() & rcodeBits) }
+
+// Answers returns how many records the answer section has.
+func (m Message) Answers() int { return int(m.word(answerCount)) }
+
 // Question returns the question, its name a view of m, and false if there is not exactly
 // one that is whole and not compressed.
 func (m Message) Question() (name Name, t Type, c Class, ok bool) {

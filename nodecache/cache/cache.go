@@ -127,18 +127,28 @@ func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Durat
 	var buf [wire.MaxKey]byte
 	key := wire.AppendKey(buf[:0], q)
 	hash := wire.Hash(c.seed, key)
-	e := c.shard(hash).expired(hash, key, p, now)
+	s := c.shard(hash)
+	e := s.expired(hash, key, p, now)
 	if e == nil {
 		return dst, Miss
 	}
 	if e.fresh(now) {
 		return appendFresh(dst, q, e, p, now), Fresh
 	}
+	s.stale.Add(1)
 	start := len(dst)
 	dst = e.append(dst, q)
 	e.setTTLs(dst[start:], p.StaleTTL)
 	wire.Message(dst[start:]).SetFlags(0, wire.AA)
 	return dst, Stale
+}
+
+// HasStale reports whether AppendStale would find something.
+func (c *Cache) HasStale(q *wire.Query, p *Policy, now time.Duration) bool {
+	var buf [wire.MaxKey]byte
+	key := wire.AppendKey(buf[:0], q)
+	hash := wire.Hash(c.seed, key)
+	return c.shard(hash).expired(hash, key, p, now) != nil
 }
 
 // Remove forgets everything about q's question.

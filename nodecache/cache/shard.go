@@ -11,9 +11,8 @@ type shard struct {
 	mu     sync.Mutex
 	parts  [classes]part
 	misses uint64
-	stale  uint64 // stale answers given
 
-	prefetches atomic.Uint64
+	stale, prefetches atomic.Uint64 // answers given
 }
 
 // newShard returns an empty shard.
@@ -56,9 +55,6 @@ func (s *shard) expired(hash uint64, key []byte, p *Policy, now time.Duration) *
 	defer s.mu.Unlock()
 	for c := success; c <= denial; c++ {
 		if e := s.parts[c].get(hash, key); e != nil && e.stale(now, p.Stale) {
-			if !e.fresh(now) {
-				s.stale++
-			}
 			return e
 		}
 	}

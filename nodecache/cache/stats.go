@@ -36,6 +36,6 @@ func (s *shard) addTo(st *Stats) {
 		counts.Evictions += p.evictions
 	}
 	st.Misses += s.misses
-	st.Stale += s.stale
+	st.Stale += s.stale.Load()
 	st.Prefetches += s.prefetches.Load()
 }
