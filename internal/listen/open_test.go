@@ -90,7 +90,7 @@ func TestParseCPUs(t *testing.T) {
 func TestFilesUsedUp(t *testing.T) {
 	f := open(t, Config{Sockets: 1}, "127.0.0.1:0")
 	for range 20 {
-		dial(t, "tcp", f.Addrs()[0])
+		defer dial(t, "tcp", f.Addrs()[0]).Close()
 	}
 	limitFiles(t, 5)
 	r := serve(t, f, echo)
@@ -104,6 +104,7 @@ func TestFilesUsedUp(t *testing.T) {
 func TestFilesNone(t *testing.T) {
 	f := open(t, Config{}, "127.0.0.1:0")
 	c := dial(t, "tcp", f.Addrs()[0])
+	defer c.Close()
 	restore := limitFiles(t, 0)
 	r := serve(t, f, echo)
 	time.Sleep(50 * time.Millisecond)
