@@ -89,9 +89,10 @@ type overload struct {
 	until time.Time // until when to drop
 }
 
-// check reports whether to drop from a batch of n.
+// check reports whether to drop from a batch of n. What is less than a full one has emptied
+// the queue.
 func (o *overload) check(fd, n int, now time.Time) bool {
-	if o.long(fd, now) || n == batchSize && now.Sub(o.until) < calmAfter {
+	if n == batchSize && (o.long(fd, now) || now.Sub(o.until) < calmAfter) {
 		o.until = now.Add(shedFor)
 	}
 	return now.Before(o.until)
