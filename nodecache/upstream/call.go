@@ -65,7 +65,7 @@ func newCall() any {
 // call returns a call that appends its answer to dst, or nil if query is no query.
 func (p *Pool) call(dst, query []byte, lane Lane) *call {
 	c := p.calls.Get().(*call)
-	if len(query) > wire.MaxMessage || c.q.Parse(query) != wire.Valid {
+	if status := c.q.Parse(query); len(query) > wire.MaxMessage || status != wire.Valid && status != wire.BadVers {
 		p.calls.Put(c)
 		return nil
 	}

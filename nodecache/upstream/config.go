@@ -83,8 +83,9 @@ type Config struct {
 
 	// A server that failed is checked every CheckInterval (0.5 s) until it answers. After
 	// more than MaxFails (2) failed checks in a row it is down. Negative MaxFails: servers
-	// are neither checked nor passed over. CheckName (.) is asked for its NS records, with
-	// RD unless CheckNoRecurse. FailFast: ask none rather than a random one where all are down.
+	// are neither checked nor passed over. FailFast: ask none rather than a random one where
+	// all are down. CheckName (the root) is asked for its NS records, with RD unless
+	// CheckNoRecurse, and every other time newProbe's question.
 	MaxFails       int
 	CheckInterval  time.Duration
 	CheckName      string

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -75,7 +76,7 @@ func (s *server) heardSince(since time.Duration) bool {
 	return time.Duration(s.heardAt.Load()) > since
 }
 
-// inquire checks the server once, unless that was begun since or is not wanted. It reports
+// inquire probes the server once, unless that was begun since or is not wanted. It reports
 // whether it did.
 func (s *server) inquire(since time.Duration) bool {
 	s.mu.Lock()
@@ -86,7 +87,7 @@ func (s *server) inquire(since time.Duration) bool {
 	s.inquired = s.pool.now()
 	began := s.inquired
 	s.group.Go(func() {
-		if err := s.answersCheck(); err != nil && s.ctx.Err() == nil {
+		if err := s.answers(s.pool.probe); err != nil && err != ErrNoServer && s.ctx.Err() == nil {
 			s.fail(err, began)
 		}
 	})
@@ -106,10 +107,12 @@ func (s *server) check() {
 	}
 }
 
-// checks checks the server until it answers, at once and then every CheckInterval.
+// checks checks the server until it answers, at once and then every CheckInterval. It asks
+// what is configured and the probe in turn: there are servers that answer only one of them.
 func (s *server) checks() {
-	for s.stillOut() {
-		if s.answersCheck() == nil {
+	query, other := s.pool.checkQuery, s.pool.probe
+	for ; s.stillOut(); query, other = other, query {
+		if s.answers(query) == nil {
 			continue
 		}
 		if t := s.pool.conf.Trace.CheckFailed; t != nil {
@@ -132,10 +135,13 @@ func (s *server) stillOut() bool {
 	return s.checking
 }
 
-// answersCheck returns nil if the server answers at all; any RCODE will do.
-func (s *server) answersCheck() error {
+// answers returns nil if the server answers at all; any RCODE will do.
+func (s *server) answers(query []byte) error {
 	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
 	defer cancel()
-	_, err := s.pool.ask(ctx, nil, s.pool.checkQuery, s.pool.conf.lane(Cluster), &set{order: []*server{s}, fallback: 1, check: true}, 1)
+	_, err := s.pool.ask(ctx, nil, query, s.pool.conf.lane(Cluster), &set{order: []*server{s}, fallback: 1, check: true}, 1)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &OpError{"check", s.Endpoint, ErrTimeout}
+	}
 	return err
 }

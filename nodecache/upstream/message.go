@@ -16,6 +16,16 @@ func newQuery(name string, t wire.Type, recurse bool) ([]byte, error) {
 	return wire.AppendQuery(nil, &wire.Query{RD: recurse, Name: n, Type: t, Class: wire.IN}, nil), nil
 }
 
+// newProbe returns query, one of newQuery's, in a version of EDNS that does not exist. A server
+// says so (RFC 6891 section 6.1.3) without a look at the question. So that tells whether it
+// lives, though whoever it would have to ask for the answer may not, and keeps no query that
+// comes after it on a connection waiting.
+func newProbe(query []byte) []byte {
+	const version1 = 1 << 16
+	bare := wire.Message(query).StripOPT()
+	return wire.AppendRecord(bare, 0, wire.Additional, wire.Name{0}, wire.OPTRR, wire.Class(wire.UDPSize), version1, nil)
+}
+
 // appendAnswer appends m, which matches q. One that came without the question is cut to its
 // header and given the question.
 func appendAnswer(dst []byte, m wire.Message, q *wire.Query) []byte {

@@ -56,6 +56,18 @@ func TestKeepaliveOptionRFC7828(t *testing.T) {
 	}
 }
 
+// RFC 6891 section 6.1.3: a version that is not known is answered with BADVERS.
+func TestProbeRFC6891(t *testing.T) {
+	query, err := newQuery("a.example", wire.NS, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var q wire.Query
+	if got := q.Parse(newProbe(bytes.Clone(query))); got != wire.BadVers || !q.Asked(query) || !q.RD {
+		t.Errorf("status %v of %+v", got, q)
+	}
+}
+
 func TestAppendAnswer(t *testing.T) {
 	var q wire.Query
 	query := queryFor(t, "A.example")

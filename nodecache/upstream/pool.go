@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,7 +22,8 @@ type Pool struct {
 	tls        *tls.Config
 	seat       seat
 	start      time.Time
-	checkQuery []byte
+	checkQuery []byte // asks CheckName
+	probe      []byte // see newProbe
 	lookQuery  []byte
 	buffers    sync.Pool // of *[maxDatagram]byte
 	calls      sync.Pool // of *call
@@ -90,6 +92,7 @@ func (p *Pool) check() error {
 	if err != nil {
 		return fmt.Errorf("upstream: %w", err)
 	}
+	p.probe = newProbe(bytes.Clone(p.checkQuery))
 	return nil
 }
 
