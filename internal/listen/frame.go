@@ -11,14 +11,19 @@ const headerLen = 2
 
 // cut splits the first message off buf. It returns ok false if it is not complete.
 func cut(buf []byte) (message, rest []byte, ok bool) {
-	if len(buf) < headerLen {
+	if missing(buf) > 0 {
 		return nil, buf, false
 	}
 	end := headerLen + int(binary.BigEndian.Uint16(buf))
-	if len(buf) < end {
-		return nil, buf, false
-	}
 	return buf[headerLen:end], buf[end:], true
+}
+
+// missing returns how many octets, as far as is known, buf lacks for its first message.
+func missing(buf []byte) int {
+	if len(buf) < headerLen {
+		return headerLen - len(buf)
+	}
+	return headerLen + int(binary.BigEndian.Uint16(buf)) - len(buf)
 }
 
 // appendFrame appends message with its length before it. It returns dst as it was, and ok

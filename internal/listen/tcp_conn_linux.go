@@ -36,8 +36,8 @@ func (t *tcpServer) progress(c *conn) bool {
 		return ok
 	}
 	buf := t.in[:copy(t.in, c.in)]
-	if _, _, whole := cut(buf); !whole && !c.eof {
-		if buf, ok = c.read(buf[:len(buf):min(len(buf)+readRoom, inRoom)]); !ok {
+	if n := missing(buf); n > 0 && !c.eof {
+		if buf, ok = c.read(buf[: len(buf) : len(buf)+max(n, readRoom)]); !ok {
 			return false
 		}
 	}

@@ -9,12 +9,13 @@ import (
 )
 
 const (
-	// readRoom is how many octets one connection may bring in before others get their turn.
-	readRoom = 4 << 10
+	// readRoom is how many octets one connection may bring in before others get their turn,
+	// or one message that is longer.
+	readRoom = 1 << 10
 
 	// askMost is how many queries one client may bring in on all its connections before
 	// others get their turn. What it then has left stays ready, and comes after theirs.
-	askMost = 64
+	askMost = 16
 
 	// inRoom is room for what a connection kept, at most one incomplete message, and more.
 	inRoom = 64<<10 + headerLen + readRoom

@@ -31,14 +31,18 @@ func (t *tcpServer) turn() {
 	}
 }
 
-// serveRound gives what is ready a turn. The kernel keeps the order of what stays ready, so
-// each round begins with another, lest the same connections use up their client's share.
+// serveRound gives what is ready a turn, first the clients that had none in the last round.
+// The kernel keeps the order of what stays ready, so each round begins with another of the
+// rest, lest the same connections use up their client's share.
 func (t *tcpServer) serveRound(events []unix.EpollEvent) {
 	t.now = time.Since(t.start)
+	first, rest := t.part(events)
 	t.round++
-	first := int(t.round % uint64(len(events)))
-	for i := range events {
-		t.handle(events[(first+i)%len(events)])
+	for _, e := range first {
+		t.handle(e)
+	}
+	for i := range rest {
+		t.handle(rest[(int(t.round)+i)%len(rest)])
 	}
 	if due := t.due(); due != 0 && (t.armed == 0 || due < t.armed) {
 		t.arm(due)
@@ -50,20 +54,39 @@ func (t *tcpServer) ticks() bool {
 	return t.armed != 0 && t.now >= t.armed || !t.leaving && t.deadline.Load() != nil
 }
 
-// handle handles one event. Since it came, its connection may have been closed to make room,
-// and another opened under the same descriptor.
+// part moves the events of clients that had a turn in the last round behind the others.
+func (t *tcpServer) part(events []unix.EpollEvent) (first, rest []unix.EpollEvent) {
+	n := 0
+	for i, e := range events {
+		if c := t.conn(e); c == nil || c.peer.round != t.round {
+			events[n], events[i] = e, events[n]
+			n++
+		}
+	}
+	return events[:n], events[n:]
+}
+
+// handle handles one event.
 func (t *tcpServer) handle(e unix.EpollEvent) {
-	fd := int(e.Fd)
-	if addr, ok := t.listeners[fd]; ok {
-		t.accept(fd, addr)
+	if addr, ok := t.listeners[int(e.Fd)]; ok {
+		t.accept(int(e.Fd), addr)
 		return
 	}
-	if fd >= len(t.conns) {
-		return // a listener's that was closed meanwhile
-	}
-	if c := t.conns[fd]; c != nil && c.mark == e.Pad && c.peer.takeTurn(t.round) {
+	if c := t.conn(e); c != nil && c.peer.takeTurn(t.round) {
 		t.serveConn(c, e.Events)
 	}
+}
+
+// conn returns the connection of an event. Since it came, the connection may have been closed
+// to make room, and another opened under the same descriptor.
+func (t *tcpServer) conn(e unix.EpollEvent) *conn {
+	if int(e.Fd) >= len(t.conns) {
+		return nil // a listener's
+	}
+	if c := t.conns[e.Fd]; c != nil && c.mark == e.Pad {
+		return c
+	}
+	return nil
 }
 
 // tick does what is due.
