@@ -36,11 +36,11 @@ func (f *fault) cleared() bool { return f.source != nil && f.source.epoch.Load()
 // 9520, section 3.2, wants at least 1 s).
 const unanswered = time.Second
 
-// Fail remembers for 1 s that q got no answer, so that asking again costs no wait. Recovered
-// of its source, which must not be nil, ends it at once.
-func (c *Cache) Fail(q *wire.Query, s *Source, now time.Duration) {
+// Fail remembers for 1 s, or for longer if life is, that q got no answer, so that asking
+// again costs no wait. Recovered of its source, which must not be nil, ends it at once.
+func (c *Cache) Fail(q *wire.Query, s *Source, now, life time.Duration) {
 	epoch := s.epoch.Load()
-	c.putFailure(q, &fault{source: s, epoch: epoch}, now, unanswered)
+	c.putFailure(q, &fault{source: s, epoch: epoch}, now, min(max(life, unanswered), longestFailure))
 	s.failed.Store(true) // last: a Recovered that does not see it yet would clear nothing
 }
 

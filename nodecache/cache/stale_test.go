@@ -44,7 +44,7 @@ func TestStaleFailure(t *testing.T) {
 	}
 	store(t, c, q, p, 0, "NXDOMAIN", "--", soa)
 	store(t, c, q, p, 40*second, "SERVFAIL")
-	c.Fail(q, new(Source), 40*second)
+	c.Fail(q, new(Source), 40*second, 0)
 	if state, _ := get(t, c, q, p, 40*second); state != Failed {
 		t.Error("the failure is not known")
 	}

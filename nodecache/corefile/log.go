@@ -9,17 +9,10 @@ import (
 // Log has queries for names below Zone logged if their answers are of one of the classes.
 type Log struct {
 	Zone    wire.Name
-	Format  string // of CoreDNS's, {common} and {combined} spelled out
 	Success bool
 	Denial  bool // NXDOMAIN and NODATA
 	Error   bool
 }
-
-// Formats of CoreDNS 1.15.0.
-const (
-	commonFormat   = `{remote}:{port} ` + "- {>id} " + `"{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}`
-	combinedFormat = commonFormat + ` "{>opcode}"`
-)
 
 // log reads [NAMES...] [FORMAT] { class ... }.
 func (d *directive) log() error {
@@ -27,9 +20,8 @@ func (d *directive) log() error {
 	if err != nil {
 		return err
 	}
-	format := commonFormat
 	if last := len(args) - 1; last > 0 && strings.Contains(args[last], "{") {
-		format = strings.NewReplacer("{common}", commonFormat, "{combined}", combinedFormat).Replace(args[last])
+		d.note("entries are structured, and have everything that a FORMAT can name")
 		args = args[:last]
 	}
 	zones := []wire.Name{{0}}
@@ -38,7 +30,7 @@ func (d *directive) log() error {
 			return err
 		}
 	}
-	l := Log{Format: format}
+	var l Log
 	if err := d.options(func() error { return d.logClass(&l) }); err != nil {
 		return err
 	}

@@ -17,24 +17,22 @@ type Block struct {
 	*Memory
 
 	Policy    cache.Policy
+	Kept      []wire.Name // only of names below these anything is kept
 	NoSuccess []wire.Name // zones of which no success is kept
 	NoDenial  []wire.Name // zones of which no denial is kept
 	Stale     Stale
 
-	// Cluster is the cluster domain, such as cluster.local, if names below it are answered
-	// here, or nil. Inside says that all names of the block are the cluster's: those below
-	// Cluster, or reverse names that the cluster DNS is asked for.
-	Cluster  wire.Name
-	Inside   bool
-	Services wire.Name // svc.<cluster domain> where names below denied ones are cut, or nil
+	Cluster  wire.Name   // the cluster domain, such as cluster.local
+	Inside   []wire.Name // it, and the reverse zones that the cluster DNS is asked for
+	Services wire.Name   // svc.<cluster domain> where names below denied ones are cut, or nil
 
 	IPv4Only []wire.Name // zones in which AAAA is NODATA
-	UDPSize  int         // replies over UDP are no longer, 512 to 4096
-
-	Hosts *Hosts // nil for none
+	UDPSize  int         // replies over UDP are no longer, in bytes
+	Hosts    *Hosts      // nil for none
 
 	Upstreams []*Upstream
 	Log       querylog.Filter
+	Errors    func(q *wire.Query, err error) // told of queries that failed; nil for no one
 }
 
 // Memory is what a block remembers. It outlives a change of the configuration.
@@ -62,16 +60,17 @@ type Hosts struct {
 	Unsupported bool
 }
 
-// Stale says when an answer that has expired is given.
+// Stale says when an answer that has expired is given. Names inside the cluster get one
+// only while no upstream can be reached at all, unless Explicit.
 type Stale struct {
-	On bool
+	On, Explicit bool
 
 	// Wait is how long upstream may take before a stale answer is given: 0 for none, which
 	// asks upstream only after; negative for as long as it takes to fail.
 	Wait time.Duration
 
-	// OnlyOut gives stale answers only while no upstream can be reached at all.
-	OnlyOut bool
+	// Recheck is how long upstream is not asked again for a name that it failed, at least 1 s.
+	Recheck time.Duration
 }
 
 // Upstream is the servers that a block forwards to.
@@ -79,6 +78,8 @@ type Upstream struct {
 	From   wire.Name
 	Except []wire.Name
 	Next   []wire.Rcode // codes that hand the query to the next Upstream
+
+	NextOnNodata bool // so does NODATA
 
 	Pool    Exchanger
 	Source  *cache.Source
@@ -120,14 +121,22 @@ func (b *Block) lane(name wire.Name) upstream.Lane {
 	return upstream.Other
 }
 
+// longestFailure is how long a SERVFAIL that comes again and again is kept at most, outside
+// the cluster (RFC 9520, section 3.2). A cluster's server is back within seconds.
+const longestFailure = 5 * time.Minute
+
 // policy returns what may be kept about a name.
 func (b *Block) policy(name wire.Name) cache.Policy {
 	p := b.Policy
-	if belowAny(name, b.NoSuccess) {
+	kept := belowAny(name, b.Kept)
+	if !kept || belowAny(name, b.NoSuccess) {
 		p.Positive = cache.Bounds{}
 	}
-	if belowAny(name, b.NoDenial) {
+	if !kept || belowAny(name, b.NoDenial) {
 		p.Denial = cache.Bounds{}
+	}
+	if !belowAny(name, b.Inside) {
+		p.ServFail.Max = longestFailure
 	}
 	return p
 }

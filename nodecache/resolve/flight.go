@@ -74,7 +74,9 @@ func (f *flight) fetch(s *scratch, res *result) {
 		return
 	}
 	u.Source.Recovered()
-	res.source = metrics.Forwarded
+	if res.source = metrics.Forwarded; len(f.block.Kept) == 0 {
+		res.source = metrics.Uncached
+	}
 	p := f.block.policy(f.query.Name)
 	clean, v, _ := f.block.Cache.Store(s.clean[:0], &f.query, s.response, &p, f.r.now())
 	s.clean, res.clean = clean, clean
@@ -99,7 +101,7 @@ func (f *flight) ask(s *scratch) (u *Upstream, err error) {
 		if s.response, err = f.exchange(s.response[:0], s.query, u); err != nil {
 			return u, err
 		}
-		if !slices.Contains(u.Next, wire.Message(s.response).Rcode()) {
+		if !u.handsOn(s.response) {
 			return u, nil
 		}
 		next, n := f.block.upstream(f.query.Name, i+1)
@@ -108,6 +110,12 @@ func (f *flight) ask(s *scratch) (u *Upstream, err error) {
 		}
 		u, i = next, n
 	}
+}
+
+// handsOn reports whether an answer of u's hands the query to the next upstream.
+func (u *Upstream) handsOn(response wire.Message) bool {
+	rcode := response.Rcode()
+	return slices.Contains(u.Next, rcode) || u.NextOnNodata && rcode == wire.NoError && response.Answers() == 0
 }
 
 func (f *flight) exchange(dst, query []byte, u *Upstream) ([]byte, error) {
@@ -136,7 +144,10 @@ func (f *flight) failed(u *Upstream, err error, res *result) {
 		res.why = wire.Error{Set: true, Code: wire.NotReady, Text: "shutting down"}
 		return
 	}
-	f.block.Cache.Fail(&f.query, u.Source, f.r.now())
+	f.block.Cache.Fail(&f.query, u.Source, f.r.now(), f.block.Stale.Recheck)
+	if f.block.Errors != nil {
+		f.block.Errors(&f.query, err)
+	}
 	res.why = wire.Error{Set: true, Code: wire.NoReachableAuthority, Text: "upstream did not answer"}
 }
 
@@ -144,7 +155,7 @@ func (f *flight) failed(u *Upstream, err error, res *result) {
 // if there is such an answer. The function that it returns ends that.
 func (f *flight) watch() (stop func()) {
 	b := f.block
-	if !b.Stale.On || b.Stale.OnlyOut || b.Stale.Wait <= 0 || !b.Cache.HasStale(&f.query, &b.Policy, f.r.now()) {
+	if !b.mayBeStale(f.query.Name, b.firstUpstream(f.query.Name), waiting) || b.Stale.Wait <= 0 || !b.Cache.HasStale(&f.query, &b.Policy, f.r.now()) {
 		return func() {}
 	}
 	f.r.flying.Add(1)

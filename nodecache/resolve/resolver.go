@@ -52,8 +52,9 @@ func New(c Config) *Resolver {
 	return r
 }
 
-// Set takes a configuration. Queries that are under way go on with the one before.
-func (r *Resolver) Set(t *Table) { r.table.Store(t) }
+// Set takes a configuration and returns the one before, with which queries that are under
+// way go on.
+func (r *Resolver) Set(t *Table) (before *Table) { return r.table.Swap(t) }
 
 // Close ends all flights, whose askers get SERVFAIL, and waits for them. Handle must not be
 // called any more.

@@ -14,15 +14,15 @@ const (
 	failing               // upstream failed
 )
 
-// mayBeStale reports whether names of u may be answered from what has expired (RFC 8767,
+// mayBeStale reports whether a name of u may be answered from what has expired (RFC 8767,
 // section 5): at once while no server can be reached, else as the block says.
-func (b *Block) mayBeStale(u *Upstream, when moment) bool {
+func (b *Block) mayBeStale(name wire.Name, u *Upstream, when moment) bool {
 	switch {
 	case !b.Stale.On || u == nil:
 		return false
 	case u.Pool.Out():
 		return true
-	case b.Stale.OnlyOut:
+	case !b.Stale.Explicit && belowAny(name, b.Inside):
 		return false
 	case when == asking:
 		return b.Stale.Wait == 0
@@ -33,7 +33,7 @@ func (b *Block) mayBeStale(u *Upstream, when moment) bool {
 // stale appends a reply to q from an answer that has expired, if there is one and it may be used.
 func (r *Resolver) stale(dst []byte, q *query, when moment) (reply []byte, ok bool) {
 	b, start := q.route.Block, len(dst)
-	if !b.mayBeStale(b.firstUpstream(q.Name), when) {
+	if !b.mayBeStale(q.Name, b.firstUpstream(q.Name), when) {
 		return dst, false
 	}
 	var x extra

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neardns/neardns/nodecache"
+	"github.com/neardns/neardns/nodecache/corefile"
+)
+
+// flags is the command line: all of today's node-local cache (k8s-dns-node-cache), and ours.
+type flags struct {
+	conf, corefile, basecorefile string
+	localIPs                     []netip.Addr
+	kubednscm, upstreamsvc       string
+	metrics, prometheus          string
+	port                         uint
+	setupInterface               bool
+	reloadWithSignal             bool
+	pidfile                      string
+
+	clusterDomain, node, logFormat, probe string
+	version                               bool
+
+	// The addresses and rules of the node are not set up yet.
+	setupIptables, skipTeardown bool
+	interfaceName               string
+	syncInterval                seconds
+	healthPort                  uint
+}
+
+// seconds is a duration, or a bare number of seconds.
+type seconds time.Duration
+
+func (s *seconds) String() string { return time.Duration(*s).String() }
+
+func (s *seconds) Set(text string) error {
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+		*s = seconds(time.Duration(n) * time.Second)
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return fmt.Errorf("expected a duration such as 60s, or a number of seconds")
+	}
+	*s = seconds(d)
+	return nil
+}
+
+// parseFlags reads the command line.
+func parseFlags(args []string) (*flags, error) {
+	f := &flags{syncInterval: seconds(time.Minute)}
+	set := flag.NewFlagSet("nodecache", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	f.define(set)
+	err := set.Parse(args)
+	if err == flag.ErrHelp { //nolint:errorlint // Parse returns it as it is
+		usage(set)
+		return nil, err
+	}
+	if err == nil && set.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", set.Arg(0))
+	}
+	if err == nil {
+		err = f.check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w; see nodecache -help", err)
+	}
+	return f, nil
+}
+
+func usage(set *flag.FlagSet) {
+	set.SetOutput(os.Stdout)
+	fmt.Println("nodecache is a caching DNS resolver for a Kubernetes node.\n\nUsage: nodecache [flags]\n\nFlags:")
+	set.PrintDefaults()
+}
+
+// define names the flags.
+func (f *flags) define(s *flag.FlagSet) {
+	s.StringVar(&f.conf, "conf", "", "Corefile to read; used where there is no -basecorefile")
+	s.StringVar(&f.corefile, "corefile", "/etc/Corefile", "the same as -conf")
+	s.StringVar(&f.basecorefile, "basecorefile", "/etc/coredns/Corefile.base", "Corefile with __PILLAR__ variables to read; preferred if it is there")
+	s.Func("localip", "addresses to answer on, separated by commas; also the values of __PILLAR__LOCAL__DNS__ and __PILLAR__DNS__SERVER__", f.setLocalIPs)
+	s.UintVar(&f.port, "dns.port", 53, "port of server blocks that name none")
+	s.StringVar(&f.kubednscm, "kubednscm", "", "directory where the kube-dns ConfigMap is mounted, for stubDomains and upstreamNameservers")
+	s.StringVar(&f.upstreamsvc, "upstreamsvc", "kube-dns", "Service of the cluster DNS; its address in the environment is the value of __PILLAR__CLUSTER__DNS__")
+	s.StringVar(&f.clusterDomain, "cluster-domain", "cluster.local", "the cluster's domain")
+	s.StringVar(&f.node, "node", "", "name or address of this node, by which it chooses among cluster DNS servers (default the host's name)")
+	s.StringVar(&f.metrics, "metrics-listen-address", "0.0.0.0:9353", "address that serves /metrics, beside those in the Corefile; empty for none")
+	s.StringVar(&f.prometheus, "prometheus-listen-address", "", "one more address that serves /metrics")
+	s.BoolVar(&f.reloadWithSignal, "reloadwithsignal", false, "take in a changed Corefile though it has no reload directive")
+	s.StringVar(&f.pidfile, "pidfile", "", "file to write the process's number to")
+	s.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	s.StringVar(&f.probe, "probe", "", "ask the nodecache that runs in this container whether it is live or ready, and exit")
+	s.BoolVar(&f.version, "version", false, "print the version and exit")
+	f.defineNode(s)
+}
+
+// defineNode names the flags about what the node needs.
+func (f *flags) defineNode(s *flag.FlagSet) {
+	s.BoolVar(&f.setupInterface, "setupinterface", true, "listen also on addresses that no interface has yet; to add them comes later")
+	s.BoolVar(&f.setupIptables, "setupiptables", true, "accepted; rules come later")
+	s.StringVar(&f.interfaceName, "interfacename", "nodelocaldns", "accepted; interfaces come later")
+	s.Var(&f.syncInterval, "syncinterval", "accepted; changes of the node are told by the kernel")
+	s.BoolVar(&f.skipTeardown, "skipteardown", false, "accepted; there is nothing to tear down yet")
+	s.UintVar(&f.healthPort, "health-port", 8080, "accepted; rules come later")
+}
+
+func (f *flags) setLocalIPs(text string) error {
+	for word := range strings.SplitSeq(text, ",") {
+		addr, err := netip.ParseAddr(strings.TrimSpace(word))
+		if err != nil {
+			return fmt.Errorf("%q is no IP address, expected such as 169.254.20.10,10.96.0.10", word)
+		}
+		if !slices.Contains(f.localIPs, addr) {
+			f.localIPs = append(f.localIPs, addr)
+		}
+	}
+	return nil
+}
+
+// check checks values.
+func (f *flags) check() error {
+	switch {
+	case f.port < 1 || f.port > 65535:
+		return fmt.Errorf("-dns.port %d, expected 1 to 65535", f.port)
+	case f.healthPort < 1 || f.healthPort > 65535:
+		return fmt.Errorf("-health-port %d, expected 1 to 65535", f.healthPort)
+	case f.logFormat != "text" && f.logFormat != "json":
+		return fmt.Errorf("-log-format %q, expected text or json", f.logFormat)
+	case f.probe != "" && f.probe != "live" && f.probe != "ready":
+		return fmt.Errorf("-probe %q, expected live or ready", f.probe)
+	}
+	return nil
+}
+
+// source returns the Corefile to read.
+func (f *flags) source() string {
+	if _, err := os.Stat(f.basecorefile); err == nil {
+		return f.basecorefile
+	}
+	if f.conf != "" {
+		return f.conf
+	}
+	return f.corefile
+}
+
+// config returns what the flags say.
+func (f *flags) config(log *slog.Logger, level *slog.LevelVar) nodecache.Config {
+	c := nodecache.Config{
+		Corefile: f.source(), KubeDNS: f.kubednscm,
+		Options: corefile.Options{
+			ClusterDomain: f.clusterDomain, UpstreamService: f.upstreamsvc, LocalIPs: f.localIPs, Port: uint16(f.port), // #nosec G115 -- checked
+		},
+		FreeBind: f.setupInterface && len(f.localIPs) > 0, Watch: f.reloadWithSignal, Node: f.node,
+		Version: version(), Revision: revision(), Log: log, Level: level,
+	}
+	for _, addr := range []string{f.metrics, f.prometheus} {
+		if addr != "" {
+			c.MetricsAddrs = append(c.MetricsAddrs, addr)
+		}
+	}
+	if c.Node == "" {
+		c.Node, _ = os.Hostname()
+	}
+	return c
+}
+
+// gitCommit is set at the build.
+var gitCommit string
+
+// version returns the module's version.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+func revision() string { return gitCommit }
+
+func versionText() string { return strings.TrimSpace(version() + " " + revision()) }

@@ -1,0 +1,89 @@
+// Command nodecache is a caching DNS resolver for a Kubernetes node.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/neardns/neardns/nodecache"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run returns the exit code: 0, 1 for what failed, 2 for a wrong command line.
+func run(args []string) int {
+	f, err := parseFlags(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "nodecache:", err)
+		return 2
+	case f.version:
+		fmt.Println("nodecache", versionText())
+		return 0
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if f.probe != "" {
+		err = nodecache.Probe(ctx, f.probe)
+	} else {
+		err = serve(ctx, f)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nodecache:", err)
+		return 1
+	}
+	return 0
+}
+
+// serve runs the resolver.
+func serve(ctx context.Context, f *flags) error {
+	level := new(slog.LevelVar)
+	log := newLog(f.logFormat, level)
+	limitMemory(ctx, log)
+	if f.pidfile != "" {
+		if err := os.WriteFile(f.pidfile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil { // #nosec G306 -- to be read
+			return fmt.Errorf("-pidfile: %w", err)
+		}
+		defer os.Remove(f.pidfile)
+	}
+	return nodecache.Run(ctx, f.config(log, level))
+}
+
+// newLog returns a log that writes to standard error.
+func newLog(format string, level slog.Leveler) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// The collector keeps the process below this share of what its cgroup allows, which may be
+// changed while it runs.
+const (
+	memoryShare = 0.9
+	memoryLook  = time.Minute
+)
+
+// limitMemory sets GOMEMLIMIT from the cgroup, unless the environment sets it.
+func limitMemory(ctx context.Context, log *slog.Logger) {
+	limit, err := memlimit.Set(memlimit.WithRatio(memoryShare), memlimit.WithRefreshInterval(ctx, memoryLook))
+	switch {
+	case err == nil && limit < math.MaxInt64:
+		log.Info("memory limit", "bytes", limit)
+	case err != nil && !errors.Is(err, memlimit.ErrNoCgroup):
+		log.Warn("no memory limit is taken from the cgroup", "error", err)
+	}
+}

@@ -1,0 +1,91 @@
+package nodecache
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/neardns/neardns/nodecache/corefile"
+)
+
+// listenAddrs returns where a block with these binds listens on a port: everywhere if there
+// are none.
+func listenAddrs(binds []corefile.Bind, port uint16) ([]netip.AddrPort, error) {
+	var addrs []netip.Addr
+	for _, b := range binds {
+		found, err := bindAddrs(b)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range found {
+			if !slices.Contains(addrs, a) {
+				addrs = append(addrs, a)
+			}
+		}
+	}
+	if len(binds) == 0 {
+		addrs = everywhere()
+	}
+	var list []netip.AddrPort
+	for _, a := range addrs {
+		list = append(list, netip.AddrPortFrom(a, port))
+	}
+	return list, nil
+}
+
+// everywhere returns the unspecified addresses of the families that the host has.
+func everywhere() []netip.Addr {
+	addrs := []netip.Addr{netip.IPv4Unspecified()}
+	if c, err := net.ListenPacket("udp6", "[::]:0"); err == nil {
+		c.Close()
+		addrs = append(addrs, netip.IPv6Unspecified())
+	}
+	return addrs
+}
+
+// bindAddrs returns the addresses that b names.
+func bindAddrs(b corefile.Bind) ([]netip.Addr, error) {
+	if b.Interface == "" {
+		return []netip.Addr{b.Addr}, nil
+	}
+	addrs, err := interfaceAddrs(b.Interface)
+	if err != nil {
+		return nil, fmt.Errorf("%s: bind: %s: %w", b.Pos, b.Interface, err)
+	}
+	for _, e := range b.Except {
+		out, err := bindAddrs(e)
+		if err != nil {
+			return nil, err
+		}
+		addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return slices.Contains(out, a) })
+	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("%s: bind: %s has no address to listen on", b.Pos, b.Interface)
+	}
+	return addrs, nil
+}
+
+func interfaceAddrs(name string) ([]netip.Addr, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, err
+	}
+	nets, err := i.Addrs()
+	if err != nil {
+		return nil, err
+	}
+	var addrs []netip.Addr
+	for _, n := range nets {
+		p, err := netip.ParsePrefix(n.String())
+		if err != nil {
+			return nil, err
+		}
+		a := p.Addr().Unmap()
+		if a.IsLinkLocalUnicast() && a.Is6() {
+			a = a.WithZone(name)
+		}
+		addrs = append(addrs, a)
+	}
+	return addrs, nil
+}

@@ -1,0 +1,219 @@
+package nodecache
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
+	"github.com/neardns/neardns/nodecache/corefile"
+	"github.com/neardns/neardns/nodecache/metrics"
+	"github.com/neardns/neardns/nodecache/querylog"
+	"github.com/neardns/neardns/nodecache/resolve"
+)
+
+// builder makes a generation of a Corefile.
+type builder struct {
+	*process
+	conf    *corefile.Config
+	old     *keep
+	next    *generation
+	servers map[netip.AddrPort]*resolve.Server
+}
+
+// build makes what a Corefile says, with what can be kept of old. It opens no sockets and
+// changes nothing that is at work.
+func (p *process) build(conf *corefile.Config, old *keep) (*generation, error) {
+	b := builder{p, conf, old, &generation{conf: conf, keep: newKeep()}, map[netip.AddrPort]*resolve.Server{}}
+	for _, block := range conf.Blocks {
+		if err := b.add(block); err != nil {
+			b.next.keep.closeBut(old)
+			return nil, err
+		}
+	}
+	var servers []resolve.Server
+	for _, addr := range b.next.addrs {
+		servers = append(servers, *b.servers[addr])
+	}
+	b.next.table = resolve.NewTable(servers)
+	return b.next, nil
+}
+
+// add adds a block at each address and for each zone that it has.
+func (b *builder) add(conf *corefile.Block) error {
+	block, err := b.block(conf)
+	if err != nil {
+		return err
+	}
+	var labels []string
+	for _, key := range conf.Keys {
+		addrs, err := listenAddrs(conf.Binds, key.Port)
+		if err != nil {
+			return err
+		}
+		for _, addr := range addrs {
+			s := b.server(addr)
+			label := serverLabel(addr)
+			s.Routes = append(s.Routes, resolve.Route{Zone: key.Zone, Block: block, Count: b.metrics.Zone(label, key.Zone.String(), cacheLabel(conf))})
+			b.next.plugins = append(b.next.plugins, plugins(conf, label, key.Zone)...)
+			if !slices.Contains(labels, label) {
+				labels = append(labels, label)
+			}
+		}
+		b.addLoops(conf, block, key)
+	}
+	if conf.Cache != nil {
+		b.next.caches = append(b.next.caches, metrics.CacheWatch{Servers: labels, Zones: cacheLabel(conf), Stats: block.Cache.Stats})
+	}
+	return nil
+}
+
+// server returns what is answered at addr.
+func (b *builder) server(addr netip.AddrPort) *resolve.Server {
+	if b.servers[addr] == nil {
+		b.servers[addr] = &resolve.Server{Addr: addr, Other: b.metrics.Zone(serverLabel(addr), metrics.Dropped, "")}
+		b.next.addrs = append(b.next.addrs, addr)
+	}
+	return b.servers[addr]
+}
+
+// serverLabel is the label `server`, without a host where there is no bind.
+func serverLabel(addr netip.AddrPort) string {
+	host := ""
+	if !addr.Addr().IsUnspecified() {
+		host = addr.Addr().String()
+	}
+	return metrics.ServerLabel(host, strconv.Itoa(int(addr.Port())))
+}
+
+// cacheLabel is the label `zones` of a block's cache, empty if it has none.
+func cacheLabel(conf *corefile.Block) string {
+	if conf.Cache == nil {
+		return ""
+	}
+	return joinNames(conf.Cache.Zones)
+}
+
+func joinNames(zones []wire.Name) string {
+	var words []string
+	for _, z := range zones {
+		words = append(words, z.String())
+	}
+	return strings.Join(words, ",")
+}
+
+// block makes what a server block does.
+func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
+	memory, err := b.next.keep.memory(b.old, memoryKey(conf), sizes(conf.Cache))
+	if err != nil {
+		return nil, err
+	}
+	b.next.sizes = append(b.next.sizes, sized{memory.Cache, sizes(conf.Cache)})
+	block := &resolve.Block{
+		Memory: memory, Cluster: b.cluster(), Inside: b.conf.ClusterZones(), IPv4Only: conf.IPv4Only,
+		UDPSize: wire.UDPSize, Log: filter(conf.Log), Errors: b.errors.of(conf.Errors),
+	}
+	if conf.Bufsize > 0 {
+		block.UDPSize = int(conf.Bufsize)
+	}
+	b.setCache(block, conf.Cache)
+	if conf.Hosts != nil {
+		block.Hosts = b.hosts(conf.Hosts)
+	}
+	for _, f := range conf.Forwards {
+		u, err := b.upstream(f)
+		if err != nil {
+			return nil, err
+		}
+		block.Upstreams = append(block.Upstreams, u)
+	}
+	return block, nil
+}
+
+// cluster returns the cluster domain.
+func (b *builder) cluster() wire.Name { return b.conf.ClusterZones()[0] }
+
+// memoryKey tells blocks apart whose caches must not be mixed.
+func memoryKey(conf *corefile.Block) string { return fmt.Sprint(conf.Keys, conf.Binds) }
+
+// roomFor is how many bytes an answer may take on average before bytes bound a cache rather
+// than entries: some four times what most take.
+const roomFor = 1024
+
+// failures is how many failures are kept at a time.
+const failures = 2048
+
+// sizes returns the sizes of a block's cache. Failures are kept without the directive too
+// (RFC 9520, section 3.2).
+func sizes(conf *corefile.Cache) cache.Options {
+	o := cache.Options{Failure: cache.Limits{Entries: failures, Bytes: failures * roomFor}}
+	if conf != nil {
+		o.Success = cache.Limits{Entries: conf.Success, Bytes: int64(conf.Success) * roomFor}
+		o.Denial = cache.Limits{Entries: conf.Denial, Bytes: int64(conf.Denial) * roomFor}
+	}
+	return o
+}
+
+// What is used of answers that have expired where the Corefile says nothing: RFC 8767,
+// section 4 and 5, recommends the TTL, a time-out of 1.8 s, and days. Pods that have moved
+// make an hour more than enough.
+const (
+	staleFor  = time.Hour
+	staleTTL  = 30
+	staleWait = time.Second
+)
+
+// setCache sets what is kept, and when it is used though it has expired.
+func (b *builder) setCache(block *resolve.Block, conf *corefile.Cache) {
+	if conf == nil {
+		return
+	}
+	block.Policy, block.Kept, block.NoSuccess, block.NoDenial = conf.Policy, conf.Zones, conf.NoSuccess, conf.NoDenial
+	if !conf.CutOff {
+		block.Services = append(wire.Name("\x03svc"), b.cluster()...)
+	}
+	block.Stale = resolve.Stale{On: true, Explicit: true, Wait: conf.Stale.Wait, Recheck: conf.Stale.Recheck}
+	switch conf.Stale.Mode {
+	case corefile.StaleOff:
+		block.Stale.On = false
+	case corefile.StaleVerify:
+		if conf.Stale.Wait == 0 {
+			block.Stale.Wait = -1
+		}
+	case corefile.StaleDefault:
+		block.Stale = resolve.Stale{On: true, Wait: staleWait}
+		block.Policy.Stale, block.Policy.StaleTTL = staleFor, staleTTL
+	}
+}
+
+// filter returns what is logged.
+func filter(conf []corefile.Log) (f querylog.Filter) {
+	for _, l := range conf {
+		r := querylog.Rule{Zone: l.Zone}
+		for class, on := range map[querylog.Class]bool{querylog.Success: l.Success, querylog.Denial: l.Denial, querylog.Error: l.Error} {
+			if on {
+				r.Classes |= class
+			}
+		}
+		f = append(f, r)
+	}
+	return f
+}
+
+// plugins returns the directives of a block that CoreDNS would tell of.
+func plugins(conf *corefile.Block, server string, zone wire.Name) (list []metrics.Plugin) {
+	for name, on := range map[string]bool{
+		"cache": conf.Cache != nil, "errors": conf.Errors != nil, "forward": len(conf.Forwards) > 0, "hosts": conf.Hosts != nil,
+		"log": len(conf.Log) > 0, "loop": conf.Loop, "prometheus": conf.Prometheus != nil, "template": len(conf.IPv4Only) > 0,
+		"bufsize": conf.Bufsize > 0,
+	} {
+		if on {
+			list = append(list, metrics.Plugin{Server: server, Zone: zone.String(), Name: name})
+		}
+	}
+	return list
+}

@@ -1,0 +1,88 @@
+package nodecache
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
+	"github.com/neardns/neardns/nodecache/corefile"
+	"github.com/neardns/neardns/nodecache/metrics"
+	"github.com/neardns/neardns/nodecache/resolve"
+)
+
+// generation is one configuration at work.
+type generation struct {
+	conf    *corefile.Config
+	keep    *keep
+	table   *resolve.Table
+	addrs   []netip.AddrPort // to listen on, sorted
+	plugins []metrics.Plugin
+	caches  []metrics.CacheWatch
+	sizes   []sized
+	loops   []loopWatch
+
+	cancel context.CancelFunc
+	group  sync.WaitGroup // what looks for loops
+}
+
+// sized is a cache, and the sizes that this configuration wants of it.
+type sized struct {
+	*cache.Cache
+	cache.Options
+}
+
+// loopWatch is a forward through which loops are looked for, by names of zone.
+type loopWatch struct {
+	forward *forward
+	zone    wire.Name
+}
+
+// front is the sockets of some addresses, while they serve.
+type front struct {
+	*listen.Front
+	addrs  []netip.AddrPort
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// startFront opens the sockets and serves. Shards of the metrics count from shard on.
+func startFront(addrs []netip.AddrPort, freeBind bool, shard int, h listen.Handler) (*front, error) {
+	f, err := listen.Open(listen.Config{Addrs: addrs, FreeBind: freeBind, FirstShard: shard})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	front := &front{f, addrs, cancel, make(chan error, 1)}
+	go func() { front.done <- f.Serve(ctx, h) }()
+	return front, nil
+}
+
+// leave hands the ports over, answers what was received, and closes.
+func (f *front) leave() error {
+	f.cancel()
+	return <-f.done
+}
+
+// serves reports whether the front has just these addresses.
+func (f *front) serves(addrs []netip.AddrPort) bool {
+	return f != nil && slices.Equal(f.addrs, addrs)
+}
+
+// watchLoops looks for loops until stop is called.
+func (g *generation) watchLoops(r *resolve.Resolver, own *metrics.Own) {
+	ctx, cancel := context.WithCancel(context.Background())
+	g.cancel = cancel
+	for _, l := range g.loops {
+		g.group.Go(func() { l.forward.watchLoops(ctx, r, l.zone, own) })
+	}
+}
+
+// stop ends what the generation alone needs.
+func (g *generation) stop() {
+	g.cancel()
+	g.group.Wait()
+}

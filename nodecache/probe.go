@@ -1,0 +1,113 @@
+package nodecache
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// A probe must ask this very process: during an upgrade two share the ports, and an HTTP
+// request may reach either. The program that the kubelet runs in our container shares our
+// namespaces, and the name of a socket in Linux's abstract namespace, unix(7), is made of
+// those, so that it leads here and leaves no file behind.
+
+// probeTime is how long an answer to a probe may take.
+const probeTime = 2 * time.Second
+
+// probeAddr returns the address of the socket of the process in our PID namespace.
+func probeAddr() (*net.UnixAddr, error) {
+	pid, err := os.Readlink("/proc/self/ns/pid") // such as pid:[4026531836]
+	if err != nil {
+		return nil, err
+	}
+	return &net.UnixAddr{Net: "unix", Name: "@neardns-nodecache-" + pid}, nil
+}
+
+// Probe asks the running process whether it is live or ready. It returns nil if it is.
+func Probe(ctx context.Context, question string) error {
+	addr, err := probeAddr()
+	if err != nil {
+		return err
+	}
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", addr.Name)
+	if err != nil {
+		return fmt.Errorf("no nodecache runs in this PID namespace: %w", err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(probeTime + time.Second))
+	if _, err := io.WriteString(c, question+"\n"); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(io.LimitReader(c, 1024)).ReadString('\n')
+	switch answer = strings.TrimSuffix(answer, "\n"); {
+	case err != nil:
+		return err
+	case answer != "ok":
+		return errors.New(answer)
+	}
+	return nil
+}
+
+// prober answers probes.
+type prober struct {
+	listener *net.UnixListener
+	answer   func(ctx context.Context, question string) error
+}
+
+// newProber opens the socket. Only one process in a PID namespace has it.
+func newProber(answer func(context.Context, string) error) (*prober, error) {
+	addr, err := probeAddr()
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &prober{l, answer}, nil
+}
+
+// maxProbes is how many are answered at a time; others wait.
+const maxProbes = 8
+
+// run answers until ctx ends.
+func (p *prober) run(ctx context.Context) {
+	stop := context.AfterFunc(ctx, func() { p.listener.Close() })
+	defer stop()
+	var group errgroup.Group
+	group.SetLimit(maxProbes)
+	for {
+		c, err := p.listener.AcceptUnix()
+		if err != nil {
+			break
+		}
+		group.Go(func() error { p.serve(ctx, c); return nil })
+	}
+	group.Wait()
+}
+
+func (p *prober) serve(ctx context.Context, c net.Conn) {
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	c.SetDeadline(time.Now().Add(probeTime))
+	question, err := bufio.NewReader(io.LimitReader(c, 64)).ReadString('\n')
+	if err != nil {
+		return
+	}
+	answer := "ok"
+	if err := p.answer(ctx, strings.TrimSuffix(question, "\n")); err != nil {
+		answer = err.Error()
+	}
+	c.SetDeadline(time.Now().Add(probeTime))
+	io.WriteString(c, answer+"\n")
+}

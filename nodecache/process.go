@@ -1,0 +1,221 @@
+package nodecache
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/nodecache/admin"
+	"github.com/neardns/neardns/nodecache/cookie"
+	"github.com/neardns/neardns/nodecache/metrics"
+	"github.com/neardns/neardns/nodecache/querylog"
+	"github.com/neardns/neardns/nodecache/resolve"
+)
+
+// Shards of the metrics: fronts take the lower ones, in turns, flights the last.
+const (
+	shards      = 256
+	flightShard = shards - 1
+)
+
+// logRoom is how many entries of the query log may wait to be written.
+const logRoom = 4096
+
+// process is all that runs.
+type process struct {
+	Config
+	instance string // no other process has it
+	metrics  *metrics.Set
+	pages    http.Handler // /metrics
+	queries  *querylog.Log
+	resolver *resolve.Resolver
+	errors   *errorLog
+	admin    admin.Servers
+
+	stopping chan struct{} // closed when it ends
+	current  *generation
+	front    *front
+	fronts   int                   // how many there were
+	addrs    atomic.Pointer[front] // front, for those who probe
+	leaving  atomic.Bool           // it is about to end
+	tidying  sync.WaitGroup        // what was replaced and is still in use
+}
+
+// newProcess makes what every configuration has in common.
+func newProcess(c Config) *process {
+	var secret [16]byte
+	rand.Read(secret[:])
+	var id [8]byte
+	rand.Read(id[:])
+	p := &process{
+		Config: c, instance: hex.EncodeToString(id[:]), metrics: metrics.New(shards),
+		queries: querylog.New(c.Log.Handler(), logRoom), stopping: make(chan struct{}),
+	}
+	p.pages = p.metrics.Handler(c.Version, c.Revision)
+	p.errors = newErrorLog(c.Log)
+	p.current = &generation{keep: newKeep(), cancel: func() {}}
+	host, _ := os.Hostname()
+	p.resolver = resolve.New(resolve.Config{
+		Metrics: p.metrics, Shard: flightShard, Cookies: cookie.New(secret), Queries: p.queries, Log: c.Log,
+		Version: "neardns nodecache " + c.Version, ID: host, Instance: p.instance,
+	})
+	return p
+}
+
+// Run answers queries until ctx ends, and then hands over, answers what it received, and
+// returns. An error says why it could not start, or what it left unanswered.
+func Run(ctx context.Context, c Config) error {
+	p := newProcess(c)
+	conf, err := c.load(p.metrics)
+	if err != nil {
+		return err
+	}
+	next, err := p.build(conf, p.current.keep)
+	if err != nil {
+		return err
+	}
+	if err := p.commit(ctx, next); err != nil {
+		next.keep.closeBut(newKeep())
+		return err
+	}
+	var group sync.WaitGroup
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() { p.queries.Run(background) })
+	group.Go(func() { p.errors.run(background) })
+	p.startProbes(background, &group)
+	p.Log.Info("answering", "addresses", p.front.addrs, "version", c.Version)
+	p.watch(ctx)
+	err = p.stop()
+	stop()
+	group.Wait()
+	return err
+}
+
+// startProbes answers probes of the container that this process is alone in. Elsewhere the
+// socket may be another's.
+func (p *process) startProbes(ctx context.Context, group *sync.WaitGroup) {
+	prober, err := newProber(p.answerProbe)
+	if err != nil {
+		p.Log.Warn("nodecache -probe can't ask this process", "error", err)
+		return
+	}
+	group.Go(func() { prober.run(ctx) })
+}
+
+// commit puts a generation to work: its sockets open before those of the one before close,
+// and where one can't be opened, all stays as it is.
+func (p *process) commit(ctx context.Context, next *generation) error {
+	pages, err := p.admin.Open(ctx, p.wantedPages(next))
+	if err != nil {
+		return err
+	}
+	old, oldFront := p.current, p.front
+	p.metrics.WatchCaches(next.caches)
+	p.metrics.SetPlugins(next.plugins)
+	for _, s := range next.sizes {
+		s.SetLimits(s.Options)
+	}
+	before := p.resolver.Set(next.table)
+	if !p.front.serves(next.addrs) {
+		f, err := startFront(next.addrs, p.FreeBind, p.fronts%2*shards/2, p.resolver.Handle)
+		if err != nil {
+			p.resolver.Set(before)
+			p.metrics.WatchCaches(old.caches)
+			p.metrics.SetPlugins(old.plugins)
+			pages.Abandon()
+			return err
+		}
+		p.front = f
+		p.addrs.Store(f)
+		p.fronts++
+		p.metrics.WatchFront(f.stats)
+	}
+	pages.Commit()
+	p.current = next
+	p.Level.Set(level(next.conf))
+	next.watchLoops(p.resolver, p.metrics.Own)
+	for _, n := range next.conf.Notes {
+		p.Log.Info("Corefile", "note", n.String())
+	}
+	p.retire(old, oldFront)
+	return nil
+}
+
+// stats reads the front's counters.
+func (f *front) stats() ([]listen.UDPStats, listen.TCPStats) { return f.UDP(), f.TCP() }
+
+// retireAfter is how long what was replaced may still be asked: a query that took the table
+// before, and all its asks.
+const retireAfter = 10 * time.Second
+
+// retire ends what nothing uses any more.
+func (p *process) retire(old *generation, oldFront *front) {
+	old.stop()
+	next, nextFront := p.current, p.front
+	p.tidying.Go(func() {
+		if oldFront != nil && oldFront != nextFront {
+			if err := oldFront.leave(); err != nil {
+				p.Log.Warn("closing sockets", "error", err)
+			}
+		}
+		select {
+		case <-time.After(retireAfter):
+		case <-p.stopping:
+		}
+		old.keep.closeBut(next.keep)
+	})
+}
+
+// stop ends everything. Queries that were received are answered before.
+func (p *process) stop() error {
+	p.leaving.Store(true)
+	close(p.stopping)
+	if d := p.lameduck(); d > 0 {
+		time.Sleep(d)
+	}
+	err := p.front.leave()
+	p.current.stop()
+	p.resolver.Close()
+	p.tidying.Wait()
+	p.current.keep.closeBut(newKeep())
+	p.admin.Close()
+	if err != nil {
+		return fmt.Errorf("stopping: %w", err)
+	}
+	return nil
+}
+
+// lameduck returns how long the process tells that it is about to end and still answers.
+func (p *process) lameduck() (d time.Duration) {
+	for _, h := range p.current.conf.Health {
+		d = max(d, h.Lameduck)
+	}
+	return d
+}
+
+// answerProbe answers nodecache -probe.
+func (p *process) answerProbe(ctx context.Context, question string) error {
+	switch question {
+	case "live":
+		return p.live(ctx)
+	case "ready":
+		if p.leaving.Load() {
+			return errors.New("stopping")
+		}
+		return p.live(ctx)
+	}
+	return fmt.Errorf("unknown probe %q, expected live or ready", question)
+}
+
+// live returns nil if this process answers queries.
+func (p *process) live(ctx context.Context) error {
+	return answersItself(ctx, p.addrs.Load().Addrs(), p.instance)
+}
