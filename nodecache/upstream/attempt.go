@@ -53,6 +53,9 @@ func (e *exchange) step(now time.Duration) (over bool) {
 	if n.retry >= 0 && len(e.call.asks) < maxAsks {
 		e.send(e.call.asks[n.retry].server, now, false)
 	}
+	// There are servers that close a connection after so many answers. Those still owed on
+	// it took no try that failed.
+	e.most = min(e.most+n.spared, maxAsks)
 	for range n.lost {
 		e.next(now, false)
 	}

@@ -22,6 +22,7 @@ type call struct {
 	mu      sync.Mutex
 	pending uint32 // bit k: asks[k] may still be answered
 	lost    int    // how many asks ended without a good answer and were not looked at
+	spared  int    // how many of them do not count; see exchange.step
 	retry   int    // the ask to repeat over TCP, or -1
 	have    verdict
 	from    int // the ask that was answered, where have is not none
@@ -70,7 +71,7 @@ func (p *Pool) call(dst, query []byte, lane Lane) *call {
 		return nil
 	}
 	c.query, c.lane = query, lane
-	c.pending, c.lost, c.retry, c.have, c.err = 0, 0, -1, none, nil
+	c.pending, c.lost, c.spared, c.retry, c.have, c.err = 0, 0, 0, -1, none, nil
 	c.dst, c.base = dst, len(dst)
 	return c
 }
@@ -145,12 +146,15 @@ func (c *call) overTCP(k int, m wire.Message) {
 	c.signal()
 }
 
-// lose ends ask k without an answer.
-func (c *call) lose(k int, err error) {
+// lose ends ask k without an answer. spare: the server was at work.
+func (c *call) lose(k int, err error, spare bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending &^= 1 << k
 	c.lost++
+	if spare {
+		c.spared++
+	}
 	c.err = err
 	c.signal()
 }
@@ -167,13 +171,14 @@ type news struct {
 	have    verdict
 	pending uint32
 	lost    int
+	spared  int
 	retry   int
 }
 
 func (c *call) look() news {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := news{c.have, c.pending, c.lost, c.retry}
-	c.lost, c.retry = 0, -1
+	n := news{c.have, c.pending, c.lost, c.spared, c.retry}
+	c.lost, c.spared, c.retry = 0, 0, -1
 	return n
 }

@@ -81,7 +81,7 @@ func (c *conn) run(ctx context.Context) {
 		return
 	}
 	var writer sync.WaitGroup
-	writer.Go(func() { c.end("write", c.write(nc)) })
+	writer.Go(func() { c.write(nc) })
 	c.end("read", c.read(nc))
 	writer.Wait()
 }

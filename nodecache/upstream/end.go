@@ -14,7 +14,7 @@ func (c *conn) end(op string, err error) {
 	defer c.mu.Unlock()
 	for _, s := range c.slots {
 		if s.call != nil {
-			s.call.lose(s.ask, failed)
+			s.call.lose(s.ask, failed, c.spoke)
 		}
 	}
 	clear(c.slots)

@@ -22,7 +22,7 @@ var (
 
 // OpError is what went wrong between us and one server.
 type OpError struct {
-	Op     string // dial, read, write, receive, tls, ...
+	Op     string // dial, read, write, receive, check, close
 	Server Endpoint
 	Err    error
 }

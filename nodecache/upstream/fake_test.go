@@ -21,6 +21,7 @@ type fake struct {
 	handle  func(q []byte, reply func(m []byte))
 	tls     *tls.Config
 	inOrder bool // a connection's next query waits until handle returns
+	limit   int  // queries after which a connection is closed; 0 for none
 
 	queries atomic.Int64
 	open    atomic.Int64 // connections
@@ -114,7 +115,7 @@ func (f *fake) stream(c net.Conn) {
 		defer mu.Unlock()
 		_, _ = c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...))
 	}
-	for {
+	for n := 0; f.limit == 0 || n < f.limit; n++ {
 		var size [2]byte
 		if _, err := io.ReadFull(c, size[:]); err != nil {
 			return

@@ -62,6 +62,10 @@ func (p *pace) delay(least, most time.Duration) time.Duration {
 
 // hedge asks once more, if the budget has it.
 func (e *exchange) hedge(now time.Duration) {
+	if e.set.check { // one query is all of it
+		e.hedgeAt = e.began + e.pool.conf.Timeout
+		return
+	}
 	delay, budget := e.pool.delay(e.call.lane), &e.pool.budgets[e.call.lane]
 	if e.inquire() {
 		e.hedgeAt = now + delay/8 // a server that lives answers that at once

@@ -13,6 +13,7 @@ import (
 const (
 	maxDatagram = 4096 // a longer answer counts as truncated
 	maxForged   = 16   // datagrams that answer nothing, after which UDP is not trusted
+	maxSockets  = 2000 // queries to one server at a time
 )
 
 // datagram asks one query over UDP, from a socket and thus a port of its own, with a random
@@ -32,6 +33,9 @@ type datagram struct {
 
 // send sends ask k of a call over UDP.
 func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint16, ok bool) {
+	if s.sockets() >= maxSockets {
+		return nil, 0, false
+	}
 	d := s.pool.dialer()
 	nc, err := d.DialUDP(s.ctx, "udp", s.pool.source(), s.Addr)
 	if err != nil {
@@ -57,6 +61,12 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 		t(s.Endpoint, true, false)
 	}
 	return g, 0, true
+}
+
+func (s *server) sockets() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.grams)
 }
 
 // start starts reading, unless the server is closed.
@@ -123,7 +133,7 @@ func (g *datagram) fail(err error) {
 	if g.server.ctx.Err() == nil {
 		g.server.fail(err, g.at)
 	}
-	g.tell(func(c *call, k int) { c.lose(k, err) })
+	g.tell(func(c *call, k int) { c.lose(k, err, false) })
 }
 
 // tell calls f with the call, if it is still waited for.

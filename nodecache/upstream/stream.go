@@ -16,8 +16,9 @@ const (
 )
 
 // write writes what is asked until the connection is closed, as many queries at a time as
-// there are.
-func (c *conn) write(nc net.Conn) error {
+// there are. Where that fails the connection takes no more if another can, and ends once
+// what the server said before is read.
+func (c *conn) write(nc net.Conn) {
 	var buf []byte
 	for c.wait() {
 		runtime.Gosched() // let others that are about to ask do so first
@@ -26,13 +27,13 @@ func (c *conn) write(nc net.Conn) error {
 			continue
 		}
 		if _, err := nc.Write(buf); err != nil {
-			return err
+			c.retired.Store(true)
+			return
 		}
 		if cap(buf) > readBuffer {
 			buf = nil // a burst; an idle connection must not keep it
 		}
 	}
-	return net.ErrClosed
 }
 
 // wait waits for queries. It reports false once the connection is closed.

@@ -199,6 +199,34 @@ func TestPipeliningRFC7766(t *testing.T) {
 	}
 }
 
+// So it is when the server answers in order, or not at all.
+func TestAtMostFour(t *testing.T) {
+	slow := func(q []byte, reply func([]byte)) { time.Sleep(20 * time.Millisecond); echo(q, reply) }
+	for what, handle := range map[string]func([]byte, func([]byte)){"in order": slow, "silent": silent} {
+		t.Run(what, func(t *testing.T) {
+			f := serve(t, &fake{handle: handle, inOrder: true})
+			p := pool(t, Config{}, f)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			var group sync.WaitGroup
+			for i := range 1000 {
+				group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprint("n", i)), Lane(i%2)) })
+			}
+			group.Wait()
+			if n := f.most.Load(); n < 2 || n > 4 {
+				t.Errorf("%d connections", n)
+			}
+		})
+	}
+}
+
+// A server may close a connection after any number of answers (CoreDNS's max_tcp_queries is
+// such a number). The queries it still owes are asked again, as often as it takes.
+func TestServerClosesAfterSomeAnswers(t *testing.T) {
+	f := serve(t, &fake{inOrder: true, limit: 20})
+	load(t, pool(t, Config{}, f), 500, 100, "n", Other)
+}
+
 // Frames may come in any pieces.
 func TestFrames(t *testing.T) {
 	p := pool(t, Config{}, serve(t, &fake{}))

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,6 +59,20 @@ func TestAge(t *testing.T) {
 	}
 	if n := f.dials.Load(); n < 3 || n > 20 || f.most.Load() > 2 || retried.Load() != 0 {
 		t.Errorf("%d connections in 2 s, %d at a time, %d hedges", n, f.most.Load(), retried.Load())
+	}
+}
+
+// Connections that were opened together do not age out together.
+func TestAgeJitter(t *testing.T) {
+	s := pool(t, Config{}, serve(t, &fake{})).set.Load().order[0]
+	var ages []time.Duration
+	for range 1000 {
+		ages = append(ages, newConn(s, Other, 0).until)
+	}
+	slices.Sort(ages)
+	const age = 5 * time.Minute
+	if ages[0] < age*3/4 || ages[999] > age*5/4 || ages[900]-ages[100] < age/3 {
+		t.Errorf("from %v to %v", ages[0], ages[999])
 	}
 }
 
