@@ -18,7 +18,8 @@ type Pos struct {
 // String returns FILE:LINE.
 func (p Pos) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
-// Note is about something that was accepted but has no meaning here. It is worth a log line.
+// Note is about something that was accepted but has no meaning here, or not all that it says.
+// It is worth a log line.
 type Note struct {
 	Pos  Pos
 	Text string
@@ -78,10 +79,7 @@ type Pprof struct {
 }
 
 // Prometheus is an address that serves metrics.
-type Prometheus struct {
-	Addr           string
-	RuntimeMetrics bool // all that the Go runtime knows of itself
-}
+type Prometheus struct{ Addr string }
 
 // PrometheusAddrs returns the addresses of all blocks, each once.
 func (c *Config) PrometheusAddrs() []string {

@@ -45,6 +45,11 @@ func (d *directive) note(why string) {
 	d.conf.Notes = append(d.conf.Notes, Note{Pos{d.File(), d.Line()}, subject + " has no meaning here: " + why})
 }
 
+// remark says what is worth knowing of the line being read.
+func (d *directive) remark(text string) {
+	d.conf.Notes = append(d.conf.Notes, Note{Pos{d.File(), d.Line()}, d.name + ": " + text})
+}
+
 // meaningless returns what passes over a directive and notes it.
 func (d *directive) meaningless(why string) func() error {
 	return func() error {
@@ -97,6 +102,15 @@ func (d *directive) options(read func() error) error {
 func (d *directive) flag(to *bool) error {
 	_, err := d.args(0, 0, d.option)
 	*to = err == nil
+	return err
+}
+
+// ignore reads an option without arguments and notes that it has no meaning here.
+func (d *directive) ignore(why string) error {
+	_, err := d.args(0, 0, d.option)
+	if err == nil {
+		d.note(why)
+	}
 	return err
 }
 

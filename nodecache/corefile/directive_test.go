@@ -19,20 +19,18 @@ func TestDirectives(t *testing.T) {
 		{"bind fe80::1%eth0", binds, "[fe80::1%eth0]"},
 		{"bufsize", func(_ *Config, b *Block) any { return b.Bufsize }, "1232"},
 		{"bufsize 4096", func(_ *Config, b *Block) any { return b.Bufsize }, "4096"},
-		{"errors", errorsOf, "false"},
+		{"errors", errorsOf, ""},
 		{"errors stdout {\nstacktrace\nconsolidate 5m \".* i/o timeout$\" warning show_first\nconsolidate 30s x\n}", errorsOf,
-			"true {5m0s .* i/o timeout$ warning true} {30s x error false}"},
-		{"errors {\nconsolidate 30s x show_first\n}", errorsOf, "false {30s x error true}"},
+			"{5m0s .* i/o timeout$ warning true} {30s x error false}"},
+		{"errors {\nconsolidate 30s x show_first\n}", errorsOf, "{30s x error true}"},
 		{"log", logs, "{. true true true}"},
 		{"log A.example", logs, "{a.example. true true true}"},
 		{"log a.example b.example {\nclass denial error\n}", logs, "{a.example. false true true} {b.example. false true true}"},
 		{"log {\nclass success\n}\nlog b.example {\nclass all\n}", logs, "{. true false false} {b.example. true true true}"},
-		{"log", format, commonFormat},
-		{`log . "{remote} {common}"`, format, "{remote} " + commonFormat},
-		{`log . "{combined}"`, format, combinedFormat},
+		{`log A.example b.example "{remote} {common}"`, logs, "{a.example. true true true} {b.example. true true true}"},
 		{"loop\ndebug", func(_ *Config, b *Block) any { return fmt.Sprint(b.Loop, b.Debug) }, "true true"},
-		{"prometheus", func(_ *Config, b *Block) any { return *b.Prometheus }, "{localhost:9153 false}"},
-		{"prometheus :9253 {\nruntime_metrics\n}", func(_ *Config, b *Block) any { return *b.Prometheus }, "{:9253 true}"},
+		{"prometheus", func(_ *Config, b *Block) any { return *b.Prometheus }, "{localhost:9153}"},
+		{"prometheus :9253 {\nruntime_metrics\n}", func(_ *Config, b *Block) any { return *b.Prometheus }, "{:9253}"},
 		{"health", func(c *Config, _ *Block) any { return c.Health }, "[{Corefile:2 :8080 0s}]"},
 		{"health 127.0.0.1:8081 {\nlameduck 5s\n}", func(c *Config, _ *Block) any { return c.Health }, "[{Corefile:2 127.0.0.1:8081 5s}]"},
 		{"ready", func(c *Config, _ *Block) any { return c.Ready }, "[{:8181 false}]"},
@@ -63,14 +61,12 @@ func binds(_ *Config, b *Block) any { return b.Binds }
 
 func ipv4Only(_ *Config, b *Block) any { return b.IPv4Only }
 
-func format(_ *Config, b *Block) any { return b.Log[0].Format }
-
 func errorsOf(_ *Config, b *Block) any {
-	s := fmt.Sprint(b.Errors.Stacktrace)
+	var s []string
 	for _, c := range b.Errors.Consolidate {
-		s += fmt.Sprintf(" {%s %s %s %t}", c.Period, c.Pattern, c.Level, c.ShowFirst)
+		s = append(s, fmt.Sprintf("{%s %s %s %t}", c.Period, c.Pattern, c.Level, c.ShowFirst))
 	}
-	return s
+	return strings.Join(s, " ")
 }
 
 func logs(_ *Config, b *Block) any {
@@ -78,8 +74,7 @@ func logs(_ *Config, b *Block) any {
 	for _, l := range b.Log {
 		s = append(s, fmt.Sprintf("{%s %t %t %t}", l.Zone, l.Success, l.Denial, l.Error))
 	}
-	all := fmt.Sprint(s)
-	return all[1 : len(all)-1]
+	return strings.Join(s, " ")
 }
 
 func TestDirectiveErrors(t *testing.T) {
@@ -98,6 +93,7 @@ func TestDirectiveErrors(t *testing.T) {
 		{"loop yes", ":2: loop: 1 arguments, expected loop"},
 		{"errors /var/log/errors", `:2: errors: "/var/log/errors", expected no file: errors go where the log goes`},
 		{"errors {\nstacktraces\n}", `:3: errors: "stacktraces" is no option of it, expected stacktrace or consolidate`},
+		{"errors {\nstacktrace yes\n}", ":3: errors: stacktrace: 1 arguments, expected stacktrace"},
 		{"errors {\nconsolidate 5m\n}", ":3: errors: consolidate: 1 arguments, expected consolidate DURATION REGEXP [debug|info|warning|error] [show_first]"},
 		{"errors {\nconsolidate 0s x\n}", ":3: errors: consolidate: 0s, expected a duration of at least 1ns"},
 		{"errors {\nconsolidate 5m (\n}", ":3: errors: consolidate: error parsing regexp: missing closing ): `(`"},
@@ -108,6 +104,7 @@ func TestDirectiveErrors(t *testing.T) {
 		{"log a..b", `:2: log: domain name "a..b": an empty label, expected a zone such as example.com or a network such as 10.0.0.0/8`},
 		{"prometheus 9153", `:2: prometheus: "9153", expected an address such as :8080 or 127.0.0.1:8080`},
 		{"prometheus {\ntls web.yml\n}", ":3: prometheus: tls: metrics are served in the clear, expected no tls, and an address that only a proxy reaches"},
+		{"prometheus {\nruntime_metrics yes\n}", ":3: prometheus: runtime_metrics: 1 arguments, expected runtime_metrics"},
 		{"prometheus {\nruntime\n}", `:3: prometheus: "runtime" is no option of it, expected runtime_metrics`},
 		{"health :http", `:2: health: ":http", expected an address such as :8080 or 127.0.0.1:8080`},
 		{"health :1 :2", ":2: health: 2 arguments, expected health [ADDRESS]"},
@@ -159,12 +156,16 @@ func TestOtherDirectives(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	got := notes(t, "loadbalance round_robin\ntimeouts {\nread 5s\n}\ntrace\nwhoami\n"+
-		"template IN AAAA {\nauthority \"a. 60 IN SOA b. c. 1 60 60 60 60\"\n}")
+		"template IN AAAA {\nauthority \"a. 60 IN SOA b. c. 1 60 60 60 60\"\n}\n"+
+		"errors {\nstacktrace\n}\nprometheus {\nruntime_metrics\n}\nlog . \"{remote} {combined}\" {\nclass error\n}\nlog")
 	want := "Corefile:2: loadbalance has no meaning here: addresses are always rotated\n" +
 		"Corefile:3: timeouts has no meaning here: the limits of client connections are fixed\n" +
 		"Corefile:6: trace has no meaning here: nothing is traced\n" +
 		"Corefile:7: whoami has no meaning here: the block's other directives answer\n" +
-		"Corefile:9: template: authority has no meaning here: how long a denial holds is said by the cache's"
+		"Corefile:9: template: authority has no meaning here: how long a denial holds is said by the cache's\n" +
+		"Corefile:12: errors: stacktrace has no meaning here: errors have no stack, and a panic is always logged with its own\n" +
+		"Corefile:15: prometheus: runtime_metrics has no meaning here: the Go runtime's usual metrics are always served\n" +
+		"Corefile:17: log: FORMAT is passed over: entries are structured, with all that it can name but metadata"
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}

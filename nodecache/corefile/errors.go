@@ -8,10 +8,7 @@ import (
 )
 
 // Errors says how the errors of queries are logged.
-type Errors struct {
-	Stacktrace  bool // with what was running
-	Consolidate []Consolidate
-}
+type Errors struct{ Consolidate []Consolidate }
 
 // Consolidate has the errors that match Pattern logged as one line a Period, which says how
 // many there were, and the first of them at once if ShowFirst.
@@ -39,7 +36,7 @@ func (d *directive) errors() error {
 	return d.options(func() error {
 		switch d.option {
 		case "stacktrace":
-			return d.flag(&e.Stacktrace)
+			return d.ignore("errors have no stack, and a panic is always logged with its own")
 		case "consolidate":
 			return d.consolidate(e)
 		}

@@ -40,7 +40,7 @@ func (d *directive) forward() error {
 		return err
 	}
 	if len(from) > 1 {
-		d.note("of all reverse zones of " + args[0] + " only " + from[0].String() + " is forwarded, as CoreDNS does")
+		d.remark("of all reverse zones of " + args[0] + " only " + from[0].String() + " is forwarded, as CoreDNS does")
 	}
 	if len(args)-1 > maxTo {
 		return d.errorf("%d servers, expected %d at most", len(args)-1, maxTo)

@@ -113,7 +113,7 @@ func follow(f *Forward) any { return fmt.Sprintf("%s %d", f.Pool.Name, f.Pool.Po
 
 func TestForwardNotes(t *testing.T) {
 	got := notes(t, "forward 10.0.0.0/9 192.0.2.1 {\nmax_idle_conns 5\ndoh_method GET\nexpire 0s\nhealth_check 0s\n}")
-	want := "Corefile:2: forward has no meaning here: of all reverse zones of 10.0.0.0/9 only 0.10.in-addr.arpa. is forwarded, as CoreDNS does\n" +
+	want := "Corefile:2: forward: of all reverse zones of 10.0.0.0/9 only 0.10.in-addr.arpa. is forwarded, as CoreDNS does\n" +
 		"Corefile:3: forward: max_idle_conns has no meaning here: there are never more than 4 connections to a server\n" +
 		"Corefile:4: forward: doh_method has no meaning here: no server is asked over HTTPS\n" +
 		"Corefile:5: forward: expire has no meaning here: connections are kept for 10s\n" +

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/coredns/caddy/caddyfile"
+
+	"github.com/neardns/neardns/nodecache/hosts"
 )
 
 // FuzzParse reads any text: it must end in a Config that holds together or in an error that
@@ -68,6 +70,11 @@ func checkConfig(t *testing.T, c *Config) {
 		for _, z := range b.Zones() {
 			if !z.Valid() || string(z.AppendLower(nil)) != string(z) {
 				t.Errorf("%s: zone %q", b.Pos, z)
+			}
+		}
+		if b.Hosts != nil {
+			if _, faults := hosts.Parse("inline", []byte(b.Hosts.Inline), hosts.Options{}); len(faults) > 0 {
+				t.Errorf("%s: %v", b.Pos, faults)
 			}
 		}
 		for _, f := range b.Forwards {

@@ -3,18 +3,18 @@ package corefile
 import (
 	"errors"
 	"io/fs"
-	"net/netip"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/hosts"
 )
 
 // Hosts are names and addresses of a file like hosts(5) and of the Corefile.
 type Hosts struct {
-	File   string      // see ReadHosts; it may not be there
+	File   string      // it may not be there
 	Zones  []wire.Name // names below these are answered
-	Inline []Host      // what the Corefile has; it and the file's together are one set
+	Inline string      // lines that the Corefile has, as of a hosts file, without a fault
 
 	TTL       uint32        // in seconds
 	Reload    time.Duration // how often the file is looked at, 0 for never
@@ -26,24 +26,12 @@ type Hosts struct {
 	FallthroughUnsupported bool
 }
 
-// Host is a line of a hosts file: an address, and names in lower case. A name that begins
-// with * is for all names of one label more, unless they have a line of their own; it has no PTR.
-type Host struct {
-	Addr  netip.Addr
-	Names []wire.Name
-}
-
-// Defaults of CoreDNS 1.15.0.
-const (
-	hostsFile   = "/etc/hosts"
-	hostsTTL    = 3600
-	hostsReload = 5 * time.Second
-	maxHostsTTL = 65535
-)
+// maxHostsTTL is the longest TTL that CoreDNS 1.15.0 takes, in seconds.
+const maxHostsTTL = 65535
 
 // hosts reads [FILE [ZONES...]] { options and lines }.
 func (d *directive) hosts() error {
-	h := &Hosts{File: hostsFile, TTL: hostsTTL, Reload: hostsReload}
+	h := &Hosts{File: hosts.DefaultPath, TTL: hosts.DefaultTTL, Reload: hosts.DefaultReload}
 	args, err := d.args(0, -1, "")
 	if err != nil {
 		return err
@@ -69,10 +57,10 @@ func (d *directive) hosts() error {
 // checkHostsFile notes a file that cannot be read now: it may come.
 func (d *directive) checkHostsFile(path string) {
 	_, err := readFile(path)
-	if err == nil || path == hostsFile && errors.Is(err, fs.ErrNotExist) {
+	if err == nil || path == hosts.DefaultPath && errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	d.conf.Notes = append(d.conf.Notes, Note{d.pos(), "hosts: " + err.Error()})
+	d.remark(err.Error())
 }
 
 func (d *directive) hostsOption(h *Hosts) (err error) {
@@ -106,34 +94,43 @@ func (d *directive) fallthroughTo(h *Hosts) error {
 	return err
 }
 
-// inlineHost reads a line of a hosts file. Names outside the zones are left out.
+// inlineHost reads a line of a hosts file.
 func (d *directive) inlineHost(h *Hosts) error {
-	first := d.option
-	args, err := d.args(0, -1, "")
+	addr := d.option
+	names, err := d.args(0, -1, "")
 	if err != nil {
 		return err
 	}
 	d.option = ""
-	host, err := parseHost(append([]string{first}, args...))
+	line := addr + " " + strings.Join(names, " ") + "\n"
+	table, faults := hosts.Parse("", []byte(line), hosts.Options{})
 	switch {
-	case !host.Addr.IsValid():
-		return d.errorf("%q, expected ADDRESS NAME..., ttl, reload, no_reverse, fallthrough or fallthrough_unsupported", first)
-	case err != nil:
-		return d.errorf("%v", err)
-	case len(host.Names) == 0:
-		return d.errorf("%s without a name, expected ADDRESS NAME...", first)
+	case !isHost(addr):
+		return d.errorf("%q, expected ADDRESS NAME..., ttl, reload, no_reverse, fallthrough or fallthrough_unsupported", addr)
+	case len(faults) > 0:
+		return d.errorf("%q, expected a domain name: labels of 1 to 63 bytes, 255 in all", faults[0].Text)
+	case table.Entries() == 0:
+		return d.errorf("%s without a name, expected ADDRESS NAME...", addr)
 	case len(h.Fallthrough) > 0:
-		return d.errorf("%s after fallthrough, expected it before", first)
+		return d.errorf("%s after fallthrough, expected it before", addr)
 	}
-	host.Names = slices.DeleteFunc(host.Names, func(n wire.Name) bool {
-		outside := !slices.ContainsFunc(h.Zones, n.Below)
-		if outside {
-			d.note(n.String() + " is below none of its zones")
-		}
-		return outside
-	})
-	if len(host.Names) > 0 {
-		h.Inline = append(h.Inline, host)
-	}
+	h.Inline += line
+	d.checkInside(h, addr, names)
 	return nil
+}
+
+// isHost reports whether a line may begin so.
+func isHost(addr string) bool {
+	table, _ := hosts.Parse("", []byte(addr+" name"), hosts.Options{})
+	return table.Entries() > 0
+}
+
+// checkInside notes names below none of the zones: they are left out of the answers.
+func (d *directive) checkInside(h *Hosts, addr string, names []string) {
+	for _, n := range names {
+		table, _ := hosts.Parse("", []byte(addr+" "+n), hosts.Options{Zones: h.Zones})
+		if table.Entries() == 0 {
+			d.remark(n + " is below none of its zones")
+		}
+	}
 }

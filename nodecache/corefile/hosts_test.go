@@ -2,24 +2,25 @@ package corefile
 
 import (
 	"fmt"
-	"os"
 	"testing"
+
+	"github.com/neardns/neardns/nodecache/hosts"
 )
 
 func TestHosts(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, dir, "hosts", "")
 	all := func(h *Hosts) string {
-		return fmt.Sprint(h.File, h.Zones, h.Inline, h.TTL, h.Reload, h.NoReverse, h.Fallthrough, h.FallthroughUnsupported)
+		return fmt.Sprintf("%s %v %q %v %v %v %v %v", h.File, h.Zones, h.Inline, h.TTL, h.Reload, h.NoReverse, h.Fallthrough, h.FallthroughUnsupported)
 	}
 	for _, test := range []struct{ text, want string }{
-		{"hosts", "/etc/hosts[example.org.] [] 3600 5s false [] false"},
-		{"hosts " + file, file + "[example.org.] [] 3600 5s false [] false"},
-		{"hosts " + file + " A.example 10.0.0.0/8", file + "[a.example. 10.in-addr.arpa.] [] 3600 5s false [] false"},
+		{"hosts", `/etc/hosts [example.org.] "" 3600 5s false [] false`},
+		{"hosts " + file, file + ` [example.org.] "" 3600 5s false [] false`},
+		{"hosts " + file + " A.example 10.0.0.0/8", file + ` [a.example. 10.in-addr.arpa.] "" 3600 5s false [] false`},
 		{"hosts {\n192.0.2.1 A.example.org b.example.org.\n2001:db8::1 a.example.org\nttl 60\nreload 0s\nno_reverse\nfallthrough\nfallthrough_unsupported\n}",
-			"/etc/hosts[example.org.] [{192.0.2.1 [a.example.org. b.example.org.]} {2001:db8::1 [a.example.org.]}] 60 0s true [.] true"},
+			`/etc/hosts [example.org.] "192.0.2.1 A.example.org b.example.org.\n2001:db8::1 a.example.org\n" 60 0s true [.] true`},
 		{"hosts {\nfe80::1%eth0 *.example.org\nfallthrough a.example b.example\n}",
-			"/etc/hosts[example.org.] [{fe80::1 [*.example.org.]}] 3600 5s false [a.example. b.example.] false"},
+			`/etc/hosts [example.org.] "fe80::1%eth0 *.example.org\n" 3600 5s false [a.example. b.example.] false`},
 	} {
 		if got := all(block(t, test.text).Hosts); got != test.want {
 			t.Errorf("%s\n got %s\nwant %s", test.text, got, test.want)
@@ -39,7 +40,9 @@ func TestHostsErrors(t *testing.T) {
 		{"hosts {\nfallthrough a..b\n}", `:3: hosts: fallthrough: domain name "a..b": an empty label, expected a zone such as example.com or a network such as 10.0.0.0/8`},
 		{"hosts {\ntll 5\n}", `:3: hosts: "tll", expected ADDRESS NAME..., ttl, reload, no_reverse, fallthrough or fallthrough_unsupported`},
 		{"hosts {\n192.0.2.1\n}", ":3: hosts: 192.0.2.1 without a name, expected ADDRESS NAME..."},
-		{"hosts {\n192.0.2.1 a..b\n}", `:3: hosts: domain name "a..b": an empty label`},
+		{"hosts {\n192.0.2.1 # a.example.org\n}", ":3: hosts: 192.0.2.1 without a name, expected ADDRESS NAME..."},
+		{"hosts {\n\"\" 192.0.2.1 a.example.org\n}", `:3: hosts: "", expected ADDRESS NAME..., ttl, reload, no_reverse, fallthrough or fallthrough_unsupported`},
+		{"hosts {\n192.0.2.1 a.example.org a..b\n}", `:3: hosts: "a..b", expected a domain name: labels of 1 to 63 bytes, 255 in all`},
 		{"hosts {\nfallthrough\n192.0.2.1 a.example.org\n}", ":4: hosts: 192.0.2.1 after fallthrough, expected it before"},
 		{"hosts\nhosts", ":3: hosts: the block has it at Corefile:2 already, expected it once"},
 	} {
@@ -51,22 +54,18 @@ func TestHostsNotes(t *testing.T) {
 	dir := t.TempDir()
 	got := notes(t, "hosts "+dir+"/none {\n192.0.2.1 a.example.org a.example.net\n192.0.2.2 b.example.net\n}")
 	want := "Corefile:2: hosts: stat " + dir + "/none: no such file or directory\n" +
-		"Corefile:3: hosts has no meaning here: a.example.net. is below none of its zones\n" +
-		"Corefile:4: hosts has no meaning here: b.example.net. is below none of its zones"
+		"Corefile:3: hosts: a.example.net is below none of its zones\n" +
+		"Corefile:4: hosts: b.example.net is below none of its zones"
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 }
 
-func TestReadHosts(t *testing.T) {
-	path := write(t, t.TempDir(), "hosts", "# a comment\n\n127.0.0.1\tlocalhost  Host.Example # more\n"+
-		"::1 localhost\nfe80::1%eth0 link\nx.example 192.0.2.1\n192.0.2.2\n192.0.2.3 a..b good\n::ffff:192.0.2.4 mapped")
-	got, err := ReadHosts(path)
-	want := "[{127.0.0.1 [localhost. host.example.]} {::1 [localhost.]} {fe80::1 [link.]} {192.0.2.3 [good.]} {192.0.2.4 [mapped.]}] <nil>"
-	if s := fmt.Sprint(got, err); s != want {
-		t.Errorf("\n got %s\nwant %s", s, want)
-	}
-	if _, err := ReadHosts(path + "x"); !os.IsNotExist(err) {
-		t.Error(err)
+// TestHostsInline shows that package hosts finds in the lines what the directive says.
+func TestHostsInline(t *testing.T) {
+	h := block(t, "hosts {\n192.0.2.1 A.example.org a.example.net # more\nttl 60\n2001:db8::1 \"b.example.org c.example.org\"\n}").Hosts
+	table, faults := hosts.Parse("", []byte(h.Inline), hosts.Options{Zones: h.Zones, NoReverse: true})
+	if len(faults) > 0 || table.Entries() != 3 {
+		t.Errorf("%q: %d entries, faults %v", h.Inline, table.Entries(), faults)
 	}
 }

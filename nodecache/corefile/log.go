@@ -21,7 +21,7 @@ func (d *directive) log() error {
 		return err
 	}
 	if last := len(args) - 1; last > 0 && strings.Contains(args[last], "{") {
-		d.note("entries are structured, and have everything that a FORMAT can name")
+		d.remark("FORMAT is passed over: entries are structured, with all that it can name but metadata")
 		args = args[:last]
 	}
 	zones := []wire.Name{{0}}

@@ -32,7 +32,7 @@ func TestOfficial(t *testing.T) {
 		got = append(got, fmt.Sprint(b.Keys, b.Binds, b.Cache.Success, p.Positive, b.Cache.Denial, p.Denial,
 			servers(t, b.Forwards[0]), b.Loop, b.Errors != nil, *b.Prometheus))
 	}
-	const binds, rest = "[169.254.20.10 10.96.0.10]", "true true {:9253 false}"
+	const binds, rest = "[169.254.20.10 10.96.0.10]", "true true {:9253}"
 	want := []string{
 		"[{cluster.local. 53}]" + binds + "9984{5 30}9984{5 5}tcp 10.96.0.11:53" + rest,
 		"[{in-addr.arpa. 53}]" + binds + "9984{5 30}9984{5 30}tcp 10.96.0.11:53" + rest,

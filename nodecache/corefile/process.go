@@ -128,12 +128,11 @@ func (d *directive) prometheus() error {
 	if err != nil {
 		return err
 	}
-	p := &Prometheus{Addr: addr}
-	d.block.Prometheus = p
+	d.block.Prometheus = &Prometheus{addr}
 	return d.options(func() error {
 		switch d.option {
 		case "runtime_metrics":
-			return d.flag(&p.RuntimeMetrics)
+			return d.ignore("the Go runtime's usual metrics are always served")
 		case "tls":
 			return d.errorf("metrics are served in the clear, expected no tls, and an address that only a proxy reaches")
 		}
