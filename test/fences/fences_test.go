@@ -34,11 +34,6 @@ var fences = []fence{
 		"github.com/": "bytes need the standard library only",
 		"k8s.io/":     "bytes need the standard library only",
 	}},
-	{"nodecache/cache", map[string]string{
-		"github.com/coredns/":  "the cache keeps bytes; no server's types",
-		"github.com/miekg/dns": "the cache keeps bytes; nothing is unpacked on the way of a hit",
-		"k8s.io/":              "the node cache needs no API",
-	}},
 	{"plugin/kube", map[string]string{
 		"github.com/coredns/":         "a source knows nothing of the server",
 		"k8s.io/client-go/kubernetes": "the typed clientset brings every API group: memory, and megabytes of binary",
@@ -75,9 +70,11 @@ func check(t *testing.T, of string, forbid map[string]string, imports []string) 
 
 // TestHalves shows that the two halves of the product never import each other.
 func TestHalves(t *testing.T) {
-	for _, path := range list(t, "-deps", "./../../cmd/coredns") {
-		if strings.HasPrefix(path, module+"nodecache") {
-			t.Errorf("cmd/coredns imports %s", path)
+	for of, other := range map[string]string{"cmd/coredns": "nodecache", "cmd/nodecache": "plugin"} {
+		for _, path := range list(t, "-deps", "./../../"+of) {
+			if strings.HasPrefix(path, module+other) {
+				t.Errorf("%s imports %s", of, path)
+			}
 		}
 	}
 }
