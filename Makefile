@@ -4,7 +4,7 @@ GO       ?= go
 FUZZTIME ?= 10s
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null)
 BUILD    := $(GO) build -buildvcs=false \
-	-ldflags "-s -w -X github.com/coredns/coredns/coremain.GitCommit=$(COMMIT)" -o build/
+	-ldflags "-s -w -X github.com/coredns/coredns/coremain.GitCommit=$(COMMIT) -X main.gitCommit=$(COMMIT)" -o build/
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # One way to compile everything but the race detector's, so that it is compiled once.
@@ -15,10 +15,10 @@ export CGO_ENABLED = 0
 build: ## build the programs, into build/
 	$(BUILD) ./cmd/...
 
-run: ## serve the example cluster on 127.0.0.1:1053 and show what to ask
-	@echo 'Building CoreDNS. The first time takes some minutes.'
-	@$(BUILD) ./cmd/coredns ./test/run
-	@build/run build/coredns corefile.example
+run: ## serve the example cluster on 127.0.0.1:1053, cached on 1054, and show what to ask
+	@echo 'Building CoreDNS and the node cache. The first time takes some minutes.'
+	@$(BUILD) ./cmd/... ./test/run
+	@build/run build/coredns corefile.example build/nodecache docs/nodecache.example
 
 test: lint unit system fuzz ## run all checks; the first time takes half an hour
 

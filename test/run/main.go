@@ -1,7 +1,7 @@
-// Command run starts CoreDNS with the example Corefile, shows what to ask it, and goes on
-// until it is interrupted: `make run`.
+// Command run starts CoreDNS and the node cache with their example Corefiles, shows what to
+// ask them, and goes on until it is interrupted: `make run`.
 //
-//	run <CoreDNS binary> <Corefile>
+//	run <CoreDNS binary> <Corefile> <node cache binary> <Corefile>
 package main
 
 import (
@@ -20,48 +20,80 @@ import (
 func main() { os.Exit(run()) }
 
 func run() int {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: run <CoreDNS binary> <Corefile>")
+	if len(os.Args) != 5 {
+		fmt.Fprintln(os.Stderr, "usage: run <CoreDNS binary> <Corefile> <node cache binary> <Corefile>")
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := serve(ctx, os.Args[1], os.Args[2]); err != nil {
+	cluster := program{"CoreDNS", os.Args[1], os.Args[2], nil}
+	node := program{"the node cache", os.Args[3], os.Args[4], []string{"-metrics-listen-address", ""}}
+	if err := serve(ctx, cluster, node); err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 		return 1
 	}
 	return 0
 }
 
-// serve runs the server until ctx or the server ends.
-func serve(ctx context.Context, binary, corefile string) error {
-	addr, err := address(corefile)
-	if err != nil {
-		return err
+// program is a server to run.
+type program struct {
+	name, binary, corefile string
+	flags                  []string
+}
+
+// serve runs both until ctx or one of them ends.
+func serve(ctx context.Context, cluster, node program) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 2)
+	var addrs []string
+	for _, p := range []program{cluster, node} {
+		addr, err := p.start(ctx, ended)
+		if err != nil {
+			return err
+		}
+		addrs = append(addrs, addr)
 	}
-	if err := free(addr); err != nil {
-		return err
+	if err := show(os.Stdout, addrs[0]); err != nil {
+		fmt.Fprintln(os.Stderr, "run:", err)
 	}
-	cmd := exec.CommandContext(ctx, binary, "-conf", corefile)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting CoreDNS: %w", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	if err := answers(addr, ended); err != nil {
-		_ = cmd.Process.Kill()
-		return err
-	}
-	if err := show(os.Stdout, addr); err != nil {
+	if err := showCached(os.Stdout, addrs[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 	}
 	hint(os.Stdout)
-	if err := <-ended; ctx.Err() == nil {
-		return fmt.Errorf("CoreDNS ended: %w", err)
+	err := <-ended
+	if ctx.Err() != nil {
+		<-ended
+		return nil
 	}
-	return nil
+	return err
+}
+
+// start starts the program and waits until it answers. It tells ended when it ends.
+func (p program) start(ctx context.Context, ended chan<- error) (addr string, err error) {
+	if addr, err = address(p.corefile); err != nil {
+		return "", err
+	}
+	if err := free(addr, p.corefile); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, p.binary, append(p.flags, "-conf", p.corefile)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("starting %s: %w", p.name, err)
+	}
+	died := make(chan struct{})
+	go func() {
+		err := cmd.Wait()
+		close(died)
+		ended <- fmt.Errorf("%s ended: %v", p.name, err)
+	}()
+	if err := answers(addr, died); err != nil {
+		_ = cmd.Process.Kill()
+		return "", fmt.Errorf("%s %w", p.name, err)
+	}
+	return addr, nil
 }
 
 // address returns where the first server block of a Corefile listens.
@@ -78,7 +110,7 @@ func address(corefile string) (string, error) {
 }
 
 // free finds out whether another server has the address.
-func free(addr string) error {
+func free(addr, corefile string) error {
 	tcp, err := net.Listen("tcp", addr)
 	if err == nil {
 		defer func() { _ = tcp.Close() }()
@@ -88,13 +120,13 @@ func free(addr string) error {
 		}
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use, perhaps by another `make run`: stop that, or change the port in corefile.example", addr)
+		return fmt.Errorf("%s is in use, perhaps by another `make run`: stop that, or change the port in %s", addr, corefile)
 	}
 	return fmt.Errorf("trying the address: %w", err)
 }
 
 // answers waits until the server answers.
-func answers(addr string, ended <-chan error) error {
+func answers(addr string, died <-chan struct{}) error {
 	timeout := time.After(30 * time.Second)
 	for {
 		if _, err := questions[0].ask(addr); err == nil {
@@ -102,10 +134,10 @@ func answers(addr string, ended <-chan error) error {
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
-		case err := <-ended:
-			return fmt.Errorf("CoreDNS did not start: %w", err)
+		case <-died:
+			return errors.New("did not start")
 		case <-timeout:
-			return errors.New("CoreDNS does not answer after 30 seconds")
+			return errors.New("does not answer after 30 seconds")
 		}
 	}
 }

@@ -47,9 +47,37 @@ func show(w io.Writer, addr string) error {
 	return nil
 }
 
+// showCached asks the node cache the same twice, a second apart: the second answer is older.
+func showCached(w io.Writer, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("address of the node cache: %w", err)
+	}
+	q := questions[3]
+	for _, when := range []string{"through the node cache", "a second later, from the node cache"} {
+		reply, err := q.exchange(addr)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(w, "\n# %s\n$ dig @127.0.0.1 -p %s +noall +answer %s\n%s\n", when, port, q.name, strings.Join(long(reply.Answer), "\n"))
+		time.Sleep(time.Second)
+	}
+	return nil
+}
+
+// long returns records as dig writes them, sorted.
+func long(answer []dns.RR) []string {
+	var lines []string
+	for _, rr := range answer {
+		lines = append(lines, rr.String())
+	}
+	slices.Sort(lines)
+	return lines
+}
+
 // hint tells what to try next.
 func hint(w io.Writer) {
-	_, _ = fmt.Fprintln(w, "\nChange docs/cluster.example.yaml and ask again a second later. Ctrl-C ends the server.")
+	_, _ = fmt.Fprintln(w, "\nChange docs/cluster.example.yaml and ask again a second later. Ctrl-C ends both.")
 	if _, err := exec.LookPath("dig"); err != nil {
 		_, _ = fmt.Fprintln(w, "dig is not installed here: Debian and Ubuntu have it in bind9-dnsutils, Fedora in bind-utils.")
 	}
@@ -75,6 +103,17 @@ func (q question) String() string {
 // ask returns the answer as dig +short writes it, sorted, or why there is none: the file
 // served may be one's own.
 func (q question) ask(addr string) ([]string, error) {
+	reply, err := q.exchange(addr)
+	if err != nil {
+		return nil, err
+	}
+	if len(reply.Answer) == 0 {
+		return []string{"(no answer: " + dns.RcodeToString[reply.Rcode] + ")"}, nil
+	}
+	return short(reply.Answer), nil
+}
+
+func (q question) exchange(addr string) (*dns.Msg, error) {
 	name := dns.Fqdn(q.name)
 	if q.kind == dns.TypePTR {
 		var err error
@@ -90,10 +129,7 @@ func (q question) ask(addr string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for %s: %w", name, err)
 	}
-	if len(reply.Answer) == 0 {
-		return []string{"(no answer: " + dns.RcodeToString[reply.Rcode] + ")"}, nil
-	}
-	return short(reply.Answer), nil
+	return reply, nil
 }
 
 func short(answer []dns.RR) []string {

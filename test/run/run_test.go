@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -41,65 +43,70 @@ mail.example.com.
 
 $ dig @127.0.0.1 -p PORT +short +tcp 10-244-1-20.my-ns.pod.cluster.local
 10.244.1.20
+
+# through the node cache
+$ dig @127.0.0.1 -p NODE +noall +answer db.my-ns.svc.cluster.local
+db.my-ns.svc.cluster.local.	5	IN	A	10.244.1.30
+db.my-ns.svc.cluster.local.	5	IN	A	10.244.1.31
+db.my-ns.svc.cluster.local.	5	IN	A	10.244.2.30
+
+# a second later, from the node cache
+$ dig @127.0.0.1 -p NODE +noall +answer db.my-ns.svc.cluster.local
+db.my-ns.svc.cluster.local.	4	IN	A	10.244.1.30
+db.my-ns.svc.cluster.local.	4	IN	A	10.244.1.31
+db.my-ns.svc.cluster.local.	4	IN	A	10.244.2.30
 `
 
-// TestExample serves corefile.example, on free ports, and asks what `make run` shows.
+// TestExample serves the example Corefiles, on free ports, and asks what `make run` shows.
 func TestExample(t *testing.T) {
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "coredns")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/coredns").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", dir, "../../cmd/...").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	corefile := filepath.Join(dir, "Corefile")
-	if err := os.WriteFile(corefile, example(t), 0o600); err != nil {
+	ports := map[string]string{}
+	cluster := program{"CoreDNS", filepath.Join(dir, "coredns"), example(t, dir, "../../corefile.example", ports), nil}
+	node := program{"the node cache", filepath.Join(dir, "nodecache"), example(t, dir, "../../docs/nodecache.example", ports), []string{"-metrics-listen-address", ""}}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	started := 0
+	defer func() {
+		stop()
+		for range started {
+			<-ended
+		}
+	}()
+	var addrs []string
+	for _, p := range []program{cluster, node} {
+		addr, err := p.start(ctx, ended)
+		if err != nil {
+			t.Fatal(err)
+		}
+		started++
+		addrs = append(addrs, addr)
+	}
+	var shown bytes.Buffer
+	if err := errors.Join(show(&shown, addrs[0]), showCached(&shown, addrs[1])); err != nil {
 		t.Fatal(err)
 	}
-	addr, err := address(corefile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := ask(t, binary, corefile, addr)
-	_, port, _ := net.SplitHostPort(addr)
-	if want := strings.ReplaceAll(want, "PORT", port); got != want {
+	want := strings.NewReplacer("PORT", port(addrs[0]), "NODE", port(addrs[1])).Replace(want)
+	if got := shown.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	busy, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = busy.Close() }()
-	if err := free(addr); err == nil || !strings.Contains(err.Error(), addr+" is in use") {
+	if err := free(addrs[0], "corefile.example"); err == nil || !strings.Contains(err.Error(), addrs[0]+" is in use") {
 		t.Errorf("a busy port: %v", err)
 	}
 }
 
-// ask runs the server for as long as it is asked.
-func ask(t *testing.T, binary, corefile, addr string) string {
-	t.Helper()
-	var log, shown bytes.Buffer
-	cmd := exec.Command(binary, "-conf", corefile)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	err := answers(addr, ended)
-	if err == nil {
-		err = show(&shown, addr)
-		_ = cmd.Process.Kill()
-		<-ended
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
-	}
-	return shown.String()
+func port(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
 }
 
-// example returns corefile.example with free ports and without relative paths.
-func example(t *testing.T) []byte {
+// example writes an example Corefile with free ports and without relative paths. The same
+// port becomes the same in all of them.
+func example(t *testing.T, dir, path string, ports map[string]string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../corefile.example")
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,14 +114,18 @@ func example(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := map[string]string{}
 	text = regexp.MustCompile(`:\d+\b`).ReplaceAllFunc(text, func(port []byte) []byte {
 		if ports[string(port)] == "" {
 			ports[string(port)] = freePort(t)
 		}
 		return []byte(ports[string(port)])
 	})
-	return bytes.Replace(text, []byte("snapshot docs"), []byte("snapshot "+docs), 1)
+	text = bytes.Replace(text, []byte("snapshot docs"), []byte("snapshot "+docs), 1)
+	file := filepath.Join(dir, filepath.Base(path))
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func freePort(t *testing.T) string {
