@@ -68,7 +68,7 @@ func (b *builder) hosts(conf *corefile.Hosts) *resolve.Hosts {
 	}
 	if h == nil {
 		h = newHostsFile(hosts.Config{
-			Path: conf.File, Inline: "", Reload: conf.Reload,
+			Path: conf.File, Inline: conf.Inline, Reload: conf.Reload,
 			Options: hosts.Options{Zones: conf.Zones, NoReverse: conf.NoReverse},
 			Report:  func(err error) { b.Log.Warn("hosts", "error", err) },
 		})

@@ -2,6 +2,7 @@ package nodecache
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -54,6 +55,10 @@ func startFront(addrs []netip.AddrPort, freeBind bool, shard int, h listen.Handl
 	f, err := listen.Open(listen.Config{Addrs: addrs, FreeBind: freeBind, FirstShard: shard})
 	if err != nil {
 		return nil, err
+	}
+	if f.Shards() > frontShards {
+		f.Close()
+		return nil, fmt.Errorf("%d addresses to listen on are too many: each takes a socket for every CPU, and there may be %d in all", len(addrs), frontShards)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	front := &front{f, addrs, cancel, make(chan error, 1)}

@@ -20,9 +20,11 @@ import (
 	"github.com/neardns/neardns/nodecache/resolve"
 )
 
-// Shards of the metrics: fronts take the lower ones, in turns, flights the last.
+// Shards of the metrics: of a front and the one that takes over from it, each has a range of
+// its own, and flights have the last.
 const (
-	shards      = 256
+	shards      = 512
+	frontShards = shards/2 - 1
 	flightShard = shards - 1
 )
 
@@ -125,7 +127,7 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 	}
 	before := p.resolver.Set(next.table)
 	if !p.front.serves(next.addrs) {
-		f, err := startFront(next.addrs, p.FreeBind, p.fronts%2*shards/2, p.resolver.Handle)
+		f, err := startFront(next.addrs, p.FreeBind, p.fronts%2*frontShards, p.resolver.Handle)
 		if err != nil {
 			p.resolver.Set(before)
 			p.metrics.WatchCaches(old.caches)
