@@ -82,8 +82,8 @@ type Upstream struct {
 	NextOnNodata bool // so does NODATA
 
 	Pool    Exchanger
-	Source  *cache.Source
-	Options []byte // EDNS options of its queries
+	Source  *cache.Source // failures are blamed on it; whoever owns Pool tells it of the recovery
+	Options []byte        // EDNS options of its queries
 }
 
 // Exchanger asks servers; see upstream.Pool.

@@ -8,44 +8,61 @@ import (
 
 // cached answers q from the cache, or has it answered later.
 func (r *Resolver) cached(dst []byte, q *query) ([]byte, origin) {
-	var x extra
 	b, start := q.route.Block, len(dst)
 	reply, state := b.Cache.Append(dst, &q.Query, &b.Policy, q.began)
 	switch state {
-	case cache.Fresh:
-		return r.finish(reply, start, q, &x), fromCache(reply[start:])
-	case cache.Prefetch:
-		r.refresh(b, &q.Query)
-		from := fromCache(reply[start:])
-		from.prefetch = true
-		return r.finish(reply, start, q, &x), from
+	case cache.Miss:
+		return r.missed(dst, q)
 	case cache.Failed:
-		if stale, ok := r.stale(dst, q, failing); ok {
-			return stale, fromStale(stale[start:])
-		}
-		x.why(wire.CachedError, "") // RFC 8914, section 4.14
-		return r.finish(reply, start, q, &x), origin{source: metrics.Failure}
+		return r.failedBefore(dst, q)
 	}
+	var x extra
+	from := fromCache(reply[start:])
+	if from.prefetch = state == cache.Prefetch; from.prefetch {
+		r.refresh(b, &q.Query)
+	}
+	return r.finish(reply, start, q, &x), from
+}
+
+// failedBefore answers q, for which upstream failed a moment ago.
+func (r *Resolver) failedBefore(dst []byte, q *query) ([]byte, origin) {
+	b := q.route.Block
+	if b.mayBeStale(q.Name, b.firstUpstream(q.Name)) {
+		if stale, from, ok := r.stale(dst, q); ok {
+			return stale, from
+		}
+	}
+	return r.failed(dst, q, wire.CachedError, ""), origin{source: metrics.Failure} // RFC 8914, section 4.14
+}
+
+// missed answers q from what is known of a name above, or from what has expired if upstream
+// is out, or has it answered later.
+func (r *Resolver) missed(dst []byte, q *query) ([]byte, origin) {
 	if reply, ok := r.cut(dst, q); ok {
 		return reply, origin{source: metrics.Cut}
 	}
-	return r.missed(dst, q)
-}
-
-// missed answers q from what has expired, if upstream is out, or has it answered later.
-func (r *Resolver) missed(dst []byte, q *query) ([]byte, origin) {
-	b, start := q.route.Block, len(dst)
-	if stale, ok := r.stale(dst, q, asking); ok {
-		r.refresh(b, &q.Query)
-		return stale, fromStale(stale[start:])
-	}
-	if b.firstUpstream(q.Name) == nil {
+	b := q.route.Block
+	u := b.firstUpstream(q.Name)
+	if u == nil {
 		return r.failed(dst, q, wire.NotReady, "no upstream for this name"), origin{}
 	}
+	if b.staleAtOnce(q.Name, u) {
+		if stale, from, ok := r.stale(dst, q); ok {
+			r.refresh(b, &q.Query)
+			return stale, from
+		}
+	}
+	return r.asked(dst, q, u)
+}
+
+// asked has q answered later by a flight, or at once where u takes too long already.
+func (r *Resolver) asked(dst []byte, q *query, u *Upstream) ([]byte, origin) {
 	boarded := r.board(q, false)
 	if boarded == late {
-		if stale, ok := r.stale(dst, q, waiting); ok {
-			return stale, fromStale(stale[start:])
+		if q.route.Block.mayBeStale(q.Name, u) {
+			if stale, from, ok := r.stale(dst, q); ok {
+				return stale, from
+			}
 		}
 		boarded = r.board(q, true)
 	}

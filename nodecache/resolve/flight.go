@@ -50,7 +50,11 @@ func (f *flight) run() {
 
 // land answers those who wait.
 func (f *flight) land(s *scratch, res *result) {
-	for n, w := range f.close() {
+	waiters := f.close()
+	if res.dropped && len(waiters) > 0 {
+		waiters[0].route.Count.Drop(f.r.Shard)
+	}
+	for n, w := range waiters {
 		s.reply = f.r.land(s.reply[:0], w, n, res)
 	}
 	if s.small() {
@@ -63,7 +67,15 @@ func (f *flight) close() []*waiter {
 	f.shard.mu.Lock()
 	defer f.shard.mu.Unlock()
 	delete(f.shard.flying, f.key)
-	return f.waiters
+	return f.takeWaiters()
+}
+
+// takeWaiters returns those who wait, of whom nobody else hears any more: each is answered
+// once. The caller holds the shard's lock.
+func (f *flight) takeWaiters() []*waiter {
+	waiters := f.waiters
+	f.waiters = nil
+	return waiters
 }
 
 // fetch asks upstream and fills res with what it says, which the cache keeps.
@@ -73,22 +85,20 @@ func (f *flight) fetch(s *scratch, res *result) {
 		f.failed(u, err, res)
 		return
 	}
-	u.Source.Recovered()
 	if res.source = metrics.Forwarded; len(f.block.Kept) == 0 {
 		res.source = metrics.Uncached
 	}
 	p := f.block.policy(f.query.Name)
-	clean, v, _ := f.block.Cache.Store(s.clean[:0], &f.query, s.response, &p, f.r.now())
+	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, &p, f.r.now())
 	s.clean, res.clean = clean, clean
-	res.rcode = wire.Message(s.response).Rcode()
 	switch {
 	case v.Kind == wire.Failed:
 		res.stale = true
 	case len(clean) > 0:
 		res.run = wire.Message(clean).AddressRun()
-		f.r.learn(f.block, &f.query, &v)
-	case res.rcode == wire.NoError || res.rcode == wire.NXDomain:
-		res.rcode, res.stale = wire.ServFail, true
+		f.r.learn(f.block, &f.query, &v, kept)
+	default: // also a code that needs an OPT record: it speaks of one hop only
+		res.stale, res.dropped = true, true
 		res.why = wire.Error{Set: true, Code: wire.InvalidData, Text: "upstream sent a malformed answer"}
 	}
 }
@@ -154,12 +164,11 @@ func (f *flight) failed(u *Upstream, err error, res *result) {
 // watch has those who wait answered from what has expired once upstream has had its time,
 // if there is such an answer. The function that it returns ends that.
 func (f *flight) watch() (stop func()) {
-	b := f.block
-	if !b.mayBeStale(f.query.Name, b.firstUpstream(f.query.Name), waiting) || b.Stale.Wait <= 0 || !b.Cache.HasStale(&f.query, &b.Policy, f.r.now()) {
+	if f.block.Stale.Wait <= 0 || !f.hasStale() {
 		return func() {}
 	}
 	f.r.flying.Add(1)
-	timer := time.AfterFunc(b.Stale.Wait, f.tooLate)
+	timer := time.AfterFunc(f.block.Stale.Wait, f.tooLate)
 	return func() {
 		if timer.Stop() {
 			f.r.flying.Done()
@@ -167,20 +176,26 @@ func (f *flight) watch() (stop func()) {
 	}
 }
 
+// hasStale reports whether there is an answer that has expired, and may be given.
+func (f *flight) hasStale() bool {
+	b := f.block
+	return b.mayBeStale(f.query.Name, b.firstUpstream(f.query.Name)) && b.Cache.HasStale(&f.query, &b.Policy, f.r.now())
+}
+
 // tooLate answers those who wait, and lets those who come yet be answered at once.
 func (f *flight) tooLate() {
 	defer f.r.flying.Done()
 	defer f.r.survive()
+	if !f.hasStale() {
+		return
+	}
 	f.shard.mu.Lock()
-	waiters := f.waiters
-	f.waiters, f.late = nil, true
+	waiters := f.takeWaiters()
+	f.late = true
 	f.shard.mu.Unlock()
-	res := result{rcode: wire.ServFail, source: metrics.Failed} // if it was evicted
+	res := result{rcode: wire.ServFail, stale: true, source: metrics.Failed}
+	var reply []byte
 	for n, w := range waiters {
-		if reply, ok := f.r.stale(nil, &w.query, waiting); ok {
-			f.r.send(w, reply, fromStale(reply))
-		} else {
-			f.r.land(nil, w, n, &res)
-		}
+		reply = f.r.land(reply, w, n, &res)
 	}
 }

@@ -29,33 +29,37 @@ func (r *Resolver) local(dst []byte, q *query) (reply []byte, source metrics.Sou
 	if q.Type == wire.AAAA && belowAny(q.Name, b.IPv4Only) {
 		return r.code(dst, q, wire.NoError), metrics.Template, true
 	}
+	var state hosts.State
 	if b.Hosts != nil {
-		if reply, ok := r.hosts(dst, q, b.Hosts); ok {
+		if reply, state = r.hosts(dst, q, b.Hosts); state == hosts.Answered {
 			return reply, metrics.Hosts, true
 		}
 	}
-	switch {
+	switch { // what a hosts file says of these names goes first, but not what it does not say
 	case q.Name.Below(localhost) && !q.route.Zone.Below(localhost):
 		return r.localhost(dst, q), metrics.Server, true
 	case q.Name.Below(invalid) && !q.route.Zone.Below(invalid):
 		return r.invalid(dst, q), metrics.Server, true
+	case state == hosts.Absent:
+		return r.code(dst, q, wire.ServFail), metrics.Hosts, true
 	}
 	return dst, metrics.Server, false
 }
 
-// hosts answers from the hosts file, if the query ends there.
-func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, ok bool) {
+// hosts answers from the hosts file. It returns hosts.Answered if it did, hosts.Absent if
+// nobody else may either, and hosts.Elsewhere.
+func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, state hosts.State) {
 	start := len(dst)
-	reply, state := h.Table().Append(dst, &q.Query, h.TTL)
+	reply, state = h.Table().Append(dst, &q.Query, h.TTL)
 	through := belowAny(q.Name, h.Through)
 	switch {
 	case state == hosts.Answered || state == hosts.Unsupported && !(through && h.Unsupported):
 		var x extra
-		return r.finish(reply, start, q, &x), true
+		return r.finish(reply, start, q, &x), hosts.Answered
 	case state == hosts.Absent && !through:
-		return r.code(dst, q, wire.ServFail), true
+		return dst, hosts.Absent
 	}
-	return dst, false
+	return dst, hosts.Elsewhere
 }
 
 // localhost answers with the loopback addresses (RFC 6761, section 6.3).

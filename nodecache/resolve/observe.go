@@ -21,13 +21,6 @@ func fromCache(reply wire.Message) origin {
 	return origin{source: metrics.Success}
 }
 
-// fromStale returns the origin of a reply that has expired.
-func fromStale(reply wire.Message) origin {
-	from := fromCache(reply)
-	from.stale = true
-	return from
-}
-
 // observe counts the reply to q, and logs it where that is asked for.
 func (r *Resolver) observe(q *query, reply []byte, from origin, shard int) {
 	if z := q.count(); z != nil {

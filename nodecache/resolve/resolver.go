@@ -42,7 +42,7 @@ type Resolver struct {
 	scratches sync.Pool // of *scratch
 }
 
-// New returns a Resolver that answers nothing before Set is called. Close it after use.
+// New returns a Resolver that refuses all before Set is called. Close it after use.
 func New(c Config) *Resolver {
 	r := &Resolver{Config: c, start: time.Now()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -95,8 +95,8 @@ func (r *Resolver) survive() {
 // answer appends the reply to q, or nothing if it comes later.
 func (r *Resolver) answer(dst []byte, q *query, status wire.Status) ([]byte, origin) {
 	switch {
-	case status != wire.Valid:
-		return r.code(dst, q, status.Rcode()), origin{}
+	case status != wire.Valid: // options of a query that is not understood get no answer
+		return wire.AppendReply(dst, &q.Query, status.Rcode(), nil), origin{}
 	case q.Class == wire.CH:
 		return r.chaos(dst, q), origin{}
 	case q.route == nil || q.Class != wire.IN:
@@ -105,11 +105,12 @@ func (r *Resolver) answer(dst []byte, q *query, status wire.Status) ([]byte, ori
 		return r.code(dst, q, wire.Refused), origin{}
 	case q.Type.Meta():
 		return r.code(dst, q, wire.NotImpl), origin{}
-	case q.Type == wire.ANY:
-		return r.any(dst, q), origin{}
 	}
 	if reply, source, ok := r.local(dst, q); ok {
 		return reply, origin{source: source}
+	}
+	if q.Type == wire.ANY {
+		return r.any(dst, q), origin{}
 	}
 	return r.cached(dst, q)
 }

@@ -15,7 +15,7 @@ type Table struct {
 
 // Server is what is answered at one address.
 type Server struct {
-	Addr   netip.AddrPort // unspecified: any address with that port
+	Addr   netip.AddrPort // unspecified: any address of that family with that port
 	Routes []Route
 	Other  *metrics.Zone // counts what belongs to no route
 }
@@ -32,13 +32,16 @@ func NewTable(servers []Server) *Table {
 	for _, s := range servers {
 		slices.SortStableFunc(s.Routes, func(a, b Route) int { return len(b.Zone) - len(a.Zone) })
 	}
-	slices.SortStableFunc(servers, func(a, b Server) int { return unspecified(a.Addr) - unspecified(b.Addr) })
+	slices.SortStableFunc(servers, func(a, b Server) int { return a.order() - b.order() })
 	return &Table{servers}
 }
 
-// unspecified is 1 for the address that stands for all of them, as those come last.
-func unspecified(addr netip.AddrPort) int {
-	if addr.Addr().IsUnspecified() {
+// anywhere reports whether s has an address that stands for all of them.
+func (s *Server) anywhere() bool { return s.Addr.Addr().IsUnspecified() }
+
+// order is the place of s: what has an address of its own goes first.
+func (s *Server) order() int {
+	if s.anywhere() {
 		return 1
 	}
 	return 0
@@ -47,7 +50,7 @@ func unspecified(addr netip.AddrPort) int {
 // server returns what answers at addr, nil for nothing.
 func (t *Table) server(addr netip.AddrPort) *Server {
 	for i := range t.servers {
-		if s := &t.servers[i]; s.Addr == addr || s.Addr.Addr().IsUnspecified() && s.Addr.Port() == addr.Port() {
+		if s := &t.servers[i]; s.Addr == addr || s.anywhere() && s.Addr.Port() == addr.Port() && s.Addr.Addr().Is4() == addr.Addr().Is4() {
 			return s
 		}
 	}

@@ -27,28 +27,35 @@ func newWaiter(q *query) *waiter {
 
 // result is what a flight brings to those who wait.
 type result struct {
-	clean []byte // the answer, as the cache would give it; empty for a code alone
-	run   wire.Run
-	rcode wire.Rcode
-	why   wire.Error // of a failure
-	stale bool       // an answer that has expired is better, if there is one
+	clean   []byte // the answer, as the cache would give it; empty for a code alone
+	run     wire.Run
+	rcode   wire.Rcode
+	why     wire.Error // of a failure
+	dropped bool       // upstream's answer was malformed
+	stale   bool       // an answer that has expired is better, if there is one
 
 	source metrics.Source
 }
 
-// land sends what the flight brought to w, the n-th of those who waited for it, and
-// returns the buffer.
-func (r *Resolver) land(buf []byte, w *waiter, n int, res *result) []byte {
+// land sends what the flight brought to w, the n-th of those who waited for it, and returns
+// the buffer. Whatever happens, w is not left open.
+func (r *Resolver) land(buf []byte, w *waiter, n int, res *result) (reply []byte) {
+	defer r.survive()
+	defer func() {
+		r.limits.leave(w.remote.Addr())
+		w.to.Send(reply)
+	}()
 	reply, from := r.landed(buf[:0], w, n, res)
-	r.send(w, reply, from)
+	r.observe(&w.query, reply, from, r.Shard)
 	return reply
 }
 
 // landed appends the reply to w.
 func (r *Resolver) landed(dst []byte, w *waiter, n int, res *result) ([]byte, origin) {
-	if res.stale {
-		if reply, ok := r.stale(dst, &w.query, failing); ok {
-			return reply, fromStale(reply)
+	b := w.route.Block
+	if res.stale && b.mayBeStale(w.Name, b.firstUpstream(w.Name)) {
+		if reply, from, ok := r.stale(dst, &w.query); ok {
+			return reply, from
 		}
 	}
 	var x extra
@@ -63,11 +70,4 @@ func (r *Resolver) landed(dst []byte, w *waiter, n int, res *result) ([]byte, or
 	m.Rotate(res.run, n)
 	m.FinishReply(&w.Query)
 	return r.finish(dst, start, &w.query, &x), origin{source: res.source}
-}
-
-// send sends the reply to w and forgets about it.
-func (r *Resolver) send(w *waiter, reply []byte, from origin) {
-	r.limits.leave(w.remote.Addr())
-	r.observe(&w.query, reply, from, r.Shard)
-	w.to.Send(reply)
 }

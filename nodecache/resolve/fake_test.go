@@ -1,0 +1,135 @@
+package resolve
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/nodecache/upstream"
+)
+
+// soa is the SOA record that the fake's denials carry.
+const soa = "cluster.local. 30 SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 30"
+
+// fake is an upstream. What it was not told of does not exist.
+type fake struct {
+	out atomic.Bool
+
+	mu    sync.Mutex
+	says  map[string][]string // "name type" -> see response
+	whole func(query []byte) ([]byte, error)
+	took  time.Duration
+	err   error
+	list  []string // what it was asked
+	last  []byte   // the last query
+	lanes map[string]upstream.Lane
+}
+
+func newFake() *fake { return &fake{says: map[string][]string{}, lanes: map[string]upstream.Lane{}} }
+
+// say has the fake answer with records, those of the authority section behind "--", those of
+// the additional section behind "++", the name of a code, "TC" or "AD" or "AA".
+func (f *fake) say(question string, records ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.says[question] = records
+}
+
+// set changes how the fake works.
+func (f *fake) set(change func(f *fake)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+// take returns what was asked since it was last called.
+func (f *fake) take() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := f.list
+	f.list = nil
+	return list
+}
+
+// note takes down a query.
+func (f *fake) note(query []byte, lane upstream.Lane) (m *dns.Msg, key string, took time.Duration) {
+	m = new(dns.Msg)
+	if err := m.Unpack(query); err != nil {
+		panic(err)
+	}
+	key = strings.ToLower(m.Question[0].Name) + " " + dns.Type(m.Question[0].Qtype).String()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, key)
+	f.last, f.lanes[key] = append([]byte(nil), query...), lane
+	return m, key, f.took
+}
+
+// Exchange implements Exchanger.
+func (f *fake) Exchange(ctx context.Context, dst, query []byte, lane upstream.Lane) ([]byte, error) {
+	q, key, took := f.note(query, lane)
+	if took > 0 {
+		select {
+		case <-time.After(took):
+		case <-ctx.Done():
+			return dst, ctx.Err()
+		}
+	}
+	f.mu.Lock()
+	records, whole, err := f.says[key], f.whole, f.err
+	f.mu.Unlock()
+	switch {
+	case err != nil:
+		return dst, err
+	case whole != nil:
+		m, err := whole(query)
+		return append(dst, m...), err
+	case records == nil:
+		records = []string{"NXDOMAIN", "--", soa}
+	}
+	return append(dst, response(q, records)...), nil
+}
+
+// Out implements Exchanger.
+func (f *fake) Out() bool { return f.out.Load() }
+
+// response returns a response to q, not compressed, with an OPT record that has options.
+func response(q *dns.Msg, records []string) []byte {
+	m := new(dns.Msg)
+	m.SetReply(q)
+	section := &m.Answer
+	for _, text := range records {
+		code, ok := dns.StringToRcode[text]
+		switch {
+		case ok:
+			m.Rcode = code
+		case text == "--":
+			section = &m.Ns
+		case text == "++":
+			section = &m.Extra
+		case text == "TC":
+			m.Truncated = true
+		case text == "AD":
+			m.AuthenticatedData = true
+		case text == "AA":
+			m.Authoritative = true
+		default:
+			r, err := dns.NewRR(text)
+			if err != nil {
+				panic(err)
+			}
+			*section = append(*section, r)
+		}
+	}
+	m.SetEdns0(4096, false)
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: "6162"}}
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

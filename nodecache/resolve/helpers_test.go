@@ -1,0 +1,238 @@
+package resolve
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"go.uber.org/goleak"
+
+	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
+	"github.com/neardns/neardns/nodecache/cookie"
+	"github.com/neardns/neardns/nodecache/metrics"
+	"github.com/neardns/neardns/nodecache/querylog"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const second = time.Second
+
+// rig is a Resolver with one block for all names, its upstream, and a client.
+type rig struct {
+	*Resolver
+	t      testing.TB
+	block  *Block
+	up     *fake
+	zone   *metrics.Zone
+	client netip.AddrPort
+	local  netip.AddrPort
+}
+
+// newRig returns a rig whose block is as that of a Corefile without options, but for edits.
+func newRig(t testing.TB, edits ...func(*Block)) *rig {
+	t.Helper()
+	up := newFake()
+	set := metrics.New(4)
+	r := &rig{t: t, up: up, block: usual(t, up), zone: set.Zone("dns://:53", ".", "."),
+		client: netip.MustParseAddrPort("10.0.0.1:40000"), local: netip.MustParseAddrPort("169.254.20.10:53")}
+	for _, edit := range edits {
+		edit(r.block)
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	r.Resolver = New(Config{
+		Metrics: set, Shard: 3, Cookies: cookie.New([16]byte{1}), Queries: querylog.New(log.Handler(), 10), Log: log,
+		Version: "neardns 1", ID: "node-1", Instance: "abcdef",
+	})
+	r.Set(r.table(Route{Zone: wire.Name{0}, Block: r.block, Count: r.zone}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// table returns a Table of the rig's address.
+func (r *rig) table(routes ...Route) *Table {
+	return NewTable([]Server{{Addr: r.local, Routes: routes, Other: r.zone}})
+}
+
+func usual(t testing.TB, up *fake) *Block {
+	l := cache.Limits{Entries: 20000, Bytes: 1 << 24}
+	c, err := cache.New(cache.Options{Success: l, Denial: l, Failure: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Block{
+		Memory: NewMemory(c),
+		Policy: cache.Policy{
+			Positive: cache.Bounds{Max: 3600}, Denial: cache.Bounds{Max: 30}, ServFail: cache.Backoff{First: second, Max: second},
+			Stale: time.Hour, StaleTTL: 30,
+		},
+		Kept: []wire.Name{{0}}, Stale: Stale{On: true, Wait: second},
+		Cluster: name(t, "cluster.local."), Inside: []wire.Name{name(t, "cluster.local."), name(t, "10.in-addr.arpa.")},
+		Services: name(t, "svc.cluster.local."), UDPSize: wire.UDPSize,
+		Upstreams: []*Upstream{{From: wire.Name{0}, Pool: up, Source: new(cache.Source)}},
+	}
+}
+
+func name(t testing.TB, text string) wire.Name {
+	t.Helper()
+	n, err := wire.ParseName(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// asker is a query that was sent, and its answer.
+type sent struct {
+	t      testing.TB
+	query  []byte
+	answer chan []byte // holds one
+	now    bool        // the answer came at once
+}
+
+// Send implements listen.Responder.
+func (s *sent) Send(answer []byte) { s.answer <- slices.Clone(answer) }
+
+// send asks what words say, see build.
+func (r *rig) send(words string) *sent { return r.sendMsg(build(r.t, words), words) }
+
+func (r *rig) sendMsg(query []byte, words string) *sent {
+	r.t.Helper()
+	s := &sent{t: r.t, query: slices.Clone(query), answer: make(chan []byte, 1)}
+	c := listen.NewClient(r.client, r.local, has(words, "tcp"), func() listen.Responder { return s })
+	c.Leaving = has(words, "leaving")
+	if reply := r.Handle(make([]byte, 0, 4096), query, c); len(reply) > 0 {
+		s.now = true
+		s.Send(reply)
+	}
+	for i := range query {
+		query[i] = 0xff // the front's buffer is used again
+	}
+	return s
+}
+
+// wait returns the answer.
+func (s *sent) wait() []byte {
+	s.t.Helper()
+	select {
+	case b := <-s.answer:
+		return b
+	case <-time.After(time.Minute):
+		s.t.Fatal("no answer")
+		return nil
+	}
+}
+
+// text returns the answer as text, see describe.
+func (s *sent) text() string {
+	s.t.Helper()
+	return describe(s.t, s.query, s.wait())
+}
+
+// ask asks and returns the answer as text.
+func (r *rig) ask(words string) string {
+	r.t.Helper()
+	return r.send(words).text()
+}
+
+// want asks and compares the answer.
+func (r *rig) want(words, want string) {
+	r.t.Helper()
+	if got := r.ask(words); got != want {
+		r.t.Errorf("%s:\n got %s\nwant %s", words, got, want)
+	}
+}
+
+// asked checks what upstream was asked since the last time.
+func (r *rig) asked(want ...string) {
+	r.t.Helper()
+	if got := r.up.take(); !slices.Equal(got, want) {
+		r.t.Errorf("upstream was asked %q, want %q", got, want)
+	}
+}
+
+// has reports whether word is among words.
+func has(words, word string) bool { return slices.Contains(strings.Fields(words), word) }
+
+// build returns a query: a name, and words for all else.
+func build(t testing.TB, words string) []byte {
+	t.Helper()
+	fields := strings.Fields(words)
+	m := new(dns.Msg)
+	m.SetQuestion(fields[0], dns.TypeA)
+	m.Id = 0x4242
+	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT, Class: 1232}}
+	edns := 0
+	for _, w := range fields[1:] {
+		key, value, _ := strings.Cut(w, "=")
+		if o := option(t, key, value); o != nil {
+			opt.Option, edns = append(opt.Option, o), max(edns, 1)
+			continue
+		}
+		switch key {
+		case "tcp", "leaving":
+		case "edns":
+			edns = max(edns, 1)
+		case "twice":
+			edns = 2
+		case "size":
+			opt.SetUDPSize(uint16(number(t, value)))
+			edns = 1
+		case "do":
+			opt.SetDo()
+			edns = 1
+		case "version":
+			opt.SetVersion(uint8(number(t, value)))
+			edns = 1
+		case "ad":
+			m.AuthenticatedData = true
+		case "cd":
+			m.CheckingDisabled = true
+		case "nord":
+			m.RecursionDesired = false
+		case "id":
+			m.Id = uint16(number(t, value))
+		case "opcode":
+			m.Opcode = number(t, value)
+		case "class":
+			m.Question[0].Qclass = uint16(number(t, value))
+		case "questions":
+			m.Question = slices.Repeat(m.Question, number(t, value))
+		default:
+			m.Question[0].Qtype = qtype(t, w)
+		}
+	}
+	for range edns {
+		m.Extra = append(m.Extra, opt)
+	}
+	b, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// option returns an option of an OPT record, nil for another word.
+func option(t testing.TB, key, value string) dns.EDNS0 {
+	switch key {
+	case "cookie":
+		return &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: value}
+	case "keepalive":
+		return &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE}
+	case "nsid":
+		return &dns.EDNS0_NSID{Code: dns.EDNS0NSID}
+	case "padding":
+		return &dns.EDNS0_PADDING{Padding: make([]byte, 20)}
+	case "ecs":
+		return &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: []byte{192, 0, 2, 0}}
+	}
+	return nil
+}
+
+func netipAddr(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }

@@ -1,0 +1,282 @@
+package resolve
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/wire"
+)
+
+// TestProtocol holds replies that need no answer of an upstream, or a usual one, against the
+// RFC that says what they are.
+func TestProtocol(t *testing.T) {
+	const a = "; a.example. 60 A 10.0.0.1"
+	for _, tt := range []struct{ rfc, query, want string }{
+		{"RFC 1035, 4.1.1: ID, RD", "a.example. id=7 nord", "NOERROR" + a},
+		{"RFC 4035, 3.2.2: CD copied", "a.example. cd", "NOERROR cd" + a},
+		{"RFC 6891, 7: no OPT to who sent none", "a.example.", "NOERROR" + a},
+		{"RFC 6891, 6.2.3: our own size", "a.example. size=4096", "NOERROR" + a + "; OPT 1232"},
+		{"RFC 6891, 6.1.4: DO copied", "a.example. do", "NOERROR" + a + "; OPT 1232 do"},
+		{"RFC 6891, 6.1.1: two OPT records", "a.example. twice", "FORMERR; OPT 1232"},
+		{"RFC 6891, 6.1.3: BADVERS", "a.example. version=1", "BADVERS; OPT 1232"},
+		{"RFC 6891, 6.1.3: BADVERS, options not looked at", "a.example. version=1 cookie=01", "BADVERS; OPT 1232"},
+		{"RFC 7873, 5.2.2: 9 bytes of cookie", "a.example. cookie=010203040506070809", "FORMERR; OPT 1232"},
+		{"RFC 7873, 5.2.2: 7 bytes of cookie", "a.example. cookie=01020304050607", "FORMERR; OPT 1232"},
+		{"RFC 7873, 5.2.2: 41 bytes of cookie", "a.example. cookie=" + strings.Repeat("01", 41), "FORMERR; OPT 1232"},
+		{"RFC 7873, 5.2.3: a client's cookie", "a.example. cookie=0102030405060708", "NOERROR" + a + "; OPT 1232 cookie=0102030405060708+16"},
+		{"RFC 7873, 5.2.4: BADCOOKIE is not needed", "a.example. cookie=0102030405060708" + strings.Repeat("ab", 16), "NOERROR" + a + "; OPT 1232 cookie=0102030405060708+16"},
+		{"RFC 7828, 3.2.1: keepalive not over UDP", "a.example. keepalive", "NOERROR" + a + "; OPT 1232"},
+		{"RFC 7828, 3.3.2: keepalive with a time-out", "a.example. keepalive tcp", "NOERROR" + a + "; OPT 1232 keepalive=90"},
+		{"RFC 7828, 3.3.2: 0 for close, please", "a.example. keepalive tcp leaving", "NOERROR" + a + "; OPT 1232 keepalive=0"},
+		{"RFC 7828, 3.3.2: only if asked for", "a.example. edns tcp", "NOERROR" + a + "; OPT 1232"},
+		{"RFC 5001, 2.1: no NSID of others", "a.example. nsid", "NOERROR" + a + "; OPT 1232"},
+		{"RFC 7830, 4: no padding over clear text", "a.example. padding", "NOERROR" + a + "; OPT 1232"},
+		{"RFC 7871, 7.1.2: no ECS", "a.example. ecs", "NOERROR" + a + "; OPT 1232"},
+		{"RFC 9619: no question", "a.example. questions=0", "FORMERR noquestion"},
+		{"RFC 9619: two questions", "a.example. questions=2", "FORMERR noquestion"},
+		{"RFC 1035, 4.1.1: NOTIFY", "a.example. opcode=4", "NOTIMP noquestion"},
+		{"RFC 1035, 4.1.1: an opcode of nobody's", "a.example. opcode=15 edns", "NOTIMP noquestion"},
+		{"RFC 8482, 4.2: ANY", "a.example. ANY", `NOERROR; a.example. 3600 HINFO "RFC8482" ""`},
+		{"RFC 5936, 2.2: no transfer", "a.example. AXFR", "REFUSED"},
+		{"RFC 1995: no transfer", "a.example. IXFR tcp edns", "REFUSED; OPT 1232"},
+		{"RFC 6895, 3.1: no type of records", "a.example. TKEY", "NOTIMP"},
+		{"RFC 6895, 3.1: OPT in a question", "a.example. OPT", "NOTIMP"},
+		{"RFC 1035, 3.2.4: class HS", "a.example. class=4", "REFUSED"},
+		{"RFC 1035, 3.2.5: any class", "a.example. class=255", "REFUSED"},
+		{"RFC 4892, 2: version", "version.bind. TXT class=3", `NOERROR; version.bind. 0 CH TXT "neardns 1"`},
+		{"RFC 4892, 2: version", "VERSION.server. ANY class=3", `NOERROR; VERSION.server. 0 CH TXT "neardns 1"`},
+		{"RFC 4892, 2: id", "id.server. TXT class=3 edns", `NOERROR; id.server. 0 CH TXT "node-1"; OPT 1232`},
+		{"RFC 4892, 2: id", "hostname.bind. TXT class=3", `NOERROR; hostname.bind. 0 CH TXT "node-1"`},
+		{"which process", "instance.nodecache. TXT class=3", `NOERROR; instance.nodecache. 0 CH TXT "abcdef"`},
+		{"RFC 4892, 2: other types", "version.bind. A class=3", "REFUSED"},
+		{"RFC 4892, 2: other names", "a.example. TXT class=3", "REFUSED"},
+		{"RFC 6761, 6.3: localhost", "localhost.", "NOERROR; localhost. 86400 A 127.0.0.1"},
+		{"RFC 6761, 6.3: below localhost", "A.LocalHost. AAAA", "NOERROR; A.LocalHost. 86400 AAAA ::1"},
+		{"RFC 6761, 6.3: other types", "localhost. MX", "NOERROR; localhost. 3600 SOA localhost. nobody.invalid. 1 3600 1200 604800 3600"},
+		{"RFC 6761, 6.4: .invalid", "a.invalid.", "NXDOMAIN; invalid. 3600 SOA localhost. nobody.invalid. 1 3600 1200 604800 3600"},
+		{"RFC 6761, 6.4: ANY too", "a.invalid. ANY", "NXDOMAIN; invalid. 3600 SOA localhost. nobody.invalid. 1 3600 1200 604800 3600"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
+			for _, how := range []string{"a miss", "a hit"} {
+				if got := r.ask(tt.query); got != tt.want {
+					t.Errorf("%s: %s, %s:\n got %s\nwant %s", tt.rfc, tt.query, how, got, tt.want)
+				}
+			}
+			if n := len(r.up.take()); n > 1 || n == 0 && strings.Contains(tt.want, a) {
+				t.Errorf("%s: upstream was asked %d times", tt.rfc, n)
+			}
+		})
+	}
+}
+
+// TestDropped shows what is never answered: what is no query (RFC 1035, section 7.3).
+func TestDropped(t *testing.T) {
+	r := newRig(t)
+	response := build(t, "a.example.")
+	response[2] |= 0x80
+	for _, msg := range [][]byte{nil, make([]byte, 11), response} {
+		if s := r.sendMsg(msg, ""); s.now {
+			t.Errorf("%x was answered", s.query)
+		}
+	}
+	r.asked()
+}
+
+// TestUpstreamQuery shows what goes upstream: no option of the asker's, so neither ECS (RFC
+// 7871) nor cookie (RFC 7873), our own size, AD set (RFC 6840, section 5.7), RD set; CD and DO
+// as asked.
+func TestUpstreamQuery(t *testing.T) {
+	for words, want := range map[string]wire.Query{
+		"A.Example. ecs nsid cookie=0102030405060708 nord id=9 size=4096": {RD: true, AD: true},
+		"a.example. do cd ad": {RD: true, AD: true, CD: true, OPT: wire.OPT{DO: true}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.block.Upstreams[0].Options = wire.AppendOption(nil, wire.OptionKeepalive, nil)
+			r.ask(words)
+			var q wire.Query
+			if q.Parse(r.up.last) != wire.Valid || q.RD != want.RD || q.AD != want.AD || q.CD != want.CD || q.DO != want.DO ||
+				q.UDPSize != wire.UDPSize || q.Cookie != nil || !q.Keepalive {
+				t.Errorf("%s: %+v", words, q)
+			}
+			if options := len(r.up.last) - len(build(t, "a.example. edns")); options != 4 {
+				t.Errorf("%s: %d bytes of options", words, options)
+			}
+		})
+	}
+}
+
+// TestCookie shows that a server cookie is taken for as long as RFC 9018, section 4.3, says,
+// and then renewed.
+func TestCookie(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		next := func(cookie []byte) []byte {
+			t.Helper()
+			s := r.send(fmt.Sprintf("localhost. cookie=%x", cookie))
+			o, _ := wire.Message(s.wait()).OPT()
+			if len(o.Cookie) != 24 || !bytes.Equal(o.Cookie[:8], cookie[:8]) {
+				t.Fatalf("%x", o.Cookie)
+			}
+			return o.Cookie
+		}
+		client := []byte("\x01\x02\x03\x04\x05\x06\x07\x08")
+		first := next(client)
+		time.Sleep(20 * time.Minute)
+		if second := next(first); !bytes.Equal(first, second) {
+			t.Errorf("a good cookie was not kept: %x, %x", first, second)
+		}
+		time.Sleep(20 * time.Minute)
+		renewed := next(first)
+		if bytes.Equal(first, renewed) {
+			t.Error("a cookie of 40 minutes was not renewed")
+		}
+		r.client = netipAddr("10.0.0.2:40000")
+		if other := next(renewed); bytes.Equal(other, renewed) {
+			t.Error("another client's cookie was taken")
+		}
+	})
+}
+
+// TestCase keeps the letters of the question in question and owner names (RFC 4343, section
+// 4.1; draft-vixie-dnsext-dns0x20): describe compares the question.
+func TestCase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.say("www.example. A", "www.example. 60 CNAME a.example.", "a.example. 60 A 10.0.0.1")
+		r.want("wWw.eXample.", "NOERROR; wWw.eXample. 60 CNAME a.eXample.; a.eXample. 60 A 10.0.0.1")
+		r.want("WWW.example.", "NOERROR; WWW.example. 60 CNAME a.example.; a.example. 60 A 10.0.0.1")
+		r.asked("www.example. A")
+		r.want("Db.Team-1.SVC.cluster.LOCAL.", "NXDOMAIN; cluster.LOCAL. 30 SOA ns.dns.cluster.LOCAL. hostmaster.cluster.LOCAL. 1 7200 1800 86400 30")
+	})
+}
+
+// TestAuthenticData gives AD to who understands it only (RFC 6840, section 5.7 and 5.8).
+func TestAuthenticData(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.say("a.example. A", "AD", "a.example. 60 A 10.0.0.1")
+		for range 2 {
+			r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")
+			r.want("a.example. ad", "NOERROR ad; a.example. 60 A 10.0.0.1")
+			r.want("a.example. do", "NOERROR ad; a.example. 60 A 10.0.0.1; OPT 1232 do")
+		}
+		r.asked("a.example. A", "a.example. A") // DO is another question
+	})
+}
+
+// TestRecords passes on what is not understood byte for byte (RFC 3597, section 3), and both
+// a DNAME and the CNAME that stands for it (RFC 6672, section 3.1).
+func TestRecords(t *testing.T) {
+	for _, tt := range []struct {
+		question string
+		records  []string
+	}{
+		{"a.example. TYPE65280", []string{`a.example. 60 TYPE65280 \# 8 c00cdeadc00c0001`}},
+		{"a.example. HTTPS", []string{`a.example. 60 HTTPS 1 . alpn="h2,h3" ipv4hint="10.0.0.1"`}},
+		{"x.old.example. A", []string{"old.example. 60 DNAME new.example.", "x.old.example. 60 CNAME x.new.example.", "x.new.example. 60 A 10.0.0.1"}},
+		{"a.example. MX", []string{"a.example. 60 MX 10 mx.example.", "++", "mx.example. 60 A 10.0.0.9"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.up.say(tt.question, tt.records...)
+			want := strings.ReplaceAll("NOERROR; "+strings.Join(tt.records, "; "), "++; ", "+ ")
+			r.want(tt.question, want)
+			r.want(tt.question, want)
+			r.asked(tt.question)
+		})
+	}
+}
+
+// TestSize fits answers to their askers: 512 bytes without EDNS (RFC 1035, section 4.2.1), no
+// more than we send over UDP with it, and all over TCP. What does not fit has TC (RFC 2181,
+// section 9), and its OPT record (RFC 6891, section 7).
+func TestSize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var records []string
+		for i := range 100 {
+			records = append(records, fmt.Sprintf("a.example. 60 A 10.0.0.%d", i))
+		}
+		r.up.say("a.example. A", records...)
+		for range 2 {
+			for _, tt := range []struct {
+				words string
+				least int
+				most  int
+				tc    bool
+			}{
+				{"a.example.", 496, 512, true},
+				{"a.example. size=100", 496, 512, true},
+				{"a.example. size=700", 684, 700, true},
+				{"a.example. size=4096 cookie=0102030405060708", 1216, 1232, true},
+				{"a.example. size=512 tcp", 1600, 1700, false},
+				{"a.example. tcp", 1600, 1700, false},
+			} {
+				b := r.send(tt.words).wait()
+				m := wire.Message(b)
+				if len(b) < tt.least || len(b) > tt.most || m.Truncated() != tt.tc {
+					t.Errorf("%s: %d bytes, flags %x", tt.words, len(b), m.Flags())
+				}
+				if _, ok := m.OPT(); ok != strings.Contains(tt.words, "size") {
+					t.Errorf("%s: OPT %v", tt.words, ok)
+				}
+				if new(dns.Msg).Unpack(b) != nil {
+					t.Errorf("%s: malformed", tt.words)
+				}
+			}
+		}
+		r.block.UDPSize = 600 // bufsize
+		if n := len(r.send("a.example. edns").wait()); n > 600 {
+			t.Errorf("%d bytes", n)
+		}
+		r.asked("a.example. A")
+	})
+}
+
+// TestTTL counts down (RFC 1035, section 3.2.1).
+func TestTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
+		r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")
+		time.Sleep(20 * second)
+		r.want("a.example.", "NOERROR; a.example. 40 A 10.0.0.1")
+		r.want("nx.example.", "NXDOMAIN; "+soa) // RFC 2308, section 5
+		time.Sleep(10 * second)
+		r.want("nx.example.", "NXDOMAIN; "+strings.Replace(soa, "30 SOA", "20 SOA", 1))
+		r.asked("a.example. A", "nx.example. A")
+	})
+}
+
+// TestRotation turns the addresses of those who waited for one answer.
+func TestRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.set(func(f *fake) { f.took = second })
+		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1", "a.example. 60 A 10.0.0.2", "a.example. 60 A 10.0.0.3")
+		first := map[uint32]int{}
+		var list []*sent
+		for range 30 {
+			list = append(list, r.send("a.example."))
+		}
+		for _, s := range list {
+			b := s.wait()
+			w := wire.Walk(b)
+			w.Next()
+			first[binary.BigEndian.Uint32(b[w.Data:])]++
+		}
+		if len(first) != 3 || first[0x0a000001] != 10 {
+			t.Errorf("%v", first)
+		}
+	})
+}
