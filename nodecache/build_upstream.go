@@ -3,6 +3,7 @@ package nodecache
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/corefile"
@@ -71,6 +72,7 @@ func (b *builder) hosts(conf *corefile.Hosts) *resolve.Hosts {
 			Path: conf.File, Inline: conf.Inline, Reload: conf.Reload,
 			Options: hosts.Options{Zones: conf.Zones, NoReverse: conf.NoReverse},
 			Report:  func(err error) { b.Log.Warn("hosts", "error", err) },
+			Loaded:  func(t *hosts.Table, modified time.Time) { b.metrics.Own.HostsRead(conf.File, t.Entries(), modified) },
 		})
 	}
 	b.next.keep.hosts[key] = h

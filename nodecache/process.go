@@ -29,7 +29,7 @@ const (
 )
 
 // logRoom is how many entries of the query log may wait to be written.
-const logRoom = 4096
+const logRoom = 1024
 
 // process is all that runs.
 type process struct {
@@ -61,6 +61,7 @@ func newProcess(c Config) *process {
 		Config: c, instance: hex.EncodeToString(id[:]), metrics: metrics.New(shards),
 		queries: querylog.New(c.Log.Handler(), logRoom), stopping: make(chan struct{}),
 	}
+	p.metrics.Own.WatchQueryLog(p.queries.Dropped)
 	p.pages = p.metrics.Handler(c.Version, c.Revision)
 	p.errors = newErrorLog(c.Log)
 	p.current = &generation{keep: newKeep(), cancel: func() {}}

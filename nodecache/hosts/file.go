@@ -25,6 +25,10 @@ type Config struct {
 	// Report takes what goes wrong: a Fault, or why the file can't be read, once until it
 	// can. It is called by Open and by Run.
 	Report func(error)
+
+	// Loaded is told of each Table that becomes the current one, and the time of the file it
+	// is from. It is called by Open and by Run, and may be nil.
+	Loaded func(t *Table, modified time.Time)
 }
 
 // File is a hosts file and the entries beside it.
@@ -55,15 +59,6 @@ func Open(c Config) *File {
 
 // Table returns the current entries, those of the file before the inline ones.
 func (f *File) Table() *Table { return f.current.Load().table }
-
-// Modified returns the time of the file that the entries are from, for
-// coredns_hosts_reload_timestamp_seconds, and the zero time if none has been read.
-func (f *File) Modified() time.Time {
-	if v := f.current.Load(); v.info != nil {
-		return v.info.ModTime()
-	}
-	return time.Time{}
-}
 
 // Run looks at the file every now and then until ctx ends. If it is never to be looked at
 // again, Run returns at once. It must run once.
@@ -96,6 +91,9 @@ func (f *File) look() {
 	table, faults := Parse(f.conf.Path, text, f.conf.Options)
 	f.report(faults)
 	f.current.Store(&version{table.With(f.inline), info})
+	if f.conf.Loaded != nil {
+		f.conf.Loaded(f.Table(), info.ModTime())
+	}
 }
 
 func (f *File) report(faults []Fault) {

@@ -7,7 +7,6 @@ type Own struct {
 	Coalesced   prometheus.Counter // a query joined one that was under way
 	CutProbes   prometheus.Counter // upstream was asked whether a name above exists (RFC 8020)
 	CutsDropped prometheus.Counter // something below a name that does not did exist
-	LogDrops    prometheus.Counter // an entry of the query log was dropped
 
 	Panics         prometheus.Counter
 	ReloadFailed   prometheus.Counter
@@ -34,7 +33,6 @@ func (o *Own) addResolver() {
 	o.Coalesced = o.counter(ours, "", "coalesced_queries_total", "Counter of queries that waited for another's answer, as it asked the same.")
 	o.CutProbes = o.counter(ours, "", "cut_probes_total", "Counter of queries sent upstream to find a name that does not exist, and nothing below it (RFC 8020).")
 	o.CutsDropped = o.counter(ours, "", "cuts_dropped_total", "Counter of such names below which something did exist after all.")
-	o.LogDrops = o.counter(ours, "", "query_log_dropped_total", "Counter of entries of the query log that were dropped.")
 	o.loops = gauges(ours, "", "loop_detected", "A metric with a constant '1' value for each upstream that sends queries back to this process.", "zone", "to")
 	o.parts = append(o.parts, o.loops)
 }
@@ -66,6 +64,14 @@ func (o *Own) addFiles() {
 		o.setupErrors.WithLabelValues(e.String())
 	}
 	o.parts = append(o.parts, o.reloaded, o.hostsEntries, o.hostsTime, o.setupErrors)
+}
+
+// WatchQueryLog tells how many entries the query log has dropped. It must be called before
+// Handler, once.
+func (o *Own) WatchQueryLog(dropped func() uint64) {
+	o.parts = append(o.parts, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: ours, Name: "query_log_dropped_total", Help: "Counter of entries of the query log that were dropped.",
+	}, func() float64 { return float64(dropped()) }))
 }
 
 // counter returns a new counter, which it adds.

@@ -15,7 +15,7 @@ func TestOwn(t *testing.T) {
 	o.Coalesced.Inc()
 	o.CutProbes.Add(3)
 	o.CutsDropped.Add(4)
-	o.LogDrops.Add(6)
+	o.WatchQueryLog(func() uint64 { return 6 })
 	o.Panics.Add(7)
 	o.ReloadFailed.Add(8)
 	o.HealthFailures.Add(9)
