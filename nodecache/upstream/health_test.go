@@ -70,6 +70,22 @@ func TestUnansweredIsNotOut(t *testing.T) {
 	}
 }
 
+// A server that could not be probed, because every connection is full, is not out.
+func TestNotProbedIsNotOut(t *testing.T) {
+	p := pool(t, Config{MaxConns: 1}, serve(t, &fake{}))
+	s := p.set.Load().order[0]
+	s.mu.Lock()
+	s.open(Other, p.now()).load.Store(connFull)
+	s.mu.Unlock()
+	if !s.inquire(p.now()) {
+		t.Error("not tried")
+	}
+	time.Sleep(50 * time.Millisecond)
+	if p.Out() {
+		t.Error("out")
+	}
+}
+
 // max_fails and failfast_all_unhealthy_upstreams.
 func TestDown(t *testing.T) {
 	dead, well := refused(t), serve(t, &fake{})

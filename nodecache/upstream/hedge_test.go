@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,34 +25,40 @@ func slowPTR(q []byte, reply func([]byte)) {
 	echo(q, reply)
 }
 
-// Slow queries of the Other lane cost the Cluster lane nothing, though servers answer in order.
+// Slow queries of the Other lane cost the Cluster lane nothing, though servers answer in
+// order: no more queries than by themselves wait until they are asked elsewhere.
 func TestSlowPTRLeavesClusterNamesAlone(t *testing.T) {
 	var servers []*fake
 	for range 3 {
 		servers = append(servers, serve(t, &fake{handle: slowPTR, inOrder: true}))
 	}
 	p := pool(t, Config{ReadTimeout: 20 * time.Second}, servers...)
-	alone := p99(load(t, p, 3000, 8, "a", Cluster))
-	var group sync.WaitGroup
-	group.Go(func() {
-		took := load(t, p, 100, 20, "ptr", Other)
-		t.Logf("PTR: p50 %v, p90 %v, longest %v", took[50], took[90], took[99])
-	})
-	time.Sleep(200 * time.Millisecond)
-	beside := p99(load(t, p, 3000, 8, "b", Cluster))
-	group.Wait()
-	t.Logf("p99 of cluster names: %v alone, %v beside slow PTR queries", alone, beside)
-	if beside > 3*alone+50*time.Millisecond {
-		t.Errorf("p99 grew from %v to %v", alone, beside)
-	}
-	for _, f := range servers {
-		if f.most.Load() > 4 {
-			t.Errorf("%d connections", f.most.Load())
+	for range 3 { // a busy machine gets two more tries
+		var group sync.WaitGroup
+		group.Go(func() { load(t, p, 100, 20, "ptr", Other) })
+		time.Sleep(300 * time.Millisecond) // now there are servers that said nothing else, and are probed
+		took := load(t, p, 3000, 8, "a", Cluster)
+		group.Wait()
+		first, _ := slices.BinarySearch(took, 80*time.Millisecond)
+		t.Logf("cluster names: p99 %v, longest %v, %d waited", p99(took), took[len(took)-1], len(took)-first)
+		if len(took)-first <= 3 && !p.Out() {
+			return
 		}
 	}
-	if p.Out() {
-		t.Error("slow is not out")
-	}
+	t.Error("cluster names wait behind PTR queries")
+}
+
+// What finds out whether a silent server lives does not keep a name of the cluster waiting
+// while that server itself waits for others.
+func TestProbeKeepsNothingWaiting(t *testing.T) {
+	within(t, 80*time.Millisecond, func() time.Duration {
+		p := pool(t, Config{ReadTimeout: 20 * time.Second}, serve(t, &fake{handle: slowPTR, inOrder: true}))
+		var group sync.WaitGroup
+		group.Go(func() { exchangeOK(t, p, "ptr7.example", Other) })
+		time.Sleep(200 * time.Millisecond)
+		defer group.Wait()
+		return load(t, p, 1, 1, "a", Cluster)[0]
+	})
 }
 
 // One slow server among three is not waited for, and gets no second load on the others
@@ -66,23 +73,38 @@ func TestHedge(t *testing.T) {
 	}
 }
 
-// Where every server is slow, asking twice would only make it worse.
+// Where every server is slow, or every server for many of the names, asking twice would only
+// make it worse.
 func TestHedgesAreBounded(t *testing.T) {
-	var hedged atomic.Int64
-	c := Config{Trace: Trace{Hedged: func(Endpoint) { hedged.Add(1) }}}
-	var servers []*fake
-	for range 3 {
-		servers = append(servers, serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
-			time.Sleep(150 * time.Millisecond)
-			echo(q, reply)
-		}}))
-	}
-	p := pool(t, c, servers...)
-	load(t, p, 6000, 500, "n", Other)
-	asked := servers[0].queries.Load() + servers[1].queries.Load() + servers[2].queries.Load()
-	t.Logf("%d of 6000 asked twice, %d queries in all", hedged.Load(), asked)
-	if hedged.Load() > 6000/10+budgetMax/priceRescue || asked > 6000*15/10 {
-		t.Errorf("%d of 6000 asked twice, %d queries in all", hedged.Load(), asked)
+	for what, slow := range map[string]func(name string) time.Duration{
+		"all": func(string) time.Duration { return 150 * time.Millisecond },
+		"four tenths": func(name string) time.Duration {
+			if digit := name[len(name)-len("0.example")]; digit < '4' {
+				return 350 * time.Millisecond
+			}
+			return 0
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var hedged atomic.Int64
+			c := Config{Trace: Trace{Hedged: func(Endpoint) { hedged.Add(1) }}}
+			var servers []*fake
+			for range 3 {
+				servers = append(servers, serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
+					if n := name(q); n != "" {
+						time.Sleep(slow(n))
+					}
+					echo(q, reply)
+				}}))
+			}
+			p := pool(t, c, servers...)
+			load(t, p, 6000, 500, "n", Other)
+			asked := servers[0].queries.Load() + servers[1].queries.Load() + servers[2].queries.Load()
+			t.Logf("%d hedges of 6000 queries, %d in all", hedged.Load(), asked)
+			if most := int64(6000/2 + budgetMax/priceRescue); hedged.Load() > most || asked > 6000+most+100 {
+				t.Errorf("%d hedges of 6000 queries, %d in all", hedged.Load(), asked)
+			}
+		})
 	}
 }
 

@@ -82,3 +82,15 @@ func TestOutInUse(t *testing.T) {
 	dead.Store(false)
 	eventually(t, "back", func() bool { return !p.Out() })
 }
+
+// A silent server gets one probe, and the query as often as it may be asked, no more.
+func TestProbesAreFew(t *testing.T) {
+	f := serve(t, &fake{handle: silent})
+	p := pool(t, Config{}, f)
+	ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+	defer cancel()
+	_, _ = p.Exchange(ctx, nil, queryFor(t, "a.example"), Other)
+	if n := f.queries.Load(); n < 2 || n > minAsks+1 {
+		t.Errorf("%d queries", n)
+	}
+}
