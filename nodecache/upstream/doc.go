@@ -14,6 +14,7 @@
 //
 // Three more goroutines stand beside that: tend closes what is idle, old or silent; follow
 // looks up the servers behind a name; and each server that is out is checked until it answers.
+// A server that is silent while a query waits is probed: it is out if it leaves that unanswered.
 // Pool.Close ends and joins them all.
 //
 // Messages are bytes, which package wire reads and writes. What they say matters here only
