@@ -1,0 +1,86 @@
+package nodecache
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// TestRecords asks the cluster DNS, and the node cache in front of it, the same.
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	_, cluster := run.ClusterDNS(t)
+	addr := run.Addr(t)
+	node := run.NodeCache(t, example(addr, cluster, ""))
+	node.Answers(addr)
+	for _, question := range []string{
+		"my-svc.my-ns.svc.cluster.local A",
+		"my-svc.my-ns.svc.cluster.local AAAA", // NODATA
+		"dual.my-ns.svc.cluster.local AAAA",
+		"db.my-ns.svc.cluster.local A",
+		"_postgres._tcp.db.my-ns.svc.cluster.local SRV",
+		"-x 10.96.0.20",
+		"-x 10.244.2.30",
+		"-x fd00:10:96::21",
+		"mail.my-ns.svc.cluster.local A", // CNAME
+		"10-244-1-20.my-ns.pod.cluster.local A",
+		"none.my-ns.svc.cluster.local A", // NXDOMAIN
+		"txt.example.com TXT",
+		"mail.example.com A",
+		"big.example.com A", // over TCP, as dig asks again
+		"dns-version.cluster.local TXT",
+		"cluster.local SOA",
+		"cluster.local NS",
+	} {
+		for _, tcp := range []string{"+notcp", "+tcp"} {
+			args := append(strings.Fields(question), tcp)
+			want := run.Dig(t, cluster, args...)
+			first, second := run.Dig(t, addr, args...), run.Dig(t, addr, args...)
+			run.Equal(t, question+", first", first, want)
+			run.Equal(t, question+", from the cache", second, want)
+			run.Equal(t, question+", the other sections", rest(second), rest(want))
+		}
+	}
+}
+
+// rest returns the records behind the answer, sorted, without their TTLs.
+func rest(a *run.Answer) (words []string) {
+	for _, r := range a.Rest {
+		words = append(words, r.Name+" "+r.Type+" "+r.Data)
+	}
+	slices.Sort(words)
+	return words
+}
+
+// TestSecondAsk shows that what was asked before is answered from the cache, with the time that
+// has gone by taken from its TTL.
+func TestSecondAsk(t *testing.T) {
+	t.Parallel()
+	_, cluster := run.ClusterDNS(t)
+	addr := run.Addr(t)
+	node := run.NodeCache(t, example(addr, cluster, "prometheus "+run.Addr(t).String()))
+	node.Answers(addr)
+	before := node.Scrape()
+	const name = "my-svc.my-ns.svc.cluster.local"
+	first := run.Dig(t, addr, name)
+	time.Sleep(2 * time.Second)
+	second := run.Dig(t, addr, name)
+	run.Equal(t, "second answer", second, first)
+	if a, b := first.Answer[0].TTL, second.Answer[0].TTL; b != a-2 && b != a-3 {
+		t.Errorf("TTL %d s, and %d s two seconds later", a, b)
+	}
+	after := node.Scrape()
+	for series, want := range map[string]float64{
+		"coredns_cache_hits_total":                     1,
+		"coredns_cache_misses_total":                   1,
+		"coredns_cache_requests_total":                 2,
+		"coredns_proxy_request_duration_seconds_count": 1,
+	} {
+		if got := after.Sum(series) - before.Sum(series); got != want {
+			t.Errorf("%s rose by %v, expected %v", series, got, want)
+		}
+	}
+}

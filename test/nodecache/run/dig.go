@@ -1,0 +1,114 @@
+package run
+
+import (
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Answer is what dig prints.
+type Answer struct {
+	Status   string // such as NOERROR, or empty if no answer came
+	Flags    []string
+	Answer   []Record
+	Rest     []Record // of the other sections, but for OPT
+	Text     string   // all of it
+	TookTime time.Duration
+}
+
+// Record is a record as dig prints it.
+type Record struct {
+	Name string
+	TTL  int // seconds
+	Type string
+	Data string
+}
+
+// Dig asks at addr with dig and its arguments. It fails the test if no answer comes.
+func Dig(t testing.TB, addr netip.AddrPort, args ...string) *Answer {
+	t.Helper()
+	a := TryDig(addr, args...)
+	if a.Status == "" {
+		t.Fatalf("dig @%s %s: no answer:\n%s", addr, strings.Join(args, " "), a.Text)
+	}
+	return a
+}
+
+// TryDig asks once at addr with dig and its arguments.
+func TryDig(addr netip.AddrPort, args ...string) *Answer {
+	args = append([]string{"@" + addr.Addr().String(), "-p", strconv.Itoa(int(addr.Port())), "+tries=1", "+time=5",
+		"+noall", "+comments", "+answer", "+authority", "+additional"}, args...)
+	began := time.Now()
+	out, err := exec.Command("dig", args...).CombinedOutput()
+	a := parse(string(out))
+	if a.TookTime = time.Since(began); err != nil {
+		a.Status = ""
+	}
+	return a
+}
+
+// parse reads what dig prints.
+func parse(out string) *Answer {
+	a := &Answer{Text: out}
+	section := ""
+	for line := range strings.Lines(out) {
+		line = strings.TrimSpace(line)
+		if _, rest, ok := strings.Cut(line, "status: "); ok {
+			a.Status, _, _ = strings.Cut(rest, ",")
+		}
+		if rest, ok := strings.CutPrefix(line, ";; flags: "); ok {
+			flags, _, _ := strings.Cut(rest, ";")
+			a.Flags = strings.Fields(flags)
+		}
+		if name, ok := strings.CutSuffix(line, " SECTION:"); ok {
+			section = strings.TrimPrefix(name, ";; ")
+		}
+		r, ok := record(line)
+		switch {
+		case ok && section == "ANSWER":
+			a.Answer = append(a.Answer, r)
+		case ok:
+			a.Rest = append(a.Rest, r)
+		}
+	}
+	return a
+}
+
+// record reads NAME TTL CLASS TYPE DATA.
+func record(line string) (Record, bool) {
+	f := strings.Fields(line)
+	if len(f) < 5 || strings.HasPrefix(line, ";") {
+		return Record{}, false
+	}
+	ttl, err := strconv.Atoi(f[1])
+	return Record{f[0], ttl, f[3], strings.Join(f[4:], " ")}, err == nil
+}
+
+// Flag reports whether a flag, in dig's small letters, is set.
+func (a *Answer) Flag(name string) bool { return slices.Contains(a.Flags, name) }
+
+// String returns the status and the answer's records, sorted, without their TTLs.
+func (a *Answer) String() string {
+	if a.Status == "" {
+		return "no answer"
+	}
+	var words []string
+	for _, r := range a.Answer {
+		words = append(words, r.Name+" "+r.Type+" "+r.Data)
+	}
+	slices.Sort(words)
+	return strings.Join(append([]string{a.Status}, words...), "; ")
+}
+
+// anyAnswer reports whether something answers at addr.
+func anyAnswer(addr netip.AddrPort) bool {
+	c := dns.Client{Timeout: 300 * time.Millisecond}
+	_, _, err := c.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA), addr.String())
+	return err == nil
+}

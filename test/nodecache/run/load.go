@@ -1,0 +1,141 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+)
+
+// Load asks all the time until Stop is called.
+type Load struct {
+	t      testing.TB
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+	asked  atomic.Int64
+
+	mu     sync.Mutex
+	failed []string // queries without an answer, or with another than expected
+}
+
+// StartLoad has clients ask at addr over network, udp or tcp, each one query after the other
+// with a pause: a UDP client from a new port each time, a TCP client over one connection, which
+// it opens again when the server has closed it between two queries. Name is called for each
+// query's name; ok judges the answer. A query is sent once and may take 5 s.
+func StartLoad(t testing.TB, addr netip.AddrPort, network string, clients int, name func(i int64) string, ok func(*dns.Msg) bool) *Load {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Load{t: t, cancel: cancel}
+	for range clients {
+		l.group.Go(func() { l.client(ctx, addr, network, name, ok) })
+	}
+	t.Cleanup(func() { cancel(); l.group.Wait() })
+	return l
+}
+
+// NoError accepts answers with records.
+func NoError(m *dns.Msg) bool { return m.Rcode == dns.RcodeSuccess && len(m.Answer) > 0 }
+
+// pace is the pause between two queries of a client.
+const pace = 2 * time.Millisecond
+
+func (l *Load) client(ctx context.Context, addr netip.AddrPort, network string, name func(int64) string, ok func(*dns.Msg) bool) {
+	c := connection{addr: addr.String(), client: dns.Client{Net: network, Timeout: 5 * time.Second}}
+	defer c.close()
+	for ctx.Err() == nil {
+		n := l.asked.Add(1)
+		q := new(dns.Msg).SetQuestion(name(n), dns.TypeA)
+		reply, err := c.ask(q)
+		switch {
+		case err != nil:
+			l.fail(fmt.Sprintf("%s %d %s: %v", network, n, q.Question[0].Name, err))
+		case !ok(reply):
+			l.fail(fmt.Sprintf("%s %d %s: %s, %d records", network, n, q.Question[0].Name, dns.RcodeToString[reply.Rcode], len(reply.Answer)))
+		}
+		time.Sleep(pace)
+	}
+}
+
+func (l *Load) fail(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = append(l.failed, time.Now().Format("15:04:05.000 ")+text)
+}
+
+// Asked returns how many queries were sent so far.
+func (l *Load) Asked() int64 { return l.asked.Load() }
+
+// Stop ends the clients once their last queries are answered, and fails the test if fewer than
+// least were sent or one of them was lost.
+func (l *Load) Stop(least int64) {
+	l.t.Helper()
+	l.cancel()
+	l.group.Wait()
+	if n := l.asked.Load(); n < least {
+		l.t.Errorf("%d queries were sent, expected at least %d", n, least)
+	}
+	if n := len(l.failed); n > 0 {
+		l.t.Errorf("%d of %d queries were lost:", n, l.asked.Load())
+		for _, f := range l.failed[:min(n, 10)] {
+			l.t.Error(f)
+		}
+	}
+}
+
+// connection is how a client asks.
+type connection struct {
+	addr   string
+	client dns.Client
+	conn   *dns.Conn // of TCP, nil for none
+}
+
+func (c *connection) ask(q *dns.Msg) (*dns.Msg, error) {
+	if c.client.Net != "tcp" {
+		reply, _, err := c.client.Exchange(q, c.addr)
+		return reply, err
+	}
+	if c.conn != nil && c.closedByPeer() {
+		c.close()
+	}
+	if c.conn == nil {
+		conn, err := c.client.Dial(c.addr)
+		if err != nil {
+			return nil, err
+		}
+		c.conn = conn
+	}
+	reply, _, err := c.client.ExchangeWithConn(q, c.conn)
+	if err != nil {
+		c.close()
+	}
+	return reply, err
+}
+
+// closedByPeer reports whether the server has closed, which it may between two queries: a
+// client has to look (RFC 7766, section 6.2.4).
+func (c *connection) closedByPeer() (closed bool) {
+	raw, err := c.conn.Conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return true
+	}
+	var one [1]byte
+	failed := raw.Control(func(fd uintptr) {
+		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		closed = !errors.Is(err, unix.EAGAIN)
+	})
+	return closed || failed != nil
+}
+
+func (c *connection) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
