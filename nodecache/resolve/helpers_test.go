@@ -3,6 +3,8 @@ package resolve
 import (
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -31,6 +33,7 @@ type rig struct {
 	block  *Block
 	up     *fake
 	zone   *metrics.Zone
+	pages  http.Handler
 	client netip.AddrPort
 	local  netip.AddrPort
 }
@@ -40,7 +43,7 @@ func newRig(t testing.TB, edits ...func(*Block)) *rig {
 	t.Helper()
 	up := newFake()
 	set := metrics.New(4)
-	r := &rig{t: t, up: up, block: usual(t, up), zone: set.Zone("dns://:53", ".", "."),
+	r := &rig{t: t, up: up, block: usual(t, up), zone: set.Zone("dns://:53", ".", "."), pages: set.Handler("", ""),
 		client: netip.MustParseAddrPort("10.0.0.1:40000"), local: netip.MustParseAddrPort("169.254.20.10:53")}
 	for _, edit := range edits {
 		edit(r.block)
@@ -88,7 +91,7 @@ func name(t testing.TB, text string) wire.Name {
 	return n
 }
 
-// asker is a query that was sent, and its answer.
+// sent is a query that was sent, and its answer.
 type sent struct {
 	t      testing.TB
 	query  []byte
@@ -97,7 +100,13 @@ type sent struct {
 }
 
 // Send implements listen.Responder.
-func (s *sent) Send(answer []byte) { s.answer <- slices.Clone(answer) }
+func (s *sent) Send(answer []byte) {
+	select {
+	case s.answer <- slices.Clone(answer):
+	default:
+		s.t.Error("answered twice")
+	}
+}
 
 // send asks what words say, see build.
 func (r *rig) send(words string) *sent { return r.sendMsg(build(r.t, words), words) }
@@ -155,6 +164,37 @@ func (r *rig) asked(want ...string) {
 	if got := r.up.take(); !slices.Equal(got, want) {
 		r.t.Errorf("upstream was asked %q, want %q", got, want)
 	}
+}
+
+// metrics returns the lines of /metrics.
+func (r *rig) metrics() []string {
+	w := httptest.NewRecorder()
+	r.pages.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return strings.Split(w.Body.String(), "\n")
+}
+
+// counted checks lines of /metrics.
+func (r *rig) counted(lines ...string) {
+	r.t.Helper()
+	got := r.metrics()
+	for _, want := range lines {
+		name, _, _ := strings.Cut(want, " ")
+		i := slices.IndexFunc(got, func(line string) bool { return strings.HasPrefix(line, name+" ") })
+		if i < 0 || got[i] != want {
+			r.t.Errorf("counted %q, want %q", got[max(i, 0)], want)
+		}
+	}
+}
+
+// zoneAnswers returns how many answers were counted.
+func (r *rig) zoneAnswers() (n int) {
+	r.t.Helper()
+	for _, line := range r.metrics() {
+		if strings.HasPrefix(line, "coredns_dns_responses_total{") {
+			n += number(r.t, line[strings.LastIndex(line, " ")+1:])
+		}
+	}
+	return n
 }
 
 // has reports whether word is among words.

@@ -1,0 +1,97 @@
+package resolve
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neardns/neardns/nodecache/upstream"
+)
+
+// TestTimeout remembers for 1 s that a name got no answer, so that asking again costs no wait
+// (RFC 9520, section 3.2), and says so (RFC 8914, section 4.14 and 4.23).
+func TestTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.set(func(f *fake) { f.took, f.err = 4*second, upstream.ErrTimeout })
+		r.want("a.example. edns", "SERVFAIL; OPT 1232 ede=22")
+		for range 3 {
+			s := r.send("a.example. edns")
+			if got := s.text(); got != "SERVFAIL; OPT 1232 ede=13" || !s.now {
+				t.Error(got)
+			}
+		}
+		r.asked("a.example. A")
+		r.up.set(func(f *fake) { f.took, f.err = 0, nil })
+		r.want("b.example.", "NXDOMAIN; "+soa) // that other names are answered changes nothing
+		r.want("a.example.", "SERVFAIL")
+		r.asked("b.example. A")
+		time.Sleep(second)
+		r.want("a.example.", "NXDOMAIN; "+soa)
+		r.asked("a.example. A")
+	})
+}
+
+// TestRecovered asks again at once when upstream is back.
+func TestRecovered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(b *Block) { b.Stale.Recheck = time.Minute })
+		r.up.err = upstream.ErrTimeout
+		r.want("a.example.", "SERVFAIL")
+		r.want("b.example.", "SERVFAIL")
+		time.Sleep(50 * second)
+		r.want("a.example.", "SERVFAIL")
+		r.asked("a.example. A", "b.example. A")
+		r.up.err = nil
+		r.block.Upstreams[0].Source.Recovered()
+		r.want("a.example.", "NXDOMAIN; "+soa)
+		r.want("b.example.", "NXDOMAIN; "+soa)
+	})
+}
+
+// TestOutTime gives up after 1 s while no server is known to be there.
+func TestOutTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.set(func(f *fake) { f.took = 4 * second })
+		r.up.out.Store(true)
+		began := time.Now()
+		r.want("a.example. edns", "SERVFAIL; OPT 1232 ede=22")
+		if took := time.Since(began); took != second {
+			t.Errorf("after %v", took)
+		}
+	})
+}
+
+// TestServFail keeps an answered SERVFAIL, the longer the more often it comes, but inside the
+// cluster (RFC 9520, section 3.2). An alias or SOA record that came with it is passed on once.
+func TestServFail(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		times []int // seconds from one query upstream to the next
+	}{
+		{"a.example.", []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}},
+		{"a.svc.cluster.local.", []int{1, 1, 1, 1, 1}},
+		{"1.0.0.10.in-addr.arpa.", []int{1, 1, 1, 1, 1}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.up.say(tt.name+" A", "SERVFAIL")
+			r.want(tt.name+" edns", "SERVFAIL; OPT 1232")
+			for _, seconds := range tt.times {
+				r.asked(tt.name + " A")
+				time.Sleep(time.Duration(seconds)*second - 1)
+				r.want(tt.name+" edns", "SERVFAIL; OPT 1232 ede=13")
+				r.asked()
+				time.Sleep(1)
+				r.ask(tt.name)
+			}
+			r.up.say(tt.name+" A", tt.name+" 1 A 10.0.0.1")
+			time.Sleep(5 * time.Minute)
+			if got := r.ask(tt.name); !strings.HasPrefix(got, "NOERROR") {
+				t.Error(got)
+			}
+		})
+	}
+}

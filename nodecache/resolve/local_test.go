@@ -1,0 +1,127 @@
+package resolve
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/hosts"
+)
+
+// inline returns a hosts directive that has lines.
+func inline(lines string, through ...wire.Name) *Hosts {
+	f := hosts.Open(hosts.Config{Path: "/nonexistent/hosts", Inline: lines, Report: func(error) {}})
+	return &Hosts{File: f, TTL: 60, Through: through}
+}
+
+// TestHosts answers from a hosts file as the stock plugin does, and from localhost (RFC 6761,
+// section 6.3) where the file has nothing of it.
+func TestHosts(t *testing.T) {
+	const lines = "10.1.1.1 a.example\n10.1.1.2 my.localhost\nfd00::1 six.example"
+	for _, tt := range []struct {
+		through, unsupported bool
+		query, want          string
+		asked                []string
+	}{
+		{query: "A.example.", want: "NOERROR aa; A.example. 60 A 10.1.1.1"},
+		{query: "a.example. AAAA", want: "NOERROR aa"},
+		{query: "a.example. MX edns", want: "NOERROR aa; OPT 1232"},
+		{query: "a.example. ANY", want: "NOERROR aa"},
+		{query: "1.1.1.10.in-addr.arpa. PTR", want: "NOERROR aa; 1.1.1.10.in-addr.arpa. 60 PTR a.example."},
+		{query: "my.localhost.", want: "NOERROR aa; my.localhost. 60 A 10.1.1.2"},
+		{query: "localhost.", want: "NOERROR; localhost. 86400 A 127.0.0.1"},
+		{query: "b.example.", want: "SERVFAIL"},
+		{query: "9.1.1.10.in-addr.arpa. PTR", want: "NXDOMAIN; " + soa, asked: []string{"9.1.1.10.in-addr.arpa. PTR"}},
+		{through: true, query: "b.example.", want: "NXDOMAIN; " + soa, asked: []string{"b.example. A"}},
+		{through: true, query: "localhost.", want: "NOERROR; localhost. 86400 A 127.0.0.1"},
+		{through: true, query: "a.example. MX", want: "NOERROR aa"},
+		{through: true, unsupported: true, query: "a.example. MX", want: "NXDOMAIN; " + soa, asked: []string{"a.example. MX"}},
+		{through: true, unsupported: true, query: "a.example. ANY", want: `NOERROR; a.example. 3600 HINFO "RFC8482" ""`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.block.Hosts = inline(lines)
+			if tt.through {
+				r.block.Hosts.Through = []wire.Name{{0}}
+			}
+			r.block.Hosts.Unsupported = tt.unsupported
+			r.want(tt.query, tt.want)
+			r.asked(tt.asked...)
+		})
+	}
+}
+
+// TestIPv4Only answers AAAA without records in the zones named, before all else.
+func TestIPv4Only(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(b *Block) { b.IPv4Only = []wire.Name{name(t, "example.")} })
+		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
+		r.up.say("a.example.org. AAAA", "a.example.org. 60 AAAA fd00::1")
+		r.want("a.Example. AAAA edns", "NOERROR; OPT 1232")
+		r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")
+		r.want("a.example.org. AAAA", "NOERROR; a.example.org. 60 AAAA fd00::1")
+		r.asked("a.example. A", "a.example.org. AAAA")
+	})
+}
+
+// TestRoutes answers by the longest zone, at the address that was asked.
+func TestRoutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		other, local := newFake(), usual(t, newFake())
+		stub := usual(t, other)
+		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
+		other.say("a.stub.example. A", "a.stub.example. 60 A 10.0.0.2")
+		local.Upstreams[0].Pool.(*fake).say("a.localhost. A", "a.localhost. 60 A 10.0.0.3")
+		count := r.zone
+		anywhere := func(addr string, zone string) Server {
+			return Server{Addr: netipAddr(addr), Other: count, Routes: []Route{{name(t, zone), r.block, count}}}
+		}
+		r.Set(NewTable([]Server{
+			anywhere("0.0.0.0:53", "four."), anywhere("[::]:53", "six."),
+			{Addr: r.local, Other: count, Routes: []Route{
+				{name(t, "example."), r.block, count}, {name(t, "stub.Example."), stub, count}, {name(t, "localhost."), local, count},
+			}},
+		}))
+		r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")
+		r.want("a.STUB.example.", "NOERROR; a.STUB.example. 60 A 10.0.0.2")
+		r.want("a.localhost.", "NOERROR; a.localhost. 60 A 10.0.0.3")
+		r.want("a.org.", "REFUSED")
+		r.want("astub.example.", "NXDOMAIN; "+soa)
+		r.want("a.four. edns", "REFUSED; OPT 1232")
+		r.local = netipAddr("10.0.0.9:53")
+		r.want("a.four.", "NXDOMAIN; "+soa)
+		r.want("a.six.", "REFUSED")
+		r.local = netipAddr("[fd00::9]:53")
+		r.want("a.six.", "NXDOMAIN; "+soa)
+		r.want("a.four.", "REFUSED")
+		r.local = netipAddr("10.0.0.9:54")
+		r.want("a.four.", "REFUSED")
+		r.want("version.bind. TXT class=3", `NOERROR; version.bind. 0 CH TXT "neardns 1"`)
+	})
+}
+
+// TestTrap sees a query of our own that comes back, and answers it.
+func TestTrap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		trap := r.Trap(name(t, "Example."))
+		own := trap.Query.Name.String()
+		r.want("x."+own+" HINFO", "NXDOMAIN; "+soa)
+		if trap.Seen() {
+			t.Error("seen")
+		}
+		r.want(own+" HINFO", "NXDOMAIN")
+		if !trap.Seen() {
+			t.Error("not seen")
+		}
+		r.asked("x." + own[:len(own)-8] + "example. HINFO")
+		trap.Close()
+		r.want(own+" HINFO", "NXDOMAIN; "+soa)
+		long := r.Trap(append(wire.Name("\x3f"+string(make([]byte, 63))+"\x3f"+string(make([]byte, 63))+"\x3f"+string(make([]byte, 63))+"\x3d"+string(make([]byte, 61))), 0))
+		defer long.Close()
+		if !long.Query.Name.Valid() {
+			t.Error("a name that is too long")
+		}
+	})
+}

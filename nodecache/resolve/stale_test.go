@@ -1,0 +1,204 @@
+package resolve
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var errGone = errors.New("gone")
+
+// staleRig returns a rig that knows what has expired: a.example., nx.example. and
+// a.svc.cluster.local. What upstream says now are other addresses.
+func staleRig(t *testing.T, edits ...func(*Block)) *rig {
+	r := newRig(t, edits...)
+	r.up.say("a.example. A", "AA", "a.example. 60 A 10.0.0.1")
+	r.up.say("a.svc.cluster.local. A", "a.svc.cluster.local. 60 A 10.0.0.1")
+	r.up.say("bad.example. A", "SERVFAIL")
+	for _, words := range []string{"a.example.", "nx.example.", "a.svc.cluster.local.", "bad.example."} {
+		r.ask(words)
+	}
+	r.up.take()
+	r.up.say("a.example. A", "a.example. 60 A 10.0.0.2")
+	r.up.say("a.svc.cluster.local. A", "a.svc.cluster.local. 60 A 10.0.0.2")
+	time.Sleep(2 * time.Minute)
+	return r
+}
+
+// TestStale gives answers that have expired when, and only when, upstream is in trouble or the
+// configuration says so, with a TTL of 30 s (RFC 8767, section 4 and 5), and marks them (RFC
+// 8914, section 4.4 and 4.20).
+func TestStale(t *testing.T) {
+	const (
+		outside   = "a.example. edns"
+		inside    = "a.svc.cluster.local. edns"
+		oldOut    = "NOERROR; a.example. 30 A 10.0.0.1; OPT 1232 ede=3"
+		newOut    = "NOERROR; a.example. 60 A 10.0.0.2; OPT 1232"
+		oldIn     = "NOERROR; a.svc.cluster.local. 30 A 10.0.0.1; OPT 1232 ede=3"
+		newIn     = "NOERROR; a.svc.cluster.local. 60 A 10.0.0.2; OPT 1232"
+		noAnswer  = "SERVFAIL; OPT 1232 ede=22"
+		immediate = "immediate"
+		verify    = "verify"
+		verify3   = "verify 3s"
+	)
+	for _, tt := range []struct {
+		mode  string
+		query string
+		took  time.Duration // upstream's
+		fails bool
+		out   bool
+		want  string
+		after time.Duration
+	}{
+		{query: outside, took: second / 2, want: newOut, after: second / 2},
+		{query: outside, took: 2 * second, want: oldOut, after: second},
+		{query: outside, took: second / 2, fails: true, want: oldOut, after: second / 2},
+		{query: outside, took: second / 2, fails: true, out: true, want: oldOut},
+		{query: inside, took: 3 * second, want: newIn, after: 3 * second},
+		{query: inside, took: second, fails: true, want: noAnswer, after: second},
+		{query: inside, took: second, fails: true, out: true, want: oldIn},
+		{query: "nx.example. edns", took: 2 * second, want: "NXDOMAIN; " + soa + "; OPT 1232 ede=19", after: second},
+		{query: "nx.example.", took: 2 * second, want: "NXDOMAIN; " + soa, after: second},
+		{query: "bad.example. edns", took: second, fails: true, want: noAnswer, after: second}, // never a stale SERVFAIL
+		{query: "new.example. edns", took: second, fails: true, out: true, want: noAnswer, after: second},
+
+		{mode: immediate, query: outside, took: second, want: oldOut},
+		{mode: immediate, query: inside, took: second, want: oldIn},
+		{mode: immediate, query: inside, took: second, fails: true, want: oldIn},
+		{mode: verify, query: outside, took: 3 * second, want: newOut, after: 3 * second},
+		{mode: verify, query: inside, took: 3 * second, fails: true, want: oldIn, after: 3 * second},
+		{mode: verify3, query: inside, took: 4 * second, want: oldIn, after: 3 * second},
+		{mode: verify3, query: inside, took: 2 * second, want: newIn, after: 2 * second},
+		{mode: "off", query: outside, took: 3 * second, want: newOut, after: 3 * second},
+		{mode: "off", query: outside, took: second, fails: true, out: true, want: noAnswer, after: second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := staleRig(t, func(b *Block) {
+				switch tt.mode {
+				case immediate:
+					b.Stale = Stale{On: true, Explicit: true}
+				case verify:
+					b.Stale = Stale{On: true, Explicit: true, Wait: -1}
+				case verify3:
+					b.Stale = Stale{On: true, Explicit: true, Wait: 3 * second}
+				case "off":
+					b.Stale = Stale{Wait: second}
+				}
+			})
+			r.up.set(func(f *fake) {
+				if f.took = tt.took; tt.fails {
+					f.err = errGone
+				}
+			})
+			r.up.out.Store(tt.out)
+			began := time.Now()
+			if got, after := r.ask(tt.query), time.Since(began); got != tt.want || after != tt.after {
+				t.Errorf("%+v:\n got %s after %v\nwant %s after %v", tt, got, after, tt.want, tt.after)
+			}
+			synctest.Wait()
+			if n := len(r.up.take()); n != 1 {
+				t.Errorf("%+v: upstream was asked %d times", tt, n)
+			}
+			time.Sleep(10 * second)
+			r.idle()
+		})
+	}
+}
+
+// TestStaleMeanwhile gives a stale answer at once to those who come while upstream takes its
+// time for others, and asks upstream once for all of them. Then comes the new answer.
+func TestStaleMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := staleRig(t)
+		r.up.set(func(f *fake) { f.took = 5 * second })
+		const old, fresh = "NOERROR; a.example. 30 A 10.0.0.1", "NOERROR; a.example. 60 A 10.0.0.2"
+		first, second := r.send("a.example."), r.send("a.example. tcp")
+		for _, s := range []*sent{first, second} {
+			if got := s.text(); got != old || s.now {
+				t.Error(got)
+			}
+		}
+		for range 3 {
+			s := r.send("a.example.")
+			if got := s.text(); got != old || !s.now {
+				t.Error(got)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		r.want("a.example.", strings.Replace(fresh, "60", "59", 1))
+		r.asked("a.example. A")
+		r.counted("nodecache_stale_answers_total 5")
+	})
+}
+
+// TestStaleEvicted has those wait on for whom nothing stale is there any more.
+func TestStaleEvicted(t *testing.T) {
+	for _, after := range []time.Duration{second / 2, 2 * second} { // before and after the wait is over
+		synctest.Test(t, func(t *testing.T) {
+			r := staleRig(t)
+			r.up.set(func(f *fake) { f.took = 5 * second })
+			first := r.send("a.example.")
+			time.Sleep(after)
+			q := r.flight().query
+			r.block.Cache.Remove(&q)
+			began := time.Now()
+			if got := r.ask("a.example."); got != "NOERROR; a.example. 60 A 10.0.0.2" || time.Since(began) != 5*second-after {
+				t.Errorf("%s after %v", got, time.Since(began))
+			}
+			want := "NOERROR; a.example. 60 A 10.0.0.2"
+			if after > second {
+				want = "NOERROR; a.example. 30 A 10.0.0.1"
+			}
+			if got := first.text(); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			r.asked("a.example. A")
+			r.idle()
+		})
+	}
+}
+
+// TestStaleLanding answers once also where upstream answers just as the wait is over.
+func TestStaleLanding(t *testing.T) {
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			r := staleRig(t)
+			r.up.set(func(f *fake) { f.took = second })
+			var list []*sent
+			for range 5 {
+				list = append(list, r.send("a.example."))
+			}
+			for _, s := range list {
+				if got := s.text(); !strings.HasPrefix(got, "NOERROR") {
+					t.Error(got)
+				}
+			}
+			r.idle()
+			if st := r.zoneAnswers(); st != 9 {
+				t.Errorf("%d answers were counted", st)
+			}
+		})
+	}
+}
+
+// TestStaleBack is over as soon as upstream is back: cluster names wait for it again.
+func TestStaleBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := staleRig(t)
+		const old, fresh = "NOERROR; a.svc.cluster.local. 30 A 10.0.0.1", "NOERROR; a.svc.cluster.local. 60 A 10.0.0.2"
+		r.up.set(func(f *fake) { f.took = time.Minute })
+		r.up.out.Store(true)
+		r.want("a.svc.cluster.local.", old)
+		time.Sleep(1100 * time.Millisecond) // the query that was sent behind it gave up
+		r.asked("a.svc.cluster.local. A")
+		r.want("a.svc.cluster.local.", old)
+		r.asked() // as it failed a moment ago
+		r.up.set(func(f *fake) { f.took = second / 10 })
+		r.up.out.Store(false)
+		r.block.Upstreams[0].Source.Recovered()
+		r.want("a.svc.cluster.local.", fresh)
+		r.asked("a.svc.cluster.local. A")
+	})
+}
