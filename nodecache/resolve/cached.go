@@ -16,12 +16,11 @@ func (r *Resolver) cached(dst []byte, q *query) ([]byte, origin) {
 	case cache.Failed:
 		return r.failedBefore(dst, q)
 	}
-	var x extra
 	from := fromCache(reply[start:])
 	if from.prefetch = state == cache.Prefetch; from.prefetch {
 		r.refresh(b, &q.Query)
 	}
-	return r.finish(reply, start, q, &x), from
+	return r.finish(reply, start, q, wire.Error{}), from
 }
 
 // failedBefore answers q, for which upstream failed a moment ago.
@@ -32,7 +31,7 @@ func (r *Resolver) failedBefore(dst []byte, q *query) ([]byte, origin) {
 			return stale, from
 		}
 	}
-	return r.failed(dst, q, wire.CachedError, ""), origin{source: metrics.Failure} // RFC 8914, section 4.14
+	return r.code(dst, q, wire.ServFail, because(wire.CachedError, "")), origin{source: metrics.Failure} // RFC 8914, section 4.14
 }
 
 // missed answers q from what is known of a name above, or from what has expired if upstream
@@ -44,7 +43,7 @@ func (r *Resolver) missed(dst []byte, q *query) ([]byte, origin) {
 	b := q.route.Block
 	u := b.firstUpstream(q.Name)
 	if u == nil {
-		return r.failed(dst, q, wire.NotReady, "no upstream for this name"), origin{}
+		return r.code(dst, q, wire.ServFail, because(wire.NotReady, "no upstream for this name")), origin{}
 	}
 	if b.staleAtOnce(q.Name, u) {
 		if stale, from, ok := r.stale(dst, q); ok {
@@ -67,7 +66,7 @@ func (r *Resolver) asked(dst []byte, q *query, u *Upstream) ([]byte, origin) {
 		boarded = r.board(q, true)
 	}
 	if boarded == full {
-		return r.code(dst, q, wire.Refused), origin{}
+		return r.code(dst, q, wire.Refused, wire.Error{}), origin{}
 	}
 	return nil, origin{}
 }

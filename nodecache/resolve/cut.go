@@ -65,8 +65,7 @@ func (r *Resolver) cut(dst []byte, q *query) (reply []byte, ok bool) {
 		if b.cuts.checks.Add(1)%checkEvery == 0 || b.cuts.barred(above[i], q.began) {
 			return dst, false
 		}
-		var x extra
-		return r.finish(reply, start, q, &x), true
+		return r.finish(reply, start, q, wire.Error{}), true
 	}
 	return dst, false
 }

@@ -99,7 +99,7 @@ func (f *flight) fetch(s *scratch, res *result) {
 		f.r.learn(f.block, &f.query, &v, kept)
 	default: // also a code that needs an OPT record: it speaks of one hop only
 		res.stale, res.dropped = true, true
-		res.why = wire.Error{Set: true, Code: wire.InvalidData, Text: "upstream sent a malformed answer"}
+		res.why = because(wire.InvalidData, "upstream sent a malformed answer")
 	}
 }
 
@@ -151,14 +151,14 @@ func (f *flight) failed(u *Upstream, err error, res *result) {
 		res.rcode, res.stale = wire.Refused, false // as the stock plugin with max_concurrent
 		return
 	case errors.Is(err, upstream.ErrClosed) || f.r.ctx.Err() != nil:
-		res.why = wire.Error{Set: true, Code: wire.NotReady, Text: "shutting down"}
+		res.why = because(wire.NotReady, "shutting down")
 		return
 	}
 	f.block.Cache.Fail(&f.query, u.Source, f.r.now(), f.block.Stale.Recheck)
 	if f.block.Errors != nil {
 		f.block.Errors(&f.query, err)
 	}
-	res.why = wire.Error{Set: true, Code: wire.NoReachableAuthority, Text: "upstream did not answer"}
+	res.why = because(wire.NoReachableAuthority, "upstream did not answer")
 }
 
 // watch has those who wait answered from what has expired once upstream has had its time,

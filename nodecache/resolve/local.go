@@ -24,10 +24,10 @@ var (
 func (r *Resolver) local(dst []byte, q *query) (reply []byte, source metrics.Source, ok bool) {
 	b := q.route.Block
 	if q.Type == wire.HINFO && r.loops.seen(q.Name) {
-		return r.code(dst, q, wire.NXDomain), metrics.Server, true
+		return r.code(dst, q, wire.NXDomain, wire.Error{}), metrics.Server, true
 	}
 	if q.Type == wire.AAAA && belowAny(q.Name, b.IPv4Only) {
-		return r.code(dst, q, wire.NoError), metrics.Template, true
+		return r.code(dst, q, wire.NoError, wire.Error{}), metrics.Template, true
 	}
 	var state hosts.State
 	if b.Hosts != nil {
@@ -41,7 +41,7 @@ func (r *Resolver) local(dst []byte, q *query) (reply []byte, source metrics.Sou
 	case q.Name.Below(invalid) && !q.route.Zone.Below(invalid):
 		return r.invalid(dst, q), metrics.Server, true
 	case state == hosts.Absent:
-		return r.code(dst, q, wire.ServFail), metrics.Hosts, true
+		return r.code(dst, q, wire.ServFail, wire.Error{}), metrics.Hosts, true
 	}
 	return dst, metrics.Server, false
 }
@@ -54,8 +54,7 @@ func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, state ho
 	through := belowAny(q.Name, h.Through)
 	switch {
 	case state == hosts.Answered || state == hosts.Unsupported && !(through && h.Unsupported):
-		var x extra
-		return r.finish(reply, start, q, &x), hosts.Answered
+		return r.finish(reply, start, q, wire.Error{}), hosts.Answered
 	case state == hosts.Absent && !through:
 		return dst, hosts.Absent
 	}
@@ -65,7 +64,6 @@ func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, state ho
 // localhost answers with the loopback addresses (RFC 6761, section 6.3).
 func (r *Resolver) localhost(dst []byte, q *query) []byte {
 	const ttl = 86400
-	var x extra
 	start := len(dst)
 	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
 	switch q.Type {
@@ -76,15 +74,14 @@ func (r *Resolver) localhost(dst []byte, q *query) []byte {
 	default:
 		dst = appendSOA(dst, start, localhost)
 	}
-	return r.finish(dst, start, q, &x)
+	return r.finish(dst, start, q, wire.Error{})
 }
 
 // invalid denies the name (RFC 6761, section 6.4).
 func (r *Resolver) invalid(dst []byte, q *query) []byte {
-	var x extra
 	start := len(dst)
 	dst = appendSOA(wire.AppendHeader(dst, &q.Query, wire.NXDomain), start, invalid)
-	return r.finish(dst, start, q, &x)
+	return r.finish(dst, start, q, wire.Error{})
 }
 
 // appendSOA appends an SOA record that lets a denial be kept for an hour (RFC 2308, section 5).
@@ -99,11 +96,10 @@ func appendSOA(dst []byte, start int, zone wire.Name) []byte {
 // any answers ANY with one small record, whatever there is (RFC 8482, section 4.2).
 func (r *Resolver) any(dst []byte, q *query) []byte {
 	const hinfo = "\x07RFC8482\x00"
-	var x extra
 	start := len(dst)
 	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
 	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.HINFO, wire.IN, 3600, []byte(hinfo))
-	return r.finish(dst, start, q, &x)
+	return r.finish(dst, start, q, wire.Error{})
 }
 
 // chaos tells who answers (RFC 4892, section 2).
@@ -119,14 +115,13 @@ func (r *Resolver) chaos(dst []byte, q *query) []byte {
 		text = r.Config.Instance
 	}
 	if text == "" {
-		return r.code(dst, q, wire.Refused)
+		return r.code(dst, q, wire.Refused, wire.Error{})
 	}
-	var x extra
 	var buf [256]byte
 	text = text[:min(len(text), 255)]
 	data := append(append(buf[:0], byte(len(text))), text...)
 	start := len(dst)
 	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
 	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.TXT, wire.CH, 0, data)
-	return r.finish(dst, start, q, &x)
+	return r.finish(dst, start, q, wire.Error{})
 }

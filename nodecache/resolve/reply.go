@@ -9,46 +9,39 @@ import (
 // 100 ms (RFC 7828, section 3.1): as long as the front does, less what a packet may take.
 const keepalive = 90
 
-// extra is what a reply says beside its records.
-type extra struct {
-	wire.Options
-	cookie [cookie.Len]byte
-}
-
-// options fills x for the reply to q.
-func (r *Resolver) options(x *extra, q *wire.Query, a *asker) {
+// options returns those of the reply to q, its cookie in buf.
+func (r *Resolver) options(buf []byte, q *query, why wire.Error) (o wire.Options) {
 	if !q.EDNS {
-		return
+		return o
 	}
+	o.Error = why
 	if q.Cookie != nil {
-		x.Cookie = r.Cookies.Append(x.cookie[:0], q.Cookie, a.remote.Addr(), r.start.Add(a.began))
+		o.Cookie = r.Cookies.Append(buf, q.Cookie, q.remote.Addr(), r.start.Add(q.began))
 	}
-	if a.tcp && q.Keepalive { // never over UDP (RFC 7828, section 3.2.1)
-		x.Keepalive, x.Timeout = true, keepalive
-		if a.leaving {
-			x.Timeout = 0 // close, please (RFC 7828, section 3.3.2)
+	if q.tcp && q.Keepalive { // never over UDP (RFC 7828, section 3.2.1)
+		o.Keepalive, o.Timeout = true, keepalive
+		if q.leaving {
+			o.Timeout = 0 // close, please (RFC 7828, section 3.3.2)
 		}
 	}
+	return o
 }
 
-// why says the reason for a reply (RFC 8914).
-func (x *extra) why(code wire.ErrorCode, text string) {
-	x.Error = wire.Error{Set: true, Code: code, Text: text}
+// because is the reason for a reply (RFC 8914).
+func because(code wire.ErrorCode, text string) wire.Error {
+	return wire.Error{Set: true, Code: code, Text: text}
 }
 
-// close ends the reply that begins at dst[start]: its size is what the asker takes.
-func (r *Resolver) close(dst []byte, start int, q *wire.Query, a *asker, most int, x *extra) []byte {
-	r.options(x, q, a)
+// finish ends the reply that begins at dst[start]: its size is what the asker takes. The zero
+// why is none.
+func (r *Resolver) finish(dst []byte, start int, q *query, why wire.Error) []byte {
+	var buf [cookie.Len]byte
+	o := r.options(buf[:0], q, why)
 	size := wire.MaxMessage
-	if !a.tcp {
-		size = min(int(q.UDPSize), most)
+	if !q.tcp {
+		size = min(int(q.UDPSize), q.most())
 	}
-	return wire.CloseReply(dst, start, size, q, &x.Options)
-}
-
-// finish is close for a query whose front waits.
-func (r *Resolver) finish(dst []byte, start int, q *query, x *extra) []byte {
-	return r.close(dst, start, &q.Query, &q.asker, q.most(), x)
+	return wire.CloseReply(dst, start, size, &q.Query, &o)
 }
 
 // most returns how long a reply over UDP may be.
@@ -59,17 +52,9 @@ func (q *query) most() int {
 	return q.route.Block.UDPSize
 }
 
-// code appends a reply without records.
-func (r *Resolver) code(dst []byte, q *query, rcode wire.Rcode) []byte {
-	var x extra
-	r.options(&x, &q.Query, &q.asker)
-	return wire.AppendReply(dst, &q.Query, rcode, &x.Options)
-}
-
-// failed appends a SERVFAIL that says why.
-func (r *Resolver) failed(dst []byte, q *query, code wire.ErrorCode, text string) []byte {
-	var x extra
-	x.why(code, text)
-	r.options(&x, &q.Query, &q.asker)
-	return wire.AppendReply(dst, &q.Query, wire.ServFail, &x.Options)
+// code appends a reply without records. The zero why is none.
+func (r *Resolver) code(dst []byte, q *query, rcode wire.Rcode, why wire.Error) []byte {
+	var buf [cookie.Len]byte
+	o := r.options(buf[:0], q, why)
+	return wire.AppendReply(dst, &q.Query, rcode, &o)
 }

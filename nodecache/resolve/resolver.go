@@ -100,11 +100,11 @@ func (r *Resolver) answer(dst []byte, q *query, status wire.Status) ([]byte, ori
 	case q.Class == wire.CH:
 		return r.chaos(dst, q), origin{}
 	case q.route == nil || q.Class != wire.IN:
-		return r.code(dst, q, wire.Refused), origin{}
+		return r.code(dst, q, wire.Refused, wire.Error{}), origin{}
 	case q.Type == wire.AXFR || q.Type == wire.IXFR:
-		return r.code(dst, q, wire.Refused), origin{}
+		return r.code(dst, q, wire.Refused, wire.Error{}), origin{}
 	case q.Type.Meta():
-		return r.code(dst, q, wire.NotImpl), origin{}
+		return r.code(dst, q, wire.NotImpl, wire.Error{}), origin{}
 	}
 	if reply, source, ok := r.local(dst, q); ok {
 		return reply, origin{source: source}

@@ -21,17 +21,18 @@ func (b *Block) staleAtOnce(name wire.Name, u *Upstream) bool {
 // stale appends a reply to q from an answer that has expired, if there is one.
 func (r *Resolver) stale(dst []byte, q *query) (reply []byte, from origin, ok bool) {
 	b, start := q.route.Block, len(dst)
-	var x extra
 	reply, state := b.Cache.AppendStale(dst, &q.Query, &b.Policy, r.now())
 	if state == cache.Miss {
 		return dst, origin{}, false
 	}
 	from = fromCache(reply[start:])
-	if from.stale = state == cache.Stale; from.stale {
-		x.why(wire.StaleAnswer, "") // RFC 8914, section 4.4 and 4.20
-		if wire.Message(reply[start:]).HeaderRcode() == wire.NXDomain {
-			x.why(wire.StaleNXDomain, "")
-		}
+	if state == cache.Fresh { // it came this very moment
+		return r.finish(reply, start, q, wire.Error{}), from, true
 	}
-	return r.finish(reply, start, q, &x), from, true
+	from.stale = true
+	code := wire.StaleAnswer // RFC 8914, section 4.4 and 4.20
+	if wire.Message(reply[start:]).HeaderRcode() == wire.NXDomain {
+		code = wire.StaleNXDomain
+	}
+	return r.finish(reply, start, q, because(code, "")), from, true
 }

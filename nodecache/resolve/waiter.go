@@ -58,16 +58,13 @@ func (r *Resolver) landed(dst []byte, w *waiter, n int, res *result) ([]byte, or
 			return reply, from
 		}
 	}
-	var x extra
-	x.Error = res.why
 	if len(res.clean) == 0 {
-		r.options(&x, &w.Query, &w.asker)
-		return wire.AppendReply(dst, &w.Query, res.rcode, &x.Options), origin{source: res.source}
+		return r.code(dst, &w.query, res.rcode, res.why), origin{source: res.source}
 	}
 	start := len(dst)
 	dst = append(dst, res.clean...)
 	m := wire.Message(dst[start:])
 	m.Rotate(res.run, n)
 	m.FinishReply(&w.Query)
-	return r.finish(dst, start, &w.query, &x), origin{source: res.source}
+	return r.finish(dst, start, &w.query, wire.Error{}), origin{source: res.source}
 }

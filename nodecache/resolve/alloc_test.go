@@ -1,0 +1,95 @@
+package resolve
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/internal/listen"
+)
+
+// handled returns a function that has r answer what words say, as a front would, and checks
+// that it does so at once.
+func (r *rig) handled(words string) func() {
+	query, buf := build(r.t, words), make([]byte, 0, 4096)
+	c := listen.NewClient(r.client, r.local, has(words, "tcp"), func() listen.Responder {
+		r.t.Fatalf("%s is not answered at once", words)
+		return nil
+	})
+	return func() {
+		r.block.cuts.checks.Store(0) // not the one that goes upstream
+		r.Handle(buf, query, c)
+	}
+}
+
+// warm returns a rig with something of each kind to answer at once.
+func warm(t testing.TB) *rig {
+	r := newRig(t, func(b *Block) {
+		b.Policy.ServFail.First, b.Policy.Denial.Max = time.Hour, 3600
+	})
+	r.up.say("a.example. A", "a.example. 3600 A 10.0.0.1", "a.example. 3600 A 10.0.0.2", "a.example. 3600 A 10.0.0.3")
+	r.up.say("db.team-1.svc.cluster.local. A", "db.team-1.svc.cluster.local. 3600 A 10.96.0.1")
+	r.up.say("bad.example. A", "SERVFAIL")
+	for _, question := range []string{"nx.example. A", team("com") + " A"} {
+		r.up.say(question, "NXDOMAIN", "--", strings.ReplaceAll(soa, "30", "3600"))
+	}
+	for _, words := range []string{"a.example.", team("db"), "bad.example.", "nx.example.", team("com")} {
+		r.ask(words)
+	}
+	r.block.Hosts = inline("10.0.0.1 known", name(t, "."))
+	return r
+}
+
+// hits are queries that warm's rig answers at once.
+var hits = map[string]string{
+	"hit":                   "db.team-1.svc.cluster.local.",
+	"hit, addresses":        "a.example.",
+	"hit, OPT":              "A.example. edns",
+	"hit, cookie":           "a.example. cookie=0102030405060708",
+	"hit, TCP, keepalive":   "a.example. keepalive tcp",
+	"hit, denial":           "nx.example. edns",
+	"cut":                   "www.example.com.team-1.svc.cluster.local.",
+	"cut, AAAA":             "www.example.com.team-1.svc.cluster.local. AAAA edns",
+	"a failure kept":        "bad.example. edns",
+	"refused":               "a.example. AXFR",
+	"refused, no zone":      "a.example. class=4 edns",
+	"two OPT records":       "a.example. twice",
+	"BADVERS":               "a.example. version=1",
+	"localhost":             "localhost. edns",
+	"a hosts file":          "known. edns",
+	"ANY":                   "a.example. ANY",
+	"version.bind":          "version.bind. TXT class=3",
+	"an opcode of nobody's": "a.example. opcode=9",
+}
+
+// TestAllocations shows that what is answered at once allocates nothing, metrics included.
+func TestAllocations(t *testing.T) {
+	r := warm(t)
+	for what, words := range hits {
+		if n := testing.AllocsPerRun(500, r.handled(words)); n != 0 {
+			t.Errorf("%s: %v allocations", what, n)
+		}
+	}
+}
+
+func BenchmarkHandle(b *testing.B) {
+	r := warm(b)
+	for _, what := range []string{"hit", "hit, addresses", "hit, OPT", "hit, cookie", "hit, denial", "cut", "cut, AAAA", "localhost", "refused"} {
+		b.Run(what, func(b *testing.B) {
+			handle := r.handled(hits[what])
+			b.ReportAllocs()
+			for b.Loop() {
+				handle()
+			}
+		})
+	}
+}
+
+// BenchmarkMiss is a query that is new to the cache, from the front to the front.
+func BenchmarkMiss(b *testing.B) {
+	r := newRig(b, func(block *Block) { block.Kept = nil })
+	b.ReportAllocs()
+	for b.Loop() {
+		r.send("nx.example.").wait()
+	}
+}

@@ -1,0 +1,303 @@
+package resolve
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/wire"
+)
+
+const denied = "NXDOMAIN; " + soa
+
+// team returns a name as a Pod of namespace team-1 looks for it.
+func team(name string) string { return name + ".team-1.svc.cluster.local." }
+
+// cutRig returns a rig that knows that com.team-1.svc.cluster.local does not exist, because
+// two names below did not.
+func cutRig(t *testing.T) *rig {
+	r := newRig(t)
+	r.up.say("team-1.svc.cluster.local. A", "--", soa)
+	r.want(team("api.github.com"), denied)
+	r.want(team("www.example.com"), denied)
+	synctest.Wait()
+	r.up.take()
+	return r
+}
+
+// TestCutFound finds by itself that a name does not exist when junk below keeps coming, and
+// then answers all below it (RFC 8020, section 2).
+func TestCutFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.say("team-1.svc.cluster.local. A", "--", soa)
+		r.want(team("api.github.com"), denied)
+		synctest.Wait()
+		r.asked(team("api.github.com") + " A")
+		r.want(team("www.example.com")+" AAAA", denied)
+		synctest.Wait()
+		got := strings.Join(r.up.take(), ", ")
+		for _, want := range []string{team("www.example.com") + " AAAA", team("com") + " A", "team-1.svc.cluster.local. A"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("upstream was not asked %s, but %s", want, got)
+			}
+		}
+		time.Sleep(10 * second)
+		left := strings.Replace(denied, "30 SOA", "20 SOA", 1)
+		for _, words := range []string{"a.example.com", "b.example.com", "other.com", "x.y.z.com"} {
+			r.want(team(words), left)
+			r.want(team(words)+" AAAA edns", left+"; OPT 1232")
+			r.want(team(words)+" TYPE65 do tcp", left+"; OPT 1232 do")
+		}
+		r.want("O.Com.TEAM-1.svc.cluster.LOCAL.", "NXDOMAIN; cluster.LOCAL. 20 SOA ns.dns.cluster.LOCAL. hostmaster.cluster.LOCAL. 1 7200 1800 86400 30")
+		r.asked()
+		r.counted("nodecache_cut_probes_total 2", "nodecache_cut_answers_total 13")
+	})
+}
+
+// TestCutKnown cuts below what clients asked for themselves, by any type.
+func TestCutKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.want(team("com")+" AAAA", denied)
+		r.want(team("a.com")+" AAAA", denied)
+		r.asked(team("com") + " AAAA")
+		r.want("none.svc.cluster.local.", denied)
+		r.want("db.none.svc.cluster.local.", denied)
+		r.want("_pg._tcp.db.none.svc.cluster.local. SRV", denied)
+		r.asked("none.svc.cluster.local. A")
+	})
+}
+
+// TestCutNot shows where no name is cut, and none is looked for to cut at.
+func TestCutNot(t *testing.T) {
+	for _, tt := range []struct {
+		what, above string
+		says        []string // of the name above
+		names       []string
+	}{
+		{"names outside svc.<cluster domain>", "a.example.", nil, []string{"1.a.example.", "2.a.example.", "3.a.example."}},
+		{"reverse zones", "1.10.in-addr.arpa.", nil, []string{"1.1.10.in-addr.arpa.", "2.1.10.in-addr.arpa.", "3.1.10.in-addr.arpa."}},
+		{"Pods", "ns.pod.cluster.local.", nil, []string{"1.ns.pod.cluster.local.", "2.ns.pod.cluster.local.", "3.ns.pod.cluster.local."}},
+		{"the zone itself", "svc.cluster.local.", nil, []string{"a.svc.cluster.local.", "b.svc.cluster.local.", "c.svc.cluster.local."}},
+		{"labels with an underscore, RFC 8552", "_x.team-1.svc.cluster.local.", nil, []string{team("a._x"), team("b._x"), team("c._x")}},
+		{"an alias to nowhere, RFC 6604, section 3", "a.team-1.svc.cluster.local.",
+			[]string{"NXDOMAIN", "a.team-1.svc.cluster.local. 60 CNAME nx.example.", "--", soa}, []string{team("1.a"), team("2.a"), team("3.a")}},
+		{"names that have other types", "a.team-1.svc.cluster.local.", []string{"--", soa}, []string{team("1.a"), team("2.a"), team("3.a")}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.up.say("team-1.svc.cluster.local. A", "--", soa)
+			if tt.says != nil {
+				r.up.say(tt.above+" A", tt.says...)
+			}
+			r.ask(tt.above)
+			r.ask("team-1.svc.cluster.local.")
+			r.up.take()
+			var want []string
+			for _, name := range tt.names {
+				r.want(name, denied)
+				want = append(want, name+" A")
+			}
+			synctest.Wait()
+			if got := r.up.take(); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: asked %q, want %q", tt.what, got, want)
+			}
+		})
+	}
+}
+
+// TestCutSuspicion counts no answers that say nothing of the name above: aliases that lead
+// nowhere (RFC 6604, section 3), NODATA, and what the cache may not keep, as a probe's answer
+// would not be kept either.
+func TestCutSuspicion(t *testing.T) {
+	for _, says := range [][]string{
+		{"NXDOMAIN", "%s 60 CNAME nx.example.", "--", soa}, {"--", soa}, {"NXDOMAIN"}, {"SERVFAIL"}, {"REFUSED"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			for i := range 5 {
+				name := team(fmt.Sprint(i, ".com"))
+				records := append([]string(nil), says...)
+				for i := range records {
+					records[i] = strings.Replace(records[i], "%s", name, 1)
+				}
+				r.up.say(name+" A", records...)
+				r.ask(name)
+			}
+			synctest.Wait()
+			if n := len(r.up.take()); n != 5 {
+				t.Errorf("%q: upstream was asked %d times", says, n)
+			}
+		})
+	}
+}
+
+// TestCutOff is `cut off`, and a block whose cache keeps no denial.
+func TestCutOff(t *testing.T) {
+	for what, edit := range map[string]func(*Block){
+		"off":       func(b *Block) { b.Services = nil },
+		"no denial": func(b *Block) { b.NoDenial = []wire.Name{{0}} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, edit)
+			r.ask(team("com"))
+			for i := range 10 {
+				r.want(team(fmt.Sprint(i, ".com")), denied)
+			}
+			synctest.Wait()
+			if n := len(r.up.take()); n != 11 {
+				t.Errorf("%s: upstream was asked %d times", what, n)
+			}
+		})
+	}
+}
+
+// TestCutCheck sends one in 200 upstream all the same. If something is there, nothing is cut
+// below that name for an hour.
+func TestCutCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := cutRig(t)
+		exists := team("db.legacy.com")
+		r.up.say(exists+" A", exists+" 5 A 10.0.0.1")
+		denials := 0
+		for range 3 * checkEvery {
+			if r.ask(exists) == denied {
+				denials++
+			}
+		}
+		if asked := r.up.take(); denials >= checkEvery || len(asked) != 1 {
+			t.Errorf("%d denials, %d queries upstream", denials, len(asked))
+		}
+		r.counted("nodecache_cuts_dropped_total 1")
+		for range 10 { // what came of the name above meanwhile makes no cut again
+			r.ask(team("com"))
+			time.Sleep(10 * second)
+			r.want(exists, "NOERROR; "+exists+" 5 A 10.0.0.1")
+			r.ask(team("x.com"))
+		}
+		time.Sleep(barredFor + time.Minute)
+		r.ask(team("com"))
+		r.want(exists, denied)
+	})
+}
+
+// TestCutNever has a name that was found to exist never denied, though the name above is,
+// as long as it is asked for.
+func TestCutNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		exists := team("db.com")
+		r.up.say(exists+" A", exists+" 60 A 10.0.0.1")
+		for range 200 {
+			r.want(exists, "NOERROR; "+exists+" 60 A 10.0.0.1")
+			for i := range 3 {
+				r.ask(team(fmt.Sprint(i, ".com")))
+			}
+			r.ask(team("com"))
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// TestCutService has a Service that is created later, and the names below it, answered as soon
+// as the denial expires (RFC 2308, section 5; RFC 8020, section 2).
+func TestCutService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := cutRig(t)
+		service, pod := team("com"), team("pod-0.com")
+		r.up.say(service+" A", service+" 5 A 10.0.0.1")
+		r.up.say(pod+" A", pod+" 5 A 10.0.0.1")
+		time.Sleep(30*second - 1)
+		r.want(service, strings.Replace(denied, "30 SOA", "1 SOA", 1))
+		r.want(pod, strings.Replace(denied, "30 SOA", "1 SOA", 1))
+		time.Sleep(1)
+		r.want(service, "NOERROR; "+service+" 5 A 10.0.0.1")
+		r.want(pod, "NOERROR; "+pod+" 5 A 10.0.0.1")
+	})
+}
+
+// TestCutBounds has what is remembered of names bounded, whatever is asked.
+func TestCutBounds(t *testing.T) {
+	c := new(cuts)
+	c.init()
+	for i := range 3 * maxSuspects {
+		c.suspect(name(t, fmt.Sprint(i, ".svc.cluster.local.")))
+	}
+	for i := range 3 * maxBars {
+		c.bar(name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Minute)
+	}
+	if len(c.suspects) > maxSuspects || len(*c.bars.Load()) > maxBars {
+		t.Errorf("%d suspects, %d bars", len(c.suspects), len(*c.bars.Load()))
+	}
+	last := name(t, fmt.Sprint(3*maxBars-1, ".SVC.cluster.local."))
+	if !c.barred(last, time.Hour) || c.barred(last, time.Hour+time.Minute) || c.barred(last.Parent(), time.Minute) {
+		t.Error("the last bar is not there, or does not end")
+	}
+}
+
+// kubernetes answers names of the cluster domain like a cluster's DNS: 20 namespaces, and a
+// Service named db in each.
+func kubernetes(query []byte) ([]byte, error) {
+	q := new(dns.Msg)
+	if err := q.Unpack(query); err != nil {
+		return nil, err
+	}
+	name := q.Question[0].Name
+	labels := dns.SplitDomainName(strings.TrimSuffix(strings.ToLower(name), ".svc.cluster.local."))
+	switch namespace := labels[len(labels)-1]; {
+	case !strings.HasPrefix(namespace, "team-") || len(labels) > 2 || len(labels) == 2 && labels[0] != "db":
+		return response(q, []string{"NXDOMAIN", "--", soa}), nil
+	case len(labels) == 1 || q.Question[0].Qtype != dns.TypeA:
+		return response(q, []string{"--", soa}), nil
+	}
+	return response(q, []string{name + " 5 A 10.96.0.1"}), nil
+}
+
+// TestCutNdots asks within 10 s what ndots:5 makes of 1,000 external names under 5 TLDs in 20
+// namespaces, 10,000 names that do not exist and are new to the cache. The cut takes 19 of 20
+// from upstream, and what exists is found all the while.
+func TestCutNdots(t *testing.T) {
+	run := func(t *testing.T, edits ...func(*Block)) (queries int) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, edits...)
+			r.up.whole, r.up.took = kubernetes, 2*time.Millisecond
+			tlds := []string{"com", "org", "net", "io", "dev"}
+			var list []*sent
+			for i := range 10000 {
+				site, namespace := i%1000, (i+i/1000)%20
+				types := []string{" A", " AAAA"}
+				words := fmt.Sprintf("host-%d.%s.team-%d.svc.cluster.local.%s", site, tlds[site%5], namespace, types[i%2])
+				list = append(list, r.send(words))
+				if i%100 == 0 {
+					db := fmt.Sprintf("db.team-%d.svc.cluster.local.", namespace)
+					if got := r.ask(db); !strings.HasPrefix(got, "NOERROR; "+db) {
+						t.Error(got)
+					}
+				}
+				time.Sleep(time.Millisecond)
+			}
+			for _, s := range list {
+				if got := s.text(); !strings.HasPrefix(got, "NXDOMAIN; cluster.local. ") {
+					t.Fatal(got)
+				}
+			}
+			for _, asked := range r.up.take() {
+				if !strings.HasPrefix(asked, "db.") {
+					queries++
+				}
+			}
+		})
+		return queries
+	}
+	plain := run(t, func(b *Block) { b.Services = nil })
+	cut := run(t)
+	t.Logf("%d queries upstream, %d without the cut: %.1f-fold", cut, plain, float64(plain)/float64(cut))
+	if plain != 10000 || cut*20 > plain {
+		t.Error("less than 20-fold")
+	}
+}
