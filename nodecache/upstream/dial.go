@@ -28,7 +28,7 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	if s.Proto != TLS {
-		return tcp, nil
+		return newRawConn(tcp)
 	}
 	nc := tls.Client(tcp, s.tlsConfig())
 	if err := nc.HandshakeContext(ctx); err != nil {
