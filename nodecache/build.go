@@ -1,6 +1,7 @@
 package nodecache
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 // builder makes a generation of a Corefile.
 type builder struct {
+	ctx context.Context // ends looking up servers
 	*process
 	conf    *corefile.Config
 	old     *keep
@@ -27,8 +29,8 @@ type builder struct {
 
 // build makes what a Corefile says, with what can be kept of old. It opens no sockets and
 // changes nothing that is at work.
-func (p *process) build(conf *corefile.Config, old *keep) (*generation, error) {
-	b := builder{p, conf, old, &generation{conf: conf, keep: newKeep()}, map[netip.AddrPort]*resolve.Server{}}
+func (p *process) build(ctx context.Context, conf *corefile.Config, old *keep) (*generation, error) {
+	b := builder{ctx, p, conf, old, &generation{conf: conf, keep: newKeep()}, map[netip.AddrPort]*resolve.Server{}}
 	for _, block := range conf.Blocks {
 		if err := b.add(block); err != nil {
 			b.next.keep.closeBut(old)

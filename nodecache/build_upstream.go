@@ -38,7 +38,7 @@ func (b *builder) forward(conf *corefile.Forward) (*forward, error) {
 	}
 	if f == nil {
 		var err error
-		if f, err = newForward(conf, b.Node, b.metrics, b.Log); err != nil {
+		if f, err = newForward(b.ctx, conf, b.Node, b.metrics, b.Log); err != nil {
 			return nil, err
 		}
 	}
@@ -53,8 +53,7 @@ func (b *builder) addLoops(conf *corefile.Block, block *resolve.Block, key coref
 	}
 	for _, u := range block.Upstreams {
 		f, ok := u.Pool.(*forward)
-		watched := slices.ContainsFunc(b.next.loops, func(l loopWatch) bool { return l.forward == f })
-		if ok && !watched && key.Zone.Below(u.From) {
+		if ok && !b.next.watches(f) && key.Zone.Below(u.From) {
 			b.next.loops = append(b.next.loops, loopWatch{f, key.Zone})
 		}
 	}

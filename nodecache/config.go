@@ -24,20 +24,35 @@ type Config struct {
 	Log               *slog.Logger
 }
 
-// load reads the Corefile and what belongs to it. A kube-dns ConfigMap that is wrong is
-// reported and left out, as today's node-local cache does.
-func (c *Config) load(m *metrics.Set) (*corefile.Config, error) {
-	o := c.Options
-	if c.KubeDNS != "" {
-		stubs, servers, err := corefile.ReadConfigMap(c.KubeDNS)
-		if err != nil {
-			m.Own.SetupFailed(metrics.ConfigMap)
-			c.Log.Error("the kube-dns ConfigMap is left out", "error", err)
-		} else {
-			o.StubDomains, o.UpstreamServers = stubs, servers
-		}
+// configMap is the kube-dns ConfigMap as it was when it was last right.
+type configMap struct {
+	stubs   map[string][]string
+	servers []string
+	failed  string // what is wrong with it now
+}
+
+// load reads the Corefile and what belongs to it.
+func (p *process) load() (*corefile.Config, error) {
+	if p.KubeDNS != "" {
+		p.readConfigMap()
 	}
-	return corefile.Load(c.Corefile, o)
+	o := p.Options
+	o.StubDomains, o.UpstreamServers = p.kubeDNS.stubs, p.kubeDNS.servers
+	return corefile.Load(p.Corefile, o)
+}
+
+// readConfigMap reads the kube-dns ConfigMap. One that is wrong is reported once and changes
+// nothing, as with today's node-local cache.
+func (p *process) readConfigMap() {
+	stubs, servers, err := corefile.ReadConfigMap(p.KubeDNS)
+	switch {
+	case err == nil:
+		p.kubeDNS = configMap{stubs: stubs, servers: servers}
+	case err.Error() != p.kubeDNS.failed:
+		p.kubeDNS.failed = err.Error()
+		p.metrics.Own.SetupFailed(metrics.ConfigMap)
+		p.Log.Error("the kube-dns ConfigMap is left out; what it last said stays", "error", err)
+	}
 }
 
 // level returns how much a Corefile wants logged.

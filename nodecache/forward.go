@@ -27,13 +27,14 @@ type forward struct {
 	conf   *corefile.Forward
 	pool   *upstream.Pool
 	source cache.Source
+	own    *metrics.Own
 	log    *slog.Logger
 
 	allLoop atomic.Bool // each server leads back here
 
 	mu      sync.Mutex
-	servers []upstream.Endpoint // as configured
-	looping []upstream.Endpoint // of them, those that lead back here
+	servers []upstream.Endpoint          // as configured
+	looping map[upstream.Endpoint]string // of them, those that lead back here, and the zone by which that was found
 
 	cancel context.CancelFunc
 	group  sync.WaitGroup
@@ -44,10 +45,10 @@ func forwardKey(f *corefile.Forward) string {
 	return fmt.Sprintf("%+v %+v %+v %t", f.To, f.Resolvers, f.Pool, f.PreferUDP)
 }
 
-// newForward returns a forward that works until it is closed.
-func newForward(conf *corefile.Forward, node string, m *metrics.Set, log *slog.Logger) (*forward, error) {
-	f := &forward{conf: conf, log: log}
-	servers, err := f.lookUp()
+// newForward returns a forward that works until it is closed. Ctx is for looking up its servers.
+func newForward(ctx context.Context, conf *corefile.Forward, node string, m *metrics.Set, log *slog.Logger) (*forward, error) {
+	f := &forward{conf: conf, own: m.Own, log: log, looping: map[upstream.Endpoint]string{}}
+	servers, err := f.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}
@@ -57,8 +58,7 @@ func newForward(conf *corefile.Forward, node string, m *metrics.Set, log *slog.L
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}
 	f.servers = servers
-	ctx, cancel := context.WithCancel(context.Background())
-	f.cancel = cancel
+	ctx, f.cancel = context.WithCancel(context.Background())
 	if f.mayChange() {
 		f.group.Go(func() { f.follow(ctx) })
 	}
@@ -69,12 +69,13 @@ func newForward(conf *corefile.Forward, node string, m *metrics.Set, log *slog.L
 func (f *forward) close() {
 	f.cancel()
 	f.group.Wait()
+	f.forgetLoops()
 	f.pool.Close()
 }
 
 // Exchange implements resolve.Exchanger.
 func (f *forward) Exchange(ctx context.Context, dst, query []byte, lane upstream.Lane) ([]byte, error) {
-	if f.allLoop.Load() {
+	if f.allLoop.Load() && !mayLookForLoop(query) {
 		return dst, errLoop
 	}
 	return f.pool.Exchange(ctx, dst, query, lane)
@@ -111,17 +112,18 @@ func (f *forward) mayChange() bool {
 }
 
 // lookUp returns the configured servers as of now.
-func (f *forward) lookUp() ([]upstream.Endpoint, error) {
-	servers, err := f.conf.Endpoints(f.lookUpHost)
+func (f *forward) lookUp(ctx context.Context) ([]upstream.Endpoint, error) {
+	servers, err := f.conf.Endpoints(func(host string) ([]netip.Addr, error) { return f.lookUpHost(ctx, host) })
 	if err == nil && len(servers) == 0 {
 		err = errors.New("no server is named")
 	}
 	return servers, err
 }
 
-// lookUpHost asks Resolvers for a host's addresses, or the system's where there are none.
-func (f *forward) lookUpHost(host string) ([]netip.Addr, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), lookAgain)
+// lookUpHost asks Resolvers for a host's addresses, or the system's where there are none. They
+// are sorted: from answer to answer servers give them in another order.
+func (f *forward) lookUpHost(ctx context.Context, host string) ([]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookAgain)
 	defer cancel()
 	r := net.Resolver{}
 	if n := len(f.conf.Resolvers); n > 0 {
@@ -133,7 +135,9 @@ func (f *forward) lookUpHost(host string) ([]netip.Addr, error) {
 			return d.DialContext(ctx, network, f.conf.Resolvers[turn%n].String())
 		}
 	}
-	return r.LookupNetIP(ctx, "ip", host)
+	addrs, err := r.LookupNetIP(ctx, "ip", host)
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return addrs, err
 }
 
 // follow takes over servers as they change.
@@ -147,8 +151,10 @@ func (f *forward) follow(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		servers, err := f.lookUp()
+		servers, err := f.lookUp(ctx)
 		switch {
+		case ctx.Err() != nil:
+			return
 		case err == nil:
 			failed = ""
 			f.setServers(servers)
@@ -166,7 +172,13 @@ func (f *forward) setServers(servers []upstream.Endpoint) {
 		return
 	}
 	f.log.Info("upstream servers changed", "directive", f.conf.Pos, "servers", addrs(servers))
-	f.servers, f.looping = servers, nil
+	f.servers = servers
+	for s, zone := range f.looping {
+		if !slices.Contains(servers, s) {
+			delete(f.looping, s)
+			f.own.LoopFound(zone, s.Addr.String(), false)
+		}
+	}
 	f.apply()
 }
 
@@ -177,9 +189,17 @@ func addrs(servers []upstream.Endpoint) (list []netip.AddrPort) {
 	return list
 }
 
-// apply has the servers asked that don't loop. The caller holds mu.
+// apply has the servers asked that don't loop. Where all do, the pool keeps them, for
+// mayLookForLoop. The caller holds mu.
 func (f *forward) apply() {
-	good := slices.DeleteFunc(slices.Clone(f.servers), func(e upstream.Endpoint) bool { return slices.Contains(f.looping, e) })
-	f.allLoop.Store(len(good) == 0)
-	f.pool.SetServers(good)
+	good := slices.DeleteFunc(slices.Clone(f.servers), func(e upstream.Endpoint) bool {
+		_, looping := f.looping[e]
+		return looping
+	})
+	if len(good) > 0 {
+		f.pool.SetServers(good)
+	}
+	if f.allLoop.Swap(len(good) == 0) && len(good) > 0 {
+		f.source.Recovered()
+	}
 }

@@ -77,13 +77,23 @@ func (f *front) serves(addrs []netip.AddrPort) bool {
 	return f != nil && slices.Equal(f.addrs, addrs)
 }
 
-// watchLoops looks for loops until stop is called.
-func (g *generation) watchLoops(r *resolve.Resolver, own *metrics.Own) {
+// watchLoops looks for loops until stop is called. The generation before has been stopped.
+func (g *generation) watchLoops(r *resolve.Resolver) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.cancel = cancel
-	for _, l := range g.loops {
-		g.group.Go(func() { l.forward.watchLoops(ctx, r, l.zone, own) })
+	for _, f := range g.keep.forwards {
+		if !g.watches(f) {
+			f.forgetLoops()
+		}
 	}
+	for _, l := range g.loops {
+		g.group.Go(func() { l.forward.watchLoops(ctx, r, l.zone) })
+	}
+}
+
+// watches reports whether loops are looked for through f.
+func (g *generation) watches(f *forward) bool {
+	return slices.ContainsFunc(g.loops, func(l loopWatch) bool { return l.forward == f })
 }
 
 // stop ends what the generation alone needs.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/resolve"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
@@ -17,11 +16,12 @@ import (
 const (
 	loopFirst = time.Second      // when loops are first looked for, as the front must answer
 	loopAgain = 30 * time.Second // and how often then
+	loopBack  = 3 * time.Second  // and how often while a server is set aside
 	loopTime  = 2 * time.Second  // how long a query that looks for one may take
 )
 
 // watchLoops looks for loops through the servers of f, for names of zone, until ctx ends.
-func (f *forward) watchLoops(ctx context.Context, r *resolve.Resolver, zone wire.Name, own *metrics.Own) {
+func (f *forward) watchLoops(ctx context.Context, r *resolve.Resolver, zone wire.Name) {
 	wait := time.NewTimer(loopFirst)
 	defer wait.Stop()
 	for {
@@ -30,48 +30,88 @@ func (f *forward) watchLoops(ctx context.Context, r *resolve.Resolver, zone wire
 			return
 		case <-wait.C:
 		}
-		f.mu.Lock()
-		servers := f.servers
-		f.mu.Unlock()
-		for _, s := range servers {
-			f.setLooping(s, f.loops(ctx, r, s, zone), zone, own)
+		if wait.Reset(loopAgain); f.findLoops(ctx, r, zone) {
+			wait.Reset(loopBack)
 		}
-		wait.Reset(loopAgain)
 	}
 }
 
-// loops reports whether a query for zone that is sent to s comes back.
-func (f *forward) loops(ctx context.Context, r *resolve.Resolver, s upstream.Endpoint, zone wire.Name) bool {
+// findLoops asks each server, and reports whether one of them is set aside.
+func (f *forward) findLoops(ctx context.Context, r *resolve.Resolver, zone wire.Name) bool {
+	f.mu.Lock()
+	servers := f.servers
+	f.mu.Unlock()
+	for _, s := range servers {
+		// Without an answer nothing is known, and all stays as it is.
+		if looping, err := f.loops(ctx, r, s, zone); err == nil {
+			f.setLooping(s, looping, zone)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.looping) > 0
+}
+
+// loops reports whether a query for zone that is sent to s comes back. It returns an error if
+// it did not, and was not answered either.
+func (f *forward) loops(ctx context.Context, r *resolve.Resolver, s upstream.Endpoint, zone wire.Name) (bool, error) {
 	conf := f.conf.Pool
 	conf.Servers, conf.Name, conf.MaxFails = []upstream.Endpoint{s}, "", -1
 	pool, err := upstream.New(conf)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer pool.Close()
 	trap := r.Trap(zone)
 	defer trap.Close()
 	ctx, cancel := context.WithTimeout(ctx, loopTime)
 	defer cancel()
-	pool.Exchange(ctx, nil, wire.AppendQuery(nil, &trap.Query, nil), upstream.Other)
-	return trap.Seen()
+	_, err = pool.Exchange(ctx, nil, wire.AppendQuery(nil, &trap.Query, nil), upstream.Other)
+	if trap.Seen() {
+		return true, nil
+	}
+	return false, err
+}
+
+// mayLookForLoop reports whether a query may be another node cache's that looks for a loop. It
+// is passed on though all servers are set aside: of two that forward to each other, each would
+// otherwise take the other's refusal for the loop's end.
+func mayLookForLoop(query []byte) bool {
+	var q wire.Query
+	return q.Parse(query) == wire.Valid && q.Type == wire.HINFO
 }
 
 // setLooping sets s aside, or takes it back.
-func (f *forward) setLooping(s upstream.Endpoint, looping bool, zone wire.Name, own *metrics.Own) {
+func (f *forward) setLooping(s upstream.Endpoint, looping bool, zone wire.Name) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if slices.Contains(f.looping, s) == looping || !slices.Contains(f.servers, s) {
+	foundBy, was := f.looping[s]
+	if was == looping || !slices.Contains(f.servers, s) {
 		return
 	}
-	own.LoopFound(zone.String(), s.Addr.String(), looping)
 	if looping {
-		f.looping = append(f.looping, s)
+		f.looping[s] = zone.String()
+		f.own.LoopFound(zone.String(), s.Addr.String(), true)
 		f.log.Error("upstream sends queries back to this node cache; it is set aside. Name a server in its place that answers them",
 			"server", s.Addr, "zone", zone, "directive", f.conf.Pos)
 	} else {
-		f.looping = slices.DeleteFunc(slices.Clone(f.looping), func(e upstream.Endpoint) bool { return e == s })
+		delete(f.looping, s)
+		f.own.LoopFound(foundBy, s.Addr.String(), false)
 		f.log.Info("upstream does not loop any more", "server", s.Addr, "zone", zone)
 	}
+	f.apply()
+}
+
+// forgetLoops takes all servers back, as nobody looks for loops any more.
+func (f *forward) forgetLoops() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.looping) == 0 {
+		return
+	}
+	for s, zone := range f.looping {
+		f.own.LoopFound(zone, s.Addr.String(), false)
+	}
+	clear(f.looping)
 	f.apply()
 }

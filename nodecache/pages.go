@@ -34,32 +34,30 @@ func (p *process) wantedPages(g *generation) admin.Pages {
 // healthTime is how long /health may take to find out.
 const healthTime = time.Second
 
-// health answers OK while this process answers queries, and is not about to end.
+// health answers OK while this process answers queries. So it does while it is about to end,
+// as with CoreDNS: who asks may mean the one that takes over and shares the port.
 func (p *process) health(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), healthTime)
 	defer cancel()
 	err := p.live(ctx)
 	p.metrics.Own.HealthDuration.Observe(time.Since(began).Seconds())
-	switch {
-	case p.leaving.Load():
-		http.Error(w, "stopping", http.StatusServiceUnavailable)
-	case err != nil:
+	if err != nil && !p.leaving.Load() {
 		p.metrics.Own.HealthFailures.Inc()
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-	default:
-		io.WriteString(w, http.StatusText(http.StatusOK))
+		return
 	}
+	io.WriteString(w, http.StatusText(http.StatusOK))
 }
 
-// ready answers OK once this process answers queries; what was ready stays so, unless r
-// wants it looked at each time.
+// ready answers OK once this process answers queries, until it is about to end; what was
+// ready stays so, unless r wants it looked at each time.
 func (p *process) ready(conf corefile.Ready) http.Handler {
 	var once atomic.Bool
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), healthTime)
 		defer cancel()
-		if !once.Load() || conf.Continuously {
+		if !once.Load() || conf.Continuously || p.leaving.Load() {
 			if err := p.answerProbe(ctx, "ready"); err != nil {
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
@@ -70,9 +68,17 @@ func (p *process) ready(conf corefile.Ready) http.Handler {
 	})
 }
 
+// setProfiles has the runtime collect what a pprof directive wants.
+func setProfiles(conf *corefile.Pprof) {
+	rate := 0
+	if conf != nil {
+		rate = conf.BlockRate
+	}
+	runtime.SetBlockProfileRate(rate)
+}
+
 // addProfiles adds the pages of the pprof directive.
 func addProfiles(pages admin.Pages, conf *corefile.Pprof) {
-	runtime.SetBlockProfileRate(conf.BlockRate)
 	for path, h := range map[string]http.HandlerFunc{
 		"/debug/pprof/": pprof.Index, "/debug/pprof/cmdline": pprof.Cmdline, "/debug/pprof/profile": pprof.Profile,
 		"/debug/pprof/symbol": pprof.Symbol, "/debug/pprof/trace": pprof.Trace,

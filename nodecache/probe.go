@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,8 +40,11 @@ func Probe(ctx context.Context, question string) error {
 	}
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", addr.Name)
-	if err != nil {
+	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("no nodecache runs in this PID namespace: %w", err)
+	}
+	if err != nil {
+		return err
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(probeTime + time.Second))
@@ -50,7 +54,7 @@ func Probe(ctx context.Context, question string) error {
 	answer, err := bufio.NewReader(io.LimitReader(c, 1024)).ReadString('\n')
 	switch answer = strings.TrimSuffix(answer, "\n"); {
 	case err != nil:
-		return err
+		return fmt.Errorf("nodecache runs but does not answer: %w", err)
 	case answer != "ok":
 		return errors.New(answer)
 	}
@@ -76,8 +80,10 @@ func newProber(answer func(context.Context, string) error) (*prober, error) {
 	return &prober{l, answer}, nil
 }
 
-// maxProbes is how many are answered at a time; others wait.
-const maxProbes = 8
+const (
+	maxProbes   = 8                      // answered at a time; others wait
+	acceptPause = 100 * time.Millisecond // after one could not be accepted
+)
 
 // run answers until ctx ends.
 func (p *prober) run(ctx context.Context) {
@@ -87,8 +93,12 @@ func (p *prober) run(ctx context.Context) {
 	group.SetLimit(maxProbes)
 	for {
 		c, err := p.listener.AcceptUnix()
-		if err != nil {
+		if err != nil && ctx.Err() != nil {
 			break
+		}
+		if err != nil { // no file is free, perhaps
+			time.Sleep(acceptPause)
+			continue
 		}
 		group.Go(func() error { p.serve(ctx, c); return nil })
 	}

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/signal"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/neardns/neardns/internal/listen"
@@ -42,13 +44,16 @@ type process struct {
 	errors   *errorLog
 	admin    admin.Servers
 
-	stopping chan struct{} // closed when it ends
+	kubeDNS configMap
+
+	stopping chan struct{} // closed when it ends, and all it received is answered
 	current  *generation
 	front    *front
 	fronts   int                   // how many there were
 	addrs    atomic.Pointer[front] // front, for those who probe
 	leaving  atomic.Bool           // it is about to end
 	tidying  sync.WaitGroup        // what was replaced and is still in use
+	old      sync.WaitGroup        // fronts that were replaced and still answer
 }
 
 // newProcess makes what every configuration has in common.
@@ -76,12 +81,15 @@ func newProcess(c Config) *process {
 // Run answers queries until ctx ends, and then hands over, answers what it received, and
 // returns. An error says why it could not start, or what it left unanswered.
 func Run(ctx context.Context, c Config) error {
+	signals := make(chan os.Signal, 1) // one that comes too early or too late would end the process
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	p := newProcess(c)
-	conf, err := c.load(p.metrics)
+	conf, err := p.load()
 	if err != nil {
 		return err
 	}
-	next, err := p.build(conf, p.current.keep)
+	next, err := p.build(ctx, conf, p.current.keep)
 	if err != nil {
 		return err
 	}
@@ -95,7 +103,7 @@ func Run(ctx context.Context, c Config) error {
 	group.Go(func() { p.errors.run(background) })
 	p.startProbes(background, &group)
 	p.Log.Info("answering", "addresses", p.front.addrs, "version", c.Version)
-	p.watch(ctx)
+	p.watch(ctx, signals)
 	err = p.stop()
 	stop()
 	group.Wait()
@@ -123,9 +131,6 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 	old, oldFront := p.current, p.front
 	p.metrics.WatchCaches(next.caches)
 	p.metrics.SetPlugins(next.plugins)
-	for _, s := range next.sizes {
-		s.SetLimits(s.Options)
-	}
 	before := p.resolver.Set(next.table)
 	if !p.front.serves(next.addrs) {
 		f, err := startFront(next.addrs, p.FreeBind, p.fronts%2*frontShards, p.resolver.Handle)
@@ -142,9 +147,14 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 		p.metrics.WatchFront(f.stats)
 	}
 	pages.Commit()
+	for _, s := range next.sizes {
+		s.SetLimits(s.Options)
+	}
 	p.current = next
 	p.Level.Set(level(next.conf))
-	next.watchLoops(p.resolver, p.metrics.Own)
+	setProfiles(next.conf.Pprof)
+	old.stop()
+	next.watchLoops(p.resolver)
 	for _, n := range next.conf.Notes {
 		p.Log.Info("Corefile", "note", n.String())
 	}
@@ -161,14 +171,15 @@ const retireAfter = 10 * time.Second
 
 // retire ends what nothing uses any more.
 func (p *process) retire(old *generation, oldFront *front) {
-	old.stop()
-	next, nextFront := p.current, p.front
-	p.tidying.Go(func() {
-		if oldFront != nil && oldFront != nextFront {
+	if oldFront != nil && oldFront != p.front {
+		p.old.Go(func() {
 			if err := oldFront.leave(); err != nil {
 				p.Log.Warn("closing sockets", "error", err)
 			}
-		}
+		})
+	}
+	next := p.current
+	p.tidying.Go(func() {
 		select {
 		case <-time.After(retireAfter):
 		case <-p.stopping:
@@ -180,11 +191,12 @@ func (p *process) retire(old *generation, oldFront *front) {
 // stop ends everything. Queries that were received are answered before.
 func (p *process) stop() error {
 	p.leaving.Store(true)
-	close(p.stopping)
 	if d := p.lameduck(); d > 0 {
 		time.Sleep(d)
 	}
 	err := p.front.leave()
+	p.old.Wait()
+	close(p.stopping)
 	p.current.stop()
 	p.resolver.Close()
 	p.tidying.Wait()

@@ -5,8 +5,6 @@ import (
 	"crypto/sha512"
 	"math/rand/v2"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 )
 
@@ -15,22 +13,22 @@ import (
 const watchEvery = 10 * time.Second
 
 // watch takes in a changed Corefile until ctx ends.
-func (p *process) watch(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGUSR1, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func (p *process) watch(ctx context.Context, signals <-chan os.Signal) {
 	failed := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hup:
+		case <-signals:
+			failed = "" // who asks is told
 		case <-p.nextLook():
 		}
 		err := p.reload(ctx)
 		switch {
 		case err == nil:
 			failed = ""
+		case ctx.Err() != nil:
+			return
 		case err.Error() != failed: // once, not at every look
 			failed = err.Error()
 			p.metrics.Own.ReloadFailed.Inc()
@@ -53,14 +51,14 @@ func (p *process) nextLook() <-chan time.Time {
 
 // reload takes in the Corefile if it has changed.
 func (p *process) reload(ctx context.Context) error {
-	conf, err := p.load(p.metrics)
+	conf, err := p.load()
 	if err != nil {
 		return err
 	}
 	if conf.Sum == p.current.conf.Sum {
 		return nil
 	}
-	next, err := p.build(conf, p.current.keep)
+	next, err := p.build(ctx, conf, p.current.keep)
 	if err != nil {
 		return err
 	}

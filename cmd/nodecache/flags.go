@@ -92,7 +92,8 @@ func (f *flags) define(s *flag.FlagSet) {
 	s.StringVar(&f.basecorefile, "basecorefile", "/etc/coredns/Corefile.base", "Corefile with __PILLAR__ variables to read; preferred if it is there")
 	s.Func("localip", "addresses to answer on, separated by commas; also the values of __PILLAR__LOCAL__DNS__ and __PILLAR__DNS__SERVER__", f.setLocalIPs)
 	s.UintVar(&f.port, "dns.port", 53, "port of server blocks that name none")
-	s.StringVar(&f.kubednscm, "kubednscm", "", "directory where the kube-dns ConfigMap is mounted, for stubDomains and upstreamNameservers")
+	s.UintVar(&f.port, "p", 53, "the same as -dns.port")
+	s.StringVar(&f.kubednscm, "kubednscm", "", "directory where the kube-dns ConfigMap is mounted, for stubDomains and upstreamNameservers (default "+kubeDNSDir+" if it is there)")
 	s.StringVar(&f.upstreamsvc, "upstreamsvc", "kube-dns", "Service of the cluster DNS; its address in the environment is the value of __PILLAR__CLUSTER__DNS__")
 	s.StringVar(&f.clusterDomain, "cluster-domain", "cluster.local", "the cluster's domain")
 	s.StringVar(&f.node, "node", "", "name or address of this node, by which it chooses among cluster DNS servers (default the host's name)")
@@ -100,6 +101,7 @@ func (f *flags) define(s *flag.FlagSet) {
 	s.StringVar(&f.prometheus, "prometheus-listen-address", "", "one more address that serves /metrics")
 	s.BoolVar(&f.reloadWithSignal, "reloadwithsignal", false, "take in a changed Corefile though it has no reload directive")
 	s.StringVar(&f.pidfile, "pidfile", "", "file to write the process's number to")
+	s.BoolVar(new(bool), "quiet", false, "accepted; there is little to be quiet about")
 	s.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	s.StringVar(&f.probe, "probe", "", "ask the nodecache that runs in this container whether it is live or ready, and exit")
 	s.BoolVar(&f.version, "version", false, "print the version and exit")
@@ -155,10 +157,23 @@ func (f *flags) source() string {
 	return f.corefile
 }
 
+// kubeDNSDir is where the official manifest mounts the kube-dns ConfigMap, without a flag.
+const kubeDNSDir = "/etc/kube-dns"
+
+// configMap returns the directory of the kube-dns ConfigMap, empty for none.
+func (f *flags) configMap() string {
+	if f.kubednscm == "" {
+		if _, err := os.Stat(kubeDNSDir); err == nil {
+			return kubeDNSDir
+		}
+	}
+	return f.kubednscm
+}
+
 // config returns what the flags say.
 func (f *flags) config(log *slog.Logger, level *slog.LevelVar) nodecache.Config {
 	c := nodecache.Config{
-		Corefile: f.source(), KubeDNS: f.kubednscm,
+		Corefile: f.source(), KubeDNS: f.configMap(),
 		Options: corefile.Options{
 			ClusterDomain: f.clusterDomain, UpstreamService: f.upstreamsvc, LocalIPs: f.localIPs, Port: uint16(f.port), // #nosec G115 -- checked
 		},

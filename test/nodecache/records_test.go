@@ -84,3 +84,35 @@ func TestSecondAsk(t *testing.T) {
 		}
 	}
 }
+
+// TestCase shows that the letters of the question come back as they were asked, as clients that
+// mix them at random expect (draft-vixie-dnsext-dns0x20), though the cache has others.
+func TestCase(t *testing.T) {
+	t.Parallel()
+	_, cluster := run.ClusterDNS(t)
+	addr := run.Addr(t)
+	run.NodeCache(t, example(addr, cluster, "")).Answers(addr)
+	for _, name := range []string{"my-svc.my-ns.svc.cluster.local.", "MY-svc.mY-Ns.SVC.clusTER.Local.", "my-SVC.MY-ns.svc.CLUSTER.local."} {
+		a := run.Dig(t, addr, name)
+		run.Equal(t, "answer", a, "NOERROR; "+name+" A 10.96.0.20")
+	}
+}
+
+// TestLargeAnswer shows that what doesn't fit a datagram is sent short, with TC, and whole over
+// TCP (RFC 2181, section 9).
+func TestLargeAnswer(t *testing.T) {
+	t.Parallel()
+	_, cluster := run.ClusterDNS(t)
+	addr := run.Addr(t)
+	run.NodeCache(t, example(addr, cluster, "")).Answers(addr)
+	for range 2 { // from upstream, and from the cache
+		short := run.Dig(t, addr, "+ignore", "big.example.com")
+		if !short.Flag("tc") || len(short.Answer) == 100 {
+			t.Errorf("over UDP: flags %v, %d records", short.Flags, len(short.Answer))
+		}
+		whole := run.Dig(t, addr, "big.example.com")
+		if whole.Flag("tc") || len(whole.Answer) != 100 || !strings.Contains(whole.Text, "Truncated, retrying in TCP mode") {
+			t.Errorf("with TCP: flags %v, %d records\n%s", whole.Flags, len(whole.Answer), whole.Text)
+		}
+	}
+}

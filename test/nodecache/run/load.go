@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -104,6 +105,16 @@ func (c *connection) ask(q *dns.Msg) (*dns.Msg, error) {
 	if c.conn != nil && c.closedByPeer() {
 		c.close()
 	}
+	reused := c.conn != nil
+	reply, err := c.askTCP(q)
+	if reused && errors.Is(err, io.EOF) { // it closed as the query was on its way: RFC 7766, section 6.2.4
+		reply, err = c.askTCP(q)
+	}
+	return reply, err
+}
+
+// askTCP asks over the connection, which it opens if there is none.
+func (c *connection) askTCP(q *dns.Msg) (*dns.Msg, error) {
 	if c.conn == nil {
 		conn, err := c.client.Dial(c.addr)
 		if err != nil {

@@ -1,0 +1,150 @@
+package nodecache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// command runs nodecache, which must end by itself.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, run.Program(), args...)
+	var out, err bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &err
+	failed := cmd.Run()
+	var exit *exec.ExitError
+	if failed != nil && !errors.As(failed, &exit) || ctx.Err() != nil {
+		t.Fatalf("nodecache %v: %v %v\n%s", args, failed, ctx.Err(), err.String())
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), err.String()
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	code, out, err := command(t, "-help")
+	if code != 0 || err != "" || !strings.Contains(out, "Usage: nodecache [flags]") || !strings.Contains(out, "\n  -localip ") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, err)
+	}
+	code, out, err = command(t, "-version")
+	if code != 0 || err != "" || !strings.HasPrefix(out, "nodecache ") || strings.Count(out, "\n") != 1 {
+		t.Errorf("exit code %d\n%s\n%s", code, out, err)
+	}
+}
+
+// TestBadFlags shows that a wrong command line ends with one line that says what is wrong.
+func TestBadFlags(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, want string }{
+		{"-nosuch", "flag provided but not defined: -nosuch"},
+		{"-localip 169.254.20.10,nonsense", `invalid value "169.254.20.10,nonsense" for flag -localip: "nonsense" is no IP address, expected such as 169.254.20.10,10.96.0.10`},
+		{"-localip=", `invalid value "" for flag -localip: "" is no IP address, expected such as 169.254.20.10,10.96.0.10`},
+		{"-dns.port 0", "-dns.port 0, expected 1 to 65535"},
+		{"-dns.port 65536", "-dns.port 65536, expected 1 to 65535"},
+		{"-dns.port dns", `invalid value "dns" for flag -dns.port: parse error`},
+		{"-health-port 0", "-health-port 0, expected 1 to 65535"},
+		{"-setupiptables=maybe", `invalid boolean value "maybe" for -setupiptables: parse error`},
+		{"-syncinterval soon", `invalid value "soon" for flag -syncinterval: expected a duration such as 60s, or a number of seconds`},
+		{"-log-format xml", `-log-format "xml", expected text or json`},
+		{"-probe healthy", `-probe "healthy", expected live or ready`},
+		{"-conf", "flag needs an argument: -conf"},
+		{"Corefile", `unexpected argument "Corefile"`},
+	} {
+		code, out, err := command(t, strings.Fields(test.args)...)
+		want := "nodecache: " + test.want + "; see nodecache -help\n"
+		if code != 2 || out != "" || err != want {
+			t.Errorf("%s: exit code %d\n got %s%swant %s", test.args, code, out, err, want)
+		}
+	}
+}
+
+// TestBadCorefile shows that a Corefile that can't be served ends the start with one line that
+// says where it is wrong.
+func TestBadCorefile(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ text, want string }{
+		{".:53 {\n    rewrite name a.example b.example\n}\n", "Corefile:2: rewrite"},
+		{".:53 {\n    nosuch\n}\n", "Corefile:2: "},
+		{".:53 {\n    cache\n    forward . 127.0.0.1:99999\n}\n", "Corefile:3: forward: "},
+		{".:53 {\n    forward . /no/such/file\n}\n", "Corefile:2: forward: stat /no/such/file: no such file or directory"},
+		{".:53 {\n    bind nosuchdevice\n    forward . 127.0.0.1\n}\n", "Corefile:2: bind: nosuchdevice: "},
+		{".:53 {\n    cache\n", "Corefile:"},
+		{"", "Corefile: no server block"},
+	} {
+		path := run.Write(t, t.TempDir(), "Corefile", test.text)
+		code, out, err := command(t, "-conf", path, "-metrics-listen-address", "")
+		want := "nodecache: " + filepath.Dir(path) + "/" + test.want
+		if code != 1 || out != "" || !strings.Contains(err, want) || strings.Count(err, "\n") != 1 {
+			t.Errorf("%q: exit code %d\n got %s%swant %s", test.text, code, out, err, want)
+		}
+	}
+	code, _, err := command(t, "-conf", "/no/such/Corefile")
+	if code != 1 || err != "nodecache: stat /no/such/Corefile: no such file or directory\n" {
+		t.Errorf("no Corefile: exit code %d, %s", code, err)
+	}
+}
+
+// TestPortInUse shows that a port which another process holds for itself ends the start.
+func TestPortInUse(t *testing.T) {
+	t.Parallel()
+	free := run.Addr(t)
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tcp.Close() }()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = udp.Close() }()
+	corefile := func(addr string) string {
+		_, port, _ := net.SplitHostPort(addr)
+		return run.Write(t, t.TempDir(), "Corefile", ".:"+port+" {\n bind 127.0.0.1\n forward . 127.0.0.1:1\n}\n")
+	}
+	const remedy = ": bind: address already in use: a process that does not share it, or one of another user, holds the address; stop that process\n"
+	for _, test := range []struct{ dns, metrics, want string }{
+		{tcp.Addr().String(), "", "tcp " + tcp.Addr().String() + remedy},
+		{udp.LocalAddr().String(), "", "udp " + udp.LocalAddr().String() + remedy},
+		{free.String(), tcp.Addr().String(), "listen tcp " + tcp.Addr().String() + ": bind: address already in use: stop what holds the port, or name another\n"},
+	} {
+		code, _, err := command(t, "-conf", corefile(test.dns), "-metrics-listen-address", test.metrics)
+		if code != 1 || err != "nodecache: "+test.want {
+			t.Errorf("exit code %d\n got %swant nodecache: %s", code, err, test.want)
+		}
+	}
+}
+
+// TestFlags starts with every flag of k8s-dns-node-cache 1.26.8, its own and those of the
+// CoreDNS in it.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	upstream := run.Fake(t, run.Addresses("192.0.2.1", 60))
+	addr, metrics := run.Addr(t), run.Addr(t)
+	dir := t.TempDir()
+	run.Write(t, dir, "Corefile.base", example(addr, upstream, ""))
+	node := run.NodeCacheIn(t, dir, "-localip", "127.0.0.1", "-setupinterface=false", "-interfacename", "nodelocaldns",
+		"-syncinterval", "60", "-prometheus-listen-address", metrics.String(), "-setupiptables=false", "-basecorefile", "Corefile.base",
+		"-corefile", "/no/such/Corefile", "-kubednscm", dir, "-upstreamsvc", "kube-dns", "-health-port", "8080", "-skipteardown",
+		"-reloadwithsignal", "-dns.port", "53", "-p", "53", "-pidfile", "pid", "-quiet", "-log-format", "json")
+	node.Answers(addr)
+	run.Equal(t, "answer", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
+	if !run.Scrape(t, metrics.String()).Has("coredns_build_info") {
+		t.Error("-prometheus-listen-address: no metrics")
+	}
+	node.Logs(`"msg":"answering"`)
+	if code, text, _ := command(t, "-version"); code != 0 || text == "" {
+		t.Error(text)
+	}
+	node.Stop()
+}
