@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/miekg/dns"
+
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/wire"
 )
@@ -20,6 +22,7 @@ func FuzzHandle(f *testing.F) {
 	f.Add(build(f, "a.b.c.d.team-1.svc.cluster.local. SRV"), true)
 	r := warm(f)
 	f.Fuzz(func(t *testing.T, msg []byte, tcp bool) {
+		r.t = t
 		s := &sent{t: t, query: slices.Clone(msg), answer: make(chan []byte, 1)}
 		later := false
 		c := listen.NewClient(r.client, r.local, tcp, func() listen.Responder { later = true; return s })
@@ -60,4 +63,39 @@ func checkReply(t *testing.T, msg, reply []byte, tcp bool) {
 	if q.Name != nil && !q.Asked(reply) && !m.Truncated() {
 		t.Fatalf("another question: %x\nanswers %x", reply, msg)
 	}
+}
+
+// FuzzUpstream has an upstream answer with any bytes behind a header and the question. What
+// comes of it is well-formed, with the query's question, over UDP and TCP, at once and later.
+func FuzzUpstream(f *testing.F) {
+	query := build(f, team("a.b")+" edns")
+	q, _ := parse(query)
+	whole := response(q, []string{"a.b.team-1.svc.cluster.local. 60 CNAME c.example.", "c.example. 60 A 10.0.0.1", "--", soa, "++", "c.example. 60 A 10.0.0.2"})
+	end := wire.HeaderLen + len(team("a.b")) + 1 + 4
+	f.Add(whole[2:wire.HeaderLen], whole[end:])
+	f.Add(whole[2:wire.HeaderLen], whole[end:len(whole)-20])
+	f.Add([]byte{0x81, 3, 0, 1, 0, 0, 0, 0, 0, 0}, []byte{})
+	r := newRig(f, func(b *Block) { b.Services = nil })
+	f.Fuzz(func(t *testing.T, header, records []byte) {
+		r.t = t
+		answer := slices.Concat(query[:2], header, query[min(2+len(header), end):end], records)
+		r.up.whole = func([]byte) ([]byte, error) { return answer, nil }
+		for _, words := range []string{team("A.b"), team("A.b") + " edns", team("A.b") + " tcp do"} {
+			msg := build(t, words)
+			checkReply(t, msg, r.send(words).wait(), has(words, "tcp"))
+			_, q := parse(msg)
+			r.block.Cache.Remove(&q)
+		}
+	})
+}
+
+// parse reads a query in two ways.
+func parse(query []byte) (*dns.Msg, wire.Query) {
+	var q wire.Query
+	q.Parse(query)
+	m := new(dns.Msg)
+	if err := m.Unpack(query); err != nil {
+		panic(err)
+	}
+	return m, q
 }
