@@ -14,7 +14,8 @@ type Cache struct {
 	Success int         // how many answers are kept at most, and
 	Denial  int         // how many that say there is none
 
-	// Policy has what CoreDNS 1.15.0 has by default where the Corefile says nothing. Its
+	// Policy has what CoreDNS 1.15.0 has by default where the Corefile says nothing, but for
+	// SERVFAIL, which is kept for a shorter time at first, and prefetching, which is on. Its
 	// Stale and StaleTTL are 0 unless Stale says that the Corefile set them.
 	Policy cache.Policy
 	Stale  Stale
@@ -31,6 +32,11 @@ const (
 	minCapacity = 1024
 )
 
+// prefetchHits makes a name hot that is asked for that often, never a minute apart. CoreDNS
+// prefetches none unless told to, and a busy name then costs someone a wait each time it
+// expires.
+const prefetchHits = 10
+
 func newCache() *Cache {
 	return &Cache{
 		Success: capacity,
@@ -38,8 +44,9 @@ func newCache() *Cache {
 		Policy: cache.Policy{
 			Positive: cache.Bounds{Min: 5, Max: 3600},
 			Denial:   cache.Bounds{Min: 5, Max: 1800},
-			ServFail: cache.Backoff{First: 5 * time.Second},
-			Prefetch: cache.Popularity{Gap: time.Minute, Percent: 10},
+			// A cluster DNS that has just started is back within a second or two.
+			ServFail: cache.Backoff{First: time.Second, Max: 5 * time.Second},
+			Prefetch: cache.Popularity{Amount: prefetchHits, Gap: time.Minute, Percent: 10},
 		},
 	}
 }

@@ -83,6 +83,7 @@ func (d *directive) percent(text string) (uint32, error) {
 func (d *directive) servfail(c *Cache) error {
 	const longest = 5 * time.Minute // RFC 2308, section 7.1
 	err := d.oneDuration(&c.Policy.ServFail.First, 0)
+	c.Policy.ServFail.Max = c.Policy.ServFail.First
 	if err == nil && c.Policy.ServFail.First > longest {
 		return d.errorf("%s, expected %s at most", c.Policy.ServFail.First, longest)
 	}
