@@ -1,0 +1,90 @@
+package hard
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// all asks many names at a time, and returns the answers in order. Of four clients two ask
+// over TCP.
+func all(to netip.AddrPort, names []string) []answer {
+	got := make([]answer, len(names))
+	var group sync.WaitGroup
+	for i, name := range names {
+		who := client{[]string{"udp", "tcp"}[i%2], netip.AddrFrom4([4]byte{127, 0, 2, byte(1 + i%4)})}
+		group.Go(func() { got[i] = who.ask(to, name) })
+	}
+	group.Wait()
+	return got
+}
+
+// TestIdenticalMisses has 50 clients, of UDP and of TCP, ask the same in all kinds of letters
+// before it is answered. The server is asked once, but for what was asked again because it
+// took long on a busy machine.
+func TestIdenticalMisses(t *testing.T) {
+	f := newFake(t)
+	f.does(late(60*time.Millisecond, answers))
+	n := start(t, block(".", "tcp", f))
+	for round := range 10 {
+		name := fmt.Sprintf("same-name-%d.example.org.", round)
+		names := make([]string, 50)
+		for i := range names {
+			names[i] = shuffleCase(name)
+		}
+		before := n.Scrape()
+		for _, a := range all(n.addr, names) {
+			if !a.right() {
+				t.Errorf("%s: %v", name, a)
+			}
+		}
+		after := n.Scrape()
+		hedges := after.Sum("nodecache_upstream_hedges_total") - before.Sum("nodecache_upstream_hedges_total")
+		if asked := f.timesAsked(name); asked < 1 || asked > 1+int(hedges) {
+			t.Errorf("%s: the server was asked %d times; %v hedges", name, asked, hedges)
+		}
+		const series = "nodecache_coalesced_queries_total"
+		if joined := after.Sum(series) - before.Sum(series); joined < 1 {
+			t.Errorf("%s: no query waited for another", name)
+		}
+	}
+}
+
+// shuffleCase returns a name with some letters in upper case.
+func shuffleCase(name string) string {
+	return strings.Map(func(r rune) rune {
+		if rand.IntN(2) == 0 {
+			return []rune(strings.ToUpper(string(r)))[0]
+		}
+		return r
+	}, name)
+}
+
+// TestFewConnections has 1,000 different names missed at a time, of the cluster and others,
+// which two slow servers are asked for over no more than 4 connections each.
+func TestFewConnections(t *testing.T) {
+	servers := []*fake{newFake(t), newFake(t)}
+	for _, f := range servers {
+		f.does(late(300*time.Millisecond, answers))
+	}
+	n := start(t, block(".", "tcp", servers...))
+	names := make([]string, 1000)
+	for i := range names {
+		names[i] = fmt.Sprintf("name-%d.%s", i, []string{"example.org.", "ns.svc.cluster.local.", "example.net."}[i%3])
+	}
+	for i, a := range all(n.addr, names) {
+		if !a.right() {
+			t.Errorf("%s: %v", names[i], a)
+		}
+	}
+	for _, f := range servers {
+		t.Logf("%v was asked %d times, over %d connections at a time and %d in all", f.addr, f.totalAsked("."), f.most.Load(), f.all.Load())
+		if most := f.most.Load(); most < 1 || most > 4 {
+			t.Errorf("%d connections at a time to %v, expected 1 to 4", most, f.addr)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package hard
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+func TestMain(m *testing.M) { os.Exit(run.Main(m, true)) }
+
+// node is a running node cache.
+type node struct {
+	*run.Node
+	t    *testing.T
+	addr netip.AddrPort
+}
+
+// start starts a node cache whose server blocks name no port, and waits until it answers.
+func start(t *testing.T, corefile string) *node {
+	t.Helper()
+	addr := run.Addr(t)
+	n := &node{run.NodeCache(t, corefile, "-dns.port", fmt.Sprint(addr.Port())), t, addr}
+	n.Answers(addr)
+	return n
+}
+
+// block returns a server block on all of 127.0.0.0/8 that keeps answers for as long as they
+// say, and asks servers. The proto is tcp or udp.
+func block(zone, proto string, servers ...*fake) string {
+	words := []string{"forward", "."}
+	for _, f := range servers {
+		words = append(words, f.addr.String())
+	}
+	if proto == "tcp" {
+		words = append(words, "{\n\t\tforce_tcp\n\t}")
+	}
+	return fmt.Sprintf("%s {\n\tbind 0.0.0.0\n\terrors\n\tcache {\n\t\tsuccess 9984 3600 0\n\t\tdenial 9984 3600 0\n\t}\n\t%s\n}\n",
+		zone, strings.Join(words, " "))
+}
+
+// use is what a node cache takes.
+type use struct {
+	goroutines int
+	resident   int // MiB
+}
+
+func (u use) String() string {
+	return fmt.Sprintf("%d goroutines, %d MiB resident", u.goroutines, u.resident)
+}
+
+// use returns what n takes now.
+func (n *node) use() use {
+	n.t.Helper()
+	return use{int(n.Scrape().Sum("go_goroutines")), n.status("VmRSS:") >> 10}
+}
+
+// status returns a figure of /proc/PID/status, which counts memory in kB.
+func (n *node) status(name string) (value int) {
+	n.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.PID()))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			if _, err := fmt.Sscan(rest, &value); err != nil {
+				n.t.Fatal(err)
+			}
+		}
+	}
+	return value
+}
+
+// well fails the test if n panicked or lost itself in what it went through, in which it took
+// before at the start: goroutines must be few again soon, and memory within most MiB.
+func (n *node) well(before use, most int) {
+	n.t.Helper()
+	const spare = 20 // goroutines: connections to servers, checks, this request
+	var now use
+	run.Eventually(n.t, 15*time.Second, "few goroutines again", func() bool {
+		now = n.use()
+		return now.goroutines <= before.goroutines+spare
+	})
+	n.t.Logf("before: %v; after: %v, and %d MiB at most", before, now, n.status("VmHWM:")>>10)
+	if now.resident > most {
+		n.t.Errorf("%d MiB are resident, expected %d at most", now.resident, most)
+	}
+	if p := n.Scrape().Sum("coredns_panics_total"); p != 0 || len(n.Logged("panic")) > 0 {
+		n.t.Errorf("%v panics", p)
+	}
+}

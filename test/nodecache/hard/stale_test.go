@@ -1,0 +1,247 @@
+package hard
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// briefly answers for a second. Names that begin with no- do not exist, and those that begin
+// with lost- get no answer, if there is one that had one.
+func briefly(s *session, q wire.Message) {
+	switch name := nameOf(q); {
+	case strings.HasPrefix(name, "no-"):
+		s.send(denial(q, 1))
+	default:
+		s.send(with(q, addressOf(name), 1))
+	}
+}
+
+// losing answers as briefly does, but for names that begin with lost-.
+func losing(s *session, q wire.Message) {
+	if !strings.HasPrefix(nameOf(q), "lost-") {
+		briefly(s, q)
+	}
+}
+
+// failingFor answers SERVFAIL to names that begin with lost-, and others as briefly does.
+func failingFor(s *session, q wire.Message) {
+	if strings.HasPrefix(nameOf(q), "lost-") {
+		s.send(code(q, wire.ServFail))
+		return
+	}
+	briefly(s, q)
+}
+
+// The TTL of stale answers (RFC 8767, section 4), and how long is how long for a client.
+const (
+	staleTTL  = 30
+	promptly  = 300 * time.Millisecond
+	staleWait = time.Second // after which an answer that has expired is given
+	soonStale = staleWait + slack
+	// soonFresh is how long a server that is back may stay unnoticed: it is checked each half second.
+	soonFresh = 1500 * time.Millisecond
+)
+
+// stale reports whether a is the right answer, or denial, marked as expired.
+func (a answer) stale() bool {
+	switch {
+	case a.err != nil:
+		return false
+	case a.Rcode == dns.RcodeNameError: // RFC 8914, section 4.20
+		return len(a.Ns) == 1 && a.Ns[0].Header().Ttl == staleTTL && a.extended() == int(dns.ExtendedErrorCodeStaleNXDOMAINAnswer)
+	}
+	return a.right() && a.Answer[0].Header().Ttl == staleTTL && a.extended() == int(dns.ExtendedErrorCodeStaleAnswer)
+}
+
+// fresh reports whether a is the right answer, or denial, not yet expired.
+func (a answer) fresh() bool {
+	switch {
+	case a.err != nil || a.extended() >= 0:
+		return false
+	case a.Rcode == dns.RcodeNameError:
+		return len(a.Ns) == 1 && a.Ns[0].Header().Ttl <= 1
+	}
+	return a.right() && a.Answer[0].Header().Ttl <= 1
+}
+
+// names that a stale test asks for, of which one does not exist.
+func staleNames(zone string) []string {
+	return []string{"a." + zone, "b." + zone, "no-c." + zone, "lost-d." + zone}
+}
+
+// expired asks for names while all is well, and waits until the answers have expired.
+func (n *node) expired(names ...string) {
+	n.t.Helper()
+	for _, name := range names {
+		if a := overUDP.ask(n.addr, name); !a.fresh() {
+			n.t.Fatalf("%s, while all is well: %v", name, a)
+		}
+	}
+	time.Sleep(1200 * time.Millisecond)
+}
+
+// expect checks that an answer is what it should be, in time.
+func (n *node) expect(name string, within time.Duration, what string, ok func(answer) bool) {
+	n.t.Helper()
+	for _, who := range []client{overUDP, overTCP} {
+		if a := who.ask(n.addr, name); !ok(a) || a.took > within {
+			n.t.Errorf("%s over %s: %v, expected %s within %v", name, who.network, a, what, within)
+		}
+	}
+}
+
+// becomesFresh checks that a name is fresh soon, and stale or fresh until then.
+func (n *node) becomesFresh(names ...string) {
+	n.t.Helper()
+	for _, name := range names {
+		run.Eventually(n.t, soonFresh, name+" is fresh again", func() bool {
+			a := overUDP.ask(n.addr, name)
+			if !a.fresh() && !a.stale() {
+				n.t.Errorf("%s: %v, expected it stale or fresh", name, a)
+			}
+			return a.fresh()
+		})
+	}
+}
+
+// TestStale has the only server of names outside the cluster go, and come back.
+func TestStale(t *testing.T) {
+	for _, how := range []struct {
+		name string
+		die  func(f *fake)
+		live func(f *fake)
+	}{
+		{"killed", (*fake).stop, (*fake).start},
+		{"silent", func(f *fake) { f.does(silent) }, func(f *fake) { f.does(briefly) }},
+	} {
+		for _, proto := range []string{"udp", "tcp"} {
+			t.Run(how.name+" "+proto, func(t *testing.T) {
+				f := newFake(t)
+				f.does(briefly)
+				n := start(t, block(".", proto, f))
+				names := staleNames("example.org.")
+				n.expired(names...)
+				how.die(f)
+				n.expect(names[0], soonStale, "it stale", answer.stale)
+				run.Eventually(t, 3*time.Second, "the server is known to be out", func() bool { return len(n.Logged("upstream is out")) > 0 })
+				for _, name := range names {
+					n.expect(name, promptly, "it stale", answer.stale)
+				}
+				for range 2 { // the second is a failure that is known
+					n.expect("new.example.org.", longest+slack, "SERVFAIL that is not stale", plainFailure)
+				}
+				showsEDE(t, n, names)
+				how.live(f)
+				n.becomesFresh(names...)
+				n.expect("new.example.org.", promptly, "a new name", answer.fresh)
+			})
+		}
+	}
+}
+
+// plainFailure reports whether a is SERVFAIL, and not said to be an old one.
+func plainFailure(a answer) bool {
+	e := a.extended()
+	return a.failed() && e != int(dns.ExtendedErrorCodeStaleAnswer) && e != int(dns.ExtendedErrorCodeStaleNXDOMAINAnswer)
+}
+
+// showsEDE has dig show what is said of stale answers.
+func showsEDE(t *testing.T, n *node, names []string) {
+	t.Helper()
+	for name, want := range map[string]string{names[0]: "EDE: 3 (Stale Answer)", names[2]: "EDE: 19 (Stale NXDOMAIN Answer)"} {
+		if out := run.Dig(t, n.addr, name).Text; !strings.Contains(out, want) {
+			t.Errorf("dig %s does not print %q:\n%s", name, want, out)
+		}
+	}
+}
+
+// TestStaleForOne has a server answer all but some names: outside the cluster these are
+// stale, within it they are not, as another server is not out.
+func TestStaleForOne(t *testing.T) {
+	for _, how := range []struct {
+		name string
+		play play
+	}{
+		{"not answered", losing},
+		{"SERVFAIL", failingFor},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			f := newFake(t)
+			f.does(briefly)
+			n := start(t, block("cluster.local", "tcp", f)+block(".", "tcp", f))
+			outside, inside := staleNames("example.org."), staleNames("ns.svc.cluster.local.")
+			n.expired(append(outside, inside...)...)
+			f.does(how.play)
+			n.expect(outside[3], soonStale, "it stale", answer.stale)
+			n.expect(inside[3], longest+slack, "SERVFAIL that is not stale", plainFailure)
+			for i := range 3 {
+				n.expect(outside[i], promptly, "it fresh", answer.fresh)
+				n.expect(inside[i], promptly, "it fresh", answer.fresh)
+			}
+			f.does(briefly)
+			time.Sleep(5 * time.Second) // an answered SERVFAIL is kept as long as that
+			n.becomesFresh(outside[3], inside[3])
+		})
+	}
+}
+
+// TestStaleFailure has only failures to give for a name: none is ever stale.
+func TestStaleFailure(t *testing.T) {
+	f := newFake(t)
+	f.does(failingFor)
+	n := start(t, block(".", "tcp", f))
+	for _, name := range []string{"lost-a.example.org.", "lost-b.example.org."} {
+		n.expect(name, promptly, "SERVFAIL", plainFailure)
+	}
+	f.stop()
+	for end := time.Now().Add(6500 * time.Millisecond); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+		n.expect("lost-a.example.org.", soonStale, "SERVFAIL", plainFailure)
+	}
+}
+
+// TestStaleCluster has the servers of the cluster's names go one by one: while one is left it
+// answers, and when none can be reached, what is known does.
+func TestStaleCluster(t *testing.T) {
+	for _, how := range []struct {
+		name string
+		die  func(f *fake)
+		live func(f *fake)
+	}{
+		{"killed", (*fake).stop, (*fake).start},
+		{"silent", func(f *fake) { f.does(silent) }, func(f *fake) { f.does(briefly) }},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			servers := []*fake{newFake(t), newFake(t)}
+			for _, f := range servers {
+				f.does(briefly)
+			}
+			n := start(t, block("cluster.local", "tcp", servers...))
+			names := staleNames("ns.svc.cluster.local.")
+			n.expired(names...)
+			how.die(servers[0])
+			for range 10 {
+				for i, name := range names {
+					n.expect(name, promptly, "it fresh", answer.fresh)
+					n.expect(fmt.Sprintf("new-%d-%d.ns.svc.cluster.local.", i, time.Now().UnixNano()), promptly, "it fresh", answer.fresh)
+				}
+			}
+			n.expired(names...)
+			how.die(servers[1])
+			n.expect(names[0], longest+slack, "it stale, or SERVFAIL until that is known", func(a answer) bool { return a.stale() || plainFailure(a) })
+			run.Eventually(t, 5*time.Second, "both servers are known to be out", func() bool { return len(n.Logged("upstream is out")) >= 2 })
+			for _, name := range names {
+				n.expect(name, promptly, "it stale", answer.stale)
+			}
+			n.expect("never-seen.ns.svc.cluster.local.", soonStale, "SERVFAIL", plainFailure)
+			how.live(servers[0])
+			n.becomesFresh(names...)
+			how.live(servers[1])
+		})
+	}
+}
