@@ -42,7 +42,7 @@ packages:
 fuzz: ## fuzz each target for FUZZTIME, 10s if not given
 	GO="$(GO)" test/fuzz.sh $(FUZZTIME)
 
-bench: ## measure against stock CoreDNS
+bench: packages ## measure against stock CoreDNS, unbound and dnsmasq
 	$(GO) run ./test/bench
 
 clean: ## remove what was built

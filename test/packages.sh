@@ -2,11 +2,15 @@
 # Installs the Debian packages that the tests need, or names them where it can't.
 set -eu
 
+PATH="$PATH:/usr/sbin:/sbin" # where servers are
 missing=
 need() { # a command, and the packages that bring it
 	command -v "$1" >/dev/null || missing="$missing $2"
 }
 need dig bind9-dnsutils
+need unbound unbound
+need dnsmasq dnsmasq-base
+need dnsperf dnsperf
 need gcc "gcc libc6-dev" # the race detector is linked with it
 
 [ -n "$missing" ] || exit 0

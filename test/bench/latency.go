@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/test/bench/gauge"
 	"github.com/neardns/neardns/test/cluster"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -56,7 +57,7 @@ func (l *latency) run(ctx context.Context, dir string, c *cluster.Cluster, order
 		if err != nil {
 			return err
 		}
-		defer s.stop()
+		defer s.Stop()
 		servers[i] = s
 	}
 	began := time.Now()
@@ -82,13 +83,11 @@ func (l *latency) addTo(t *table) {
 	both := func(what string, of func([]float64) float64, values [2][]float64, most float64) {
 		t.add(row{what: what, ours: of(values[0]), stock: of(values[1]), most: most})
 	}
-	both("API request to changed answer, median ms", median, l.took, noise)
-	both("API request to changed answer, p99 ms", p99, l.took, noise)
+	both("API request to changed answer, median ms", gauge.Median, l.took, noise)
+	both("API request to changed answer, p99 ms", gauge.P99, l.took, noise)
 	both("— of it behind the faster of the two, mean ms", mean, l.behind, 0)
-	both("— of it behind the faster of the two, p99 ms", p99, l.behind, 0)
+	both("— of it behind the faster of the two, p99 ms", gauge.P99, l.behind, 0)
 }
-
-func p99(values []float64) float64 { return quantile(values, 0.99) }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 

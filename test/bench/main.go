@@ -1,5 +1,6 @@
-// Command bench measures neardns beside the plugin and the server that it replaces, on one
-// real API server, in one run: `make bench`. Figures move with the machine; ratios carry over.
+// Command bench measures neardns beside what it replaces, in one run: `make bench`. The plugin
+// and its server come first, on one real API server, then the node cache. Figures move with
+// the machine; ratios carry over. With an argument, cluster or node, it measures that part.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/neardns/neardns/test/bench/node"
 	"github.com/neardns/neardns/test/cluster"
 )
 
@@ -21,7 +23,7 @@ func run() int {
 	dir, err := os.MkdirTemp("", "neardns-bench-")
 	if err == nil {
 		defer os.RemoveAll(dir)
-		err = bench(ctx, dir)
+		err = bench(ctx, dir, os.Args[1:])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -30,12 +32,34 @@ func run() int {
 	return 0
 }
 
-func bench(ctx context.Context, dir string) error {
-	t := new(table)
-	say("building the servers and the probes")
+// bench measures the parts, all if none is named.
+func bench(ctx context.Context, dir string, parts []string) error {
+	if len(parts) == 0 {
+		parts = []string{"cluster", "node"}
+	}
+	say("building")
 	if err := build(ctx, dir); err != nil {
 		return err
 	}
+	for _, part := range parts {
+		var err error
+		switch part {
+		case "cluster":
+			err = measureCluster(ctx, dir)
+		case "node":
+			err = node.Measure(ctx, dir, node.Programs{NodeCache: nodeCache(dir), CoreDNS: contenders[0].binary(dir, "server"), Stock: contenders[1].binary(dir, "server")})
+		default:
+			err = fmt.Errorf("%q is none of cluster, node", part)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func measureCluster(ctx context.Context, dir string) error {
+	t := new(table)
 	say("starting an API server")
 	c, err := cluster.Start(ctx, dir, cluster.Options{})
 	if err != nil {

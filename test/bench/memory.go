@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/neardns/neardns/test/bench/gauge"
 	"github.com/neardns/neardns/test/cluster"
 )
 
@@ -16,19 +17,19 @@ func measureMemory(ctx context.Context, t *table, dir string, c *cluster.Cluster
 			if err != nil {
 				return err
 			}
-			high, err := s.memory("VmHWM")
+			high, err := s.Memory("VmHWM")
 			if err != nil {
 				return err
 			}
-			now, err := s.memory("VmRSS")
+			now, err := s.Memory("VmRSS")
 			if err != nil {
 				return err
 			}
-			s.stop()
+			s.Stop()
 			peak[i], after[i] = append(peak[i], high), append(after[i], now)
 		}
 	}
-	t.add(row{what: "resident at most while syncing, MB", ours: median(peak[0]), stock: median(peak[1]), most: 0.5})
-	t.add(row{what: "resident after the sync, MB", ours: median(after[0]), stock: median(after[1])})
+	t.add(row{what: "resident at most while syncing, MB", ours: gauge.Median(peak[0]), stock: gauge.Median(peak[1]), most: 0.5})
+	t.add(row{what: "resident after the sync, MB", ours: gauge.Median(after[0]), stock: gauge.Median(after[1])})
 	return nil
 }

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 
+	"github.com/neardns/neardns/test/bench/gauge"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -56,19 +56,8 @@ func measureQuestions(t *table, probes [2]*probing) error {
 				cpu[i], allocs[i] = append(cpu[i], c.CPU/1000), append(allocs[i], c.Allocs)
 			}
 		}
-		t.add(row{what: "ServeDNS " + q.what + ", CPU us", ours: median(cpu[0]), stock: median(cpu[1]), most: q.most})
-		t.add(row{what: "— allocations", ours: median(allocs[0]), stock: median(allocs[1])})
+		t.add(row{what: "ServeDNS " + q.what + ", CPU us", ours: gauge.Median(cpu[0]), stock: gauge.Median(cpu[1]), most: q.most})
+		t.add(row{what: "— allocations", ours: gauge.Median(allocs[0]), stock: gauge.Median(allocs[1])})
 	}
 	return nil
-}
-
-func median(v []float64) float64 { return quantile(v, 0.5) }
-
-// quantile returns the q-quantile of v, which it sorts.
-func quantile(v []float64, q float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	slices.Sort(v)
-	return v[min(len(v)-1, int(q*float64(len(v))))]
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/test/bench/gauge"
 	"github.com/neardns/neardns/test/bench/probe"
 	"github.com/neardns/neardns/test/cluster"
 )
@@ -33,17 +34,18 @@ var contenders = [2]contender{
 
 func (c contender) binary(dir, kind string) string { return filepath.Join(dir, c.name+"-"+kind) }
 
-// build builds both programs of each contender into dir.
+func nodeCache(dir string) string { return filepath.Join(dir, "nodecache") }
+
+// build builds both programs of each contender, and the node cache, into dir.
 func build(ctx context.Context, dir string) error {
 	for _, c := range contenders {
 		for kind, pkg := range map[string]string{"server": c.server, "probe": c.probe} {
-			cmd := exec.CommandContext(ctx, "go", "build", "-o", c.binary(dir, kind), pkg)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+			if err := gauge.Build(ctx, c.binary(dir, kind), pkg); err != nil {
+				return err
 			}
 		}
 	}
-	return nil
+	return gauge.Build(ctx, nodeCache(dir), "./cmd/nodecache")
 }
 
 // writeCorefile writes a Corefile that serves the cluster on a loopback port. The client
@@ -76,13 +78,13 @@ func writeCorefile(dir string, c *cluster.Cluster, port int, extra string) (stri
 
 // server is a running server.
 type server struct {
-	cmd  *exec.Cmd
+	*gauge.Process
 	addr string
 }
 
 // startServer starts a contender's server and waits until it answers for the cluster.
 func startServer(ctx context.Context, dir string, who contender, c *cluster.Cluster) (*server, error) {
-	port, err := freePort()
+	port, err := gauge.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -90,19 +92,19 @@ func startServer(ctx context.Context, dir string, who contender, c *cluster.Clus
 	if err != nil {
 		return nil, err
 	}
-	s := &server{cmd: exec.CommandContext(ctx, who.binary(dir, "server"), "-conf", corefile), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
-	s.cmd.Stderr = os.Stderr
-	if err := s.cmd.Start(); err != nil {
+	p, err := gauge.Start(ctx, corefile+".log", nil, who.binary(dir, "server"), "-conf", corefile)
+	if err != nil {
 		return nil, err
 	}
+	s := &server{Process: p, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
 	for range 3000 {
 		if m, err := s.ask("service-0.team-0.svc.cluster.local.", dns.TypeA); err == nil && m.Rcode == dns.RcodeSuccess {
 			return s, nil
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.stop()
-	return nil, fmt.Errorf("%s does not answer", who.name)
+	s.Stop()
+	return nil, fmt.Errorf("%s does not answer:\n%s", who.name, s.Log())
 }
 
 func (s *server) ask(name string, qtype uint16) (*dns.Msg, error) {
@@ -111,35 +113,6 @@ func (s *server) ask(name string, qtype uint16) (*dns.Msg, error) {
 	c := dns.Client{Timeout: time.Second}
 	r, _, err := c.Exchange(m, s.addr)
 	return r, err
-}
-
-func (s *server) stop() {
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
-}
-
-// memory returns a field of the server's /proc/PID/status, in MB.
-func (s *server) memory(field string) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, field+":"); ok {
-			kb, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
-			return kb / 1024, err
-		}
-	}
-	return 0, fmt.Errorf("no %s in status", field)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // probing is a running probe.
@@ -151,7 +124,7 @@ type probing struct {
 }
 
 func startProbe(ctx context.Context, dir string, who contender, c *cluster.Cluster) (*probing, error) {
-	port, err := freePort()
+	port, err := gauge.FreePort()
 	if err != nil {
 		return nil, err
 	}

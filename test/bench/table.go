@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/neardns/neardns/test/bench/gauge"
+)
 
 // row is a line of the table. most is how large ours may be as a share of stock's.
 type row struct {
@@ -18,7 +22,7 @@ func (t *table) add(r row) {
 		fmt.Println("|---|---|---|---|---|")
 	}
 	t.rows = append(t.rows, r)
-	fmt.Printf("| %s | %s | %s | %s | %s |\n", r.what, number(r.ours), number(r.stock), r.ratio(), r.verdict())
+	fmt.Printf("| %s | %s | %s | %s | %s |\n", r.what, gauge.Number(r.ours), gauge.Number(r.stock), r.ratio(), r.verdict())
 }
 
 func (r row) ratio() string {
@@ -36,14 +40,4 @@ func (r row) verdict() string {
 		return fmt.Sprintf("%.2f, MISSED", r.most)
 	}
 	return fmt.Sprintf("%.2f", r.most)
-}
-
-func number(v float64) string {
-	switch {
-	case v == 0:
-		return "-"
-	case v < 10:
-		return fmt.Sprintf("%.2f", v)
-	}
-	return fmt.Sprintf("%.1f", v)
 }

@@ -1,0 +1,110 @@
+package node
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// load is what one dnsperf sends.
+type load struct {
+	from        string        // local address
+	file        string        // questions
+	once        bool          // each of them, instead of again and again
+	lasts       time.Duration // at most
+	rate        int           // a second; 0: all it can
+	outstanding int           // at most
+	timed       bool          // each answer
+}
+
+// outcome is what came of it.
+type outcome struct {
+	completed, lost float64
+	ms              []float64 // of each answer, if timed
+}
+
+// sockets is how many a dnsperf asks from, so that contenders with several sockets of their
+// own use them all.
+const sockets = 16
+
+// run runs dnsperf against a contender.
+func (l load) run(ctx context.Context, s *instance, address string) (o outcome, err error) {
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, "dnsperf", l.args(s.port, address)...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return o, fmt.Errorf("dnsperf: %w\n%s", err, &out)
+	}
+	for in := bufio.NewScanner(&out); in.Scan(); {
+		words := strings.Fields(in.Text())
+		switch {
+		case len(words) == 5 && words[0] == ">": // > NOERROR name A 0.000123
+			seconds, err := strconv.ParseFloat(words[4], 64)
+			if err != nil {
+				return o, fmt.Errorf("dnsperf: %w", err)
+			}
+			o.ms = append(o.ms, seconds*1000)
+		case len(words) > 2 && words[1] == "completed:":
+			o.completed, err = strconv.ParseFloat(words[2], 64)
+		case len(words) > 2 && words[1] == "lost:":
+			o.lost, err = strconv.ParseFloat(words[2], 64)
+		}
+	}
+	if err == nil && o.completed == 0 {
+		err = fmt.Errorf("%s answers nothing: %s", s.name, s.Log())
+	}
+	return o, err
+}
+
+func (l load) args(port int, address string) []string {
+	args := []string{"-s", address, "-p", strconv.Itoa(port), "-d", l.file, "-c", strconv.Itoa(sockets), "-T", "1",
+		"-q", strconv.Itoa(l.outstanding)}
+	if l.from != "" {
+		args = append(args, "-a", l.from)
+	}
+	if l.once {
+		args = append(args, "-n", "1")
+	}
+	if l.lasts > 0 {
+		args = append(args, "-l", fmt.Sprint(l.lasts.Seconds()))
+	}
+	if l.rate > 0 {
+		args = append(args, "-Q", strconv.Itoa(l.rate))
+	}
+	if l.timed {
+		args = append(args, "-v")
+	}
+	return args
+}
+
+// cost runs a load and returns how many microseconds of processor time the contender used for
+// each query that it answered.
+func (l load) cost(ctx context.Context, s *instance) (us float64, o outcome, err error) {
+	before, err := s.CPU()
+	if err != nil {
+		return 0, o, err
+	}
+	if o, err = l.run(ctx, s, s.addresses[0]); err != nil {
+		return 0, o, err
+	}
+	after, err := s.CPU()
+	return float64((after - before).Nanoseconds()) / 1000 / o.completed, o, err
+}
+
+// names writes questions for n names that were not asked before to a file.
+func (b *bench) names(n int) (file string, err error) {
+	var text bytes.Buffer
+	for range n {
+		b.asked++
+		fmt.Fprintf(&text, "%s A\n", name(b.asked))
+	}
+	file = filepath.Join(b.dir, "names")
+	return file, os.WriteFile(file, text.Bytes(), 0o600)
+}
