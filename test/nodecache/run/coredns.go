@@ -13,9 +13,15 @@ import (
 func ClusterDNS(t testing.TB) (*Process, netip.AddrPort) {
 	t.Helper()
 	addr := Addr(t)
+	return ClusterDNSAt(t, addr), addr
+}
+
+// ClusterDNSAt is ClusterDNS at an address.
+func ClusterDNSAt(t testing.TB, addr netip.AddrPort) *Process {
+	t.Helper()
 	p := coreDNS(t, coredns, clusterCorefile(addr, filepath.Join(root(), "docs", "cluster.example.yaml")))
 	p.Answers(addr)
-	return p, addr
+	return p
 }
 
 // StockDNS starts stock CoreDNS with a Corefile, and waits until it answers at addr.
@@ -40,7 +46,7 @@ func clusterCorefile(addr netip.AddrPort, snapshot string) string {
 		big += fmt.Sprintf("\t\t192.0.2.%d big.example.com\n", i)
 	}
 	return fmt.Sprintf(`cluster.local:%[1]d in-addr.arpa:%[1]d ip6.arpa:%[1]d {
-	bind 127.0.0.1
+	bind %[4]s
 	errors
 	kubernetes cluster.local in-addr.arpa ip6.arpa {
 		snapshot %[2]s
@@ -48,7 +54,7 @@ func clusterCorefile(addr netip.AddrPort, snapshot string) string {
 	}
 }
 example.com:%[1]d {
-	bind 127.0.0.1
+	bind %[4]s
 	errors
 	hosts {
 		192.0.2.25 mail.example.com
@@ -59,11 +65,11 @@ example.com:%[1]d {
 	}
 }
 .:%[1]d {
-	bind 127.0.0.1
+	bind %[4]s
 	errors
 	template IN A {
 		answer "{{ .Name }} 60 IN A 198.51.100.1"
 	}
 }
-`, addr.Port(), snapshot, big)
+`, addr.Port(), snapshot, big, addr.Addr())
 }

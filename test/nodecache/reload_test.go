@@ -1,0 +1,167 @@
+package nodecache
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// simple returns a Corefile with one block at addrs, which have one port, that sends all to one
+// server. The lines stand in the block.
+func simple(upstream string, lines string, addrs ...netip.AddrPort) string {
+	var hosts []string
+	for _, a := range addrs {
+		hosts = append(hosts, a.Addr().String())
+	}
+	return fmt.Sprintf(".:%d {\n\tbind %s\n\terrors\n\tcache 300\n\tforward . %s\n\t%s\n}\n",
+		addrs[0].Port(), strings.Join(hosts, " "), upstream, lines)
+}
+
+// counted counts what h is asked.
+func counted(n *atomic.Int64, h dns.HandlerFunc) dns.HandlerFunc {
+	return func(w dns.ResponseWriter, q *dns.Msg) {
+		if q.Question[0].Qtype == dns.TypeA {
+			n.Add(1)
+		}
+		h(w, q)
+	}
+}
+
+// twenty returns one of twenty names.
+func twenty(i int64) string { return fmt.Sprintf("name-%d.example.", i%20) }
+
+// fresh returns a name that nobody has asked for.
+func fresh(i int64) string { return fmt.Sprintf("fresh-%d.example.", i) }
+
+// takenIn waits until a node cache has taken in n changed Corefiles.
+func takenIn(t *testing.T, node *run.Node, n int) {
+	t.Helper()
+	run.Eventually(t, wait, fmt.Sprintf("%d changed Corefiles are taken in", n), func() bool {
+		return len(node.Logged("a changed Corefile was taken in")) >= n
+	})
+}
+
+// TestReload changes the Corefile all the time: what the cache does, then the addresses to
+// listen on, back and forth, then the server that is asked. No query is lost meanwhile, and
+// what was cached is not asked for again.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	const reload = "reload 2s 1s"
+	var asked atomic.Int64
+	upstream := run.Fake(t, counted(&asked, run.Addresses("192.0.2.1", 300))).String()
+	addr := run.Addr(t)
+	second := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), addr.Port())
+	node := run.NodeCache(t, simple(upstream, reload, addr))
+	node.Answers(addr)
+	run.Dig(t, addr, "kept.example")
+
+	var loads []*run.Load
+	for _, network := range []string{"udp", "tcp"} {
+		loads = append(loads, run.StartLoad(t, addr, network, 4, twenty, run.NoError), run.StartLoad(t, addr, network, 1, fresh, run.NoError))
+	}
+	for i, text := range []string{
+		simple(upstream, reload+"\n\tbufsize 1400\n\tprometheus "+run.Addr(t).String(), addr),
+		simple(upstream, reload, addr, second),
+		simple(upstream, reload, second, addr),
+		simple(upstream, reload, addr),
+	} {
+		node.Write("Corefile", text)
+		takenIn(t, node, i+1)
+		if i == 1 {
+			run.Equal(t, "a new address", run.Dig(t, second, "kept.example"), "NOERROR; kept.example. A 192.0.2.1")
+		}
+	}
+	for _, l := range loads {
+		l.Stop(500)
+	}
+	before := asked.Load()
+	run.Equal(t, "after all changes", run.Dig(t, addr, "kept.example"), "NOERROR; kept.example. A 192.0.2.1")
+	if asked.Load() != before {
+		t.Error("what was cached was asked for again")
+	}
+	run.Eventually(t, wait, "the address given up is free", func() bool { return run.TryDig(second, "+time=1", "kept.example").Status == "" })
+
+	other := run.Fake(t, run.Addresses("192.0.2.9", 300)).String()
+	node.Write("Corefile", simple(other, reload, addr))
+	takenIn(t, node, 5)
+	run.Equal(t, "another server", run.Dig(t, addr, "new.example"), "NOERROR; new.example. A 192.0.2.9")
+	run.Equal(t, "another server, cached before", run.Dig(t, addr, "kept.example"), "NOERROR; kept.example. A 192.0.2.1")
+	if !node.Scrape().Has("coredns_reload_version_info", `hash="sha512"`) {
+		t.Error("no coredns_reload_version_info")
+	}
+	node.Stop()
+}
+
+// TestReloadBroken shows that a broken Corefile is reported once, and counted, and that what
+// was there before goes on.
+func TestReloadBroken(t *testing.T) {
+	t.Parallel()
+	upstream := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
+	addr := run.Addr(t)
+	node := run.NodeCache(t, simple(upstream, "reload 2s 0s", addr))
+	node.Answers(addr)
+	node.Write("Corefile", simple(upstream, "reload 2s 0s\n\tnosuch", addr))
+	node.Logs("the Corefile can't be taken in; the last good one stays", "Corefile:7: ", "nosuch")
+	time.Sleep(5 * time.Second) // two more looks
+	run.Equal(t, "lines about it", len(node.Logged("can't be taken in")), 1)
+	run.Equal(t, "failed reloads", node.Scrape().Sum("coredns_reload_failed_total"), 1)
+	run.Equal(t, "the one before", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
+
+	taken := run.Addr(t) // a port that can't be had is as bad
+	run.FakeAt(t, taken, run.Addresses("192.0.2.3", 300))
+	node.Write("Corefile", simple(upstream, "reload 2s 0s", taken))
+	node.Logs("can't be taken in", "address already in use")
+	run.Equal(t, "the one before", run.Dig(t, addr, "b.example"), "NOERROR; b.example. A 192.0.2.1")
+
+	node.Write("Corefile", simple(upstream, "reload 2s 0s\n\tbufsize 1400", addr))
+	takenIn(t, node, 1)
+	run.Equal(t, "failed reloads", node.Scrape().Sum("coredns_reload_failed_total"), 2)
+	node.Stop()
+}
+
+// TestReloadSignal takes in a changed Corefile at SIGUSR1, as CoreDNS does, without the
+// directive.
+func TestReloadSignal(t *testing.T) {
+	t.Parallel()
+	upstream := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
+	addr := run.Addr(t)
+	node := run.NodeCache(t, simple(upstream, "", addr))
+	node.Signal(syscall.SIGUSR1) // perhaps before it serves: it must not end the process
+	node.Answers(addr)
+	node.Write("Corefile", simple(upstream, "hosts {\n\t\t192.0.2.8 here.example\n\t\tfallthrough\n\t}", addr))
+	node.Signal(syscall.SIGUSR1)
+	takenIn(t, node, 1)
+	run.Equal(t, "answer", run.Dig(t, addr, "here.example"), "NOERROR; here.example. A 192.0.2.8")
+	node.Write("Corefile", ".:53 {\n\tnosuch\n}\n")
+	for i := range 2 { // who asks is told each time
+		node.Signal(syscall.SIGUSR1)
+		run.Eventually(t, wait, "a report", func() bool { return len(node.Logged("can't be taken in")) == i+1 })
+	}
+	node.Stop()
+}
+
+// TestResolvConf follows the servers in a file like /etc/resolv.conf.
+func TestResolvConf(t *testing.T) {
+	t.Parallel()
+	addr := run.Addr(t)
+	one, two := netip.AddrPortFrom(netip.MustParseAddr("127.53.1.1"), 53), netip.AddrPortFrom(netip.MustParseAddr("127.53.1.2"), 53)
+	run.FakeAt(t, one, run.Addresses("192.0.2.1", 1))
+	run.FakeAt(t, two, run.Addresses("192.0.2.2", 1))
+	file := run.Write(t, t.TempDir(), "resolv.conf", "search example.org\nnameserver 127.53.1.1\n")
+	node := run.NodeCache(t, simple(file, "", addr))
+	node.Answers(addr)
+	run.Equal(t, "first", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
+	run.Write(t, strings.TrimSuffix(file, "/resolv.conf"), "resolv.conf", "nameserver 127.53.1.2\n")
+	node.Logs("upstream servers changed", "127.53.1.2:53")
+	run.Equal(t, "second", run.Dig(t, addr, "b.example"), "NOERROR; b.example. A 192.0.2.2")
+	run.Write(t, strings.TrimSuffix(file, "/resolv.conf"), "resolv.conf", "search example.org\n")
+	node.Logs("upstream servers stay as they are", "Corefile:5")
+	run.Equal(t, "still", run.Dig(t, addr, "c.example"), "NOERROR; c.example. A 192.0.2.2")
+}
