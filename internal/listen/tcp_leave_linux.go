@@ -48,7 +48,7 @@ func (t *tcpServer) leaveStep() {
 	if !t.leaving {
 		t.leaving, t.lastAccept = true, t.now
 		for fd := range t.listeners {
-			turnAway(fd)
+			TurnAway(fd)
 		}
 	}
 	if t.now-t.lastAccept >= quietListener {
@@ -74,13 +74,13 @@ func (t *tcpServer) finish(c *conn) {
 	t.move(c, &t.finished)
 }
 
-// turnAway sends new connections to the listeners of others. Closing a listener resets those
+// TurnAway sends new connections to the listeners of others. Closing a listener resets those
 // that wait in it or are still shaking hands, so it first has to run dry.
 //
 // Since Linux 6.2 a listener that waits for a CPU which does not exist is chosen last. Where
 // the others don't cover the CPU in question, or the kernel is older, the filter drops the
 // handshake's first packet (SYN); the client repeats it after 1 s, when we are gone.
-func turnAway(listener int) {
+func TurnAway(listener int) {
 	unix.SetsockoptInt(listener, unix.SOL_SOCKET, unix.SO_INCOMING_CPU, noCPU)
 	program := [...]unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 13},                   // the flags of the TCP header, RFC 9293 section 3.1

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/neardns/neardns/internal/listen"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +24,8 @@ type Servers struct {
 // server is what listens at one address.
 type server struct {
 	http.Server
-	mux atomic.Pointer[http.ServeMux]
+	listener net.Listener
+	mux      atomic.Pointer[http.ServeMux]
 }
 
 // Change is a set of pages that can be served from now on: their ports are open.
@@ -84,27 +86,49 @@ func (c *Change) Commit() {
 	for addr, handlers := range c.pages {
 		l := c.opened[addr]
 		if l != nil {
-			s.at[addr] = newServer()
+			s.at[addr] = newServer(l)
 		}
-		s.at[addr].mux.Store(mux(handlers))
+		server := s.at[addr]
+		server.mux.Store(mux(handlers))
 		if l != nil {
-			server := s.at[addr]
 			s.group.Go(func() { server.Serve(l) })
 		}
 	}
 }
 
-func newServer() *server {
-	s := new(server)
+func newServer(l net.Listener) *server {
+	s := &server{listener: l}
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.mux.Load().ServeHTTP(w, r) })
 	s.ReadHeaderTimeout, s.IdleTimeout = 5*time.Second, 2*time.Minute
 	return s
 }
 
-// Close ends all servers and waits for them.
+const (
+	quiet    = 100 * time.Millisecond // for connections that have begun to open; see listen.TurnAway
+	shutdown = time.Second            // for requests that have begun
+)
+
+// Close sends those who come to another process on the same ports, if there is one, answers
+// the requests that were received, and ends all servers.
 func (s *Servers) Close() {
 	for _, server := range s.at {
-		server.Close()
+		server.turnAway()
+	}
+	if len(s.at) > 0 {
+		time.Sleep(quiet)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), shutdown)
+	defer cancel()
+	for _, server := range s.at {
+		if server.Shutdown(ctx) != nil {
+			server.Close()
+		}
 	}
 	s.group.Wait()
+}
+
+func (s *server) turnAway() {
+	if raw, err := s.listener.(*net.TCPListener).SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { listen.TurnAway(int(fd)) })
+	}
 }

@@ -1,0 +1,204 @@
+package nodecache
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// late answers after a while.
+func late(d time.Duration, h dns.HandlerFunc) dns.HandlerFunc {
+	return func(w dns.ResponseWriter, q *dns.Msg) {
+		time.Sleep(d)
+		h(w, q)
+	}
+}
+
+// TestStopAnswers ends the process while queries wait for upstream, over UDP and TCP. Each is
+// answered, and then it ends.
+func TestStopAnswers(t *testing.T) {
+	t.Parallel()
+	const count = 200
+	upstream := run.Fake(t, late(time.Second, run.Addresses("192.0.2.1", 60))).String()
+	addr := run.Addr(t)
+	node := run.NodeCache(t, simple(upstream, "", addr))
+	node.Answers(addr)
+
+	var clients []*dns.Conn
+	stream := dial(t, "tcp", addr)
+	for i := range count {
+		c := dial(t, "udp", addr)
+		write(t, c, fmt.Sprintf("udp-%d.example.", i))
+		write(t, stream, fmt.Sprintf("tcp-%d.example.", i))
+		clients = append(clients, c)
+	}
+	node.Signal(syscall.SIGTERM)
+	lost := 0
+	for range count {
+		clients = append(clients, stream)
+	}
+	for _, c := range clients {
+		if m, err := c.ReadMsg(); err != nil || !run.NoError(m) {
+			lost++
+		}
+	}
+	if lost > 0 {
+		t.Errorf("%d of %d queries that were received got no answer", lost, len(clients))
+	}
+	_ = stream.Close()
+	run.Equal(t, "exit code", node.Wait(8*time.Second), 0)
+}
+
+func dial(t *testing.T, network string, addr netip.AddrPort) *dns.Conn {
+	t.Helper()
+	c, err := net.Dial(network, addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(8 * time.Second))
+	return &dns.Conn{Conn: c}
+}
+
+func write(t *testing.T, c *dns.Conn, name string) {
+	t.Helper()
+	if err := c.WriteMsg(new(dns.Msg).SetQuestion(name, dns.TypeA)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStopUnanswered ends in bounded time though upstream never answers, and says so.
+func TestStopUnanswered(t *testing.T) {
+	t.Parallel()
+	hole, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hole.Close() }()
+	addr := run.Addr(t)
+	node := run.NodeCache(t, simple(hole.LocalAddr().String()+" {\n\t\tread_timeout 30s\n\t}", "", addr))
+	node.Answers(addr)
+	c := dial(t, "udp", addr)
+	write(t, c, "a.example.")
+	time.Sleep(200 * time.Millisecond)
+	node.Signal(syscall.SIGTERM)
+	began := time.Now()
+	run.Equal(t, "exit code", node.Wait(9*time.Second), 1)
+	if took := time.Since(began); took < 4*time.Second || took > 7*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	node.Logs("nodecache: stopping: 1 queries were not answered within 5s of leaving")
+}
+
+// TestTakeOver starts a second process beside the first, under load, and ends the first. They
+// share all ports, and no query and no request of a page is lost.
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	upstream := run.Fake(t, late(20*time.Millisecond, run.Addresses("192.0.2.1", 60))).String()
+	addr, pages := run.Addr(t), run.Addr(t)
+	corefile := simple(upstream, fmt.Sprintf("health %[1]s\n\tready %[1]s\n\tprometheus %[1]s", pages), addr)
+	first := run.NodeCache(t, corefile)
+	first.Answers(addr)
+
+	var loads []*run.Load
+	for _, network := range []string{"udp", "tcp"} {
+		loads = append(loads, run.StartLoad(t, addr, network, 3, twenty, run.NoError), run.StartLoad(t, addr, network, 3, fresh, run.NoError))
+	}
+	getting := startGetting(t, "http://"+pages.String())
+	time.Sleep(500 * time.Millisecond)
+	second := run.NodeCache(t, corefile)
+	second.Logs("answering")
+	time.Sleep(500 * time.Millisecond)
+	took := first.Stop()
+	time.Sleep(time.Second)
+	for _, l := range loads {
+		l.Stop(200)
+	}
+	getting.stop(50)
+	if took > 8*time.Second {
+		t.Errorf("the first process took %v to end", took)
+	}
+	if n := second.Scrape().Sum("coredns_dns_requests_total"); n < 100 {
+		t.Errorf("the second process answered %v queries", n)
+	}
+	run.Equal(t, "the second process", run.Dig(t, addr, "last.example"), "NOERROR; last.example. A 192.0.2.1")
+	second.Stop()
+}
+
+// getting asks for pages all the time.
+type getting struct {
+	t      *testing.T
+	done   chan struct{}
+	group  sync.WaitGroup
+	asked  int
+	failed []string
+}
+
+func startGetting(t *testing.T, url string) *getting {
+	g := &getting{t: t, done: make(chan struct{})}
+	g.group.Go(func() {
+		for {
+			for _, page := range []string{"/health", "/metrics"} {
+				g.asked++
+				if status, body := run.Get(t, url+page); status != http.StatusOK {
+					g.failed = append(g.failed, fmt.Sprintf("%s: %d %s", page, status, body))
+				}
+			}
+			select {
+			case <-g.done:
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	})
+	return g
+}
+
+func (g *getting) stop(least int) {
+	g.t.Helper()
+	close(g.done)
+	g.group.Wait()
+	if g.asked < least || len(g.failed) > 0 {
+		g.t.Errorf("of %d pages, expected at least %d, these failed: %q", g.asked, least, g.failed)
+	}
+}
+
+// TestLameduck goes on answering for as long as the Corefile says before it ends. It is healthy
+// and not ready meanwhile, as CoreDNS is.
+func TestLameduck(t *testing.T) {
+	t.Parallel()
+	upstream := run.Fake(t, run.Addresses("192.0.2.1", 60)).String()
+	addr, pages := run.Addr(t), run.Addr(t)
+	node := run.NodeCache(t, simple(upstream, fmt.Sprintf("health %[1]s {\n\t\tlameduck 3s\n\t}\n\tready %[1]s", pages), addr))
+	node.Answers(addr)
+	url := "http://" + pages.String()
+	page := func(path string, want int) {
+		t.Helper()
+		if status, body := run.Get(t, url+path); status != want {
+			t.Errorf("%s: %d %s, expected %d", path, status, body, want)
+		}
+	}
+	page("/health", http.StatusOK)
+	page("/ready", http.StatusOK)
+	load := run.StartLoad(t, addr, "udp", 2, fresh, run.NoError)
+	began := time.Now()
+	node.Signal(syscall.SIGTERM)
+	time.Sleep(2 * time.Second)
+	node.Signal(syscall.SIGUSR1) // no end of it
+	page("/health", http.StatusOK)
+	page("/ready", http.StatusServiceUnavailable)
+	run.Equal(t, "answer", run.Dig(t, addr, "lame.example"), "NOERROR; lame.example. A 192.0.2.1")
+	load.Stop(100)
+	run.Equal(t, "exit code", node.Wait(8*time.Second), 0)
+	if took := time.Since(began); took < 3*time.Second {
+		t.Errorf("it ended after %v", took)
+	}
+}
