@@ -13,7 +13,7 @@ import (
 // only those nodes change over that gain or lose it.
 //
 // Scores that are independent from node to node leave evenness to chance: of 5,000 nodes
-// and 20 servers, the fullest server has 1.13 times the nodes of the emptiest one on average
+// and 20 servers, the fullest server has 1.14 times the nodes of the emptiest one on average
 // and 1.19 times at worst in TestSpread, and more at times. So nodes with neighbouring
 // addresses share out the scores: of 16 of them, each holds another sixteenth of a server's
 // range. That makes it 1.08 and 1.12 where addresses are densely used, and no worse than

@@ -92,7 +92,7 @@ func TestTwoOfThreeDead(t *testing.T) {
 						c.Servers = append(c.Servers, f.endpoint(test.proto))
 					}
 					p := pool(t, c)
-					took := load(t, p, 1500, 200, "n", lane)
+					took := load(t, p, 1500, 60, "n", lane)
 					if p.Out() {
 						t.Error("one server is well")
 					}
@@ -150,7 +150,7 @@ func TestResetsUnderLoad(t *testing.T) {
 			}
 		}
 	})
-	within(t, 100*time.Millisecond, func() time.Duration { return p99(load(t, p, 10000, 100, "n", Other)) })
+	within(t, 100*time.Millisecond, func() time.Duration { return p99(load(t, p, 5000, 50, "n", Other)) })
 	close(done)
 	group.Wait()
 }

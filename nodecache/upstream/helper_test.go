@@ -56,13 +56,12 @@ func exchangeErr(p *Pool, of string, lane Lane) ([]byte, error) {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
+	for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(5 * time.Millisecond) {
 		if ok() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("not within 5 s: %s", what)
+	t.Errorf("not within 10 s: %s", what)
 }
 
 // load asks n queries, some at a time, and returns how long each took, sorted.
@@ -93,9 +92,9 @@ func within(t *testing.T, limit time.Duration, measure func() time.Duration) {
 	var took time.Duration
 	for range 3 {
 		if took = measure(); took < limit {
-			t.Logf("p99 %v", took)
+			t.Logf("took %v", took)
 			return
 		}
 	}
-	t.Errorf("p99 %v, want below %v", took, limit)
+	t.Errorf("took %v, want below %v", took, limit)
 }

@@ -18,7 +18,7 @@ func held() uint64 {
 // A Pool with four connections holds little, and not much more once 250 queries at a time
 // were on them.
 func TestMemory(t *testing.T) {
-	const pools = 30
+	const pools = 15
 	e := Endpoint{Addr: alone(t), Proto: TCP}
 	for _, test := range []struct{ atATime, most int }{{1, 100e3}, {250, 300e3}} {
 		open := func() {
