@@ -1,0 +1,95 @@
+package hard
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/neardns/neardns/test/cluster"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// The world of the tests of cuts.
+const (
+	namespaces = 20
+	special    = "special.com.team-19.svc.cluster.local." // in a hosts file, below what is denied
+	specialIs  = "192.0.2.19"
+	keepLong   = 30 // seconds that the server has a denial kept
+	keepBrief  = 4
+)
+
+// world is a cluster with namespaces, and stock CoreDNS for it.
+type world struct {
+	*cluster.Cluster
+	t           *testing.T
+	long, brief netip.AddrPort // where denials are kept for keepLong and keepBrief
+	metrics     netip.AddrPort
+}
+
+// newWorld starts it.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{cluster.ForTest(t, cluster.Options{}), t, run.Addr(t), run.Addr(t), run.Addr(t)}
+	for i := range namespaces {
+		if err := w.CreateNamespace(t.Context(), fmt.Sprintf("team-%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run.StockDNS(t, w.long, w.corefile(w.long, keepLong)+w.corefile(w.brief, keepBrief))
+	return w
+}
+
+// corefile is that of stock CoreDNS at an address. Its names are below a zone for each.
+func (w *world) corefile(addr netip.AddrPort, ttl int) string {
+	return fmt.Sprintf(`cluster.local:%[1]d in-addr.arpa:%[1]d {
+	bind 127.0.0.1
+	prometheus %[2]s
+	hosts {
+		%[3]s %[4]s
+		fallthrough
+	}
+	kubernetes cluster.local in-addr.arpa {
+		kubeconfig %[5]s
+		ttl %[6]d
+	}
+}
+`, addr.Port(), w.metrics, specialIs, special, w.Kubeconfig(), ttl)
+}
+
+// asked returns how many queries the server had in a zone, cluster.local. or in-addr.arpa.
+func (w *world) asked(zone string) int {
+	w.t.Helper()
+	return int(run.Scrape(w.t, w.metrics.String()).Sum("coredns_dns_requests_total", `zone="`+zone+`"`))
+}
+
+// node starts a node cache that asks the server at addr, with what more its cache is told.
+func (w *world) node(addr netip.AddrPort, cache string) *node {
+	w.t.Helper()
+	const text = "cluster.local in-addr.arpa {\n\tbind 0.0.0.0\n\terrors\n\tcache {\n\t\tsuccess 9984 30\n\t\t%s\n\t}\n\tforward . %s {\n\t\tforce_tcp\n\t}\n}\n"
+	return start(w.t, fmt.Sprintf(text, cache, addr))
+}
+
+// headless creates a Service with one endpoint, whose name stands below the Service's.
+func (w *world) headless(namespace, service, host, addr string) {
+	w.t.Helper()
+	s := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: service},
+		Spec:       corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Ports: []corev1.ServicePort{{Port: 80}}},
+	}
+	if _, err := w.Client().CoreV1().Services(namespace).Create(w.t.Context(), s, metav1.CreateOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+	ready := true
+	e := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Name: service, Labels: map[string]string{discoveryv1.LabelServiceName: service}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{addr}, Hostname: &host, Conditions: discoveryv1.EndpointConditions{Ready: &ready}}},
+	}
+	if _, err := w.Client().DiscoveryV1().EndpointSlices(namespace).Create(w.t.Context(), e, metav1.CreateOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+}
