@@ -51,17 +51,15 @@ func (r *Resolver) missed(dst []byte, q *query) ([]byte, origin) {
 			return stale, from
 		}
 	}
-	return r.asked(dst, q, u)
+	return r.asked(dst, q)
 }
 
-// asked has q answered later by a flight, or at once where u takes too long already.
-func (r *Resolver) asked(dst []byte, q *query, u *Upstream) ([]byte, origin) {
+// asked has q answered later by a flight, or at once where that takes too long already.
+func (r *Resolver) asked(dst []byte, q *query) ([]byte, origin) {
 	boarded := r.board(q, false)
 	if boarded == late {
-		if q.route.Block.mayBeStale(q.Name, u) {
-			if stale, from, ok := r.stale(dst, q); ok {
-				return stale, from
-			}
+		if stale, from, ok := r.stale(dst, q); ok {
+			return stale, from
 		}
 		boarded = r.board(q, true)
 	}

@@ -91,9 +91,9 @@ func (f *flight) fetch(s *scratch, res *result) {
 	p := f.block.policy(f.query.Name)
 	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, &p, f.r.now())
 	s.clean, res.clean = clean, clean
+	res.stale = v.Kind == wire.Failed || v.Kind == wire.Refusal // RFC 8767, section 4
 	switch {
 	case v.Kind == wire.Failed:
-		res.stale = true
 	case len(clean) > 0:
 		res.run = wire.Message(clean).AddressRun()
 		f.r.learn(f.block, &f.query, &v, kept)

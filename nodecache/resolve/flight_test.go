@@ -212,6 +212,7 @@ func TestMalformed(t *testing.T) {
 				}
 				r.asked("a.example. A", "a.example. A")
 				r.idle()
+				r.counted(`coredns_cache_drops_total{server="dns://:53",view="",zones="."} 2`)
 			})
 		})
 	}
@@ -246,6 +247,18 @@ func TestPanic(t *testing.T) {
 		r.up.whole = nil
 		r.want("a.example.", "NXDOMAIN; "+soa)
 	})
+}
+
+// TestPanicHandle survives what goes wrong before a query has left the front.
+func TestPanicHandle(t *testing.T) {
+	r := newRig(t)
+	before := r.Set(r.table(Route{Zone: wire.Name{0}, Count: r.zone}))
+	if s := r.send("a.example."); s.now {
+		t.Error("answered")
+	}
+	r.counted("coredns_panics_total 1")
+	r.Set(before)
+	r.want("localhost.", "NOERROR; localhost. 86400 A 127.0.0.1")
 }
 
 // TestPanicLanding survives what goes wrong with one of those who wait: the others get their

@@ -64,7 +64,6 @@ func (r *Resolver) exists(b *Block, q *wire.Query, names []wire.Name) {
 		}
 		b.cuts.bar(name, now)
 		if known == cache.Denied {
-			b.forget(name, q)
 			r.Metrics.Own.CutsDropped.Inc()
 		}
 	}
@@ -75,17 +74,12 @@ func (r *Resolver) exists(b *Block, q *wire.Query, names []wire.Name) {
 func (r *Resolver) suspect(b *Block, q *wire.Query, names []wire.Name) {
 	now := r.now()
 	for _, name := range names {
-		switch b.knows(name, q, now) {
-		case cache.Denied:
-			return
-		case cache.Unknown:
-			if b.cuts.barred(name, now) || !b.cuts.suspect(name) {
-				continue
-			}
-			r.Metrics.Own.CutProbes.Inc()
-			probes, _ := asks(name, q)
-			r.refresh(b, &probes[0])
+		if b.cuts.barred(name, now) || b.knows(name, q, now) != cache.Unknown || !b.cuts.suspect(name) {
+			continue
 		}
+		r.Metrics.Own.CutProbes.Inc()
+		probes, _ := asks(name, q)
+		r.refresh(b, &probes[0])
 	}
 }
 
@@ -98,14 +92,6 @@ func (b *Block) knows(name wire.Name, q *wire.Query, now time.Duration) cache.Kn
 		}
 	}
 	return cache.Unknown
-}
-
-// forget has the cache forget that name does not exist.
-func (b *Block) forget(name wire.Name, q *wire.Query) {
-	queries, n := asks(name, q)
-	for i := range queries[:n] {
-		b.Cache.Remove(&queries[i])
-	}
 }
 
 // barred reports whether nothing below name may be cut.

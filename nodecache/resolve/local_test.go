@@ -26,6 +26,7 @@ func TestHosts(t *testing.T) {
 		{query: "A.example.", want: "NOERROR aa; A.example. 60 A 10.1.1.1"},
 		{query: "a.example. AAAA", want: "NOERROR aa"},
 		{query: "a.example. MX edns", want: "NOERROR aa; OPT 1232"},
+		{unsupported: true, query: "a.example. MX", want: "NOERROR aa"},
 		{query: "a.example. ANY", want: "NOERROR aa"},
 		{query: "1.1.1.10.in-addr.arpa. PTR", want: "NOERROR aa; 1.1.1.10.in-addr.arpa. 60 PTR a.example."},
 		{query: "my.localhost.", want: "NOERROR aa; my.localhost. 60 A 10.1.1.2"},

@@ -49,6 +49,7 @@ func TestStale(t *testing.T) {
 		took  time.Duration // upstream's
 		fails bool
 		out   bool
+		says  string // not an address, but a code
 		want  string
 		after time.Duration
 	}{
@@ -56,6 +57,11 @@ func TestStale(t *testing.T) {
 		{query: outside, took: 2 * second, want: oldOut, after: second},
 		{query: outside, took: second / 2, fails: true, want: oldOut, after: second / 2},
 		{query: outside, took: second / 2, fails: true, out: true, want: oldOut},
+		{query: outside, says: "SERVFAIL", want: oldOut},
+		{query: outside, says: "REFUSED", want: oldOut},
+		{query: outside, says: "NXDOMAIN", want: "NXDOMAIN; OPT 1232"},
+		{query: inside, says: "SERVFAIL", want: "SERVFAIL; OPT 1232"},
+		{query: inside, says: "REFUSED", want: "REFUSED; OPT 1232"},
 		{query: inside, took: 3 * second, want: newIn, after: 3 * second},
 		{query: inside, took: second, fails: true, want: noAnswer, after: second},
 		{query: inside, took: second, fails: true, out: true, want: oldIn},
@@ -93,6 +99,10 @@ func TestStale(t *testing.T) {
 				}
 			})
 			r.up.out.Store(tt.out)
+			if tt.says != "" {
+				r.up.say("a.example. A", tt.says)
+				r.up.say("a.svc.cluster.local. A", tt.says)
+			}
 			began := time.Now()
 			if got, after := r.ask(tt.query), time.Since(began); got != tt.want || after != tt.after {
 				t.Errorf("%+v:\n got %s after %v\nwant %s after %v", tt, got, after, tt.want, tt.after)
@@ -130,6 +140,21 @@ func TestStaleMeanwhile(t *testing.T) {
 		r.want("a.example.", strings.Replace(fresh, "60", "59", 1))
 		r.asked("a.example. A")
 		r.counted("nodecache_stale_answers_total 5")
+	})
+}
+
+// TestStaleImmediate asks upstream once behind all the stale answers of that time.
+func TestStaleImmediate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := staleRig(t, func(b *Block) { b.Stale = Stale{On: true, Explicit: true} })
+		r.up.set(func(f *fake) { f.took = second })
+		for range 3 {
+			r.want("a.example.", "NOERROR; a.example. 30 A 10.0.0.1")
+		}
+		time.Sleep(second)
+		synctest.Wait()
+		r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.2")
+		r.asked("a.example. A")
 	})
 }
 
