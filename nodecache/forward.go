@@ -160,7 +160,7 @@ func (f *forward) follow(ctx context.Context) {
 			f.setServers(servers)
 		case err.Error() != failed:
 			failed = err.Error()
-			f.log.Error("upstream servers stay as they are", "directive", f.conf.Pos, "error", err)
+			f.log.Error("upstream servers stay as they are", "directive", f.conf.Pos.String(), "error", err)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func (f *forward) setServers(servers []upstream.Endpoint) {
 	if slices.Equal(servers, f.servers) {
 		return
 	}
-	f.log.Info("upstream servers changed", "directive", f.conf.Pos, "servers", addrs(servers))
+	f.log.Info("upstream servers changed", "directive", f.conf.Pos.String(), "servers", addrs(servers))
 	f.servers = servers
 	for s, zone := range f.looping {
 		if !slices.Contains(servers, s) {

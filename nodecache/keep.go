@@ -57,6 +57,16 @@ func (k *keep) memory(old *keep, key string, o cache.Options) (*resolve.Memory, 
 	return m, nil
 }
 
+// forgetFailures clears what failed because of servers that other does not have: from now on
+// others are asked.
+func (k *keep) forgetFailures(other *keep) {
+	for key, f := range k.forwards {
+		if other.forwards[key] != f {
+			f.source.Recovered()
+		}
+	}
+}
+
 // closeBut closes what other does not have.
 func (k *keep) closeBut(other *keep) {
 	for key, f := range k.forwards {

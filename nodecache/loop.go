@@ -93,11 +93,11 @@ func (f *forward) setLooping(s upstream.Endpoint, looping bool, zone wire.Name) 
 		f.looping[s] = zone.String()
 		f.own.LoopFound(zone.String(), s.Addr.String(), true)
 		f.log.Error("upstream sends queries back to this node cache; it is set aside. Name a server in its place that answers them",
-			"server", s.Addr, "zone", zone, "directive", f.conf.Pos)
+			"server", s.Addr, "zone", zone.String(), "directive", f.conf.Pos.String())
 	} else {
 		delete(f.looping, s)
 		f.own.LoopFound(foundBy, s.Addr.String(), false)
-		f.log.Info("upstream does not loop any more", "server", s.Addr, "zone", zone)
+		f.log.Info("upstream does not loop any more", "server", s.Addr, "zone", zone.String())
 	}
 	f.apply()
 }

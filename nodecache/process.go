@@ -179,6 +179,7 @@ func (p *process) retire(old *generation, oldFront *front) {
 		})
 	}
 	next := p.current
+	old.keep.forgetFailures(next.keep)
 	p.tidying.Go(func() {
 		select {
 		case <-time.After(retireAfter):
