@@ -133,7 +133,6 @@ func TestReloadSignal(t *testing.T) {
 	upstream := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
 	addr := run.Addr(t)
 	node := run.NodeCache(t, simple(upstream, "", addr))
-	node.Signal(syscall.SIGUSR1) // perhaps before it serves: it must not end the process
 	node.Answers(addr)
 	node.Write("Corefile", simple(upstream, "hosts {\n\t\t192.0.2.8 here.example\n\t\tfallthrough\n\t}", addr))
 	node.Signal(syscall.SIGUSR1)

@@ -14,12 +14,12 @@ import (
 
 // Answer is what dig prints.
 type Answer struct {
-	Status   string // such as NOERROR, or empty if no answer came
-	Flags    []string
-	Answer   []Record
-	Rest     []Record // of the other sections, but for OPT
-	Text     string   // all of it
-	TookTime time.Duration
+	Status string // such as NOERROR, or empty if no answer came
+	Flags  []string
+	Answer []Record
+	Rest   []Record // of the other sections, but for OPT
+	Text   string   // all of it
+	Took   time.Duration
 }
 
 // Record is a record as dig prints it.
@@ -47,7 +47,7 @@ func TryDig(addr netip.AddrPort, args ...string) *Answer {
 	began := time.Now()
 	out, err := exec.Command("dig", args...).CombinedOutput()
 	a := parse(string(out))
-	if a.TookTime = time.Since(began); err != nil {
+	if a.Took = time.Since(began); err != nil {
 		a.Status = ""
 	}
 	return a

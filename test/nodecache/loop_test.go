@@ -1,0 +1,92 @@
+package nodecache
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// looping returns a Corefile that sends loop.example to one server, and all others to another.
+func looping(addr, loop, other netip.AddrPort) string {
+	const block = "%s:%d {\n\tbind %s\n\terrors\n\tcache 300\n\tloop\n\treload 2s 0s\n\tforward . %s\n}\n"
+	return fmt.Sprintf(block, "loop.example", addr.Port(), addr.Addr(), loop) + fmt.Sprintf(block, ".", addr.Port(), addr.Addr(), other)
+}
+
+// refused shows that a query for name fails, and at once.
+func refused(t *testing.T, addr netip.AddrPort, name string) {
+	t.Helper()
+	a := run.Dig(t, addr, name)
+	run.Equal(t, "a name of the loop", a, "SERVFAIL")
+	if a.Took > 500*time.Millisecond {
+		t.Errorf("it took %v to say so", a.Took)
+	}
+}
+
+// TestLoop forwards one zone back to the node cache itself. The stock plugin loop ends the
+// process; here that zone fails at once, and all else goes on.
+func TestLoop(t *testing.T) {
+	t.Parallel()
+	addr := run.Addr(t)
+	good := run.Fake(t, run.Addresses("192.0.2.1", 60))
+	node := run.NodeCache(t, looping(addr, addr, good))
+	node.Answers(addr)
+	load := run.StartLoad(t, addr, "udp", 2, fresh, run.NoError)
+	node.Logs("upstream sends queries back to this node cache; it is set aside", addr.String(), "loop.example.", "Corefile:7")
+	refused(t, addr, "a.loop.example")
+	run.Equal(t, "loops", node.Scrape().Sum("nodecache_loop_detected"), 1)
+	if !node.Scrape().Has("nodecache_loop_detected", `zone="loop.example."`, `to="`+addr.String()+`"`) {
+		t.Error("no nodecache_loop_detected")
+	}
+	time.Sleep(4 * time.Second) // it is looked for once more
+	refused(t, addr, "b.loop.example")
+	run.Equal(t, "lines about it", len(node.Logged("it is set aside")), 1)
+	load.Stop(500)
+
+	node.Write("Corefile", looping(addr, good, good))
+	takenIn(t, node, 1)
+	run.Equal(t, "with another server", run.Dig(t, addr, "b.loop.example"), "NOERROR; b.loop.example. A 192.0.2.1")
+	run.Eventually(t, wait, "the loop is forgotten", func() bool { return !node.Scrape().Has("nodecache_loop_detected") })
+	node.Stop()
+}
+
+// TestLoopOfTwo has two node caches forward to each other. Both find that out, and stay so
+// until one of them has another server.
+func TestLoopOfTwo(t *testing.T) {
+	t.Parallel()
+	one, two := run.Addr(t), run.Addr(t)
+	good := run.Fake(t, run.Addresses("192.0.2.1", 60))
+	first, second := run.NodeCache(t, looping(one, two, good)), run.NodeCache(t, looping(two, one, good))
+	first.Answers(one)
+	second.Answers(two)
+	first.Logs("sends queries back", two.String())
+	second.Logs("sends queries back", one.String())
+	time.Sleep(7 * time.Second) // they look again, twice
+	for _, addr := range []netip.AddrPort{one, two} {
+		refused(t, addr, "a.loop.example")
+		run.Equal(t, "another zone", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
+	}
+	run.Equal(t, "taken back meanwhile", len(first.Logged("does not loop any more"))+len(second.Logged("does not loop any more")), 0)
+
+	second.Write("Corefile", looping(two, good, good))
+	takenIn(t, second, 1)
+	first.Logs("upstream does not loop any more", two.String())
+	run.Equal(t, "by way of the other", run.Dig(t, one, "b.loop.example"), "NOERROR; b.loop.example. A 192.0.2.1")
+	run.Equal(t, "loops", first.Scrape().Sum("nodecache_loop_detected"), 0)
+}
+
+// TestLoopOneOfTwo sets the server aside that loops, and not the one beside it.
+func TestLoopOneOfTwo(t *testing.T) {
+	t.Parallel()
+	addr := run.Addr(t)
+	good := run.Fake(t, run.Addresses("192.0.2.1", 60))
+	node := run.NodeCache(t, simple(addr.String()+" "+good.String(), "loop", addr))
+	node.Answers(addr)
+	node.Logs("sends queries back", addr.String())
+	load := run.StartLoad(t, addr, "udp", 2, fresh, run.NoError)
+	time.Sleep(time.Second)
+	load.Stop(100)
+	run.Equal(t, "loops", node.Scrape().Sum("nodecache_loop_detected"), 1)
+}

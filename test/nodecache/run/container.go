@@ -1,0 +1,83 @@
+package run
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Container is a node cache in a PID namespace of its own, as in a container. To start one
+// takes root and unshare(1), and to run a program beside it nsenter(1), both of util-linux.
+type Container struct {
+	*Node
+	inner int // PID of the node cache as seen from here
+}
+
+// NewContainer starts a node cache with a Corefile, and more arguments, and waits until it
+// answers at addr.
+func NewContainer(t testing.TB, addr netip.AddrPort, corefile string, args ...string) *Container {
+	t.Helper()
+	dir := t.TempDir()
+	Write(t, dir, "Corefile", corefile)
+	metrics := Addr(t)
+	args = append([]string{"-conf", "Corefile", "-metrics-listen-address", metrics.String()}, args...)
+	p := Start(t, unshare(args...), dir)
+	p.Logs("answering")
+	p.Answers(addr)
+	return &Container{&Node{p, metrics}, p.child()}
+}
+
+// unshare returns nodecache in a new PID namespace.
+func unshare(args ...string) *exec.Cmd {
+	return exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", Program()}, args...)...)
+}
+
+// Alone runs nodecache, with arguments that let it end, in a PID namespace in which nothing
+// else runs, and returns its exit code and what it prints.
+func Alone(t testing.TB, args ...string) (int, string) {
+	t.Helper()
+	return output(t, unshare(args...))
+}
+
+// Exec runs nodecache, with arguments that let it end, beside the one in the container, and
+// returns its exit code and what it prints.
+func (c *Container) Exec(args ...string) (int, string) {
+	c.t.Helper()
+	return output(c.t, exec.Command("nsenter", append([]string{"-t", strconv.Itoa(c.inner), "-p", "-m", Program()}, args...)...))
+}
+
+// SignalInside sends the node cache itself a signal.
+func (c *Container) SignalInside(s syscall.Signal) {
+	c.t.Helper()
+	if err := syscall.Kill(c.inner, s); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func output(t testing.TB, cmd *exec.Cmd) (int, string) {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// child returns the PID of the program's only child.
+func (p *Process) child() int {
+	p.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.PID()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		p.t.Fatalf("children %q: %v", text, err)
+	}
+	return pid
+}
