@@ -124,6 +124,9 @@ func (f *flight) ask(s *scratch) (u *Upstream, err error) {
 
 // handsOn reports whether an answer of u's hands the query to the next upstream.
 func (u *Upstream) handsOn(response wire.Message) bool {
+	if len(u.Next) == 0 && !u.NextOnNodata {
+		return false
+	}
 	rcode := response.Rcode()
 	return slices.Contains(u.Next, rcode) || u.NextOnNodata && rcode == wire.NoError && response.Answers() == 0
 }
@@ -167,11 +170,11 @@ func (f *flight) watch() (stop func()) {
 	if f.block.Stale.Wait <= 0 || !f.hasStale() {
 		return func() {}
 	}
-	f.r.flying.Add(1)
+	f.r.crew.group.Add(1)
 	timer := time.AfterFunc(f.block.Stale.Wait, f.tooLate)
 	return func() {
 		if timer.Stop() {
-			f.r.flying.Done()
+			f.r.crew.group.Done()
 		}
 	}
 }
@@ -184,7 +187,7 @@ func (f *flight) hasStale() bool {
 
 // tooLate answers those who wait, and lets those who come yet be answered at once.
 func (f *flight) tooLate() {
-	defer f.r.flying.Done()
+	defer f.r.crew.group.Done()
 	defer f.r.survive()
 	if !f.hasStale() {
 		return

@@ -88,6 +88,6 @@ func (r *Resolver) takeOff(s *flightShard, key []byte, b *Block, q *wire.Query) 
 		Name: append(f.name[:0], q.Name...), Type: q.Type, Class: q.Class,
 	}
 	s.flying[f.key] = f
-	r.flying.Go(f.run)
+	r.crew.run(r.ctx, f)
 	return f
 }

@@ -36,7 +36,7 @@ type Resolver struct {
 	loops loops
 
 	limits    limits
-	flying    sync.WaitGroup // flights
+	crew      crew
 	ctx       context.Context
 	cancel    context.CancelFunc
 	scratches sync.Pool // of *scratch
@@ -48,6 +48,7 @@ func New(c Config) *Resolver {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.scratches.New = func() any { return new(scratch) }
 	r.limits.init()
+	r.crew.init()
 	r.table.Store(new(Table))
 	return r
 }
@@ -60,7 +61,7 @@ func (r *Resolver) Set(t *Table) (before *Table) { return r.table.Swap(t) }
 // called any more.
 func (r *Resolver) Close() {
 	r.cancel()
-	r.flying.Wait()
+	r.crew.group.Wait()
 }
 
 // now returns the time since r was made, above 0.
