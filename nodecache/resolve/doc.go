@@ -10,7 +10,8 @@
 //	                     |  an answer that has expired, while upstream is out         stale.go
 //	                     v
 //	                   flight: one for all who ask the same                           flight.go
-//	                     |  upstream, cache
+//	                     |  upstream, cache, what it says of names above              learn.go
+//	                     |  an answer that has expired, if it takes too long          late.go
 //	                     v
 //	                   waiters: each gets its reply from the socket that it asked     waiter.go
 //
