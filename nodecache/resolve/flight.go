@@ -23,6 +23,8 @@ type flight struct {
 	// The shard's lock guards these.
 	waiters []*waiter
 	late    bool // upstream takes so long that stale answers are given
+
+	watched bool // by a timer that may still hold it
 }
 
 // scratch is the buffers of a flight, which it gives back when it has landed.
@@ -37,8 +39,9 @@ func (s *scratch) small() bool {
 	return max(cap(s.response), cap(s.clean), cap(s.reply)) <= maxScratch
 }
 
-// run is the whole flight.
+// run is the whole flight, which is given back.
 func (f *flight) run() {
+	defer f.free()
 	s := f.r.scratches.Get().(*scratch)
 	res := result{rcode: wire.ServFail, source: metrics.Failed}
 	defer f.r.limits.land()
@@ -46,6 +49,14 @@ func (f *flight) run() {
 	defer f.r.survive()
 	defer f.watch()()
 	f.fetch(s, &res)
+}
+
+// free gives f back, unless its timer may still look at it.
+func (f *flight) free() {
+	if r := f.r; !f.watched {
+		*f = flight{}
+		r.flights.Put(f)
+	}
 }
 
 // land answers those who wait.

@@ -61,7 +61,7 @@ func (r *Resolver) board(q *query, evenLate bool) boarding {
 	} else {
 		r.Metrics.Own.Coalesced.Inc()
 	}
-	f.waiters = append(f.waiters, newWaiter(q))
+	f.waiters = append(f.waiters, r.newWaiter(q))
 	return aboard
 }
 
@@ -82,7 +82,8 @@ func (r *Resolver) takeOff(s *flightShard, key []byte, b *Block, q *wire.Query) 
 	if !r.limits.takeOff() {
 		return nil
 	}
-	f := &flight{r: r, shard: s, key: string(key), block: b}
+	f := r.flights.Get().(*flight)
+	f.r, f.shard, f.key, f.block = r, s, string(key), b
 	f.query = wire.Query{
 		RD: true, CD: q.CD, AD: true, OPT: wire.OPT{DO: q.DO},
 		Name: append(f.name[:0], q.Name...), Type: q.Type, Class: q.Class,

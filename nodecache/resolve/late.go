@@ -13,6 +13,7 @@ func (f *flight) watch() (stop func()) {
 	if f.block.Stale.Wait <= 0 || !f.hasStale() {
 		return func() {}
 	}
+	f.watched = true
 	f.r.crew.group.Add(1)
 	timer := time.AfterFunc(f.block.Stale.Wait, f.tooLate)
 	return func() {

@@ -40,6 +40,8 @@ type Resolver struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	scratches sync.Pool // of *scratch
+	flights   sync.Pool // of *flight
+	waiters   sync.Pool // of *waiter
 }
 
 // New returns a Resolver that refuses all before Set is called. Close it after use.
@@ -47,6 +49,8 @@ func New(c Config) *Resolver {
 	r := &Resolver{Config: c, start: time.Now()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.scratches.New = func() any { return new(scratch) }
+	r.flights.New = func() any { return new(flight) }
+	r.waiters.New = func() any { return new(waiter) }
 	r.limits.init()
 	r.crew.init()
 	r.table.Store(new(Table))

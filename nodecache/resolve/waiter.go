@@ -15,8 +15,9 @@ type waiter struct {
 }
 
 // newWaiter copies q and leaves it open at its front. It has been admitted.
-func newWaiter(q *query) *waiter {
-	w := &waiter{query: *q, to: q.client.Later()}
+func (r *Resolver) newWaiter(q *query) *waiter {
+	w := r.waiters.Get().(*waiter)
+	w.query, w.to = *q, q.client.Later()
 	w.client = nil
 	w.Name = append(w.name[:0], q.Name...)
 	if q.Cookie != nil {
@@ -38,12 +39,14 @@ type result struct {
 }
 
 // land sends what the flight brought to w, the n-th of those who waited for it, and returns
-// the buffer. Whatever happens, w is not left open.
+// the buffer. Whatever happens, w is not left open. It is given back.
 func (r *Resolver) land(buf []byte, w *waiter, n int, res *result) (reply []byte) {
 	defer r.survive()
 	defer func() {
 		r.limits.leave(w.remote.Addr())
 		w.to.Send(reply)
+		w.query, w.to = query{}, nil
+		r.waiters.Put(w)
 	}()
 	reply, from := r.landed(buf[:0], w, n, res)
 	r.observe(&w.query, reply, from, r.Shard)
