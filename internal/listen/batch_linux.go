@@ -19,7 +19,7 @@ const (
 
 	// queryRoom is the room for a query, octets. Ours advertise 1232 (RFC 9715, section 3.1);
 	// what is longer than this room is dropped.
-	queryRoom = 2048
+	queryRoom = 1232
 
 	// answersRoom is the room for the answers that are sent together, octets. When less than
 	// answerRoom of it is left, they are sent. A longer answer costs its handler an allocation.
