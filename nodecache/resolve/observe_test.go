@@ -3,7 +3,6 @@ package resolve
 import (
 	"context"
 	"log/slog"
-
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +11,16 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/querylog"
 )
+
+// TestObserveProbe counts no question by which a process looks after itself.
+func TestObserveProbe(t *testing.T) {
+	r := newRig(t)
+	r.ask("version.bind. TXT class=3")
+	r.ask("instance.nodecache. TXT class=3")
+	if got := r.zoneAnswers(); got != 1 {
+		t.Errorf("%d answers, want 1", got)
+	}
+}
 
 // TestObserve counts each answer once, by its code and what it came from.
 func TestObserve(t *testing.T) {

@@ -56,3 +56,7 @@ func (q *query) log() querylog.Filter {
 	}
 	return q.route.Block.Log
 }
+
+// isProbe reports whether this process, or the one beside it, looks whether it answers. That
+// is no client's query: it is neither counted nor logged.
+func (q *query) isProbe() bool { return q.Class == wire.CH && q.Name.Equal(Instance) }

@@ -83,7 +83,7 @@ func (r *Resolver) Handle(dst, msg []byte, c *listen.Client) (reply []byte) {
 	}
 	q.find(r.table.Load())
 	reply, from := r.answer(dst, &q, status)
-	if len(reply) > 0 {
+	if len(reply) > 0 && !q.isProbe() {
 		r.observe(&q, reply, from, c.Shard)
 	}
 	return reply
