@@ -7,12 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"os/signal"
 	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/neardns/neardns/nodecache"
@@ -51,7 +49,7 @@ func run(args []string) int {
 func serve(ctx context.Context, f *flags) error {
 	level := new(slog.LevelVar)
 	log := newLog(f.logFormat, level)
-	limitMemory(ctx, log)
+	limitMemory(ctx, log, memlimit.FromCgroup)
 	if f.pidfile != "" {
 		if err := os.WriteFile(f.pidfile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil { // #nosec G306 -- to be read
 			return fmt.Errorf("-pidfile: %w", err)
@@ -68,22 +66,4 @@ func newLog(format string, level slog.Leveler) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(os.Stderr, o))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, o))
-}
-
-// The collector keeps the process below this share of what its cgroup allows, which may be
-// changed while it runs.
-const (
-	memoryShare = 0.9
-	memoryLook  = time.Minute
-)
-
-// limitMemory sets GOMEMLIMIT from the cgroup, unless the environment sets it.
-func limitMemory(ctx context.Context, log *slog.Logger) {
-	limit, err := memlimit.Set(memlimit.WithRatio(memoryShare), memlimit.WithRefreshInterval(ctx, memoryLook))
-	switch {
-	case err == nil && limit < math.MaxInt64:
-		log.Info("memory limit", "bytes", limit)
-	case err != nil && !errors.Is(err, memlimit.ErrNoCgroup):
-		log.Warn("no memory limit is taken from the cgroup", "error", err)
-	}
 }
