@@ -38,6 +38,11 @@ func Probe(ctx context.Context, question string) error {
 	if err != nil {
 		return err
 	}
+	return probe(ctx, addr, question)
+}
+
+// probe asks the process that has the socket at addr.
+func probe(ctx context.Context, addr *net.UnixAddr, question string) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", addr.Name)
 	if errors.Is(err, syscall.ECONNREFUSED) {
@@ -67,12 +72,17 @@ type prober struct {
 	answer   func(ctx context.Context, question string) error
 }
 
-// newProber opens the socket. Only one process in a PID namespace has it.
-func newProber(answer func(context.Context, string) error) (*prober, error) {
+// openProber opens the socket of this PID namespace.
+func openProber(answer func(context.Context, string) error) (*prober, error) {
 	addr, err := probeAddr()
 	if err != nil {
 		return nil, err
 	}
+	return newProber(addr, answer)
+}
+
+// newProber opens the socket at addr. Only one process has it.
+func newProber(addr *net.UnixAddr, answer func(context.Context, string) error) (*prober, error) {
 	l, err := net.ListenUnix("unix", addr)
 	if err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ func Run(ctx context.Context, c Config) error {
 // startProbes answers probes of the container that this process is alone in. Elsewhere the
 // socket may be another's.
 func (p *process) startProbes(ctx context.Context, group *sync.WaitGroup) {
-	prober, err := newProber(p.answerProbe)
+	prober, err := openProber(p.answerProbe)
 	if err != nil {
 		p.Log.Warn("nodecache -probe can't ask this process", "error", err)
 		return
