@@ -80,7 +80,7 @@ func (n *node) status(name string) (value int) {
 // before at the start: goroutines must be few again soon, and memory within most MiB.
 func (n *node) well(before use, most int) {
 	n.t.Helper()
-	const spare = 20 // goroutines: connections to servers, checks, this request
+	const spare = 64 + 20 // goroutines: those that wait for a flight; connections to servers, checks, this request
 	var now use
 	run.Eventually(n.t, 15*time.Second, "few goroutines again", func() bool {
 		now = n.use()

@@ -128,9 +128,10 @@ func (o *others) stop() {
 // connection is a client with a TCP connection that it keeps. It must not be closed while it
 // is in use.
 type connection struct {
-	to   netip.AddrPort
-	from netip.Addr
-	conn *dns.Conn
+	to    netip.AddrPort
+	from  netip.Addr
+	conn  *dns.Conn
+	conns int // that were opened
 }
 
 func (c *connection) ask(name string) answer {
@@ -150,6 +151,7 @@ func (c *connection) exchange(q *dns.Msg) (*dns.Msg, error) {
 			return nil, err
 		}
 		c.conn = &dns.Conn{Conn: conn}
+		c.conns++
 	}
 	_ = c.conn.SetDeadline(time.Now().Add(patience))
 	if err := c.conn.WriteMsg(q); err != nil {

@@ -1,0 +1,184 @@
+package hard
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// Go reads the wall clock without a system call, so that what fakes it for other programs
+// does nothing here, and to set the machine's would be felt by all that runs there. So the
+// program is built with a package time whose wall clock is ahead, or behind, by as many
+// seconds as a file of 8 octets says. Its monotonic clock is as it was. The file is mapped,
+// because time.Now is also called where nothing may be read.
+const (
+	clockFile = "NEARDNS_TEST_CLOCK" // the environment's name for it
+	clockCode = `package time
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// ahead is by how many seconds the wall clock is.
+var ahead = mapClock()
+
+func mapClock() *int64 {
+	name, _ := syscall.Getenv("` + clockFile + `")
+	fd, err := syscall.Open(name, syscall.O_RDONLY, 0)
+	if err != nil {
+		panic(err)
+	}
+	at, _, errno := syscall.Syscall6(syscall.SYS_MMAP, 0, 8, syscall.PROT_READ, syscall.MAP_SHARED, uintptr(fd), 0)
+	if errno != 0 {
+		panic(errno)
+	}
+	return *(**int64)(unsafe.Pointer(&at))
+}
+`
+	readsClock = "sec, nsec, mono := runtimeNow()\n"
+)
+
+// buildJumping builds the node cache with such a clock.
+func buildJumping(t *testing.T) (program string) {
+	t.Helper()
+	dir := t.TempDir()
+	std := filepath.Join(goEnv(t, "GOROOT"), "src", "time")
+	code, err := os.ReadFile(filepath.Join(std, "time.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, after, _ := strings.Cut(string(code), "\nfunc Now() Time {\n")
+	if !strings.HasPrefix(after, "\t"+readsClock) {
+		t.Fatalf("time.Now of %s does not begin with %q; have this test follow it", runtime.Version(), readsClock)
+	}
+	jumping := now + "\nfunc Now() Time {\n\t" + readsClock + "\tsec += *ahead\n" + strings.TrimPrefix(after, "\t"+readsClock)
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
+		filepath.Join(std, "time.go"):  run.Write(t, dir, "time.go", jumping),
+		filepath.Join(std, "ahead.go"): run.Write(t, dir, "ahead.go", clockCode),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program = filepath.Join(dir, "nodecache")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-overlay", run.Write(t, dir, "overlay.json", string(overlay)), "-o", program, "./cmd/nodecache")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Dir = filepath.Dir(goEnv(t, "GOMOD"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build -overlay: %v\n%s", err, out)
+	}
+	return program
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestClock has the wall clock jump by three years and back: what is cached lives as long as
+// it should, connections stay open, and what is asked is answered.
+func TestClock(t *testing.T) {
+	program := buildJumping(t)
+	const years = 3
+	for _, by := range []int{years, -years} {
+		t.Run(fmt.Sprintf("%+d years", by), func(t *testing.T) {
+			f := newFake(t)
+			f.does(lives)
+			n, clock := startJumping(t, program, f)
+			c := &connection{to: n.addr}
+			defer c.close()
+			for _, name := range []string{"long.example.org.", "short.example.org."} {
+				if a := c.ask(name); !a.right() {
+					t.Fatalf("before the jump: %v", a)
+				}
+			}
+			asked := time.Now()
+			setClock(t, clock, by*365*24*3600)
+
+			checkLong(t, c, f)
+			time.Sleep(time.Until(asked.Add(shortLife*time.Second + 500*time.Millisecond)))
+			if a := c.ask("short.example.org."); !a.right() || f.timesAsked("short.example.org.") != 2 {
+				t.Errorf("short.example.org., which has expired: %v; the server was asked %d times, expected 2", a, f.timesAsked("short.example.org."))
+			}
+			checkLong(t, c, f)
+			n.expect("new.example.org.", promptly, "a new name", answer.right)
+			if n.Scrape().Sum("nodecache_tcp_connections_total") < 1 || c.conns != 1 {
+				t.Errorf("the connection was opened %d times", c.conns)
+			}
+			f.stop()
+			n.expect("lost.example.org.", promptly, "SERVFAIL", plainFailure)
+			if year := strconv.Itoa(time.Now().AddDate(0, 0, by*365).UTC().Year()); !strings.HasPrefix(n.Logs("upstream is out"), "time="+year) {
+				t.Errorf("the clock did not jump to %s", year)
+			}
+		})
+	}
+}
+
+const shortLife = 2 // seconds
+
+// lives answers for 2 s to names that begin with short, and for longer to others.
+func lives(s *session, q wire.Message) {
+	name, ttl := nameOf(q), uint32(lifetime)
+	if strings.HasPrefix(name, "short") {
+		ttl = shortLife
+	}
+	s.send(with(q, addressOf(name), ttl))
+}
+
+// setClock has the wall clock that looks at a file be ahead by so many seconds.
+func setClock(t *testing.T, file string, seconds int) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // never shorter: it is mapped
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := binary.Write(f, binary.NativeEndian, int64(seconds)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startJumping starts program, which reads its clock's jump from a file.
+func startJumping(t *testing.T, program string, f *fake) (n *node, clock string) {
+	t.Helper()
+	addr, metrics := run.Addr(t), run.Addr(t)
+	dir := t.TempDir()
+	run.Write(t, dir, "Corefile", block(".", "tcp", f))
+	clock = filepath.Join(dir, "clock")
+	setClock(t, clock, 0)
+	cmd := exec.Command(program, "-conf", "Corefile", "-metrics-listen-address", metrics.String(), "-dns.port", strconv.Itoa(int(addr.Port())))
+	cmd.Env = append(os.Environ(), clockFile+"="+clock)
+	p := run.Start(t, cmd, dir)
+	p.Answers(addr)
+	return &node{&run.Node{Process: p, Metrics: metrics}, t, addr}, clock
+}
+
+// checkLong asks for what is cached for long.
+func checkLong(t *testing.T, c *connection, f *fake) {
+	t.Helper()
+	const name, busy = "long.example.org.", 30
+	a := c.ask(name)
+	if !a.right() || f.timesAsked(name) != 1 {
+		t.Errorf("%s, which is cached: %v; the server was asked %d times, expected 1", name, a, f.timesAsked(name))
+		return
+	}
+	if ttl := a.Answer[0].(*dns.A).Hdr.Ttl; ttl > lifetime || ttl < lifetime-busy {
+		t.Errorf("%s has a TTL of %d after the jump, expected some %d", name, ttl, lifetime)
+	}
+}

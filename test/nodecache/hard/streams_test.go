@@ -1,0 +1,222 @@
+package hard
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// TestStreams breaks TCP in every way that is not a query, and reads too slowly what it asked
+// for.
+func TestStreams(t *testing.T) {
+	s := newSiege(t)
+	// In the cache, so that a connection is not read from while its answers are not taken. What
+	// fifty connections wait for at once is more than the front keeps, and most of them end.
+	if a := overTCP.ask(s.addr, "many.others.test."); a.err != nil {
+		t.Fatal(a)
+	}
+	var group sync.WaitGroup
+	for name, attack := range map[string]struct {
+		clients int
+		do      func(net.Conn) error
+	}{
+		"random octets":         {200, randomStream},
+		"empty frames":          {50, emptyFrames},
+		"frames as long as can": {50, longFrames},
+		"half a frame":          {300, halfFrame},
+		"an octet at a time":    {20, slowWriter},
+		"an octet a second":     {50, tooSlowWriter},
+		"no reader":             {40, noReader},
+		"a slow reader":         {10, slowReader},
+	} {
+		for i := range attack.clients {
+			group.Go(func() {
+				c, err := client{"tcp", netip.AddrFrom4([4]byte{127, 0, 8, byte(1 + i%40)})}.dial(s.addr)
+				if err == nil {
+					_ = c.SetDeadline(time.Now().Add(streamTime))
+					err = attack.do(c)
+					_ = c.Close()
+				}
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+	}
+	group.Wait()
+	run.Eventually(t, 5*time.Second, "connections are closed", func() bool { return s.Scrape().Sum("nodecache_tcp_connections") < 10 })
+	s.end(s.before.resident + 96)
+}
+
+// streamTime is how long a connection may be open that makes no progress: 5 s, and that of a
+// busy machine.
+const streamTime = 15 * time.Second
+
+// frame puts the length before a message.
+func frame(m []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)
+}
+
+// randomStream sends octets until it is closed, or has sent 256 kB.
+func randomStream(c net.Conn) error {
+	for range 64 {
+		if _, err := c.Write(random(4096)); err != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// emptyFrames sends a frame without a message, for which the connection is closed.
+func emptyFrames(c net.Conn) error {
+	if _, err := c.Write([]byte{0, 0}); err != nil {
+		return nil
+	}
+	return closed(c)
+}
+
+// closed reads until the other end closes, which it must.
+func closed(c net.Conn) error {
+	var buf [4096]byte
+	for {
+		if _, err := c.Read(buf[:]); err != nil {
+			if e, ok := err.(net.Error); ok && e.Timeout() {
+				return fmt.Errorf("open for %v", streamTime)
+			}
+			return nil
+		}
+	}
+}
+
+// longFrames sends messages of 65,535 octets, each of which has an ID and is answered, and
+// then a query.
+func longFrames(c net.Conn) error {
+	q := query("hit.others.test.", wire.A)
+	for _, m := range [][]byte{
+		append(bytes.Clone(q), make([]byte, wire.MaxMessage-len(q))...),
+		wire.AppendQuery(nil, &wire.Query{ID: 1, Name: wire.Name("\x03hit\x06others\x04test\x00"), Type: wire.A, Class: wire.IN},
+			wire.AppendOption(nil, 12, make([]byte, wire.MaxMessage-len(q)-4))),
+		append(bytes.Clone(q[:wire.HeaderLen]), bytes.Repeat([]byte{0xc0, wire.HeaderLen}, (wire.MaxMessage-wire.HeaderLen)/2)...),
+		q,
+	} {
+		if _, err := c.Write(frame(m)); err != nil {
+			return err
+		}
+		reply, err := readFrame(c)
+		if err != nil {
+			return fmt.Errorf("after %d octets: %w", len(m), err)
+		}
+		if len(m) == len(q) && reply.Answers() != 1 {
+			return fmt.Errorf("the query behind is answered by %x", reply)
+		}
+	}
+	return nil
+}
+
+// readFrame reads a message.
+func readFrame(c net.Conn) (wire.Message, error) {
+	var size [2]byte
+	if _, err := readFull(c, size[:]); err != nil {
+		return nil, err
+	}
+	m := make([]byte, binary.BigEndian.Uint16(size[:]))
+	if _, err := readFull(c, m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// halfFrame sends half a message, and nothing more.
+func halfFrame(c net.Conn) error {
+	if _, err := c.Write(append([]byte{0xff, 0xff}, random(30000)...)); err != nil {
+		return nil
+	}
+	return closed(c)
+}
+
+// slowWriter sends a query an octet at a time, and is answered.
+func slowWriter(c net.Conn) error {
+	for _, b := range frame(query("hit.others.test.", wire.A)) {
+		if _, err := c.Write([]byte{b}); err != nil {
+			return err
+		}
+		time.Sleep(40 * time.Millisecond)
+	}
+	m, err := readFrame(c)
+	if err == nil && m.Answers() != 1 {
+		err = fmt.Errorf("answered by %x", m)
+	}
+	return err
+}
+
+// tooSlowWriter sends an octet a second, until it is closed.
+func tooSlowWriter(c net.Conn) error {
+	for range streamTime / time.Second {
+		if _, err := c.Write([]byte{1}); err != nil {
+			return nil
+		}
+		time.Sleep(time.Second)
+	}
+	return fmt.Errorf("open for %v", streamTime)
+}
+
+// noReader asks for 60 MB and reads nothing, until it is closed.
+func noReader(c net.Conn) error {
+	q := frame(query("many.others.test.", wire.A))
+	for range 1000 {
+		if _, err := c.Write(q); err != nil {
+			return nil
+		}
+	}
+	deadline := time.Now().Add(streamTime)
+	for ; time.Now().Before(deadline); time.Sleep(500 * time.Millisecond) {
+		if _, err := c.Write(q[:1]); err != nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("open for %v", streamTime)
+}
+
+// slowReader asks for 20 long answers, and reads a few kB at a time, all of them.
+func slowReader(c net.Conn) error {
+	const queries = 20
+	if _, err := c.Write(bytes.Repeat(frame(query("many.others.test.", wire.A)), queries)); err != nil {
+		return err
+	}
+	slow := slowConn{c}
+	for i := range queries {
+		m, err := readFrame(slow)
+		if err != nil {
+			return fmt.Errorf("answer %d: %w", i, err)
+		}
+		if m.Answers() < 4000 {
+			return fmt.Errorf("answer %d has %d records", i, m.Answers())
+		}
+	}
+	return nil
+}
+
+// slowConn reads 8 kB in 20 ms.
+type slowConn struct{ net.Conn }
+
+func (c slowConn) Read(b []byte) (int, error) {
+	time.Sleep(20 * time.Millisecond)
+	return c.Conn.Read(b[:min(len(b), 8192)])
+}
+
+func readFull(c net.Conn, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var k int
+		k, err = c.Read(b[n:])
+		n += k
+	}
+	return n, err
+}
