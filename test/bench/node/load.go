@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,10 +25,10 @@ type load struct {
 	timed       bool          // each answer
 }
 
-// outcome is what came of it.
+// outcome is what came of it. SERVFAIL is no answer.
 type outcome struct {
-	completed, lost float64
-	ms              []float64 // of each answer, if timed
+	sent, answered float64
+	ms             []float64 // of each answer, if timed
 }
 
 // sockets is how many a dnsperf asks from, so that contenders with several sockets of their
@@ -42,25 +43,38 @@ func (l load) run(ctx context.Context, s *instance, address string) (o outcome, 
 	if err := cmd.Run(); err != nil {
 		return o, fmt.Errorf("dnsperf: %w\n%s", err, &out)
 	}
-	for in := bufio.NewScanner(&out); in.Scan(); {
-		words := strings.Fields(in.Text())
-		switch {
-		case len(words) == 5 && words[0] == ">": // > NOERROR name A 0.000123
-			seconds, err := strconv.ParseFloat(words[4], 64)
-			if err != nil {
-				return o, fmt.Errorf("dnsperf: %w", err)
-			}
-			o.ms = append(o.ms, seconds*1000)
-		case len(words) > 2 && words[1] == "completed:":
-			o.completed, err = strconv.ParseFloat(words[2], 64)
-		case len(words) > 2 && words[1] == "lost:":
-			o.lost, err = strconv.ParseFloat(words[2], 64)
+	for in := bufio.NewScanner(&out); in.Scan() && err == nil; {
+		err = o.read(in.Text())
+	}
+	switch {
+	case err != nil:
+		return o, fmt.Errorf("dnsperf: %w", err)
+	case o.answered == 0:
+		return o, fmt.Errorf("%s answers nothing: %s", s.name, s.Log())
+	}
+	return o, nil
+}
+
+// read reads a line of dnsperf:
+//
+//	> NOERROR name A 0.000123
+//	Queries sent: 1000
+//	Response codes: NOERROR 990 (99.00%), SERVFAIL 10 (1.00%)
+func (o *outcome) read(line string) (err error) {
+	words := strings.Fields(line)
+	switch {
+	case len(words) == 5 && words[0] == ">":
+		var seconds float64
+		seconds, err = strconv.ParseFloat(words[4], 64)
+		o.ms = append(o.ms, seconds*1000)
+	case len(words) == 3 && words[1] == "sent:":
+		o.sent, err = strconv.ParseFloat(words[2], 64)
+	case len(words) > 3 && words[1] == "codes:":
+		if i := slices.Index(words, "NOERROR"); i > 0 {
+			o.answered, err = strconv.ParseFloat(words[i+1], 64)
 		}
 	}
-	if err == nil && o.completed == 0 {
-		err = fmt.Errorf("%s answers nothing: %s", s.name, s.Log())
-	}
-	return o, err
+	return err
 }
 
 func (l load) args(port int, address string) []string {
@@ -95,7 +109,7 @@ func (l load) cost(ctx context.Context, s *instance) (us float64, o outcome, err
 		return 0, o, err
 	}
 	after, err := s.CPU()
-	return float64((after - before).Nanoseconds()) / 1000 / o.completed, o, err
+	return float64((after - before).Nanoseconds()) / 1000 / o.answered, o, err
 }
 
 // names writes questions for n names that were not asked before to a file.
