@@ -16,6 +16,7 @@ var arrows = map[string][]string{
 	"nodecache/cookie":   nil,
 	"nodecache/corefile": {"internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/upstream"},
 	"nodecache/hosts":    {"internal/wire"},
+	"nodecache/hostnet":  nil,
 	"nodecache/metrics":  {"internal/listen", "internal/wire", "nodecache/cache", "nodecache/upstream"},
 	"nodecache/querylog": {"internal/wire"},
 	"nodecache/resolve": {"internal/listen", "internal/wire", "nodecache/cache", "nodecache/cookie",

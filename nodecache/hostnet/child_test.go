@@ -1,0 +1,169 @@
+package hostnet
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// children are what a child process can be. Each does a line of its input at a time and
+// answers with a line.
+var children = map[string]func(args []string) func(line string) (string, error){
+	"hold": holder,
+	"pod":  pod,
+}
+
+// child is a running child process. It ends with the test, or with kill.
+type child struct {
+	in  io.WriteCloser
+	out *bufio.Reader
+	cmd *exec.Cmd
+}
+
+func startChild(t *testing.T, attr *syscall.SysProcAttr, args ...string) *child {
+	t.Helper()
+	c := &child{cmd: exec.Command("/proc/self/exe")}
+	c.cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(args, " "))
+	c.cmd.Stderr = os.Stderr
+	c.cmd.SysProcAttr = attr
+	c.in, _ = c.cmd.StdinPipe()
+	out, _ := c.cmd.StdoutPipe()
+	c.out = bufio.NewReader(out)
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.in.Close()
+		c.cmd.Process.Signal(syscall.SIGCONT)
+		c.cmd.Wait()
+	})
+	return c
+}
+
+// ask has the child do something and returns what it says.
+func (c *child) ask(t *testing.T, line string) string {
+	t.Helper()
+	fmt.Fprintln(c.in, line)
+	answer, err := c.out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("child, %s: %v", line, err)
+	}
+	return strings.TrimSpace(answer)
+}
+
+// must has the child do something that must go well.
+func (c *child) must(t *testing.T, line string) {
+	t.Helper()
+	if answer := c.ask(t, line); answer != "ok" {
+		t.Fatalf("child, %s: %s", line, answer)
+	}
+}
+
+// kill ends the child as the OOM killer does.
+func (c *child) kill() {
+	c.cmd.Process.Kill()
+	c.cmd.Wait()
+}
+
+// runChild is the main function of a child process.
+func runChild(command string) int {
+	fields := strings.Fields(command)
+	do := children[fields[0]](fields[1:])
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		answer, err := do(in.Text())
+		switch {
+		case err != nil:
+			answer = err.Error()
+		case answer == "":
+			answer = "ok"
+		}
+		fmt.Println(strings.ReplaceAll(answer, "\n", " "))
+	}
+	return 0
+}
+
+// holder holds addresses, see config. What its arguments hide is missing to it.
+func holder(args []string) func(string) (string, error) {
+	c, err := config(args...)
+	var h *Host
+	return func(line string) (string, error) {
+		switch {
+		case err != nil:
+		case line == "open":
+			if h, err = Open(c); err == nil {
+				m := h.Mode()
+				return strings.TrimSpace(m.Device + " " + m.Table + " " + m.Why), nil
+			}
+		case line == "intercept":
+			err = h.Intercept()
+		case line == "release":
+			err = h.Release()
+		case line == "close":
+			err = h.Close()
+		}
+		return "", err
+	}
+}
+
+// config is of a Host with addresses. Other words: "health" adds a health port, "norules" and
+// "nodevice" leave those out, "kind=" says what the fallback device is, "ownerless" acts as if
+// the kernel knew no owners, and "tunless" and "nftless" hide those from this process.
+func config(words ...string) (Config, error) {
+	c := Config{Interface: true, Rules: true, Log: quiet()}
+	for _, w := range words {
+		kind, isKind := strings.CutPrefix(w, "kind=")
+		switch w {
+		case "health":
+			c.HealthPort = 8080
+		case "norules":
+			c.Rules = false
+		case "nodevice":
+			c.Interface = false
+		case "ownerless":
+			c.ownerless = true
+		case "tunless":
+			if err := hideTUN(); err != nil {
+				return c, err
+			}
+		case "nftless":
+			if err := hideNetfilter(); err != nil {
+				return c, err
+			}
+		default:
+			if isKind {
+				c.dummy = kind
+			} else {
+				c.Addrs = append(c.Addrs, netip.MustParseAddr(w))
+			}
+		}
+	}
+	return c, nil
+}
+
+// pod asks "udp ADDR:PORT" or "tcp ADDR:PORT", from a new port each time, and returns the
+// answer; or it answers with its name, "serve ADDR:PORT NAME"; or it runs "sh COMMAND".
+func pod([]string) func(string) (string, error) {
+	return func(line string) (string, error) {
+		verb, rest, _ := strings.Cut(line, " ")
+		switch verb {
+		case "sh":
+			out, err := exec.Command("sh", "-c", rest).CombinedOutput()
+			if err != nil {
+				err = fmt.Errorf("%w: %s", err, out)
+			}
+			return "", err
+		case "serve":
+			addr, name, _ := strings.Cut(rest, " ")
+			_, err := startServer(addr, name)
+			return "", err
+		}
+		return question(verb, rest, time.Second)
+	}
+}

@@ -1,0 +1,101 @@
+package hostnet
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// ipvsDevice holds all ClusterIPs where kube-proxy runs in IPVS mode.
+const ipvsDevice = "kube-ipvs0"
+
+// nodelocalDevice is what the node-local cache of kubernetes/dns calls its dummy device,
+// unless -interfacename says otherwise.
+const nodelocalDevice = "nodelocaldns"
+
+// Leftover is the dummy device of a node-local cache of kubernetes/dns that was here before.
+// It stays when that dies, and while it has an address of ours, the node has no DNS when we
+// die, too.
+type Leftover struct {
+	Device string
+	Addrs  []netip.Addr // those that we also hold
+	index  int
+}
+
+// Leftovers returns what an earlier node-local cache left. It changes nothing.
+func Leftovers(c Config) ([]Leftover, error) {
+	c, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	r, err := openRoute(0)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return survey(r, &c)
+}
+
+// TakeOver deletes the device. Call it when a Host holds the addresses, so that no query
+// finds them missing. A device that is gone already is no error. The cache that made it, if
+// it runs, would make it again.
+func (l Leftover) TakeOver() error {
+	r, err := openRoute(0)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	all, err := r.links()
+	if err != nil || all[l.index].name != l.Device {
+		return err
+	}
+	return explain("network device "+l.Device, r.deleteLink(l.index))
+}
+
+// survey looks at who holds our addresses. Devices of this package's may. Addresses are
+// listed first: whose device isn't there any more went with it.
+func survey(r route, c *Config) (found []Leftover, err error) {
+	addrs, err := r.addrs()
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.links()
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range addrs {
+		l, there := all[h.index]
+		switch {
+		case !there, !slices.Contains(c.Addrs, h.addr), isOurs(l.name, c.Prefix):
+		case l.name == ipvsDevice || c.Interface && !isLeftover(l, c):
+			return nil, refuseForeign(h.addr, l.name)
+		case isLeftover(l, c):
+			found = addLeftover(found, l, h.addr)
+		}
+	}
+	return found, nil
+}
+
+func isLeftover(l link, c *Config) bool {
+	return l.kind == c.dummy && (l.name == nodelocalDevice || l.name == c.Prefix)
+}
+
+func addLeftover(found []Leftover, l link, a netip.Addr) []Leftover {
+	i := slices.IndexFunc(found, func(f Leftover) bool { return f.index == l.index })
+	if i < 0 {
+		i = len(found)
+		found = append(found, Leftover{Device: l.name, index: l.index})
+	}
+	found[i].Addrs = append(found[i].Addrs, a)
+	return found
+}
+
+func refuseForeign(a netip.Addr, device string) error {
+	e := &Error{"address " + a.String(), fmt.Errorf("the device %s holds it", device), ""}
+	if device == ipvsDevice {
+		e.Remedy = "kube-proxy in IPVS mode serves ClusterIPs there: give the link-local address alone, and to the kubelets as --cluster-dns"
+	} else {
+		e.Remedy = fmt.Sprintf("give another with -localip, or take it away: ip addr del %s/%d dev %s", a, a.BitLen(), device)
+	}
+	return e
+}

@@ -1,0 +1,184 @@
+package hostnet
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The addresses that most tests hold, as flags give them.
+const (
+	linkLocal = "169.254.20.10"
+	clusterIP = "10.96.0.10"
+	clusterV6 = "fd00:96::a"
+)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// hold opens a Host, and closes it with the test.
+func hold(t *testing.T, words ...string) *Host {
+	t.Helper()
+	c, err := config(words...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+func intercept(t *testing.T, h *Host) {
+	t.Helper()
+	if err := h.Intercept(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keep intercepts until the test ends, or stop is called.
+func keep(t *testing.T, h *Host) (stop func()) {
+	t.Helper()
+	intercept(t, h)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Second):
+				h.Intercept()
+			}
+		}
+	}()
+	stop = sync.OnceFunc(func() { close(done); <-ended })
+	t.Cleanup(stop)
+	return stop
+}
+
+// sh runs a command and returns its output.
+func sh(t *testing.T, command string) string {
+	t.Helper()
+	out, err := exec.Command("sh", "-c", command).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", command, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// ruleset returns all rules without what passes: times and the numbers of names.
+func ruleset(t *testing.T) string {
+	t.Helper()
+	text := regexp.MustCompile(` expires [0-9a-z]+`).ReplaceAllString(sh(t, "nft list ruleset"), "")
+	text = regexp.MustCompile(`neardns-\d+ \{.*`).ReplaceAllString(text, "neardns-N {")
+	return regexp.MustCompile(`"neardns\d+"`).ReplaceAllString(text, `"neardnsN"`)
+}
+
+// node returns all that the tests may change: links, addresses, routes and rules.
+func node(t *testing.T) string {
+	t.Helper()
+	return sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset")
+}
+
+// has reports whether the node has an address.
+func has(t *testing.T, addr string) bool {
+	t.Helper()
+	return slices.ContainsFunc(strings.Fields(sh(t, "ip -o addr")), func(f string) bool {
+		return strings.HasPrefix(f, addr+"/")
+	})
+}
+
+// eventually waits until ok, and fails after the time.
+func eventually(t *testing.T, within time.Duration, what string, ok func() bool) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for !ok() {
+		if time.Since(start) > within {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(start)
+}
+
+// serve answers with name what is asked over UDP and TCP at an address, until the test ends.
+func serve(t *testing.T, addr, name string) {
+	t.Helper()
+	stop, err := startServer(addr, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+}
+
+// question asks once and returns the answer.
+func question(network, addr string, wait time.Duration) (string, error) {
+	c, err := net.DialTimeout(network, addr, wait)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(wait))
+	if network == "tcp" {
+		if _, err := c.Write(frame("question")); err != nil {
+			return "", err
+		}
+		return readFrame(c)
+	}
+	if _, err := c.Write([]byte("question")); err != nil {
+		return "", err
+	}
+	buf := make([]byte, 512)
+	n, err := c.Read(buf)
+	return string(buf[:n]), err
+}
+
+func frame(message string) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...)
+}
+
+func readFrame(c net.Conn) (string, error) {
+	head := make([]byte, 2)
+	if _, err := io.ReadFull(c, head); err != nil {
+		return "", err
+	}
+	body := make([]byte, binary.BigEndian.Uint16(head))
+	_, err := io.ReadFull(c, body)
+	return string(body), err
+}
+
+// startPod makes pod number n behind a veth of that number, see main_test.go.
+func startPod(t *testing.T, n int) *child {
+	t.Helper()
+	p := startChild(t, ownNetwork(), "pod")
+	p.must(t, "sh ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0")
+	run := func(format string, args ...any) { sh(t, fmt.Sprintf(format, args...)) }
+	run("ip link add veth%d type veth peer name eth0 netns %d", n, p.cmd.Process.Pid)
+	t.Cleanup(func() { exec.Command("ip", "link", "del", fmt.Sprint("veth", n)).Run() })
+	run("ip addr add 10.%d.0.1/24 dev veth%[1]d; ip addr add fd0%[1]d::1/64 dev veth%[1]d nodad; ip link set veth%[1]d up", n)
+	p.must(t, fmt.Sprintf("sh ip addr add 10.%d.0.2/24 dev eth0; ip addr add fd0%[1]d::2/64 dev eth0 nodad; ip link set eth0 up; "+
+		"ip route add default via 10.%[1]d.0.1; ip -6 route add default via fd0%[1]d::1", n))
+	// A carrier that comes up is seen up to a second later, and until then nothing is sent.
+	// The route to an IPv6 address comes some time after the address.
+	check := "sh ip -o link show %s | grep 'state UP' && ip -6 route show table local | grep fd0%d::%d"
+	eventually(t, 3*time.Second, "link is up", func() bool {
+		here := strings.TrimPrefix(fmt.Sprintf(check, fmt.Sprint("veth", n), n, 1), "sh ")
+		return p.ask(t, fmt.Sprintf(check, "eth0", n, 2)) == "ok" && exec.Command("sh", "-c", here).Run() == nil
+	})
+	return p
+}

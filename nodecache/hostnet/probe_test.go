@@ -1,0 +1,213 @@
+package hostnet
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// probe asks over UDP.
+func probe(h *Host, addr string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	answer, err := h.Probe(ctx, []byte("question"), netip.MustParseAddrPort(addr))
+	return string(answer), err
+}
+
+func probeTCP(h *Host, addr string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	answer, err := h.ProbeTCP(ctx, []byte("question"), netip.MustParseAddrPort(addr))
+	return string(answer), err
+}
+
+// both asks over UDP and TCP, and returns one answer if they agree.
+func both(h *Host, addr string) (string, error) {
+	one, err := probe(h, addr)
+	two, err2 := probeTCP(h, addr)
+	if one != two {
+		return one + " over UDP, " + two + " over TCP", errors.Join(err, err2)
+	}
+	return one, errors.Join(err, err2)
+}
+
+// kubeProxy sends what is for the addresses to pod number 2 before it comes to routing.
+const kubeProxy = `
+table inet kube-proxy {
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		ip daddr { 169.254.20.10, 10.96.0.10 } meta l4proto { tcp, udp } dnat ip to 10.2.0.2
+		ip6 daddr fd00:96::a meta l4proto { tcp, udp } dnat ip6 to fd02::2
+	}
+	chain output {
+		type nat hook output priority -100; policy accept;
+		ip daddr { 169.254.20.10, 10.96.0.10 } meta l4proto { tcp, udp } dnat ip to 10.2.0.2
+		ip6 daddr fd00:96::a meta l4proto { tcp, udp } dnat ip6 to fd02::2
+	}
+}`
+
+// TestProbe asks, while nothing is intercepted, what kube-proxy would send elsewhere, with
+// reverse paths filtered strictly.
+func TestProbe(t *testing.T) {
+	addRules(t, kubeProxy)
+	sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
+	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
+	addRules(t, `table inet rpfilter {
+	chain prerouting {
+		type filter hook prerouting priority raw + 10; policy accept;
+		meta nfproto ipv6 fib saddr . iif oif missing counter drop
+	}
+}`)
+	h := hold(t, linkLocal, clusterIP, clusterV6)
+	for _, addr := range []string{linkLocal + ":53", clusterIP + ":53", "[" + clusterV6 + "]:53"} {
+		serve(t, addr, "ours")
+		for _, when := range []string{"before Intercept", "after Intercept", "after Release"} {
+			switch when {
+			case "after Intercept":
+				intercept(t, h)
+			case "after Release":
+				h.Release()
+			}
+			for range 20 {
+				if answer, err := both(h, addr); answer != "ours" || err != nil {
+					t.Errorf("%s, %s: %q, %v", addr, when, answer, err)
+				}
+			}
+		}
+	}
+	if entries := tracked(t); entries != "" {
+		t.Errorf("tracked:\n%s", entries)
+	}
+}
+
+// TestProbeNobody asks where nobody listens, a family that is not ours, and without a TUN.
+func TestProbeNobody(t *testing.T) {
+	h := hold(t, linkLocal, "fd00:96::a")
+	for _, addr := range []string{linkLocal + ":53", "[fd00:96::a]:53"} {
+		for _, ask := range []func(*Host, string) (string, error){probe, probeTCP} {
+			if _, err := ask(h, addr); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("%s: %v", addr, err)
+			}
+		}
+	}
+	h = hold(t, "10.96.0.11")
+	if _, err := probe(h, "[fd00:96::a]:53"); err == nil || !strings.Contains(err.Error(), "family") {
+		t.Errorf("IPv6 from IPv4: %v", err)
+	}
+	h = hold(t, "10.96.0.12", "nodevice")
+	if _, err := probe(h, "10.96.0.12:53"); !errors.Is(err, ErrNoPath) {
+		t.Errorf("without a device: %v", err)
+	}
+}
+
+// TestProbeFirewall shows that a probe sees what the host's firewall does to pods, while
+// loopback works. An answer to an earlier question doesn't pass for one to a later.
+func TestProbeFirewall(t *testing.T) {
+	h := hold(t, linkLocal, clusterV6)
+	for _, addr := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
+		serve(t, addr, "ours")
+		addRules(t, `
+table inet firewall {
+	chain input {
+		type filter hook input priority filter; policy drop;
+		iif lo accept
+	}
+}`)
+		for _, ask := range []func(*Host, string) (string, error){probe, probeTCP} {
+			if answer, err := ask(h, addr); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %q, %v", addr, answer, err)
+			}
+		}
+		if answer, err := question("udp", addr, time.Second); answer != "ours" {
+			t.Errorf("%s over loopback: %v", addr, err)
+		}
+		sh(t, "nft flush table inet firewall; nft 'add chain inet firewall input { policy accept; }'; nft add rule inet firewall input iifname != lo reject")
+		for _, ask := range []func(*Host, string) (string, error){probe, probeTCP} {
+			if answer, err := ask(h, addr); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("%s, rejected: %q, %v", addr, answer, err)
+			}
+		}
+		sh(t, "nft delete table inet firewall")
+		if answer, err := both(h, addr); answer != "ours" || err != nil {
+			t.Errorf("%s without a firewall: %q, %v", addr, answer, err)
+		}
+	}
+}
+
+// TestProbeLate has an answer come after its probe has given up: the next has its own.
+func TestProbeLate(t *testing.T) {
+	h := hold(t, linkLocal)
+	addr := linkLocal + ":53"
+	slow := slowServer(t, addr)
+	slow.Store(int64(400 * time.Millisecond))
+	if _, err := probe(h, addr); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond) // the answer lies in the device
+	slow.Store(0)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	answer, err := h.Probe(ctx, []byte("another"), netip.MustParseAddrPort(addr))
+	if string(answer) != "another" {
+		t.Errorf("%q, %v", answer, err)
+	}
+}
+
+// TestProbeMany has many ask at a time, while the device is made anew.
+func TestProbeMany(t *testing.T) {
+	h := hold(t, linkLocal)
+	serve(t, linkLocal+":53", "ours")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				probe(h, linkLocal+":53")
+				probeTCP(h, linkLocal+":53")
+			}
+		})
+	}
+	for range 3 {
+		time.Sleep(10 * time.Millisecond)
+		sh(t, "ip link del neardns0 2>/dev/null || true")
+	}
+	all.Wait()
+	eventually(t, 2*time.Second, "probe", func() bool {
+		answer, _ := both(h, linkLocal+":53")
+		return answer == "ours"
+	})
+}
+
+// TestProbeCPU reaches each of two sockets that share a port by the CPU that it is bound to:
+// the kernel delivers a packet that is written to a TUN on the CPU of the writer.
+func TestProbeCPU(t *testing.T) {
+	cpus := allowedCPUs(t)
+	h := hold(t, linkLocal)
+	for _, cpu := range cpus {
+		serveCPU(t, linkLocal+":53", cpu)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before unix.CPUSet
+	unix.SchedGetaffinity(0, &before)
+	defer unix.SchedSetaffinity(0, &before)
+	for range 20 {
+		for _, cpu := range cpus {
+			var one unix.CPUSet
+			one.Set(cpu)
+			if err := unix.SchedSetaffinity(0, &one); err != nil {
+				t.Fatal(err)
+			}
+			if answer, err := probe(h, linkLocal+":53"); answer != cpuName(cpu) {
+				t.Fatalf("on CPU %d: answer of %q, %v", cpu, answer, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package hostnet
+
+import (
+	"context"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// startServer answers with name what is asked over UDP and TCP at an address, until stop.
+func startServer(addr, name string) (stop func(), err error) {
+	u, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		u.Close()
+		return nil, err
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		buf := make([]byte, 512)
+		for {
+			_, from, err := u.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			u.WriteTo([]byte(name), from)
+		}
+	})
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { answer(c, name) })
+		}
+	})
+	return func() { u.Close(); l.Close(); all.Wait() }, nil
+}
+
+// answer answers one question of a connection.
+func answer(c net.Conn, name string) {
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := readFrame(c); err == nil {
+		c.Write(frame(name))
+		io.Copy(io.Discard, c)
+	}
+}
+
+// slowServer answers over UDP with the question, after a time.
+func slowServer(t *testing.T, addr string) *atomic.Int64 {
+	t.Helper()
+	wait := new(atomic.Int64)
+	u, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { u.Close(); <-done })
+	go func() {
+		defer close(done)
+		buf := make([]byte, 512)
+		for {
+			n, from, err := u.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			time.Sleep(time.Duration(wait.Load()))
+			u.WriteTo(buf[:n], from)
+		}
+	}()
+	return wait
+}
+
+func allowedCPUs(t *testing.T) (found []int) {
+	t.Helper()
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := range len(all) * 64 {
+		if all.IsSet(cpu) {
+			found = append(found, cpu)
+		}
+	}
+	return found
+}
+
+func cpuName(cpu int) string { return "CPU " + strconv.Itoa(cpu) }
+
+// serveCPU answers with cpuName on one of the sockets that share an address.
+func serveCPU(t *testing.T, addr string, cpu int) {
+	t.Helper()
+	share := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		c.Control(func(fd uintptr) {
+			if err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err == nil {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_INCOMING_CPU, cpu)
+			}
+		})
+		return err
+	}}
+	u, err := share.ListenPacket(context.Background(), "udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { u.Close(); <-done })
+	go func() {
+		defer close(done)
+		buf := make([]byte, 512)
+		for {
+			_, from, err := u.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			u.WriteTo([]byte(cpuName(cpu)), from)
+		}
+	}()
+}

@@ -1,0 +1,159 @@
+package hostnet
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// tablePrefix begins the names of our tables. Behind it stands the number of the netlink
+// socket that made it, which no other living socket of the network namespace has.
+const tablePrefix = "neardns-"
+
+// table holds the rules.
+type table struct {
+	conn  *netlink.Conn // never hears events: what nobody reads would fill it
+	name  string
+	owned bool // it goes with conn, and nobody else can change it
+	cfg   *Config
+	tun   int // index of the device that probes come in by, or 0
+}
+
+// openTable makes a table with an owner, or else one without, and then says why. It also
+// deletes those without that dead processes left.
+func openTable(c *Config, tun int) (t *table, why string, err error) {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return nil, "", noTable(err)
+	}
+	conn.SetOption(netlink.ExtendedAcknowledge, true)
+	t = &table{conn, tablePrefix + strconv.FormatUint(uint64(conn.PID()), 10), true, c, tun}
+	if err := sweep(conn); err != nil {
+		conn.Close()
+		return nil, "", noTable(err)
+	}
+	if err = unix.EINVAL; !c.ownerless {
+		err = t.put()
+	}
+	if isAny(err, unix.EOPNOTSUPP, unix.EINVAL) { // before Linux 5.12
+		why = "nf_tables: no table with an owner: " + err.Error()
+		t.owned = false
+		err = t.put()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, "", noTable(err)
+	}
+	return t, why, nil
+}
+
+func noTable(err error) error {
+	e := &Error{"nf_tables", err, remedy(err)}
+	if isAny(err, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.EINVAL, unix.EOPNOTSUPP, unix.ENOENT) {
+		e.Remedy = "load the kernel modules nf_tables and nft_ct, or do without rules: -setupiptables=false"
+	}
+	return e
+}
+
+// mode is what Mode says of the table.
+func (t *table) mode() string {
+	if t.owned {
+		return "owned"
+	}
+	return "timeout"
+}
+
+// put makes the table with everything in it that doesn't depend on interception.
+func (t *table) put() error {
+	b := &batch{table: t.name}
+	b.addTable(t.owned)
+	b.addSet(devices())
+	if t.tun != 0 {
+		b.addElements(devices(), indexKey(t.tun))
+	}
+	all := sets(t.cfg.Addrs)
+	for _, s := range all {
+		b.addSet(s)
+		if s.own {
+			b.addElements(s, s.keys(t.cfg.Addrs)...)
+		}
+	}
+	b.addChain("prerouting", unix.NF_INET_PRE_ROUTING)
+	b.addRule("prerouting", meta(unix.NFT_META_IIF), in(devices()), notrack())
+	t.addRules(b, "prerouting", all)
+	b.addChain("output", unix.NF_INET_LOCAL_OUT)
+	t.addRules(b, "output", all)
+	return b.commit(t.conn)
+}
+
+// indexKey is a device's index as the kernel compares it.
+func indexKey(index int) []byte { return binary.NativeEndian.AppendUint32(nil, uint32(index)) }
+
+// probeFrom has the rules know another device for probes.
+func (t *table) probeFrom(tun int) error {
+	t.tun = tun
+	b := &batch{table: t.name}
+	b.flush(devices())
+	b.addElements(devices(), indexKey(tun))
+	return b.commit(t.conn)
+}
+
+// addRules adds those for questions and answers. What the host itself asks passes output as
+// a question and again as an answer, and a pod's passes prerouting and then output.
+func (t *table) addRules(b *batch, chain string, all []set) {
+	for _, s := range all {
+		b.addRule(chain, match{unix.IPPROTO_UDP, t.cfg.Port, s}.exprs()...)
+		b.addRule(chain, match{unix.IPPROTO_TCP, t.cfg.Port, s}.exprs()...)
+		if t.cfg.HealthPort != 0 {
+			b.addRule(chain, match{unix.IPPROTO_TCP, t.cfg.HealthPort, s}.exprs()...)
+		}
+	}
+}
+
+// take has the rules match questions for Lifetime. Elements are replaced, because before
+// Linux 6.12 adding one that is there leaves it the time it had.
+func (t *table) take() error {
+	err := t.fill(true)
+	if !t.owned && errors.Is(err, unix.ENOENT) { // someone flushed the ruleset
+		if err := t.put(); err != nil {
+			return err
+		}
+		err = t.fill(true)
+	}
+	return err
+}
+
+// release has the rules match no more questions.
+func (t *table) release() error { return t.fill(false) }
+
+func (t *table) fill(full bool) error {
+	b := &batch{table: t.name}
+	for _, s := range sets(t.cfg.Addrs) {
+		if s.own {
+			continue
+		}
+		b.flush(s)
+		if full {
+			b.addElements(s, s.keys(t.cfg.Addrs)...)
+		}
+	}
+	if err := b.commit(t.conn); err != nil {
+		return fmt.Errorf("nf_tables: table inet %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// close deletes the table.
+func (t *table) close() error {
+	b := &batch{table: t.name}
+	b.deleteTable(t.name)
+	err := b.commit(t.conn)
+	if errors.Is(err, unix.ENOENT) { // someone flushed the ruleset
+		err = nil
+	}
+	return errors.Join(err, t.conn.Close())
+}

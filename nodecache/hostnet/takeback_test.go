@@ -1,0 +1,169 @@
+package hostnet
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestKill shows that the kernel takes all of it back when the process dies.
+func TestKill(t *testing.T) {
+	addRules(t, stranger)
+	before := node(t)
+	c := startChild(t, nil, "hold", linkLocal, clusterIP, clusterV6, "health")
+	if mode := c.ask(t, "open"); mode != "tun owned" {
+		t.Fatal(mode)
+	}
+	c.must(t, "intercept")
+	if !has(t, linkLocal) || !has(t, clusterV6) {
+		t.Fatal("no addresses")
+	}
+	c.kill()
+	took := eventually(t, time.Second, "as before", func() bool { return node(t) == before })
+	t.Logf("given back %v after the death", took)
+}
+
+// TestStop shows that interception ends by itself when the process hangs, and that answers
+// still leave untracked, and that the process goes on where it was.
+func TestStop(t *testing.T) {
+	c := startChild(t, nil, "hold", linkLocal, clusterV6)
+	c.ask(t, "open")
+	c.must(t, "intercept")
+	c.cmd.Process.Signal(syscall.SIGSTOP)
+	took := eventually(t, 4*time.Second, "elements are gone", func() bool { return !intercepts(t) })
+	if took < 2500*time.Millisecond {
+		t.Errorf("given back after %v, before its time", took)
+	}
+	t.Logf("given back %v after the last renewal", took)
+	if rules := ruleset(t); strings.Count(rules, linkLocal) != 1 || !has(t, linkLocal) {
+		t.Errorf("no rule for answers, or no address:\n%s", rules)
+	}
+	c.cmd.Process.Signal(syscall.SIGCONT)
+	c.must(t, "intercept")
+	if !intercepts(t) {
+		t.Error("not intercepted again")
+	}
+}
+
+// intercepts reports whether the set of what is taken has an element.
+func intercepts(t *testing.T) bool {
+	t.Helper()
+	return strings.Contains(sh(t, "nft list ruleset"), "expires")
+}
+
+// TestRenew shows that interception lasts longer than Lifetime if it is renewed, without a
+// moment in between, and ends at once when released.
+func TestRenew(t *testing.T) {
+	h := hold(t, linkLocal)
+	keep(t, h)
+	for start := time.Now(); time.Since(start) < Lifetime+time.Second; time.Sleep(20 * time.Millisecond) {
+		if !intercepts(t) {
+			t.Fatal("interrupted")
+		}
+	}
+}
+
+func TestRelease(t *testing.T) {
+	h := hold(t, linkLocal, clusterV6)
+	before := ruleset(t)
+	intercept(t, h)
+	for range 2 { // the second time there is nothing to release
+		if err := h.Release(); err != nil {
+			t.Fatal(err)
+		}
+		if after := ruleset(t); after != before {
+			t.Errorf("got\n%s\nwant\n%s", after, before)
+		}
+	}
+	intercept(t, h)
+	time.Sleep(Lifetime + 100*time.Millisecond)
+	if err := h.Release(); err != nil {
+		t.Errorf("of what the kernel released: %v", err)
+	}
+}
+
+// TestPutBack has someone take things away.
+func TestPutBack(t *testing.T) {
+	for _, command := range []string{
+		"ip addr del 169.254.20.10/32 dev neardns0",
+		"ip addr del fd00:96::a/128 dev neardns0",
+		"ip addr flush dev neardns0",
+		"ip link set neardns0 down",
+		"ip link del neardns0",
+	} {
+		t.Run(command, func(t *testing.T) {
+			h := hold(t, linkLocal, clusterV6)
+			serve(t, linkLocal+":53", "ours")
+			before := sh(t, "ip -o addr | grep -o 'inet.*' | sort; ip -o link show neardns0 | grep -o '<.*>'")
+			sh(t, command)
+			took := eventually(t, 2*time.Second, "put back", func() bool {
+				return before == sh(t, "ip -o addr | grep -o 'inet.*' | sort; ip -o link show neardns0 | grep -o '<.*>' || true")
+			})
+			t.Logf("after %v", took)
+			eventually(t, 2*time.Second, "probe", func() bool {
+				answer, err := probe(h, linkLocal+":53")
+				return err == nil && answer == "ours"
+			})
+			if rules := ruleset(t); !strings.Contains(rules, `elements = { "neardnsN" }`) {
+				t.Errorf("rules don't know the device:\n%s", rules)
+			}
+		})
+	}
+}
+
+// TestRoutes shows that Ensure finds what events don't tell of.
+func TestRoutes(t *testing.T) {
+	h := hold(t, linkLocal, clusterV6)
+	before := node(t)
+	sh(t, "ip route flush dev neardns0; ip -6 route flush dev neardns0")
+	if err := h.Ensure(); err != nil {
+		t.Fatal(err)
+	}
+	if after := node(t); after != before {
+		t.Errorf("before\n%s\nafter\n%s", before, after)
+	}
+}
+
+// TestTwo has two processes hold the same addresses. Either may go, in either way.
+func TestTwo(t *testing.T) {
+	pod := startPod(t, 1)
+	for _, first := range []int{0, 1} {
+		for _, way := range []string{"close", "kill"} {
+			var both [2]*child
+			for i := range both {
+				both[i] = startChild(t, nil, "hold", linkLocal, clusterIP, clusterV6)
+				if mode := both[i].ask(t, "open"); mode != "tun owned" {
+					t.Fatal(mode)
+				}
+				both[i].must(t, "intercept")
+			}
+			t.Run("", func(t *testing.T) {
+				for _, a := range []string{linkLocal + ":53", clusterIP + ":53", "[" + clusterV6 + "]:53"} {
+					serve(t, a, "ours")
+				}
+				if way == "close" {
+					both[first].must(t, "close")
+				} else {
+					both[first].kill()
+				}
+				for _, a := range []string{linkLocal + ":53", clusterIP + ":53", "[" + clusterV6 + "]:53"} {
+					for _, network := range []string{"udp", "tcp"} {
+						if answer := pod.ask(t, network+" "+a); answer != "ours" {
+							t.Errorf("%s of number %d: pod, %s %s: %s", way, first, network, a, answer)
+						}
+						if answer, err := question(network, a, time.Second); answer != "ours" {
+							t.Errorf("%s of number %d: host, %s %s: %v", way, first, network, a, err)
+						}
+					}
+				}
+				if !intercepts(t) {
+					t.Errorf("%s of number %d took the other's rules", way, first)
+				}
+			})
+			both[0].kill()
+			both[1].kill()
+			eventually(t, time.Second, "gone", func() bool { return !has(t, linkLocal) })
+		}
+	}
+}

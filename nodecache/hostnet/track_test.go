@@ -1,0 +1,137 @@
+package hostnet
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// tracking has connections tracked, as any node with kube-proxy has.
+const tracking = `
+table inet tracking {
+	chain input { type filter hook input priority filter; policy accept; ct state established accept; }
+	chain output { type filter hook output priority filter; policy accept; ct state established accept; }
+}`
+
+// tracked returns the entries of connection tracking that are about port 53 or 8080.
+func tracked(t *testing.T) string {
+	t.Helper()
+	var found []string
+	for _, family := range []string{"ipv4", "ipv6"} {
+		for line := range strings.Lines(sh(t, "conntrack -L -f "+family+" 2>/dev/null")) {
+			if strings.Contains(line, "port=53 ") || strings.Contains(line, "port=8080 ") {
+				found = append(found, line)
+			}
+		}
+	}
+	return strings.Join(found, "")
+}
+
+// ours are what a pod and the host ask in these tests.
+func ours() (addrs []string) {
+	for _, a := range []string{linkLocal, clusterIP, "[" + clusterV6 + "]"} {
+		addrs = append(addrs, "udp "+a+":53", "tcp "+a+":53", "tcp "+a+":8080")
+	}
+	return addrs
+}
+
+// TestNoTrack shows that what a pod and the host ask leaves no entry in connection tracking
+// while it is intercepted, and does while it isn't.
+func TestNoTrack(t *testing.T) {
+	addRules(t, tracking)
+	pod := startPod(t, 1)
+	h := hold(t, linkLocal, clusterIP, clusterV6, "health")
+	for _, a := range []string{linkLocal, clusterIP, "[" + clusterV6 + "]"} {
+		serve(t, a+":53", "ours")
+		serve(t, a+":8080", "ours")
+	}
+	// What isn't intercepted is tracked one way only: the rules for answers stand.
+	askAll(t, pod, "ours")
+	for _, a := range []string{linkLocal, clusterIP, clusterV6} {
+		for _, port := range []string{"53", "8080"} {
+			if !strings.Contains(tracked(t), "dst="+a+" ") || !strings.Contains(tracked(t), "dport="+port+" ") {
+				t.Errorf("%s port %s is not tracked anyway, so that the test shows nothing", a, port)
+			}
+		}
+	}
+	keep(t, h)
+	sh(t, "conntrack -F 2>/dev/null")
+	for range 20 {
+		askAll(t, pod, "ours")
+	}
+	if entries := tracked(t); entries != "" {
+		t.Errorf("tracked:\n%s", entries)
+	}
+}
+
+// askAll has the pod and the host ask everything once.
+func askAll(t *testing.T, pod *child, want string) {
+	t.Helper()
+	for _, q := range ours() {
+		if answer := pod.ask(t, q); answer != want {
+			t.Fatalf("pod, %s: %s, want %s", q, answer, want)
+		}
+		network, addr, _ := strings.Cut(q, " ")
+		if answer, err := question(network, addr, time.Second); answer != want {
+			t.Fatalf("host, %s: %q, %v, want %s", q, answer, err, want)
+		}
+	}
+}
+
+// TestSteps goes from start to stop beside a kube-proxy, which sends what is not intercepted
+// to the server in pod number 2.
+func TestSteps(t *testing.T) {
+	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	pod, other := startPod(t, 1), startPod(t, 2)
+	sh(t, "ip route add default via 10.1.0.2; ip -6 route add default via fd01::2") // for the host itself
+	addRules(t, kubeProxy)
+	for _, a := range []string{"10.2.0.2", "[fd02::2]"} {
+		other.must(t, "serve "+a+":53 other")
+		other.must(t, "serve "+a+":8080 other")
+	}
+	askAll(t, pod, "other")
+	c, _ := config(linkLocal, clusterIP, clusterV6, "health")
+	h, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("", func(t *testing.T) {
+		for _, a := range []string{linkLocal, clusterIP, "[" + clusterV6 + "]"} {
+			serve(t, a+":53", "ours")
+			serve(t, a+":8080", "ours")
+		}
+		askAll(t, pod, "other")
+		stop := keep(t, h)
+		askAll(t, pod, "ours")
+		stop()
+		if err := h.Release(); err != nil {
+			t.Fatal(err)
+		}
+		askAll(t, pod, "other")
+	})
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	askAll(t, pod, "other")
+}
+
+// TestDrain has interception released while a pod waits for an answer: it gets it.
+func TestDrain(t *testing.T) {
+	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	pod := startPod(t, 1)
+	addRules(t, kubeProxy)
+	h := hold(t, linkLocal, clusterIP, clusterV6)
+	for _, addr := range []string{clusterIP + ":53", "[" + clusterV6 + "]:53"} {
+		slowServer(t, addr).Store(int64(200 * time.Millisecond))
+		intercept(t, h)
+		answer := make(chan string, 1)
+		go func() { answer <- pod.ask(t, "udp "+addr) }()
+		time.Sleep(50 * time.Millisecond)
+		if err := h.Release(); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-answer; got != "question" {
+			t.Errorf("%s: %s", addr, got)
+		}
+	}
+}
