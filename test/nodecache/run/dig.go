@@ -17,9 +17,9 @@ type Answer struct {
 	Status string // such as NOERROR, or empty if no answer came
 	Flags  []string
 	Answer []Record
-	Rest   []Record // of the other sections, but for OPT
-	Text   string   // all of it
-	Took   time.Duration
+	Rest   []Record      // of the other sections, but for OPT
+	Text   string        // all of it
+	Took   time.Duration // until the answer came, in whole milliseconds
 }
 
 // Record is a record as dig prints it.
@@ -43,11 +43,10 @@ func Dig(t testing.TB, addr netip.AddrPort, args ...string) *Answer {
 // TryDig asks once at addr with dig and its arguments.
 func TryDig(addr netip.AddrPort, args ...string) *Answer {
 	args = append([]string{"@" + addr.Addr().String(), "-p", strconv.Itoa(int(addr.Port())), "+tries=1", "+time=5",
-		"+noall", "+comments", "+answer", "+authority", "+additional"}, args...)
-	began := time.Now()
+		"+noall", "+comments", "+answer", "+authority", "+additional", "+stats"}, args...)
 	out, err := exec.Command("dig", args...).CombinedOutput()
 	a := parse(string(out))
-	if a.Took = time.Since(began); err != nil {
+	if err != nil {
 		a.Status = ""
 	}
 	return a
@@ -61,6 +60,11 @@ func parse(out string) *Answer {
 		line = strings.TrimSpace(line)
 		if _, rest, ok := strings.Cut(line, "status: "); ok {
 			a.Status, _, _ = strings.Cut(rest, ",")
+		}
+		if rest, ok := strings.CutPrefix(line, ";; Query time: "); ok {
+			ms, _, _ := strings.Cut(rest, " ")
+			n, _ := strconv.Atoi(ms)
+			a.Took = time.Duration(n) * time.Millisecond
 		}
 		if rest, ok := strings.CutPrefix(line, ";; flags: "); ok {
 			flags, _, _ := strings.Cut(rest, ";")
