@@ -42,7 +42,7 @@ func (p *process) health(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	err := p.live(ctx)
 	p.metrics.Own.HealthDuration.Observe(time.Since(began).Seconds())
-	if err != nil && !p.leaving.Load() {
+	if err != nil {
 		p.metrics.Own.HealthFailures.Inc()
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
@@ -57,7 +57,7 @@ func (p *process) ready(conf corefile.Ready) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), healthTime)
 		defer cancel()
-		if !once.Load() || conf.Continuously || p.leaving.Load() {
+		if !once.Load() || conf.Continuously || p.isLeaving() {
 			if err := p.answerProbe(ctx, "ready"); err != nil {
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return

@@ -50,7 +50,7 @@ type process struct {
 	front    *front
 	fronts   int                   // how many there were
 	addrs    atomic.Pointer[front] // front, for those who probe
-	leaving  atomic.Bool           // it is about to end
+	leaving  chan struct{}         // closed when it is about to end
 	tidying  sync.WaitGroup        // what was replaced and is still in use
 	old      sync.WaitGroup        // fronts that were replaced and still answer
 }
@@ -63,7 +63,7 @@ func newProcess(c Config) *process {
 	rand.Read(id[:])
 	p := &process{
 		Config: c, instance: hex.EncodeToString(id[:]), metrics: metrics.New(shards),
-		queries: querylog.New(c.Log.Handler(), logRoom), stopping: make(chan struct{}),
+		queries: querylog.New(c.Log.Handler(), logRoom), stopping: make(chan struct{}), leaving: make(chan struct{}),
 	}
 	p.metrics.Own.WatchQueryLog(p.queries.Dropped)
 	p.pages = p.metrics.Handler(c.Version, c.Revision)
@@ -122,7 +122,7 @@ func (p *process) startProbes(ctx context.Context, group *sync.WaitGroup) {
 
 // stop ends everything. Queries that were received are answered before.
 func (p *process) stop() error {
-	p.leaving.Store(true)
+	close(p.leaving)
 	if d := p.lameduck(); d > 0 {
 		time.Sleep(d)
 	}
@@ -154,7 +154,7 @@ func (p *process) answerProbe(ctx context.Context, question string) error {
 	case "live":
 		return p.live(ctx)
 	case "ready":
-		if p.leaving.Load() {
+		if p.isLeaving() {
 			return errors.New("stopping")
 		}
 		return p.live(ctx)
@@ -162,7 +162,27 @@ func (p *process) answerProbe(ctx context.Context, question string) error {
 	return fmt.Errorf("unknown probe %q, expected live or ready", question)
 }
 
-// live returns nil if this process answers queries.
+// live returns nil if this process answers queries, or is about to end.
 func (p *process) live(ctx context.Context) error {
-	return answersItself(ctx, p.addrs.Load().Addrs(), p.instance)
+	found := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { found <- answersItself(ctx, p.addrs.Load().Addrs(), p.instance) }()
+	select {
+	case err := <-found:
+		return err
+	case <-p.leaving:
+		cancel()
+		<-found
+		return nil
+	}
+}
+
+func (p *process) isLeaving() bool {
+	select {
+	case <-p.leaving:
+		return true
+	default:
+		return false
+	}
 }

@@ -11,7 +11,7 @@ import (
 var arrows = map[string][]string{
 	"internal/listen":    nil,
 	"internal/wire":      nil,
-	"nodecache/admin":    nil,
+	"nodecache/admin":    {"internal/listen"},
 	"nodecache/cache":    {"internal/wire"},
 	"nodecache/cookie":   nil,
 	"nodecache/corefile": {"internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/upstream"},
