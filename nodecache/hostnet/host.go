@@ -81,7 +81,7 @@ func (h *Host) open() (err error) {
 	return nil
 }
 
-// Mode returns how this Host is kept by the kernel. It doesn't change.
+// Mode returns how this Host is kept by the kernel, as Open found it.
 func (h *Host) Mode() Mode { return h.mode }
 
 // Leftovers returns what an earlier node-local cache had when this Host was opened.
