@@ -2,21 +2,32 @@ package peer
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
+)
+
+// Ports from firstPort on and below lastPort are none that a client gets (Linux gives it one
+// from 32768 on), so that nobody takes one between being found and being used.
+const (
+	firstPort = 10000
+	lastPort  = 32000
 )
 
 // Ports finds n ports that are free for both UDP and TCP. All are held until
 // the last is found, so that no two are one.
 func Ports(n int) ([]int, error) {
 	var ports []int
-	for len(ports) < n {
-		listener, err := net.Listen("tcp", ":0")
+	for tries := 0; len(ports) < n; tries++ {
+		if tries > 100*n {
+			return nil, fmt.Errorf("no %d free ports from %d to %d", n, firstPort, lastPort)
+		}
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
-			return nil, fmt.Errorf("find a port: %w", err)
+			continue
 		}
 		defer listener.Close()
-		port := listener.Addr().(*net.TCPAddr).Port
 		socket, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			continue
