@@ -14,46 +14,71 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
+// attack is what some connections do.
+type attack struct {
+	name  string
+	conns int
+	do    func(net.Conn) error
+}
+
 // TestStreams breaks TCP in every way that is not a query, and reads too slowly what it asked
 // for.
 func TestStreams(t *testing.T) {
 	s := newSiege(t)
-	// In the cache, so that a connection is not read from while its answers are not taken. What
-	// fifty connections wait for at once is more than the front keeps, and most of them end.
+	s.cacheMany()
+	s.attack([]attack{
+		{"random octets", 200, randomStream},
+		{"empty frames", 50, emptyFrames},
+		{"frames as long as can be", 50, longFrames},
+		{"half a frame", 100, halfFrame},
+		{"an octet at a time", 20, slowWriter},
+		{"an octet a second", 50, tooSlowWriter},
+		{"no reader", 40, noReader},
+		{"a slow reader", 10, slowReader},
+	})
+	s.end(s.before.resident + 64)
+}
+
+// TestStreamsMemory has connections send 72 MB of messages that never end, and take none of
+// 2,600 MB of answers. The front keeps 16 MiB of it all.
+func TestStreamsMemory(t *testing.T) {
+	s := newSiege(t)
+	s.cacheMany()
+	s.attack([]attack{{"half a frame", 1200, halfFrame}, {"no reader", 40, noReader}})
+	s.end(s.before.resident + 64)
+}
+
+// cacheMany has the cache keep a long answer, so that a connection is not read from while its
+// answers are not taken. What fifty connections wait for at once is more than the front keeps,
+// and most of them would end.
+func (s *siege) cacheMany() {
+	s.t.Helper()
 	if a := overTCP.ask(s.addr, "many.others.test."); a.err != nil {
-		t.Fatal(a)
+		s.t.Fatal(a)
 	}
+}
+
+// attack opens connections of 40 clients, and waits until none is left.
+func (s *siege) attack(list []attack) {
+	s.t.Helper()
 	var group sync.WaitGroup
-	for name, attack := range map[string]struct {
-		clients int
-		do      func(net.Conn) error
-	}{
-		"random octets":         {200, randomStream},
-		"empty frames":          {50, emptyFrames},
-		"frames as long as can": {50, longFrames},
-		"half a frame":          {300, halfFrame},
-		"an octet at a time":    {20, slowWriter},
-		"an octet a second":     {50, tooSlowWriter},
-		"no reader":             {40, noReader},
-		"a slow reader":         {10, slowReader},
-	} {
-		for i := range attack.clients {
+	for _, a := range list {
+		for i := range a.conns {
 			group.Go(func() {
 				c, err := client{"tcp", netip.AddrFrom4([4]byte{127, 0, 8, byte(1 + i%40)})}.dial(s.addr)
 				if err == nil {
 					_ = c.SetDeadline(time.Now().Add(streamTime))
-					err = attack.do(c)
+					err = a.do(c)
 					_ = c.Close()
 				}
 				if err != nil {
-					t.Errorf("%s: %v", name, err)
+					s.t.Errorf("%s: %v", a.name, err)
 				}
 			})
 		}
 	}
 	group.Wait()
-	run.Eventually(t, 5*time.Second, "connections are closed", func() bool { return s.Scrape().Sum("nodecache_tcp_connections") < 10 })
-	s.end(s.before.resident + 96)
+	run.Eventually(s.t, 5*time.Second, "connections are closed", func() bool { return s.Scrape().Sum("nodecache_tcp_connections") < 10 })
 }
 
 // streamTime is how long a connection may be open that makes no progress: 5 s, and that of a
@@ -136,7 +161,7 @@ func readFrame(c net.Conn) (wire.Message, error) {
 
 // halfFrame sends half a message, and nothing more.
 func halfFrame(c net.Conn) error {
-	if _, err := c.Write(append([]byte{0xff, 0xff}, random(30000)...)); err != nil {
+	if _, err := c.Write(append([]byte{0xff, 0xff}, random(60000)...)); err != nil {
 		return nil
 	}
 	return closed(c)
@@ -168,7 +193,7 @@ func tooSlowWriter(c net.Conn) error {
 	return fmt.Errorf("open for %v", streamTime)
 }
 
-// noReader asks for 60 MB and reads nothing, until it is closed.
+// noReader asks for 65 MB and reads nothing, until it is closed.
 func noReader(c net.Conn) error {
 	q := frame(query("many.others.test.", wire.A))
 	for range 1000 {
