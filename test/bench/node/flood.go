@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/neardns/neardns/test/bench/gauge"
@@ -45,16 +47,26 @@ func (b *bench) flood(ctx context.Context) error {
 	return nil
 }
 
-// besideFlood runs a load while another client sends all it can.
+// besideFlood runs a load while another client sends all it can. That one has the processor
+// time that the contender and the quiet client leave (SCHED_IDLE): how the contender treats
+// them counts, not how the machine's scheduler does.
 func (l load) besideFlood(ctx context.Context, s *instance) (o outcome, err error) {
 	ctx, stop := context.WithCancel(ctx)
-	other := load{from: "127.0.0.2", file: l.file, outstanding: 2000}
-	ended := make(chan struct{})
+	other := load{from: "127.0.0.2", file: l.file, lasts: time.Hour, outstanding: 20000, flood: true}
+	ended := make(chan error, 1)
 	go func() {
-		defer close(ended)
-		other.run(ctx, s, s.addresses[0]) // until it is killed
+		_, err := other.run(ctx, s, s.addresses[0])
+		ended <- err
 	}()
-	defer func() { stop(); <-ended }()
 	time.Sleep(500 * time.Millisecond) // until it is at full speed
-	return l.run(ctx, s, s.addresses[0])
+	o, err = l.run(ctx, s, s.addresses[0])
+	select {
+	case early := <-ended:
+		err = errors.Join(err, fmt.Errorf("the flood ended: %v", early))
+		stop()
+	default:
+		stop()
+		<-ended
+	}
+	return o, err
 }

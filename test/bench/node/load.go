@@ -23,6 +23,7 @@ type load struct {
 	rate        int           // a second; 0: all it can
 	outstanding int           // at most
 	timed       bool          // each answer
+	flood       bool          // goes on at once where an answer is lost; see besideFlood
 }
 
 // outcome is what came of it. SERVFAIL is no answer.
@@ -38,7 +39,11 @@ const sockets = 16
 // run runs dnsperf against a contender.
 func (l load) run(ctx context.Context, s *instance, address string) (o outcome, err error) {
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "dnsperf", l.args(s.port, address)...)
+	command := append([]string{"dnsperf"}, l.args(s.port, address)...)
+	if l.flood {
+		command = append([]string{"chrt", "--idle", "0"}, command...)
+	}
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
 		return o, fmt.Errorf("dnsperf: %w\n%s", err, &out)
@@ -91,6 +96,9 @@ func (l load) args(port int, address string) []string {
 	}
 	if l.rate > 0 {
 		args = append(args, "-Q", strconv.Itoa(l.rate))
+	}
+	if l.flood {
+		args = append(args, "-t", "0.1")
 	}
 	if l.timed {
 		args = append(args, "-v")
