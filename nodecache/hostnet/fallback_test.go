@@ -70,10 +70,15 @@ func TestFallbackDeath(t *testing.T) {
 	rules := ruleset(t)
 	living := startFallback(t, "ownerless")
 	living.must(t, "intercept")
+	handles := sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
 	for range 3 {
 		c := startFallback(t, "ownerless")
 		c.must(t, "intercept")
 		c.kill()
+	}
+	all := sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
+	if !strings.HasPrefix(all, handles) {
+		t.Errorf("the living had\n%s\nand now there are\n%s", handles, all)
 	}
 	living.must(t, "intercept")
 	if got := devicesOf(t); got != 2 {

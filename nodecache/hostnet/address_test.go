@@ -1,0 +1,45 @@
+package hostnet
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestAtOnce shows that the addresses get packets as soon as Open returns.
+func TestAtOnce(t *testing.T) {
+	for range 40 {
+		c, _ := config(linkLocal, clusterV6)
+		h, err := Open(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, addr := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
+			if _, err := question("udp", addr, time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("%s, where nobody listens: %v", addr, err)
+			}
+		}
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestNoSource shows that the host sends nothing from the addresses by itself, not even by a
+// device that has none.
+func TestNoSource(t *testing.T) {
+	hold(t, clusterIP, clusterV6) // its device comes first where nothing else decides
+	startPod(t, 1)
+	sh(t, "ip link add bare0 type "+dummyKind()+"; ip link set bare0 up; ip route add 192.0.2.0/24 dev bare0; ip -6 route add 2001:db8::/64 dev bare0")
+	t.Cleanup(func() { sh(t, "ip link del bare0") })
+	for _, c := range []struct{ to, want string }{
+		{"ip route get 192.0.2.1", "src 10.1.0.1"},
+		{"ip -6 route get 2001:db8::1", "src fd01::1"},
+	} {
+		if got := sh(t, c.to); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s, want %s", c.to, got, c.want)
+		}
+	}
+}
