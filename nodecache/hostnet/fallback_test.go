@@ -100,18 +100,31 @@ func TestFallbackDeath(t *testing.T) {
 	}
 }
 
-// TestFlushed has someone flush the ruleset where tables have no owner.
+// TestFlushed has someone flush the ruleset where tables have no owner, and the kernel delete
+// one that has an owner: the next step makes it anew.
 func TestFlushed(t *testing.T) {
-	h := hold(t, linkLocal, "ownerless")
-	if m := h.Mode(); m.Table != "timeout" || m.Device != "tun" || !m.Impaired() {
-		t.Errorf("mode %+v", m)
+	for mode, words := range map[string][]string{"timeout": {linkLocal, "ownerless"}, "owned": {linkLocal}} {
+		h := hold(t, words...)
+		if m := h.Mode(); m.Table != mode || m.Device != "tun" || m.Impaired() != (mode == "timeout") {
+			t.Errorf("mode %+v, want %s", m, mode)
+		}
+		for _, step := range []func() error{h.Intercept, h.Release} {
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+			before := ruleset(t)
+			b := &batch{table: h.table.name}
+			b.deleteTable(h.table.name)
+			if err := b.commit(h.table.conn); err != nil {
+				t.Fatal(err)
+			}
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+			if after := ruleset(t); after != before {
+				t.Errorf("got\n%s\nwant\n%s", after, before)
+			}
+		}
+		sh(t, "nft flush ruleset") // and Close
 	}
-	intercept(t, h)
-	before := ruleset(t)
-	sh(t, "nft flush ruleset")
-	intercept(t, h)
-	if after := ruleset(t); after != before {
-		t.Errorf("got\n%s\nwant\n%s", after, before)
-	}
-	sh(t, "nft flush ruleset") // and Close
 }

@@ -116,21 +116,29 @@ func (t *table) addRules(b *batch, chain string, all []set) {
 
 // take has the rules match questions for Lifetime. Elements are replaced, because before
 // Linux 6.12 adding one that is there leaves it the time it had.
-func (t *table) take() error {
-	err := t.fill(true)
-	if !t.owned && errors.Is(err, unix.ENOENT) { // someone flushed the ruleset
-		if err := t.put(); err != nil {
-			return err
-		}
-		err = t.fill(true)
-	}
-	return err
-}
+func (t *table) take() error { return t.fill(true) }
 
 // release has the rules match no more questions.
 func (t *table) release() error { return t.fill(false) }
 
+// fill makes the table anew if it is gone. One without an owner goes when someone flushes the
+// ruleset. One with an owner can go in a race of the kernel's: a socket that is closed gives
+// its number back before tables of that number are deleted (netlink_release, then
+// nft_rcv_nl_event), and our socket may have got the number in between.
 func (t *table) fill(full bool) error {
+	err := t.set(full)
+	if errors.Is(err, unix.ENOENT) {
+		if err = t.put(); err == nil {
+			err = t.set(full)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("nf_tables: table inet %s: %w", t.name, err)
+	}
+	return nil
+}
+
+func (t *table) set(full bool) error {
 	b := &batch{table: t.name}
 	for _, s := range sets(t.cfg.Addrs) {
 		if s.own {
@@ -141,10 +149,7 @@ func (t *table) fill(full bool) error {
 			b.addElements(s, s.keys(t.cfg.Addrs)...)
 		}
 	}
-	if err := b.commit(t.conn); err != nil {
-		return fmt.Errorf("nf_tables: table inet %s: %w", t.name, err)
-	}
-	return nil
+	return b.commit(t.conn)
 }
 
 // close deletes the table.
@@ -152,7 +157,7 @@ func (t *table) close() error {
 	b := &batch{table: t.name}
 	b.deleteTable(t.name)
 	err := b.commit(t.conn)
-	if errors.Is(err, unix.ENOENT) { // someone flushed the ruleset
+	if errors.Is(err, unix.ENOENT) { // see fill
 		err = nil
 	}
 	return errors.Join(err, t.conn.Close())
