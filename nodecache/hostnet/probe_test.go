@@ -58,6 +58,7 @@ table inet kube-proxy {
 // reverse paths filtered strictly.
 func TestProbe(t *testing.T) {
 	addRules(t, kubeProxy)
+	sh(t, "conntrack -F 2>/dev/null") // of tests before
 	sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
 	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
 	addRules(t, `table inet rpfilter {
