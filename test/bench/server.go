@@ -92,7 +92,7 @@ func startServer(ctx context.Context, dir string, who contender, c *cluster.Clus
 	if err != nil {
 		return nil, err
 	}
-	p, err := gauge.Start(ctx, corefile+".log", nil, who.binary(dir, "server"), "-conf", corefile)
+	p, err := gauge.Start(ctx, corefile+".log", who.binary(dir, "server"), "-conf", corefile)
 	if err != nil {
 		return nil, err
 	}

@@ -29,16 +29,15 @@ type Process struct {
 	log string
 }
 
-// Start starts a program, which is killed when the context ends. What it prints goes to a
-// file, for Log.
-func Start(ctx context.Context, log string, env []string, program string, args ...string) (*Process, error) {
+// Start runs a command, which is killed when the context ends. What it prints goes to a file,
+// for Log.
+func Start(ctx context.Context, log string, command ...string) (*Process, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p := &Process{cmd: exec.CommandContext(ctx, program, args...), log: log}
-	p.cmd.Env = append(os.Environ(), env...)
+	p := &Process{cmd: exec.CommandContext(ctx, command[0], command[1:]...), log: log}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	return p, p.cmd.Start()
 }

@@ -27,7 +27,7 @@ func (b *bench) connections(ctx context.Context) error {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	p, err := gauge.Start(ctx, file+".log", nil, b.programs.Stock, "-conf", file)
+	p, err := gauge.Start(ctx, file+".log", b.programs.Stock, "-conf", file)
 	if err != nil {
 		return err
 	}

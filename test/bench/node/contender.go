@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,8 +57,9 @@ type instance struct {
 	name string
 }
 
-// start starts a contender, and waits until it answers on each address.
-func (b *bench) start(ctx context.Context, i int, addresses []string, entries int, env ...string) (*instance, error) {
+// start starts a contender, by a program such as env if one is given, and waits until it
+// answers on each address.
+func (b *bench) start(ctx context.Context, i int, addresses []string, entries int, by ...string) (*instance, error) {
 	c := contenders[i]
 	s := setting{dir: b.dir, addresses: addresses, upstream: b.upstream.addr(i), entries: entries}
 	for _, port := range []*int{&s.port, &s.metrics, &s.health} {
@@ -70,7 +72,7 @@ func (b *bench) start(ctx context.Context, i int, addresses []string, entries in
 	if err := os.WriteFile(file, []byte(c.config(s)), 0o600); err != nil {
 		return nil, err
 	}
-	p, err := gauge.Start(ctx, file+".log", env, b.program(i), c.args(file)...)
+	p, err := gauge.Start(ctx, file+".log", slices.Concat(by, []string{b.program(i)}, c.args(file))...)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +86,7 @@ func (b *bench) start(ctx context.Context, i int, addresses []string, entries in
 }
 
 // startAll starts all contenders, each on 127.0.0.1.
-func (b *bench) startAll(ctx context.Context) (all [count]*instance, stop func(), err error) {
+func (b *bench) startAll(ctx context.Context, by ...string) (all [count]*instance, stop func(), err error) {
 	stop = func() {
 		for _, s := range all {
 			if s != nil {
@@ -93,7 +95,7 @@ func (b *bench) startAll(ctx context.Context) (all [count]*instance, stop func()
 		}
 	}
 	for i := range all {
-		if all[i], err = b.start(ctx, i, []string{"127.0.0.1"}, 0); err != nil {
+		if all[i], err = b.start(ctx, i, []string{"127.0.0.1"}, 0, by...); err != nil {
 			stop()
 			return all, nil, err
 		}

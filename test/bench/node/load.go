@@ -3,6 +3,7 @@ package node
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -23,13 +24,14 @@ type load struct {
 	rate        int           // a second; 0: all it can
 	outstanding int           // at most
 	timed       bool          // each answer
-	flood       bool          // goes on at once where an answer is lost; see besideFlood
+	patience    time.Duration // until an answer counts as lost; 0: dnsperf's, 5 s
+	idle        bool          // only on processors that nobody else wants (SCHED_IDLE)
 }
 
 // outcome is what came of it. SERVFAIL is no answer.
 type outcome struct {
 	sent, answered float64
-	ms             []float64 // of each answer, if timed
+	ms             []float64 // of each answer, if timed; a lost one took all patience
 }
 
 // sockets is how many a dnsperf asks from, so that contenders with several sockets of their
@@ -40,7 +42,7 @@ const sockets = 16
 func (l load) run(ctx context.Context, s *instance, address string) (o outcome, err error) {
 	var out bytes.Buffer
 	command := append([]string{"dnsperf"}, l.args(s.port, address)...)
-	if l.flood {
+	if l.idle {
 		command = append([]string{"chrt", "--idle", "0"}, command...)
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
@@ -50,6 +52,10 @@ func (l load) run(ctx context.Context, s *instance, address string) (o outcome, 
 	}
 	for in := bufio.NewScanner(&out); in.Scan() && err == nil; {
 		err = o.read(in.Text())
+	}
+	if l.timed {
+		lost := max(0, int(o.sent)-len(o.ms))
+		o.ms = append(o.ms, slices.Repeat([]float64{1000 * l.wait().Seconds()}, lost)...)
 	}
 	switch {
 	case err != nil:
@@ -68,7 +74,7 @@ func (l load) run(ctx context.Context, s *instance, address string) (o outcome, 
 func (o *outcome) read(line string) (err error) {
 	words := strings.Fields(line)
 	switch {
-	case len(words) == 5 && words[0] == ">":
+	case len(words) == 5 && words[1] == "NOERROR":
 		var seconds float64
 		seconds, err = strconv.ParseFloat(words[4], 64)
 		o.ms = append(o.ms, seconds*1000)
@@ -82,9 +88,11 @@ func (o *outcome) read(line string) (err error) {
 	return err
 }
 
+func (l load) wait() time.Duration { return cmp.Or(l.patience, 5*time.Second) }
+
 func (l load) args(port int, address string) []string {
 	args := []string{"-s", address, "-p", strconv.Itoa(port), "-d", l.file, "-c", strconv.Itoa(sockets), "-T", "1",
-		"-q", strconv.Itoa(l.outstanding)}
+		"-q", strconv.Itoa(l.outstanding), "-t", fmt.Sprint(l.wait().Seconds())}
 	if l.from != "" {
 		args = append(args, "-a", l.from)
 	}
@@ -96,9 +104,6 @@ func (l load) args(port int, address string) []string {
 	}
 	if l.rate > 0 {
 		args = append(args, "-Q", strconv.Itoa(l.rate))
-	}
-	if l.flood {
-		args = append(args, "-t", "0.1")
 	}
 	if l.timed {
 		args = append(args, "-v")

@@ -12,15 +12,15 @@ func (b *bench) memory(ctx context.Context) error {
 	for _, c := range []struct {
 		what      string
 		addresses []string
-		env       []string
+		by        []string
 	}{
 		{"resident with 10,000 names, MB", one, nil},
-		{"— on 4 addresses of 8 sockets each", four, []string{"GOMAXPROCS=8"}}, // a socket for each
+		{"— on 4 addresses of 8 sockets each", four, []string{"env", "GOMAXPROCS=8"}}, // a socket for each
 	} {
 		var mb [count]float64
 		for i := range contenders {
 			var err error
-			if mb[i], err = b.resident(ctx, i, c.addresses, c.env...); err != nil {
+			if mb[i], err = b.resident(ctx, i, c.addresses, c.by...); err != nil {
 				return err
 			}
 		}
@@ -31,9 +31,9 @@ func (b *bench) memory(ctx context.Context) error {
 
 // resident starts a contender, asks it 10,000 names on each of its addresses, and returns what
 // it has resident then, in MB.
-func (b *bench) resident(ctx context.Context, i int, addresses []string, env ...string) (float64, error) {
+func (b *bench) resident(ctx context.Context, i int, addresses []string, by ...string) (float64, error) {
 	const names = 10000
-	s, err := b.start(ctx, i, addresses, 2*names, env...) // no shard of the cache overflows
+	s, err := b.start(ctx, i, addresses, 2*names, by...) // no shard of the cache overflows
 	if err != nil {
 		return 0, err
 	}

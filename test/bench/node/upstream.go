@@ -60,7 +60,7 @@ func startUpstream(ctx context.Context, dir, program string) (*upstream, error) 
 			return nil, err
 		}
 	}
-	if u.Process, err = gauge.Start(ctx, file+".log", nil, program, "-conf", file); err != nil {
+	if u.Process, err = gauge.Start(ctx, file+".log", program, "-conf", file); err != nil {
 		return nil, err
 	}
 	if !answers(u.addr(0).String(), name(0)) {
