@@ -68,7 +68,7 @@ func (b *bench) start(ctx context.Context, i int, addresses []string, entries in
 			return nil, err
 		}
 	}
-	file := filepath.Join(b.dir, c.name+".conf")
+	file := filepath.Join(b.dir, fmt.Sprintf("%s-%d.conf", c.name, s.port))
 	if err := os.WriteFile(file, []byte(c.config(s)), 0o600); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (b *bench) start(ctx context.Context, i int, addresses []string, entries in
 }
 
 // startAll starts all contenders, each on 127.0.0.1.
-func (b *bench) startAll(ctx context.Context, by ...string) (all [count]*instance, stop func(), err error) {
+func (b *bench) startAll(ctx context.Context) (all [count]*instance, stop func(), err error) {
 	stop = func() {
 		for _, s := range all {
 			if s != nil {
@@ -95,7 +95,7 @@ func (b *bench) startAll(ctx context.Context, by ...string) (all [count]*instanc
 		}
 	}
 	for i := range all {
-		if all[i], err = b.start(ctx, i, []string{"127.0.0.1"}, 0, by...); err != nil {
+		if all[i], err = b.start(ctx, i, []string{"127.0.0.1"}, 0); err != nil {
 			stop()
 			return all, nil, err
 		}

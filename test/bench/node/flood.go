@@ -18,49 +18,68 @@ var greedy = [2]struct {
 	{"that waits for no answer", load{outstanding: 20000, patience: 100 * time.Millisecond}},
 }
 
-// fairness is how a quiet client fares alone, and beside each of the greedy: p99 in
-// milliseconds, where a lost answer took a second, and the share of those in percent.
+// fairness is how a quiet client fares: the p99 of its answers in milliseconds, where a lost
+// one took a second, and the share of lost ones in percent.
 type fairness struct {
-	alone        figures
-	beside, lost [len(greedy)]figures
+	idle   figures              // on an idle machine
+	spared [len(greedy)]figures // while the greedy client asks another server
+	beside [len(greedy)]figures // while it asks the same server
+	lost   [len(greedy)]figures // of those
 }
 
-// flood adds rows for how a quiet client fares.
+// flood adds rows for how a quiet client fares beside a greedy one.
 //
-// How the contender treats the clients is what counts, and not how the machine's scheduler
-// does: the quiet one has the processor first, then the contender, and a greedy one has what
-// is left.
+// How a contender treats its clients is what counts, and not how the machine's scheduler does.
+// So the quiet one has the processor first, then the contender, and the greedy one has what is
+// left; and the machine is as busy where the greedy one asks another server, a twin of the
+// contender's.
 func (b *bench) flood(ctx context.Context) error {
-	all, stop, err := b.startAll(ctx, "nice", "-n", "10")
-	if err != nil {
-		return err
-	}
-	defer stop()
 	f := new(fairness)
-	for range rounds {
-		for i, s := range all {
-			file, err := b.warm(s)
-			if err != nil {
-				return err
-			}
-			if err := f.measure(ctx, i, s, file); err != nil {
-				return err
-			}
+	for i := range dnsmasq { // which has no aim
+		if err := b.fair(ctx, f, i); err != nil {
+			return err
 		}
 	}
 	f.addTo(&b.table)
 	return nil
 }
 
-func (f *fairness) measure(ctx context.Context, i int, s *instance, file string) error {
+// fair measures a contender.
+func (b *bench) fair(ctx context.Context, f *fairness, i int) error {
+	var twins [2]*instance
+	for n := range twins {
+		s, err := b.start(ctx, i, []string{"127.0.0.1"}, 0, "nice", "-n", "10")
+		if err != nil {
+			return err
+		}
+		defer s.Stop()
+		twins[n] = s
+	}
+	for range rounds {
+		file, err := b.warm(twins[0], twins[1])
+		if err != nil {
+			return err
+		}
+		if err := f.measure(ctx, i, twins, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fairness) measure(ctx context.Context, i int, twins [2]*instance, file string) error {
 	quiet := load{from: "127.0.0.3", file: file, lasts: 2 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true}
-	o, err := quiet.run(ctx, s, s.addresses[0])
+	o, err := quiet.run(ctx, twins[0], twins[0].addresses[0])
 	if err != nil {
 		return err
 	}
-	f.alone.add(i, gauge.P99(o.ms))
+	f.idle.add(i, gauge.P99(o.ms))
 	for n, g := range greedy {
-		if o, err = quiet.beside(ctx, s, g.load); err != nil {
+		if o, err = quiet.beside(ctx, twins[0], g.load, twins[1]); err != nil {
+			return err
+		}
+		f.spared[n].add(i, gauge.P99(o.ms))
+		if o, err = quiet.beside(ctx, twins[0], g.load, twins[0]); err != nil {
 			return err
 		}
 		f.beside[n].add(i, gauge.P99(o.ms))
@@ -69,13 +88,13 @@ func (f *fairness) measure(ctx context.Context, i int, s *instance, file string)
 	return nil
 }
 
-// beside runs a load while a greedy client runs another.
-func (l load) beside(ctx context.Context, s *instance, other load) (o outcome, err error) {
+// beside runs a load on s while a greedy client runs another, on the same server or a twin.
+func (l load) beside(ctx context.Context, s *instance, other load, on *instance) (o outcome, err error) {
 	other.from, other.file, other.lasts, other.idle = "127.0.0.2", l.file, time.Hour, true
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := other.run(running, s, s.addresses[0])
+		_, err := other.run(running, on, on.addresses[0])
 		ended <- err
 	}()
 	time.Sleep(500 * time.Millisecond) // until it is at full speed
@@ -92,16 +111,16 @@ func (l load) beside(ctx context.Context, s *instance, other load) (o outcome, e
 }
 
 func (f *fairness) addTo(t *table) {
-	alone := f.alone.medians()
-	t.add(row{what: "a client at 100 a second, p99 ms", of: alone})
+	t.add(row{what: "a client at 100 a second, p99 ms", of: f.idle.medians()})
 	for n, g := range greedy {
-		beside := f.beside[n].medians()
+		spared, beside := f.spared[n].medians(), f.beside[n].medians()
 		var ratio [count]float64
-		for i := range ratio {
-			ratio[i] = beside[i] / alone[i]
+		for i := range dnsmasq {
+			ratio[i] = beside[i] / spared[i]
 		}
-		t.add(row{what: "— beside one " + g.what + ", p99 ms", of: beside})
-		t.add(row{what: "— of that alone", of: ratio, most: 2})
-		t.add(row{what: "— without answer, %", of: f.lost[n].medians()})
+		t.add(row{what: "— while one " + g.what + " asks another server", of: spared})
+		t.add(row{what: "— while it asks the same server", of: beside})
+		t.add(row{what: "— ratio of these two", of: ratio, most: 2})
+		t.add(row{what: "— lost, %", of: f.lost[n].medians()})
 	}
 }

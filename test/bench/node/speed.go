@@ -52,16 +52,17 @@ func (b *bench) hits(ctx context.Context, all [count]*instance) error {
 	return nil
 }
 
-// warm has the contender cache new names. They live longer than a round takes.
-func (b *bench) warm(s *instance) (file string, err error) {
+// warm has servers cache the same new names. They live longer than a round takes.
+func (b *bench) warm(servers ...*instance) (file string, err error) {
 	first := b.asked + 1
 	if file, err = b.names(hot); err != nil {
 		return "", err
 	}
-	client := dns.Client{Timeout: time.Second}
-	for n := range hot {
+	client := dns.Client{Timeout: 5 * time.Second}
+	for n := range hot * len(servers) {
+		s := servers[n%len(servers)]
 		m := new(dns.Msg)
-		m.SetQuestion(name(first+n), dns.TypeA)
+		m.SetQuestion(name(first+n/len(servers)), dns.TypeA)
 		if _, _, err = client.Exchange(m, net.JoinHostPort(s.addresses[0], strconv.Itoa(s.port))); err != nil {
 			return "", fmt.Errorf("%s: %w", s.name, err)
 		}
