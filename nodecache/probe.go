@@ -95,9 +95,11 @@ const (
 	acceptPause = 100 * time.Millisecond // after one could not be accepted
 )
 
-// run answers until ctx ends.
+// run answers until ctx ends. When it returns, the socket is closed: a listener that is closed
+// elsewhere may still take a connection for a moment, only to reset it.
 func (p *prober) run(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() { p.listener.Close() })
+	defer p.listener.Close()
+	stop := context.AfterFunc(ctx, func() { p.listener.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	var group errgroup.Group
 	group.SetLimit(maxProbes)
