@@ -89,10 +89,40 @@ func ruleset(t *testing.T) string {
 	return regexp.MustCompile(`"neardns\d+"`).ReplaceAllString(text, `"neardnsN"`)
 }
 
-// node returns all that the tests may change: links, addresses, routes and rules.
+// node returns all that the tests may change: links, addresses, routes and rules. It waits for
+// what the kernel still does about earlier changes.
 func node(t *testing.T) string {
 	t.Helper()
-	return sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset")
+	list := func() string {
+		return sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset")
+	}
+	now := list()
+	eventually(t, 3*time.Second, "the node rests", func() bool {
+		before := now
+		time.Sleep(30 * time.Millisecond)
+		now = list()
+		return now == before
+	})
+	return now
+}
+
+// unchanged fails the test if the node is not as it was, and says in which lines.
+func unchanged(t *testing.T, was string) {
+	t.Helper()
+	is := node(t)
+	for line := range strings.Lines(was) {
+		if !strings.Contains(is, line) {
+			t.Errorf("gone: %s", line)
+		}
+	}
+	for line := range strings.Lines(is) {
+		if !strings.Contains(was, line) {
+			t.Errorf("new: %s", line)
+		}
+	}
+	if is != was && !t.Failed() {
+		t.Errorf("was\n%s\nis\n%s", was, is)
+	}
 }
 
 // has reports whether the node has an address.

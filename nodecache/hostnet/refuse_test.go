@@ -70,9 +70,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("Leftovers(%+v) without an error", c)
 		}
 	}
-	if after := node(t); after != before {
-		t.Errorf("changed\n%s\nto\n%s", before, after)
-	}
+	unchanged(t, before)
 }
 
 // TestRefuse shows that where Open fails it says why and what helps, and the node stays as it was.
@@ -117,9 +115,7 @@ func TestRefuse(t *testing.T) {
 					t.Errorf("%q lacks %q", got, want)
 				}
 			}
-			if is := node(t); is != was {
-				t.Errorf("%s, but changed\n%s\nto\n%s", got, was, is)
-			}
+			unchanged(t, was)
 		})
 	}
 }

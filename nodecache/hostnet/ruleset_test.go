@@ -151,9 +151,7 @@ func TestThousand(t *testing.T) {
 	if err := all.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if after := node(t); after != before {
-		t.Errorf("before\n%s\nafter\n%s", before, after)
-	}
+	unchanged(t, before)
 }
 
 func openAndClose() error {

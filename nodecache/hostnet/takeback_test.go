@@ -120,9 +120,7 @@ func TestRoutes(t *testing.T) {
 	if err := h.Ensure(); err != nil {
 		t.Fatal(err)
 	}
-	if after := node(t); after != before {
-		t.Errorf("before\n%s\nafter\n%s", before, after)
-	}
+	unchanged(t, before)
 }
 
 // TestTwo has two processes hold the same addresses. Either may go, in either way.
