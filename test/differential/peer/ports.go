@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"sync"
 )
 
 // Ports from firstPort on and below lastPort are none that a client gets (Linux gives it one
@@ -14,8 +15,11 @@ const (
 	lastPort  = 32000
 )
 
-// Ports finds n ports that are free for both UDP and TCP. All are held until
-// the last is found, so that no two are one.
+// given are the ports that were found before: whoever they are for may not use them yet.
+var given sync.Map
+
+// Ports finds n ports that are free for both UDP and TCP. All are held until the last is found,
+// and none is found twice by a process, so that no two are one.
 func Ports(n int) ([]int, error) {
 	var ports []int
 	for tries := 0; len(ports) < n; tries++ {
@@ -33,6 +37,9 @@ func Ports(n int) ([]int, error) {
 			continue
 		}
 		defer socket.Close()
+		if _, again := given.LoadOrStore(port, true); again {
+			continue
+		}
 		ports = append(ports, port)
 	}
 	return ports, nil
