@@ -26,6 +26,7 @@ type server struct {
 	http.Server
 	listener net.Listener
 	mux      atomic.Pointer[http.ServeMux]
+	open     atomic.Int64 // connections
 }
 
 // Change is a set of pages that can be served from now on: their ports are open.
@@ -100,16 +101,29 @@ func newServer(l net.Listener) *server {
 	s := &server{listener: l}
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.mux.Load().ServeHTTP(w, r) })
 	s.ReadHeaderTimeout, s.IdleTimeout = 5*time.Second, 2*time.Minute
+	s.ConnState = s.count
 	return s
 }
 
+// count counts the connections that are open.
+func (s *server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.open.Add(-1)
+	}
+}
+
 const (
-	quiet    = 100 * time.Millisecond // for connections that have begun to open; see listen.TurnAway
-	shutdown = time.Second            // for requests that have begun
+	quiet = 100 * time.Millisecond // for connections that have begun to open; see listen.TurnAway
+	drain = time.Second            // for requests on those that are open
+	step  = 5 * time.Millisecond   // from one look at them to the next
 )
 
 // Close sends those who come to another process on the same ports, if there is one, answers
-// the requests that were received, and ends all servers.
+// the requests of those who are connected, and ends all servers. http.Server.Shutdown would
+// close connections whose request it reads after it was called.
 func (s *Servers) Close() {
 	for _, server := range s.at {
 		server.turnAway()
@@ -117,18 +131,29 @@ func (s *Servers) Close() {
 	if len(s.at) > 0 {
 		time.Sleep(quiet)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), shutdown)
-	defer cancel()
+	for end := time.Now().Add(drain); s.busy() && time.Now().Before(end); {
+		time.Sleep(step)
+	}
 	for _, server := range s.at {
-		if server.Shutdown(ctx) != nil {
-			server.Close()
-		}
+		server.Close()
 	}
 	s.group.Wait()
 }
 
+// turnAway lets no connection come, and each that is there bring one more request at most.
 func (s *server) turnAway() {
 	if raw, err := s.listener.(*net.TCPListener).SyscallConn(); err == nil {
 		raw.Control(func(fd uintptr) { listen.TurnAway(int(fd)) })
 	}
+	s.SetKeepAlivesEnabled(false)
+}
+
+// busy reports whether connections are open.
+func (s *Servers) busy() bool {
+	for _, server := range s.at {
+		if server.open.Load() > 0 {
+			return true
+		}
+	}
+	return false
 }

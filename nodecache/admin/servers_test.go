@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -97,4 +98,52 @@ func TestOpenAllOrNone(t *testing.T) {
 		t.Fatal("left open:", err)
 	}
 	l.Close()
+}
+
+// TestCloseLate answers who was connected when Close was called, and asks a good while later.
+func TestCloseLate(t *testing.T) {
+	var s Servers
+	p, addr := Pages{}, freeAddr(t)
+	p.Add(addr, "/", says("OK"))
+	set(t, &s, p)
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	closed := make(chan struct{})
+	go func() { s.Close(); close(closed) }()
+	time.Sleep(quiet + drain/2)
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: node\r\n\r\n")
+	text, err := io.ReadAll(c)
+	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 200 OK") {
+		t.Errorf("%q, %v", text, err)
+	}
+	<-closed
+}
+
+// TestCloseIdle waits for no one who is connected and asks nothing, or not for long.
+func TestCloseIdle(t *testing.T) {
+	for _, tt := range []struct {
+		request string
+		most    time.Duration
+	}{{"GET / HTTP/1.1\r\nHost: node\r\n\r\n", quiet + drain/2}, {"", quiet + 2*drain}} {
+		var s Servers
+		p, addr := Pages{}, freeAddr(t)
+		p.Add(addr, "/", says("OK"))
+		set(t, &s, p)
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, tt.request)
+		c.Read(make([]byte, min(len(tt.request), 1)))
+		time.Sleep(quiet) // for the connection to be idle
+		began := time.Now()
+		s.Close()
+		if took := time.Since(began); took > tt.most {
+			t.Errorf("%q: it took %v", tt.request, took)
+		}
+	}
 }
