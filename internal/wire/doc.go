@@ -3,7 +3,7 @@
 //
 //	query bytes --Parse--> Query --AppendKey--> key --Hash--> the cache
 //	                         |
-//	                         |  Drop, FormErr, NotImp, BadVers       AppendReply
+//	                         |  Drop, FormErr, NotImp, ...           AppendReply
 //	                         |  a miss        AppendQuery --> upstream --> Matches
 //	                         v
 //	response --Repack--> clean copy --Classify--> positive, NODATA, NXDOMAIN, ...

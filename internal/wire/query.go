@@ -5,19 +5,21 @@ import "encoding/binary"
 // Status says what the front does with a message that came in as a query.
 type Status uint8
 
-// What Parse found. All but Valid and Drop are answered with AppendReply and Status.Rcode.
+// What Parse found. All but Valid and Drop are answered with AppendReply and Status.Rcode;
+// CookieOnly with a cookie in Options, and BADCOOKIE where the one received is not good.
 const (
-	Valid   Status = iota // to be answered
-	Drop                  // never answered: no whole header, or itself a response (RFC 1035, section 7.3)
-	FormErr               // the header was read, what follows is malformed
-	NotImp                // an opcode other than QUERY; nothing behind the header was read
-	BadVers               // an EDNS version that we do not know (RFC 6891, section 6.1.3)
+	Valid      Status = iota // to be answered
+	Drop                     // never answered: no whole header, or itself a response (RFC 1035, section 7.3)
+	FormErr                  // the header was read, what follows is malformed
+	NotImp                   // an opcode other than QUERY; nothing behind the header was read
+	BadVers                  // an EDNS version that we do not know (RFC 6891, section 6.1.3)
+	CookieOnly               // no question, but an OPT record with a cookie (RFC 7873, section 5.4)
 )
 
 // Rcode returns the response code that a Status is answered with.
 func (s Status) Rcode() Rcode {
 	switch s {
-	case Valid:
+	case Valid, CookieOnly:
 		return NoError
 	case NotImp:
 		return NotImpl
@@ -45,8 +47,8 @@ type Query struct {
 // Parse fills q from msg, which it neither copies nor changes: q.Name and q.Cookie are
 // views of it. Whatever the Status but Drop, q serves to reply: what could be read is in it.
 //
-// A message must have one question (RFC 9619), whose name is not compressed, and well-formed
-// records behind it; the first OPT among them must be the only one, in the additional section
+// A message must have one question (RFC 9619), whose name is not compressed, or none and a
+// cookie, and well-formed records behind it; the first OPT among them must be the only one, in the additional section
 // and owned by the root (RFC 6891, section 6.1.1). What other records say is ignored. So are
 // bytes behind the last record: they have no meaning, and today's servers ignore them too.
 func (q *Query) Parse(msg []byte) Status {
@@ -64,14 +66,27 @@ func (q *Query) Parse(msg []byte) Status {
 	if q.Opcode != OpcodeQuery {
 		return NotImp
 	}
-	if binary.BigEndian.Uint16(msg[questionCount:]) != 1 {
+	switch binary.BigEndian.Uint16(msg[questionCount:]) {
+	case 0:
+		return q.readNoQuestion(msg)
+	case 1:
+		if off, ok := q.readQuestion(msg); ok {
+			return q.readRecords(msg, off)
+		}
+	}
+	return FormErr
+}
+
+// readNoQuestion reads what is behind the header where there is no question.
+func (q *Query) readNoQuestion(msg []byte) Status {
+	status := q.readRecords(msg, HeaderLen)
+	switch {
+	case status == Valid && q.Cookie != nil:
+		return CookieOnly
+	case status == Valid:
 		return FormErr
 	}
-	off, ok := q.readQuestion(msg)
-	if !ok {
-		return FormErr
-	}
-	return q.readRecords(msg, off)
+	return status
 }
 
 // readQuestion fills Name, Type and Class from the question behind the header. No name

@@ -71,6 +71,11 @@ func opcode(o int) *dns.Msg {
 	return m
 }
 
+func noQuestion(m *dns.Msg) *dns.Msg {
+	m.Question = nil
+	return m
+}
+
 func version(m *dns.Msg, v uint8) *dns.Msg {
 	m.IsEdns0().SetVersion(v)
 	return m
@@ -98,6 +103,11 @@ func TestStatus(t *testing.T) {
 		{"opcode 15", edit(plain, 2, 0x78), NotImp},
 		{"opcode 6 of 12 bytes (RFC 8490)", append([]byte{0, 1, 0x30, 0}, make([]byte, 8)...), NotImp},
 		{"QDCOUNT 0 (RFC 9619)", edit(plain, 5, 0), FormErr},
+		{"QDCOUNT 0, OPT without a cookie", of(noQuestion(withOPT(question("a.", dns.TypeA), 1232, false))), FormErr},
+		{"QDCOUNT 0, cookie of 8 (RFC 7873, 5.4)", of(noQuestion(withOPT(question("a.", dns.TypeA), 1232, false, cookie(fill(8))))), CookieOnly},
+		{"QDCOUNT 0, cookie of 24 (RFC 7873, 5.4)", of(noQuestion(withOPT(question("a.", dns.TypeA), 1232, false, cookie(fill(24))))), CookieOnly},
+		{"QDCOUNT 0, cookie of 9", of(noQuestion(withOPT(question("a.", dns.TypeA), 1232, false, cookie(fill(9))))), FormErr},
+		{"QDCOUNT 0, version 1", of(version(noQuestion(withOPT(question("a.", dns.TypeA), 1232, false)), 1)), BadVers},
 		{"QDCOUNT 2 (RFC 9619)", edit(plain, 5, 2), FormErr},
 		{"QDCOUNT 256", edit(plain, 4, 1, 0), FormErr},
 		{"header alone", plain[:12], FormErr},

@@ -9,13 +9,15 @@ import (
 	"github.com/dchest/siphash"
 )
 
-// Len is the length in bytes of a whole cookie, the client's 8 bytes included.
-const Len = clientLen + 16
+// Lengths in bytes: of a whole cookie, and of the client's part, which stands first in it.
+const (
+	Len       = ClientLen + 16
+	ClientLen = 8
+)
 
 const (
-	clientLen = 8
-	headLen   = clientLen + 8 // all that stands before the hash
-	version   = 1
+	headLen = ClientLen + 8 // all that stands before the hash
+	version = 1
 )
 
 // How old a cookie may be, in seconds (RFC 9018, section 4.3). A negative age is the future:
@@ -45,13 +47,13 @@ func New(secret [16]byte) *Maker {
 // (RFC 9018, section 4.3). Of fewer than 8 bytes nothing comes.
 func (m *Maker) Append(dst, received []byte, remote netip.Addr, now time.Time) []byte {
 	switch {
-	case len(received) < clientLen:
+	case len(received) < ClientLen:
 		return dst
 	case m.Valid(received, remote, now) && age(received, now) <= renew:
 		return append(dst, received...)
 	}
 	start := len(dst)
-	dst = append(dst, received[:clientLen]...)
+	dst = append(dst, received[:ClientLen]...)
 	dst = append(dst, version, 0, 0, 0)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(now.Unix()))
 	return binary.LittleEndian.AppendUint64(dst, m.hash(dst[start:], remote))
@@ -61,7 +63,7 @@ func (m *Maker) Append(dst, received []byte, remote netip.Addr, now time.Time) [
 // longer than an hour ago. What is in the reserved bytes does not matter, as long as it is
 // what was hashed (RFC 9018, section 4.2).
 func (m *Maker) Valid(received []byte, remote netip.Addr, now time.Time) bool {
-	if len(received) != Len || received[clientLen] != version {
+	if len(received) != Len || received[ClientLen] != version {
 		return false
 	}
 	if a := age(received, now); a > oldest || a < -ahead {

@@ -55,6 +55,7 @@ var hits = map[string]string{
 	"refused, no zone":      "a.example. class=4 edns",
 	"two OPT records":       "a.example. twice",
 	"BADVERS":               "a.example. version=1",
+	"a cookie alone":        "a.example. questions=0 cookie=0102030405060708",
 	"localhost":             "localhost. edns",
 	"a hosts file":          "known. edns",
 	"ANY":                   "a.example. ANY",

@@ -58,3 +58,13 @@ func (r *Resolver) code(dst []byte, q *query, rcode wire.Rcode, why wire.Error) 
 	o := r.options(buf[:0], q, why)
 	return wire.AppendReply(dst, &q.Query, rcode, &o)
 }
+
+// cookieOnly gives a cookie to who asks for nothing else (RFC 7873, section 5.4). A server's
+// part that came with the query must be good.
+func (r *Resolver) cookieOnly(dst []byte, q *query) []byte {
+	rcode := wire.NoError
+	if len(q.Cookie) > cookie.ClientLen && !r.Cookies.Valid(q.Cookie, q.remote.Addr(), r.start.Add(q.began)) {
+		rcode = wire.BadCookie
+	}
+	return r.code(dst, q, rcode, wire.Error{})
+}

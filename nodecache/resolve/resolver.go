@@ -100,6 +100,8 @@ func (r *Resolver) survive() {
 // answer appends the reply to q, or nothing if it comes later.
 func (r *Resolver) answer(dst []byte, q *query, status wire.Status) ([]byte, origin) {
 	switch {
+	case status == wire.CookieOnly:
+		return r.cookieOnly(dst, q), origin{}
 	case status != wire.Valid: // options of a query that is not understood get no answer
 		return wire.AppendReply(dst, &q.Query, status.Rcode(), nil), origin{}
 	case q.Class == wire.CH:
