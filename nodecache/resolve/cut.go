@@ -11,7 +11,9 @@ import (
 // them stand below com.team-1.svc.cluster.local, which does not exist, and nor then does
 // anything below it (RFC 8020). That is true of the names of Services. A server may still
 // serve other names there, from a hosts file say, so one cut answer in checkEvery is asked
-// upstream all the same, and what is found to exist bars the cut; see learn.go.
+// upstream all the same, and what is found to exist bars the cut; see learn.go. Names with an
+// underscore (RFC 8552) are no search's junk, and there are servers that deny the names between
+// theirs and a Service's: they are neither cut nor cut at.
 const (
 	checkEvery = 200
 
@@ -20,10 +22,11 @@ const (
 )
 
 // above returns the names above name that may be cut at, which stand 1 to deepest labels
-// below services. The shortest is the first.
+// below services. The shortest is the first. An underscore in a name's labels below services
+// rules all of them out.
 func (b *Block) above(names *[deepest]wire.Name, name wire.Name) []wire.Name {
-	if b.Services == nil || !name.Below(b.Services) {
-		return nil
+	if b.Services == nil || !name.Below(b.Services) || bytes.IndexByte(name[:len(name)-len(b.Services)], '_') >= 0 {
+		return nil // no length of a label looks like an underscore: they are less
 	}
 	depth := name.Labels() - b.Services.Labels()
 	n := max(min(depth-1, deepest), 0)
@@ -31,11 +34,6 @@ func (b *Block) above(names *[deepest]wire.Name, name wire.Name) []wire.Name {
 		name = name.Parent()
 		if depth-2 < deepest {
 			names[depth-2] = name
-		}
-	}
-	for i, a := range names[:n] {
-		if bytes.IndexByte(a.Label(), '_') >= 0 {
-			return names[:i]
 		}
 	}
 	return names[:n]

@@ -68,7 +68,7 @@ func TestCutKnown(t *testing.T) {
 		r.asked(team("com") + " AAAA")
 		r.want("none.svc.cluster.local.", denied)
 		r.want("db.none.svc.cluster.local.", denied)
-		r.want("_pg._tcp.db.none.svc.cluster.local. SRV", denied)
+		r.want("pod-0.db.none.svc.cluster.local. SRV", denied)
 		r.asked("none.svc.cluster.local. A")
 	})
 }
@@ -85,6 +85,8 @@ func TestCutNot(t *testing.T) {
 		{"Pods", "ns.pod.cluster.local.", nil, []string{"1.ns.pod.cluster.local.", "2.ns.pod.cluster.local.", "3.ns.pod.cluster.local."}},
 		{"the zone itself", "svc.cluster.local.", nil, []string{"a.svc.cluster.local.", "b.svc.cluster.local.", "c.svc.cluster.local."}},
 		{"labels with an underscore, RFC 8552", "_x.team-1.svc.cluster.local.", nil, []string{team("a._x"), team("b._x"), team("c._x")}},
+		{"labels with an underscore above, RFC 8552", team("com"), nil, []string{team("a._x.com"), team("_b.com"), team("a._x._y.com")}},
+		{"labels with an underscore below a Service, RFC 8552", team("db"), nil, []string{team("_pg._tcp.db"), team("_http._tcp.db"), team("_tcp.db")}},
 		{"an alias to nowhere, RFC 6604, section 3", "a.team-1.svc.cluster.local.",
 			[]string{"NXDOMAIN", "a.team-1.svc.cluster.local. 60 CNAME nx.example.", "--", soa}, []string{team("1.a"), team("2.a"), team("3.a")}},
 		{"names that have other types", "a.team-1.svc.cluster.local.", []string{"--", soa}, []string{team("1.a"), team("2.a"), team("3.a")}},
