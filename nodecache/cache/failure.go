@@ -32,12 +32,12 @@ type fault struct {
 // cleared reports whether the source of the failure has recovered.
 func (f *fault) cleared() bool { return f.source != nil && f.source.epoch.Load() != f.epoch }
 
-// unanswered is how long a timeout or a broken transport stands for the next answer (RFC
-// 9520, section 3.2, wants at least 1 s).
+// unanswered is how long a timeout, a broken transport or a malformed answer stands for the
+// next answer (RFC 9520, section 3.2, wants at least 1 s).
 const unanswered = time.Second
 
-// Fail remembers for 1 s, or for longer if life is, that q got no answer, so that asking
-// again costs no wait. Recovered of its source, which must not be nil, ends it at once.
+// Fail remembers for 1 s, or for longer if life is, that q got no answer of use, so that
+// asking again costs no wait. Recovered of its source, which must not be nil, ends it at once.
 func (c *Cache) Fail(q *wire.Query, s *Source, now, life time.Duration) {
 	epoch := s.epoch.Load()
 	c.putFailure(q, &fault{source: s, epoch: epoch}, now, min(max(life, unanswered), longestFailure))

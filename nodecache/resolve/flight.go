@@ -109,6 +109,7 @@ func (f *flight) fetch(s *scratch, res *result) {
 		res.run = wire.Message(clean).AddressRun()
 		f.r.learn(f.block, &f.query, &v, kept)
 	default: // also a code that needs an OPT record: it speaks of one hop only
+		f.block.Cache.Fail(&f.query, u.Source, f.r.now(), 0)
 		res.stale, res.dropped = true, true
 		res.why = because(wire.InvalidData, "upstream sent a malformed answer")
 	}
