@@ -138,7 +138,7 @@ func (d *directive) toHost(t To, text, rest string, port uint16) (To, error) {
 	host, serverName, named := strings.Cut(host, "%")
 	name, nameErr := wire.ParseName(host)
 	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
-	if err != nil || nameErr != nil || port == 0 || named && t.Endpoint.Proto != upstream.TLS ||
+	if err != nil || nameErr != nil || named && t.Endpoint.Proto != upstream.TLS ||
 		strings.Trim(host, hostChars) != "" || isNumber(labels[len(labels)-1]) || name.IsRoot() {
 		return To{}, d.errorf("%q, expected an IP address with or without a port, a file such as /etc/resolv.conf, or a host's name", text)
 	}

@@ -35,19 +35,16 @@ func (o *Options) parseKey(text string) ([]Key, error) {
 	return keys, nil
 }
 
-// splitPort cuts a port off a zone. A network of IPv6 needs its length before it.
+// splitPort cuts a port off a zone. A network of IPv6 has its length before it, and colons.
 func splitPort(text string, port uint16) (string, uint16, error) {
 	colon := strings.LastIndexByte(text, ':')
-	if colon < 0 {
+	if colon < strings.LastIndexByte(text, '/') || colon < 0 {
 		return text, port, nil
 	}
 	digits := text[colon+1:]
-	n, err := strconv.Atoi(digits)
-	switch {
-	case err != nil && digits != "":
-		return text, port, nil // of an address
-	case err != nil || n < 0 || n > 65535:
-		return "", 0, fmt.Errorf("%s: %q, expected a port from 0 to 65535", text, digits)
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("%s: %q, expected a port from 1 to 65535", text, digits)
 	}
 	return text[:colon], uint16(n), nil
 }
@@ -63,6 +60,9 @@ func parseZone(text string) ([]wire.Name, error) {
 		if _, err := netip.ParseAddr(addr); err == nil {
 			return nil, fmt.Errorf("%q, expected a network such as 10.0.0.0/8 or 2001:db8::/32", text)
 		}
+	}
+	if strings.Contains(text, ":") {
+		return nil, fmt.Errorf("%q, expected a domain name or a network such as 2001:db8::/32", text)
 	}
 	if text == "" {
 		return nil, errors.New(`"", expected a domain name, or . for all`)
