@@ -1,8 +1,6 @@
 package corefile
 
 import (
-	"errors"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -12,7 +10,7 @@ import (
 
 // Hosts are names and addresses of a file like hosts(5) and of the Corefile.
 type Hosts struct {
-	File   string      // it may not be there
+	File   string      // whoever opens it reports if it is not there
 	Zones  []wire.Name // names below these are answered
 	Inline string      // lines that the Corefile has, as of a hosts file, without a fault
 
@@ -42,7 +40,6 @@ func (d *directive) hosts() error {
 	if h.Zones, err = d.zones(args); err != nil {
 		return err
 	}
-	d.checkHostsFile(h.File)
 	d.conf.addFile(h.File)
 	d.block.Hosts = h
 	if err := d.options(func() error { return d.hostsOption(h) }); err != nil {
@@ -52,15 +49,6 @@ func (d *directive) hosts() error {
 		return d.errorf("fallthrough_unsupported without fallthrough, expected both")
 	}
 	return nil
-}
-
-// checkHostsFile notes a file that cannot be read now: it may come.
-func (d *directive) checkHostsFile(path string) {
-	_, err := readFile(path)
-	if err == nil || path == hosts.DefaultPath && errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	d.remark(err.Error())
 }
 
 func (d *directive) hostsOption(h *Hosts) (err error) {
