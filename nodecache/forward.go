@@ -42,7 +42,9 @@ type forward struct {
 
 // forwardKey tells forwards apart by all that matters to their servers.
 func forwardKey(f *corefile.Forward) string {
-	return fmt.Sprintf("%+v %+v %+v %t", f.To, f.Resolvers, f.Pool, f.PreferUDP)
+	pool := f.Pool
+	pool.TLS = nil // f.TLS says what is in it
+	return fmt.Sprintf("%+v %+v %+v %x %t", f.To, f.Resolvers, pool, f.TLS, f.PreferUDP)
 }
 
 // newForward returns a forward that works until it is closed. Ctx is for looking up its servers.

@@ -1,7 +1,9 @@
 package corefile
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -24,6 +26,7 @@ type Forward struct {
 
 	// Pool has what the options say. Servers, Node and what no option is about are not set.
 	Pool upstream.Config
+	TLS  [sha256.Size]byte // the sum of what Pool.TLS was made from, what the files said included
 
 	Next         []wire.Rcode // on these the block's next Forward is asked
 	NextOnNodata bool         // and on NODATA
@@ -59,6 +62,7 @@ type forwardParser struct {
 	*Forward
 	forceTCP   bool
 	serverName string
+	pem        [][]byte // of tls
 }
 
 // finish reads the servers, for which the options must be known, and checks what goes together.
@@ -96,6 +100,7 @@ func (p *forwardParser) finishTLS() error {
 	}
 	if p.Pool.TLS != nil {
 		p.Pool.TLS.ServerName = p.serverName
+		p.TLS = sha256.Sum256(fmt.Appendf(nil, "%q %q", p.pem, p.serverName))
 	}
 	return nil
 }

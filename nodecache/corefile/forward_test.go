@@ -224,12 +224,25 @@ func TestForwardTLS(t *testing.T) {
 		}
 	}
 	text := ".:53 {\nforward . tls://9.9.9.9 {\ntls " + certFile + "\n}\n}"
-	before := parse(t, text, Options{}).Sum
+	before, again := parse(t, text, Options{}), parse(t, text, Options{})
+	if tlsSum(again) != tlsSum(before) {
+		t.Error("the same certificate has another sum")
+	}
 	write(t, dir, "cert.pem", cert+cert)
-	if parse(t, text, Options{}).Sum == before {
+	if c := parse(t, text, Options{}); c.Sum == before.Sum || tlsSum(c) == tlsSum(before) {
 		t.Error("a new certificate leaves the sum as it was")
 	}
+	sums := map[string]bool{}
+	for _, options := range []string{"", "tls", "tls_servername a.example", "tls " + certFile, "tls " + certFile + "\ntls_servername a.example"} {
+		sums[tlsSum(parse(t, ".:53 {\nforward . tls://9.9.9.9 {\n"+options+"\n}\n}", Options{}))] = true
+	}
+	sums[tlsSum(parse(t, ".:53 {\nforward . 9.9.9.9\n}", Options{}))] = true
+	if len(sums) != 5 { // `tls` alone says nothing that tls:// does not
+		t.Errorf("%d sums", len(sums))
+	}
 }
+
+func tlsSum(c *Config) string { return fmt.Sprintf("%x", c.Blocks[0].Forwards[0].TLS) }
 
 // certificate returns one that signed itself, and its key, in PEM.
 func certificate(t *testing.T) (cert, key string) {

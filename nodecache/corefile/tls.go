@@ -22,6 +22,7 @@ func (p *forwardParser) tls() error {
 		p.conf.addFile(path)
 		p.sum.Write(pem[i])
 	}
+	p.pem = pem
 	p.Pool.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(pem) > 1 {
 		pair, err := tls.X509KeyPair(pem[0], pem[1])
