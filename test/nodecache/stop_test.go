@@ -99,8 +99,7 @@ func TestStopUnanswered(t *testing.T) {
 }
 
 // TestTakeOver starts a second process beside the first, under load, and ends the first. They
-// share all ports, and no query is lost. Of the pages one may be, in the moment the process ends:
-// who asks for those asks again.
+// share all ports, and no query is lost, and no page.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	upstream := run.Fake(t, late(20*time.Millisecond, run.Addresses("192.0.2.1", 60))).String()
@@ -167,8 +166,8 @@ func (g *getting) stop(least int) {
 	g.t.Helper()
 	close(g.done)
 	g.group.Wait()
-	if g.asked < least || len(g.failed) > 1 {
-		g.t.Errorf("of %d pages, expected at least %d, these failed, expected one at most: %q", g.asked, least, g.failed)
+	if n := len(g.failed); g.asked < least || n > 0 {
+		g.t.Errorf("%d of %d pages, expected at least %d, failed: %q", n, g.asked, least, g.failed[:min(n, 10)])
 	}
 }
 
