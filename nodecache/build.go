@@ -37,6 +37,10 @@ func (p *process) build(ctx context.Context, conf *corefile.Config, old *keep) (
 			return nil, err
 		}
 	}
+	if err := p.checkLocal(b.next.addrs); err != nil {
+		b.next.keep.closeBut(old)
+		return nil, err
+	}
 	var servers []resolve.Server
 	for _, addr := range b.next.addrs {
 		servers = append(servers, *b.servers[addr])

@@ -19,7 +19,7 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 	p.metrics.SetPlugins(next.plugins)
 	before := p.resolver.Set(next.table)
 	if !p.front.serves(next.addrs) {
-		f, err := startFront(next.addrs, p.FreeBind, p.fronts%2*frontShards, p.resolver.Handle)
+		f, err := startFront(next.addrs, p.freeBind(), p.fronts%2*frontShards, p.resolver.Handle)
 		if err != nil {
 			p.resolver.Set(before)
 			p.metrics.WatchCaches(old.caches)

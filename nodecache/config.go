@@ -15,7 +15,7 @@ type Config struct {
 	Options  corefile.Options
 
 	MetricsAddrs []string // addresses that serve metrics beside those of the Corefile
-	FreeBind     bool     // listen also at addresses that no interface has yet
+	Host         Host     // what the node should have
 	Watch        bool     // take in a changed Corefile though it has no reload directive
 	Node         string   // this node's name or address, by which it chooses among servers
 

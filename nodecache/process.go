@@ -16,6 +16,7 @@ import (
 
 	"github.com/neardns/neardns/nodecache/admin"
 	"github.com/neardns/neardns/nodecache/cookie"
+	"github.com/neardns/neardns/nodecache/hostnet"
 	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/querylog"
 	"github.com/neardns/neardns/nodecache/resolve"
@@ -45,6 +46,9 @@ type process struct {
 
 	kubeDNS configMap
 
+	host         *hostnet.Host // nil where nothing of the node's is ours to set up
+	interception *interception
+
 	stopping chan struct{} // closed when it ends, and all it received is answered
 	current  *generation
 	front    *front
@@ -68,6 +72,7 @@ func newProcess(c Config) *process {
 	p.metrics.Own.WatchQueryLog(p.queries.Dropped)
 	p.pages = p.metrics.Handler(c.Version, c.Revision)
 	p.errors = newErrorLog(c.Log)
+	p.admin.FreeBind = c.freeBind()
 	p.current = &generation{keep: newKeep(), cancel: func() {}}
 	host, _ := os.Hostname()
 	p.resolver = resolve.New(resolve.Config{
@@ -97,16 +102,34 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	var group sync.WaitGroup
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	group.Go(func() { p.queries.Run(background) })
 	group.Go(func() { p.errors.run(background) })
-	p.startProbes(background, &group)
-	p.Log.Info("answering", "addresses", p.front.addrs, "version", c.Version)
-	p.watch(ctx, signals)
-	err = p.stop()
-	stop()
+	if err = p.openHost(); err == nil {
+		p.interception.round(ctx)
+		p.startProbes(background, &group)
+		p.Log.Info("answering", "addresses", p.front.addrs, "version", c.Version)
+		err = p.serve(ctx, signals)
+	}
+	if stopped := p.stopInTime(err == nil); stopped != nil {
+		return errors.Join(err, stopped)
+	}
+	end()
 	group.Wait()
 	return err
+}
+
+// serve takes in changes and renews the interception until ctx ends. It returns an error if
+// this process does not answer any more.
+func (p *process) serve(ctx context.Context, signals <-chan os.Signal) (silent error) {
+	ctx, end := context.WithCancel(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() { silent = p.interception.run(ctx); end() })
+	p.watch(ctx, signals)
+	end()
+	renewing.Wait()
+	return silent
 }
 
 // startProbes answers probes of the container that this process is alone in. Elsewhere the
@@ -120,13 +143,34 @@ func (p *process) startProbes(ctx context.Context, group *sync.WaitGroup) {
 	group.Go(func() { prober.run(ctx) })
 }
 
-// stop ends everything. Queries that were received are answered before.
-func (p *process) stop() error {
-	close(p.leaving)
-	if d := p.lameduck(); d > 0 {
-		time.Sleep(d)
+// stopTime is how long stopping may take beside the lameduck time: that of draining, 5 s, and
+// some more.
+const stopTime = 8 * time.Second
+
+// stopInTime stops, unless that takes too long: then what is left is the kernel's to take
+// back. Others are told before, if there is a next process for them to go to.
+func (p *process) stopInTime(tell bool) error {
+	var lameduck time.Duration
+	if tell {
+		lameduck = p.lameduck()
 	}
-	err := p.front.leave()
+	stopped := make(chan error, 1)
+	go func() { stopped <- p.stop(lameduck) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-time.After(lameduck + stopTime):
+		return fmt.Errorf("stopping: not done after %v", lameduck+stopTime)
+	}
+}
+
+// stop ends everything. Queries that were received are answered before, from addresses that
+// are still here; new ones go where they went without us.
+func (p *process) stop(lameduck time.Duration) error {
+	close(p.leaving)
+	err := p.release()
+	time.Sleep(lameduck)
+	err = errors.Join(err, p.front.leave())
 	p.old.Wait()
 	close(p.stopping)
 	p.current.stop()
@@ -134,7 +178,7 @@ func (p *process) stop() error {
 	p.tidying.Wait()
 	p.current.keep.closeBut(newKeep())
 	p.admin.Close()
-	if err != nil {
+	if err = errors.Join(err, p.closeHost()); err != nil {
 		return fmt.Errorf("stopping: %w", err)
 	}
 	return nil
@@ -167,7 +211,7 @@ func (p *process) live(ctx context.Context) error {
 	found := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { found <- answersItself(ctx, p.addrs.Load().Addrs(), p.instance) }()
+	go func() { found <- p.selfCheck(overLoopback()).at(ctx) }()
 	select {
 	case err := <-found:
 		return err
@@ -177,6 +221,9 @@ func (p *process) live(ctx context.Context) error {
 		return nil
 	}
 }
+
+// selfCheck returns what asks this process.
+func (p *process) selfCheck(w way) selfCheck { return selfCheck{w, p.instance, p.addrs.Load} }
 
 func (p *process) isLeaving() bool {
 	select {

@@ -2,77 +2,123 @@ package nodecache
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/resolve"
 )
 
-// selfTries is how often this process asks itself before it takes silence for a fault: of
-// two that share a port, the kernel may hand a query to the other.
+// selfCheck asks every socket of a front what only this process can answer. It needs no
+// upstream: a cache that can't reach one still has answers, and a restart would lose them.
+type selfCheck struct {
+	way
+	instance string
+	front    func() *front // the one at work
+}
+
+// selfTries is how often a socket is asked, on average, before silence is taken for a fault:
+// of two processes that share a port, the kernel may hand a query to the other, which may
+// hang. A try waits from selfWait on, and twice as long each time.
 const (
-	selfTries = 16
-	selfWait  = 100 * time.Millisecond
+	selfTries   = 16
+	selfWait    = 10 * time.Millisecond
+	longestWait = 160 * time.Millisecond
 )
 
-// answersItself asks the front what only this process can answer. It returns nil as soon as
-// one of the addresses that are on this host has answered, or if none is.
-func answersItself(ctx context.Context, addrs []netip.AddrPort, instance string) error {
-	here := slices.DeleteFunc(slices.Clone(addrs), func(a netip.AddrPort) bool { return !onThisHost(a.Addr()) })
-	for range selfTries {
-		for _, addr := range here {
-			if asksItself(ctx, addr, instance) {
-				return nil
-			}
-		}
-		if len(here) == 0 || ctx.Err() != nil {
-			break
+// at returns nil if all sockets answer that receive what is sent to addrs; where none is
+// given, to the addresses of the front that are on this host. A front that has been replaced
+// meanwhile may be silent.
+func (c selfCheck) at(ctx context.Context, addrs ...netip.AddrPort) error {
+	for {
+		f := c.front()
+		err := c.sockets(ctx, f, addrs)
+		if err == nil || f == c.front() {
+			return err
 		}
 	}
-	if len(here) == 0 {
-		return nil
-	}
-	return fmt.Errorf("no answer of its own at %v", here)
 }
 
-// onThisHost reports whether packets to addr stay here.
-func onThisHost(addr netip.Addr) bool {
-	if addr.IsUnspecified() || addr.IsLoopback() {
-		return true
+func (c selfCheck) sockets(ctx context.Context, f *front, addrs []netip.AddrPort) error {
+	thread := pinThread()
+	defer thread.free()
+	if len(addrs) == 0 {
+		addrs = hereOf(f.Addrs())
 	}
-	addrs, err := net.InterfaceAddrs()
-	return err == nil && slices.ContainsFunc(addrs, func(a net.Addr) bool {
-		p, err := netip.ParsePrefix(a.String())
-		return err == nil && p.Addr() == addr
-	})
+	for _, addr := range addrs {
+		if err := c.udpSockets(ctx, f.ShardsAt(addr), addr, thread); err != nil {
+			return err
+		}
+		if err := c.listener(ctx, addr); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// asksItself asks once, from a port of its own.
-func asksItself(ctx context.Context, addr netip.AddrPort, instance string) bool {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "udp", addr.String())
+// udpSockets asks until each of the sockets has answered. Where sockets belong to CPUs, from
+// Linux 6.2 on, the kernel picks that of the CPU which sends, and else one by the ports.
+func (c selfCheck) udpSockets(ctx context.Context, missing []int, addr netip.AddrPort, thread *pinned) error {
+	n := len(missing)
+	for try := 0; len(missing) > 0 && try < n*selfTries && ctx.Err() == nil; try++ {
+		thread.toNext()
+		if shard, err := c.once(ctx, c.udp, addr, try/n); err == nil {
+			missing = slices.DeleteFunc(missing, func(s int) bool { return s == shard })
+		}
+	}
+	if len(missing) > 0 || n == 0 {
+		return fmt.Errorf("no answer of its own from %d of %d UDP sockets at %v", len(missing), n, addr)
+	}
+	return nil
+}
+
+// listener asks until one connection has led here: all of them are served together.
+func (c selfCheck) listener(ctx context.Context, addr netip.AddrPort) error {
+	var err error
+	for try := 0; try < selfTries && ctx.Err() == nil; try++ {
+		if _, err = c.once(ctx, c.tcp, addr, try); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("no answer of its own over TCP at %v: %w", addr, err)
+}
+
+// errOther says that the process that shares the port has answered.
+var errOther = errors.New("another process answered")
+
+// once asks, and returns which loop of this process answered. Each round waits longer.
+func (c selfCheck) once(ctx context.Context, ask exchange, to netip.AddrPort, round int) (shard int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, min(selfWait<<min(round, selfTries), longestWait))
+	defer cancel()
+	q := wire.Query{ID: uint16(time.Now().UnixNano()), Name: resolve.Instance, Type: wire.TXT, Class: wire.CH} // #nosec G115 -- any will do
+	answer, err := ask(ctx, wire.AppendQuery(nil, &q, nil), to)
 	if err != nil {
-		return false
+		return 0, err
 	}
-	defer c.Close()
-	q := wire.Query{ID: uint16(time.Now().UnixNano()), Name: resolve.Instance, Type: wire.TXT, Class: wire.CH}
-	buf := wire.AppendQuery(make([]byte, 0, 512), &q, nil)
-	c.SetDeadline(time.Now().Add(selfWait))
-	if _, err := c.Write(buf); err != nil {
-		return false
+	if !q.Matches(answer) {
+		return 0, errOther
 	}
-	n, err := c.Read(buf[:512])
-	if err != nil || !q.Matches(buf[:n]) {
-		return false
-	}
-	for w := wire.Walk(buf[:n]); w.Next(); {
-		if w.Type == wire.TXT && w.End > w.Data && string(buf[w.Data+1:w.End]) == instance {
-			return true
+	for w := wire.Walk(answer); w.Next(); {
+		if id, shard, ok := readInstance(answer[w.Data:w.End]); w.Type == wire.TXT && ok && id == c.instance {
+			return shard, nil
 		}
 	}
-	return false
+	return 0, errOther
+}
+
+// readInstance reads the two strings that answer resolve.Instance.
+func readInstance(data []byte) (id string, shard int, ok bool) {
+	var text [2]string
+	for i := range text {
+		if len(data) == 0 || int(data[0]) >= len(data) {
+			return "", 0, false
+		}
+		text[i], data = string(data[1:1+data[0]]), data[1+data[0]:]
+	}
+	shard, err := strconv.Atoi(text[1])
+	return text[0], shard, err == nil
 }

@@ -19,23 +19,20 @@ import (
 
 // flags is the command line: all of today's node-local cache (k8s-dns-node-cache), and ours.
 type flags struct {
-	conf, corefile, basecorefile string
-	localIPs                     []netip.Addr
-	kubednscm, upstreamsvc       string
-	metrics, prometheus          string
-	port                         uint
-	setupInterface               bool
-	reloadWithSignal             bool
-	pidfile                      string
+	conf, corefile, basecorefile  string
+	localIPs                      []netip.Addr
+	kubednscm, upstreamsvc        string
+	metrics, prometheus           string
+	port                          uint
+	setupInterface, setupIptables bool
+	interfaceName                 string
+	healthPort                    uint
+	syncInterval                  seconds
+	reloadWithSignal              bool
+	pidfile                       string
 
 	clusterDomain, node, logFormat, probe string
 	version                               bool
-
-	// The addresses and rules of the node are not set up yet.
-	setupIptables, skipTeardown bool
-	interfaceName               string
-	syncInterval                seconds
-	healthPort                  uint
 }
 
 // seconds is a duration, or a bare number of seconds.
@@ -108,14 +105,14 @@ func (f *flags) define(s *flag.FlagSet) {
 	f.defineNode(s)
 }
 
-// defineNode names the flags about what the node needs.
+// defineNode names the flags about what the node needs. What they set up goes with the process.
 func (f *flags) defineNode(s *flag.FlagSet) {
-	s.BoolVar(&f.setupInterface, "setupinterface", true, "listen also on addresses that no interface has yet; to add them comes later")
-	s.BoolVar(&f.setupIptables, "setupiptables", true, "accepted; rules come later")
-	s.StringVar(&f.interfaceName, "interfacename", "nodelocaldns", "accepted; interfaces come later")
+	s.BoolVar(&f.setupInterface, "setupinterface", true, "give the node the addresses of -localip, on a device that goes with this process")
+	s.BoolVar(&f.setupIptables, "setupiptables", true, "keep queries to the addresses of -localip, and what -health-port serves there, out of connection tracking; rules are of nf_tables and go with this process")
+	s.StringVar(&f.interfaceName, "interfacename", "neardns", "what the device's name begins with; the kernel adds a number")
+	s.UintVar(&f.healthPort, "health-port", 8080, "port of /health at the addresses of -localip")
+	s.BoolVar(new(bool), "skipteardown", false, "accepted; there is nothing to tear down that would not go with this process")
 	s.Var(&f.syncInterval, "syncinterval", "accepted; changes of the node are told by the kernel")
-	s.BoolVar(&f.skipTeardown, "skipteardown", false, "accepted; there is nothing to tear down yet")
-	s.UintVar(&f.healthPort, "health-port", 8080, "accepted; rules come later")
 }
 
 func (f *flags) setLocalIPs(text string) error {
@@ -177,7 +174,10 @@ func (f *flags) config(log *slog.Logger, level *slog.LevelVar) nodecache.Config 
 		Options: corefile.Options{
 			ClusterDomain: f.clusterDomain, UpstreamService: f.upstreamsvc, LocalIPs: f.localIPs, Port: uint16(f.port), // #nosec G115 -- checked
 		},
-		FreeBind: f.setupInterface && len(f.localIPs) > 0, Watch: f.reloadWithSignal, Node: f.node,
+		Host: nodecache.Host{
+			Interface: f.setupInterface, Prefix: f.interfaceName, Rules: f.setupIptables, HealthPort: uint16(f.healthPort), // #nosec G115 -- checked
+		},
+		Watch: f.reloadWithSignal, Node: f.node,
 		Version: version(), Revision: revision(), Log: log, Level: level,
 	}
 	for _, addr := range []string{f.metrics, f.prometheus} {

@@ -82,6 +82,26 @@ func (f *Front) Shards() int {
 	return len(f.udp) + 1
 }
 
+// ShardsAt returns the numbers of the UDP sockets that receive what is sent to addr: its own,
+// or those of the unspecified address, as the kernel prefers (udp_sk_score in net/ipv4/udp.c).
+func (f *Front) ShardsAt(addr netip.AddrPort) (shards []int) {
+	any := netip.IPv6Unspecified()
+	if addr.Addr().Is4() {
+		any = netip.IPv4Unspecified()
+	}
+	for _, a := range []netip.AddrPort{addr, netip.AddrPortFrom(any, addr.Port())} {
+		for _, s := range f.udp {
+			if s.addr == a {
+				shards = append(shards, s.shard)
+			}
+		}
+		if len(shards) > 0 {
+			break
+		}
+	}
+	return shards
+}
+
 // Serve lets h answer what arrives until ctx ends. Then it hands the ports over to whoever
 // shares them, answers what it received, and closes all sockets. It returns an error if
 // queries were left unanswered at the end of Config.Drain. It must be called once at most.

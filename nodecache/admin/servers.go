@@ -17,6 +17,9 @@ import (
 // Servers are the HTTP servers of the process. The zero value serves nothing. One goroutine
 // calls its methods.
 type Servers struct {
+	// FreeBind allows addresses that no interface has yet (IP_FREEBIND).
+	FreeBind bool
+
 	group sync.WaitGroup
 	at    map[string]*server // by address
 }
@@ -39,7 +42,7 @@ type Change struct {
 // Open opens the ports of p that are not open yet, all or none.
 func (s *Servers) Open(ctx context.Context, p Pages) (*Change, error) {
 	c := &Change{s, p, map[string]net.Listener{}}
-	lc := net.ListenConfig{Control: share}
+	lc := net.ListenConfig{Control: s.control}
 	for addr := range p {
 		if s.at[addr] != nil {
 			continue
@@ -54,10 +57,13 @@ func (s *Servers) Open(ctx context.Context, p Pages) (*Change, error) {
 	return c, nil
 }
 
-// share lets a second process of the same user open the port.
-func share(_, _ string, c syscall.RawConn) (err error) {
+// control lets a second process of the same user open the port.
+func (s *Servers) control(_, _ string, c syscall.RawConn) (err error) {
 	failed := c.Control(func(fd uintptr) {
 		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		if err == nil && s.FreeBind { // for IPv6 too, see ipv6_can_nonlocal_bind in the kernel
+			err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1)
+		}
 	})
 	if failed != nil {
 		return failed

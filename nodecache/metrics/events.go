@@ -48,3 +48,35 @@ func (o *Own) Reloaded(sum [sha512.Size]byte) {
 	o.reloaded.Reset()
 	o.reloaded.WithLabelValues("sha512", hex.EncodeToString(sum[:])).Set(1)
 }
+
+// Impairment is why queries would not go to the cluster DNS at once if this process died.
+type Impairment uint8
+
+// What impairs.
+const (
+	Fallback  Impairment = iota // the kernel lacks a part: some seconds pass
+	Leftovers                   // another node-local cache has left a device or rules
+	impairments
+)
+
+// String returns the value of the label `by`.
+func (i Impairment) String() string { return [...]string{"fallback", "leftovers"}[i] }
+
+// Intercepting tells whether queries of pods come here.
+func (o *Own) Intercepting(active bool) { o.intercepting.Set(truth(active)) }
+
+// HostMode tells what holds the addresses and the rules.
+func (o *Own) HostMode(device, table string) { o.hostMode.WithLabelValues(device, table).Set(1) }
+
+// FailOpenImpaired tells whether something would keep queries from the cluster DNS.
+func (o *Own) FailOpenImpaired(by Impairment, impaired bool) {
+	o.impaired.WithLabelValues(by.String()).Set(truth(impaired))
+}
+
+// truth is 1 or 0.
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -16,6 +16,8 @@ type Own struct {
 	loops, hostsEntries, reloaded *prometheus.GaugeVec
 	hostsTime                     prometheus.Gauge
 	setupErrors                   *prometheus.CounterVec
+	intercepting                  prometheus.Gauge
+	hostMode, impaired            *prometheus.GaugeVec
 
 	parts []prometheus.Collector
 }
@@ -25,6 +27,7 @@ func newOwn() *Own {
 	o.addResolver()
 	o.addServer()
 	o.addFiles()
+	o.addHost()
 	return o
 }
 
@@ -64,6 +67,19 @@ func (o *Own) addFiles() {
 		o.setupErrors.WithLabelValues(e.String())
 	}
 	o.parts = append(o.parts, o.reloaded, o.hostsEntries, o.hostsTime, o.setupErrors)
+}
+
+// addHost adds what is known of the node.
+func (o *Own) addHost() {
+	o.intercepting = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: ours, Name: "interception_active", Help: "Whether queries of pods come here: the last probe on their way was answered.",
+	})
+	o.hostMode = gauges(ours, "", "host_mode", "A metric with a constant '1' value for the device that holds the addresses and the table of rules.", "device", "table")
+	o.impaired = gauges(ours, "", "fail_open_impaired", "Whether something would keep queries from the cluster DNS if this process died.", "by")
+	for i := range impairments {
+		o.impaired.WithLabelValues(i.String())
+	}
+	o.parts = append(o.parts, o.intercepting, o.hostMode, o.impaired)
 }
 
 // WatchQueryLog tells how many entries the query log has dropped. It must be called before

@@ -1,6 +1,8 @@
 package resolve
 
 import (
+	"strconv"
+
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/hosts"
 	"github.com/neardns/neardns/nodecache/metrics"
@@ -16,7 +18,8 @@ var (
 	hostnameBind  = wire.Name("\x08hostname\x04bind\x00")
 	idServer      = wire.Name("\x02id\x06server\x00")
 
-	// Instance asks which process answers, in class CHAOS, type TXT.
+	// Instance asks which process answers, in class CHAOS, type TXT. A second string has the
+	// number of the loop that received the query, see listen.Client.
 	Instance = wire.Name("\x08instance\x09nodecache\x00")
 )
 
@@ -104,7 +107,7 @@ func (r *Resolver) any(dst []byte, q *query) []byte {
 
 // chaos tells who answers (RFC 4892, section 2).
 func (r *Resolver) chaos(dst []byte, q *query) []byte {
-	text := ""
+	text, loop := "", ""
 	switch n := q.Name; {
 	case q.Type != wire.TXT && q.Type != wire.ANY:
 	case n.Equal(versionBind) || n.Equal(versionServer):
@@ -112,16 +115,24 @@ func (r *Resolver) chaos(dst []byte, q *query) []byte {
 	case n.Equal(idServer) || n.Equal(hostnameBind):
 		text = r.ID
 	case n.Equal(Instance):
-		text = r.Config.Instance
+		text, loop = r.Config.Instance, strconv.Itoa(q.client.Shard)
 	}
 	if text == "" {
 		return r.code(dst, q, wire.Refused, wire.Error{})
 	}
-	var buf [256]byte
-	text = text[:min(len(text), 255)]
-	data := append(append(buf[:0], byte(len(text))), text...)
+	var buf [512]byte
+	data := appendString(buf[:0], text)
+	if loop != "" {
+		data = appendString(data, loop)
+	}
 	start := len(dst)
 	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
 	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.TXT, wire.CH, 0, data)
 	return r.finish(dst, start, q, wire.Error{})
+}
+
+// appendString appends a character-string (RFC 1035, section 3.3), cut if it is too long.
+func appendString(dst []byte, text string) []byte {
+	text = text[:min(len(text), 255)]
+	return append(append(dst, byte(len(text))), text...)
 }

@@ -54,7 +54,7 @@ func TestProtocol(t *testing.T) {
 		{"RFC 4892, 2: version", "VERSION.server. ANY class=3", `NOERROR; VERSION.server. 0 CH TXT "neardns 1"`},
 		{"RFC 4892, 2: id", "id.server. TXT class=3 edns", `NOERROR; id.server. 0 CH TXT "node-1"; OPT 1232`},
 		{"RFC 4892, 2: id", "hostname.bind. TXT class=3", `NOERROR; hostname.bind. 0 CH TXT "node-1"`},
-		{"which process", "instance.nodecache. TXT class=3", `NOERROR; instance.nodecache. 0 CH TXT "abcdef"`},
+		{"which process", "instance.nodecache. TXT class=3", `NOERROR; instance.nodecache. 0 CH TXT "abcdef" "0"`},
 		{"RFC 4892, 2: other types", "version.bind. A class=3", "REFUSED"},
 		{"RFC 4892, 2: other names", "a.example. TXT class=3", "REFUSED"},
 		{"RFC 6761, 6.3: localhost", "localhost.", "NOERROR; localhost. 86400 A 127.0.0.1"},

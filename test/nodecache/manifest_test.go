@@ -28,7 +28,7 @@ func TestManifest(t *testing.T) {
 	run.Write(t, dir, "Corefile.base", string(text))
 	run.Write(t, kubeDNS, "stubDomains", `{"acme.local": ["`+stub.String()+`"]}`)
 	run.Write(t, kubeDNS, "upstreamNameservers", `["`+outside.String()+`"]`)
-	node := run.NodeCacheIn(t, dir, "-localip", "127.53.20.10,127.53.0.10", "-upstreamsvc", "kube-dns-upstream",
+	node := run.NodeCacheIn(t, dir, "-localip", "127.53.20.10,127.53.0.10", "-setupinterface=false", "-setupiptables=false", "-upstreamsvc", "kube-dns-upstream",
 		"-basecorefile", "Corefile.base", "-kubednscm", kubeDNS)
 	node.Answers(local)
 
@@ -58,7 +58,7 @@ func TestKubeDNS(t *testing.T) {
 	outside := run.Fake(t, run.Addresses("192.0.2.1", 1))
 	stub := run.Fake(t, run.Addresses("192.0.2.2", 1))
 	addr, kubeDNS := run.Addr(t), t.TempDir()
-	node := run.NodeCache(t, example(addr, outside, "reload 2s 0s"), "-localip", "127.0.0.1", "-dns.port", port(addr), "-kubednscm", kubeDNS)
+	node := run.NodeCache(t, example(addr, outside, "reload 2s 0s"), "-localip", "127.0.0.1", "-setupinterface=false", "-setupiptables=false", "-dns.port", port(addr), "-kubednscm", kubeDNS)
 	node.Answers(addr)
 	const name = "www.acme.local"
 	run.Equal(t, "without a stub domain", run.Dig(t, addr, name), "NOERROR; www.acme.local. A 192.0.2.1")

@@ -1,0 +1,84 @@
+package nodecache
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+)
+
+// exchange sends a query to an address of this node, from a new port, and returns the answer. It
+// waits until ctx ends.
+type exchange func(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error)
+
+// way is how this node's addresses are asked.
+type way struct{ udp, tcp exchange }
+
+// overLoopback is the way of programs on the host.
+func overLoopback() way { return way{askUDP, askTCP} }
+
+func askUDP(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error) {
+	c, err := dial(ctx, "udp", to)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if _, err := c.Write(query); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 512)
+	n, err := c.Read(buf)
+	return buf[:n], err
+}
+
+// askTCP resets the connection, so that none waits for its end.
+func askTCP(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error) {
+	c, err := dial(ctx, "tcp", to)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	c.(*net.TCPConn).SetLinger(0)
+	if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(query))), query...)); err != nil { // #nosec G115 -- it is short
+		return nil, err
+	}
+	var size [2]byte
+	if _, err := io.ReadFull(c, size[:]); err != nil {
+		return nil, err
+	}
+	answer := make([]byte, binary.BigEndian.Uint16(size[:]))
+	_, err = io.ReadFull(c, answer)
+	return answer, err
+}
+
+// dial opens a socket whose calls end with ctx.
+func dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, to.String())
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		c.SetDeadline(deadline)
+	}
+	return c, nil
+}
+
+// hereOf returns those of addrs to which packets stay on this host.
+func hereOf(addrs []netip.AddrPort) []netip.AddrPort {
+	return slices.DeleteFunc(slices.Clone(addrs), func(a netip.AddrPort) bool { return !onThisHost(a.Addr()) })
+}
+
+// onThisHost reports whether packets to addr stay here.
+func onThisHost(addr netip.Addr) bool {
+	if addr.IsUnspecified() || addr.IsLoopback() {
+		return true
+	}
+	addrs, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr() == addr
+	})
+}
