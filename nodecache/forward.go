@@ -182,6 +182,7 @@ func (f *forward) setServers(servers []upstream.Endpoint) {
 		}
 	}
 	f.apply()
+	f.source.Replaced()
 }
 
 func addrs(servers []upstream.Endpoint) (list []netip.AddrPort) {

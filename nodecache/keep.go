@@ -62,7 +62,7 @@ func (k *keep) memory(old *keep, key string, o cache.Options) (*resolve.Memory, 
 func (k *keep) forgetFailures(other *keep) {
 	for key, f := range k.forwards {
 		if other.forwards[key] != f {
-			f.source.Recovered()
+			f.source.Replaced()
 		}
 	}
 }

@@ -10,11 +10,16 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/corefile"
+	"github.com/neardns/neardns/nodecache/upstream"
 )
 
 // generations builds one configuration after the other. None is put to work.
@@ -73,6 +78,43 @@ func TestKeepTLS(t *testing.T) {
 	writeCA(t, file)
 	if third := g.build(text(31)).forward(); third == first || third.conf.Pool.TLS.RootCAs.Equal(first.conf.Pool.TLS.RootCAs) {
 		t.Error("another certificate was not taken in")
+	}
+}
+
+// TestKeepFailures forgets a SERVFAIL that servers answered which a reload, or the file that they
+// stand in, replaced, and no other.
+func TestKeepFailures(t *testing.T) {
+	g, file := newGenerations(t), filepath.Join(t.TempDir(), "resolv.conf")
+	text := func(seconds int, to string) string {
+		return fmt.Sprintf(".:53 {\n cache %d {\n  servfail 5m\n }\n forward . %s\n}\n", seconds, to)
+	}
+	if err := os.WriteFile(file, []byte("nameserver 192.0.2.1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var kept *cache.Cache
+	q, p := wire.Query{Name: wire.Name("\x01a\x00"), Type: wire.A, Class: wire.IN}, cache.Policy{ServFail: cache.Backoff{First: time.Minute}}
+	fails := func(by *forward) {
+		kept.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, nil), &by.source, &p, 0)
+	}
+	failed := func() bool {
+		_, state := kept.Append(nil, &q, &p, 0)
+		return state == cache.Failed
+	}
+
+	first := g.build(text(30, "192.0.2.1"))
+	kept = first.sizes[0].Cache
+	fails(first.forward())
+	if second := g.build(text(31, "192.0.2.1")); second.sizes[0].Cache != kept || !failed() {
+		t.Error("a SERVFAIL is forgotten though the servers are the same")
+	}
+	third := g.build(text(31, file))
+	if failed() {
+		t.Error("a SERVFAIL of other servers stands")
+	}
+	fails(third.forward())
+	third.forward().setServers([]upstream.Endpoint{{Addr: netip.MustParseAddrPort("192.0.2.2:53")}})
+	if failed() {
+		t.Error("a SERVFAIL of servers that stood in the file before stands")
 	}
 }
 

@@ -70,7 +70,7 @@ func hitMany(b *testing.B, names int) {
 	queries := make([][]byte, names)
 	for i := range queries {
 		unique(q, msg, i)
-		c.Store(nil, q, msg, p, 0)
+		c.Store(nil, q, msg, &anyone, p, 0)
 		queries[i] = wire.AppendQuery(nil, q, nil)
 	}
 	buf, i := make([]byte, 0, 4096), 0
@@ -89,6 +89,6 @@ func BenchmarkStore(b *testing.B) {
 	q, msg := numbered(b, "n0000000.team-1.example. 60 A 10.0.0.1")
 	for i := 0; b.Loop(); i++ {
 		unique(q, msg, i%10000000)
-		c.Store(nil, q, msg, p, 0)
+		c.Store(nil, q, msg, &anyone, p, 0)
 	}
 }

@@ -48,9 +48,9 @@ func TestBound(t *testing.T) {
 			c.Fail(q, new(Source), 0, 0)
 		case 1:
 			unique(q, no, i)
-			c.Store(nil, q, no, p, 0)
+			c.Store(nil, q, no, &anyone, p, 0)
 		default:
-			c.Store(nil, q, yes, p, 0)
+			c.Store(nil, q, yes, &anyone, p, 0)
 		}
 		if i == names/10 {
 			early = heap() - before
@@ -82,7 +82,7 @@ func TestBytes(t *testing.T) {
 	q, b := numbered(t, "n0000000.team-1.example. 60 A 10.0.0.1")
 	for i := range 500 {
 		unique(q, b, i)
-		c.Store(nil, q, b, usual(), 0)
+		c.Store(nil, q, b, &anyone, usual(), 0)
 		if st := c.Stats(); st.Success.Bytes > limit.Bytes || st.Success.Entries == 0 {
 			t.Fatalf("%+v", st)
 		}
@@ -100,7 +100,7 @@ func TestBytes(t *testing.T) {
 		t.Errorf("%+v", half)
 	}
 	c.SetLimits(Options{Success: Limits{Entries: 10, Bytes: 100}})
-	if _, _, kept := c.Store(nil, q, b, usual(), 0); kept {
+	if _, _, kept := c.Store(nil, q, b, &anyone, usual(), 0); kept {
 		t.Error("kept what is larger than all the room")
 	}
 }
@@ -128,7 +128,7 @@ func TestUsedStays(t *testing.T) {
 	q, b := numbered(t, "n0000000.team-1.example. 60 A 10.0.0.1")
 	for i := range 50000 {
 		unique(q, b, i)
-		c.Store(nil, q, b, p, 0)
+		c.Store(nil, q, b, &anyone, p, 0)
 		unique(q, b, i%50)
 		if _, state := c.Append(nil, q, p, 0); state != Fresh && i > 50 {
 			t.Fatalf("%v is gone after %d", q.Name, i)
@@ -198,10 +198,10 @@ func TestRace(t *testing.T) {
 				unique(q, yes, i%150)
 				switch (i + worker) % 16 {
 				case 0:
-					c.Store(nil, q, yes, p, now)
+					c.Store(nil, q, yes, &anyone, p, now)
 				case 1:
 					unique(q, no, i%150)
-					c.Store(nil, q, no, p, now)
+					c.Store(nil, q, no, &anyone, p, now)
 				case 2:
 					c.Fail(q, &source, now, 0)
 					source.Recovered()

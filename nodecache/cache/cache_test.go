@@ -58,7 +58,7 @@ func TestFlags(t *testing.T) {
 		q := ask(t, text)
 		b := response(t, q, "a.example. 60 A 10.0.0.1")
 		wire.Message(b).SetFlags(wire.AA|wire.AD|wire.CD, wire.RA)
-		if _, _, kept := c.Store(nil, q, b, p, 0); !kept {
+		if _, _, kept := c.Store(nil, q, b, &anyone, p, 0); !kept {
 			t.Fatal(text)
 		}
 	}
@@ -105,7 +105,7 @@ func TestBounds(t *testing.T) {
 	} {
 		c, p, q := roomy(t), usual(), ask(t, "a.example.")
 		p.Positive = tt.bounds
-		_, _, kept := c.Store(nil, q, response(t, q, fmt.Sprintf("a.example. %d A 10.0.0.1", tt.ttl)), p, 0)
+		_, _, kept := c.Store(nil, q, response(t, q, fmt.Sprintf("a.example. %d A 10.0.0.1", tt.ttl)), &anyone, p, 0)
 		state, got := get(t, c, q, p, 0)
 		if want := fmt.Sprintf("NOERROR; a.example. %d IN A 10.0.0.1", tt.want); kept != (tt.want > 0) || kept && got != want {
 			t.Errorf("%+v: state %d, %s", tt, state, got)
@@ -183,7 +183,7 @@ func TestNeverKept(t *testing.T) {
 		"nothing":          nil,
 	} {
 		c, p := roomy(t), usual()
-		if _, v, kept := c.Store(nil, q, b, p, 0); kept {
+		if _, v, kept := c.Store(nil, q, b, &anyone, p, 0); kept {
 			t.Errorf("%s: kept as %+v", name, v)
 		}
 		if state, got := get(t, c, q, p, 0); state != Miss {
@@ -195,7 +195,7 @@ func TestNeverKept(t *testing.T) {
 	}
 	c, transfer := roomy(t), ask(t, "example. AXFR")
 	for _, records := range []string{soa, "SERVFAIL"} {
-		if _, _, kept := c.Store(nil, transfer, response(t, transfer, records), usual(), 0); kept {
+		if _, _, kept := c.Store(nil, transfer, response(t, transfer, records), &anyone, usual(), 0); kept {
 			t.Error("a transfer was kept")
 		}
 	}

@@ -7,30 +7,43 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// Source is what failures to get any answer are blamed on: the upstream servers of a block,
-// say. The zero value is ready.
+// Source is what failures are blamed on: the upstream servers of a block, say. The zero value
+// is ready.
 type Source struct {
-	failed atomic.Bool   // a failure was stored since the last Recovered
-	epoch  atomic.Uint32 // failures of an earlier one are void
+	failed  atomic.Bool   // a failure to get any answer was stored since the last Recovered
+	epoch   atomic.Uint32 // such failures of an earlier one are void
+	servers atomic.Uint32 // and so are answered SERVFAILs
 }
 
-// Recovered clears every failure blamed on s, as it has answered again. It costs next to
-// nothing when there is none, so it may be called for every answer.
+// Recovered clears every failure to get any answer that is blamed on s, as it has answered
+// again. It costs next to nothing when there is none, so it may be called for every answer.
 func (s *Source) Recovered() {
 	if s.failed.Load() && s.failed.Swap(false) {
 		s.epoch.Add(1)
 	}
 }
 
-// fault is what a failure was.
-type fault struct {
-	source *Source // nil for an answered SERVFAIL
-	epoch  uint32
-	times  uint8 // how often it came in a row
+// Replaced clears every failure that is blamed on s, answered SERVFAILs too: from now on
+// other servers are asked.
+func (s *Source) Replaced() {
+	s.Recovered()
+	s.servers.Add(1)
 }
 
-// cleared reports whether the source of the failure has recovered.
-func (f *fault) cleared() bool { return f.source != nil && f.source.epoch.Load() != f.epoch }
+// fault is what a failure was.
+type fault struct {
+	source *Source
+	epoch  uint32 // of the source, by which it is void one day
+	times  uint8  // how often an answered SERVFAIL came in a row; 0 for no answer
+}
+
+// cleared reports whether the failure is void.
+func (f *fault) cleared() bool {
+	if f.times > 0 {
+		return f.source.servers.Load() != f.epoch
+	}
+	return f.source.epoch.Load() != f.epoch
+}
 
 // unanswered is how long a timeout, a broken transport or a malformed answer stands for the
 // next answer (RFC 9520, section 3.2, wants at least 1 s).
@@ -44,13 +57,13 @@ func (c *Cache) Fail(q *wire.Query, s *Source, now, life time.Duration) {
 	s.failed.Store(true) // last: a Recovered that does not see it yet would clear nothing
 }
 
-// storeServFail keeps an answered SERVFAIL, the longer the more often it came.
-func (c *Cache) storeServFail(q *wire.Query, p *Policy, now time.Duration) bool {
+// storeServFail keeps a SERVFAIL that s answered, the longer the more often it came.
+func (c *Cache) storeServFail(q *wire.Query, s *Source, p *Policy, now time.Duration) bool {
 	if p.ServFail.First <= 0 {
 		return false
 	}
 	times := c.timesFailed(q, now) + 1
-	return c.putFailure(q, &fault{times: times}, now, p.ServFail.after(times))
+	return c.putFailure(q, &fault{s, s.servers.Load(), times}, now, p.ServFail.after(times))
 }
 
 // timesFailed returns how often q was answered SERVFAIL in a row, counting those no further
@@ -60,7 +73,7 @@ func (c *Cache) timesFailed(q *wire.Query, now time.Duration) uint8 {
 	key := wire.AppendKey(buf[:0], q)
 	hash := wire.Hash(c.seed, key)
 	e := c.shard(hash).get(failure, hash, key)
-	if e == nil || now-e.expires > longestFailure {
+	if e == nil || now-e.expires > longestFailure || e.fault.cleared() {
 		return 0
 	}
 	return min(e.fault.times, 100)

@@ -24,11 +24,11 @@ func TestServFail(t *testing.T) {
 		t.Error("the failure stays")
 	}
 	p.ServFail.First = 0
-	if _, _, kept := c.Store(nil, ask(t, "b.example."), response(t, ask(t, "b.example."), "SERVFAIL"), p, 0); kept {
+	if _, _, kept := c.Store(nil, ask(t, "b.example."), response(t, ask(t, "b.example."), "SERVFAIL"), &anyone, p, 0); kept {
 		t.Error("kept against the policy")
 	}
 	bare := append([]byte{0x42, 0x42, 0x81, 0x82}, make([]byte, 8)...)
-	if _, v, kept := c.Store(nil, q, bare, usual(), 0); !kept || v.Kind != wire.Failed {
+	if _, v, kept := c.Store(nil, q, bare, &anyone, usual(), 0); !kept || v.Kind != wire.Failed {
 		t.Error("a SERVFAIL without a question")
 	}
 }
@@ -101,5 +101,35 @@ func TestFail(t *testing.T) {
 	one.Recovered()
 	if state(a, 0) != Failed {
 		t.Error("an answered SERVFAIL went with the upstream's recovery")
+	}
+}
+
+// TestReplaced forgets what failed because of servers that are asked no more: SERVFAILs that
+// they answered, and how often, and what they did not answer.
+func TestReplaced(t *testing.T) {
+	c, p, a, b := roomy(t), usual(), ask(t, "a.example."), ask(t, "b.example.")
+	p.ServFail = Backoff{First: second, Max: time.Hour}
+	var one, two Source
+	state := func(q *wire.Query, now time.Duration) State {
+		s, _ := get(t, c, q, p, now)
+		return s
+	}
+	fail := func(q *wire.Query, s *Source) { c.Store(nil, q, response(t, q, "SERVFAIL"), s, p, 0) }
+	for range 9 {
+		fail(a, &one)
+		fail(b, &two)
+	}
+	two.Replaced()
+	if state(a, 100*second) != Failed || state(b, 0) != Miss {
+		t.Error("not the failures of what was replaced are void")
+	}
+	fail(b, &two)
+	if state(b, second-1) != Failed || state(b, second) != Miss {
+		t.Error("the failures of the servers before count")
+	}
+	c.Fail(b, &two, 0, 0)
+	two.Replaced()
+	if state(b, 0) != Miss {
+		t.Error("a timeout of what was replaced stands")
 	}
 }

@@ -20,7 +20,7 @@ func FuzzStore(f *testing.F) {
 		c, p := roomy(t), usual()
 		q := questionOf(msg)
 		before := bytes.Clone(msg)
-		_, v, kept := c.Store(nil, q, msg, p, 0)
+		_, v, kept := c.Store(nil, q, msg, &anyone, p, 0)
 		if !bytes.Equal(msg, before) {
 			t.Fatal("the response was changed")
 		}

@@ -12,8 +12,9 @@ import (
 // whether it was kept. Not kept are, beside the malformed: what is truncated; a denial
 // without an SOA record (RFC 2308, section 5); referrals, and codes other than NOERROR,
 // NXDOMAIN and SERVFAIL; types that stand for no records; what the policy rules out. A
-// SERVFAIL takes no place of an answer, stale or not.
-func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, p *Policy, now time.Duration) (clean []byte, v wire.Verdict, kept bool) {
+// SERVFAIL takes no place of an answer, stale or not. Replaced of its source, which must not
+// be nil, ends it at once.
+func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *Policy, now time.Duration) (clean []byte, v wire.Verdict, kept bool) {
 	start := len(dst)
 	clean, ok := wire.Repack(dst, response)
 	msg := wire.Message(clean[start:])
@@ -30,7 +31,7 @@ func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, p *Policy, now
 	case msg.Truncated() || q.Type.Meta():
 		return clean, v, false
 	case v.Kind == wire.Failed:
-		return clean, v, c.storeServFail(q, p, now)
+		return clean, v, c.storeServFail(q, s, p, now)
 	}
 	return clean, v, c.storeAnswer(q, msg, &v, p, now)
 }

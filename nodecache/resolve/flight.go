@@ -100,7 +100,7 @@ func (f *flight) fetch(s *scratch, res *result) {
 		res.source = metrics.Uncached
 	}
 	p := f.block.policy(f.query.Name)
-	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, &p, f.r.now())
+	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, u.Source, &p, f.r.now())
 	s.clean, res.clean = clean, clean
 	res.stale = v.Kind == wire.Failed || v.Kind == wire.Refusal // RFC 8767, section 4
 	switch {

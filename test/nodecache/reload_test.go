@@ -164,3 +164,25 @@ func TestResolvConf(t *testing.T) {
 	node.Logs("upstream servers stay as they are", "Corefile:5")
 	run.Equal(t, "still", run.Dig(t, addr, "c.example"), "NOERROR; c.example. A 192.0.2.2")
 }
+
+// TestReloadFailed asks the server that a changed Corefile names at once, though the one before
+// answered SERVFAIL, which is kept (RFC 9520, section 3.2).
+func TestReloadFailed(t *testing.T) {
+	t.Parallel()
+	broken := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure))
+	}).String()
+	good := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
+	addr := run.Addr(t)
+	text := func(upstream string) string {
+		return strings.Replace(simple(upstream, "", addr), "cache 300", "cache 300 {\n\t\tservfail 5m\n\t}", 1)
+	}
+	node := run.NodeCache(t, text(broken))
+	node.Answers(addr)
+	run.Equal(t, "broken", run.Dig(t, addr, "a.example"), "SERVFAIL")
+	node.Write("Corefile", text(good))
+	node.Signal(syscall.SIGUSR1)
+	takenIn(t, node, 1)
+	run.Equal(t, "mended", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
+	node.Stop()
+}
