@@ -86,6 +86,9 @@ func (i *interception) check(ctx context.Context) error {
 	if err := i.count(i.ask(ctx, i.local, i.addrs...)); err != nil {
 		return err
 	}
+	if i.ask(ctx, i.pods, i.addrs...) == nil { // the process, or the node, stood still for a while
+		return nil
+	}
 	return fmt.Errorf("%w: %w; allow DNS: %s", errFirewall, first, allow(i.addrs))
 }
 
@@ -122,18 +125,22 @@ func (i *interception) tell(err error) {
 	}
 }
 
-// allow returns the commands that let queries pass.
+// allow returns the commands that let queries pass, and their answers.
 func allow(addrs []netip.AddrPort) string {
 	var commands []string
-	for _, a := range addrs {
-		tool := "ip6tables"
-		if a.Addr().Is4() {
-			tool = "iptables"
+	for _, tool := range []string{"iptables", "ip6tables"} {
+		var list []string
+		for _, a := range addrs {
+			if a.Addr().Is4() == (tool == "iptables") {
+				list = append(list, a.Addr().String())
+			}
 		}
 		for _, protocol := range []string{"udp", "tcp"} {
-			commands = append(commands,
-				fmt.Sprintf("%s -I INPUT -d %s -p %s --dport %d -j ACCEPT", tool, a.Addr(), protocol, a.Port()),
-				fmt.Sprintf("%s -I OUTPUT -s %s -p %s --sport %d -j ACCEPT", tool, a.Addr(), protocol, a.Port()))
+			if to, port := strings.Join(list, ","), addrs[0].Port(); len(list) > 0 {
+				commands = append(commands,
+					fmt.Sprintf("%s -I INPUT -d %s -p %s --dport %d -j ACCEPT", tool, to, protocol, port),
+					fmt.Sprintf("%s -I OUTPUT -s %s -p %s --sport %d -j ACCEPT", tool, to, protocol, port))
+			}
 		}
 	}
 	return strings.Join(commands, "; ")
