@@ -116,8 +116,10 @@ func (i *interception) tell(err error) {
 	switch {
 	case began && i.host != nil:
 		i.log.Info("queries to these addresses are intercepted", "addresses", i.addrs)
+	case began && i.said != "":
+		i.log.Info("this process answers itself again")
 	case err != nil && err.Error() != i.said:
-		i.log.Error("interception", "error", err)
+		i.log.Error("self-check", "error", err)
 	}
 	i.said = ""
 	if err != nil {

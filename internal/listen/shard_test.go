@@ -2,6 +2,7 @@ package listen
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -61,5 +62,26 @@ func TestShardsUDPOnly(t *testing.T) {
 	defer f.Close()
 	if n := f.Shards(); n != 2 {
 		t.Errorf("%d shards, want 2", n)
+	}
+}
+
+// TestShardsAt tells which sockets get what is sent to an address.
+func TestShardsAt(t *testing.T) {
+	f := open(t, Config{Sockets: 2, FirstShard: 7}, "127.0.0.1:0", "0.0.0.0:0")
+	own, everywhere := f.Addrs()[0], f.Addrs()[1]
+	for _, test := range []struct {
+		addr netip.AddrPort
+		want []int
+	}{
+		{own, []int{7, 8}},
+		{everywhere, []int{9, 10}},
+		{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), everywhere.Port()), []int{9, 10}},
+		{netip.AddrPortFrom(own.Addr(), everywhere.Port()), []int{9, 10}},
+		{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), own.Port()), nil},
+		{netip.AddrPortFrom(netip.MustParseAddr("::1"), everywhere.Port()), nil},
+	} {
+		if got := f.ShardsAt(test.addr); !slices.Equal(got, test.want) {
+			t.Errorf("%v: %v, expected %v", test.addr, got, test.want)
+		}
 	}
 }
