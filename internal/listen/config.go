@@ -57,8 +57,8 @@ type Limits struct {
 	Stall time.Duration
 
 	// Buffers is how many octets of half-read messages and unsent answers the front keeps
-	// for all connections. For more, the connection that has stalled longest is closed.
-	// The default is 16 MiB; one connection may hold a sixteenth.
+	// for all connections. For more, one is closed that keeps much, of a client that does, see
+	// hoarder. The default is 16 MiB; one connection may hold a sixteenth.
 	Buffers int
 }
 

@@ -69,6 +69,19 @@ func (c *conn) watch() {
 	}
 }
 
+// buffer counts n more octets kept.
+func (c *conn) buffer(n int) {
+	c.server.count.buffered.Add(int64(n))
+	c.peer.buffered.Add(int64(n))
+}
+
+// kept returns how many octets are kept.
+func (c *conn) kept() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.in) + len(c.out)
+}
+
 // push sends frames, and keeps what the socket doesn't take. It returns false if the
 // connection is lost or holds too much to go on. The caller holds mu.
 func (c *conn) push(frames []byte) bool {
@@ -80,7 +93,7 @@ func (c *conn) push(frames []byte) bool {
 		frames = frames[n:]
 	}
 	c.out = append(c.out, frames...)
-	c.server.buffer(len(frames))
+	c.buffer(len(frames))
 	return len(c.out) <= c.server.maxOut
 }
 
@@ -90,7 +103,7 @@ func (c *conn) flush() (n int, ok bool) {
 		return 0, true
 	}
 	n, ok = send(c.fd, c.out)
-	c.server.buffer(-n)
+	c.buffer(-n)
 	if c.out = c.out[n:]; len(c.out) == 0 {
 		c.out = nil
 	}
@@ -108,7 +121,7 @@ func send(fd int, data []byte) (n int, ok bool) {
 
 // keep keeps what is left of the input, but no buffer much longer than it.
 func (c *conn) keep(rest []byte) {
-	c.server.buffer(len(rest) - len(c.in))
+	c.buffer(len(rest) - len(c.in))
 	if len(rest) == 0 || len(rest) < cap(c.in)/4 {
 		c.in = nil
 	}

@@ -102,18 +102,48 @@ func TestTCPBuffers(t *testing.T) {
 	}
 }
 
+// TestTCPHoarder has one client send 1,200 halves of messages. It is not those who write slowly
+// that are closed, of whatever client, though they have stalled longest.
+func TestTCPHoarder(t *testing.T) {
+	r := start(t, Config{TCP: Limits{PerClient: 1201, Stall: time.Minute}}, echo, "127.0.0.1:0")
+	message := frame("slowly")
+	slow := []net.Conn{streamFrom(t, "127.0.0.8", r.Addrs()[0]), streamFrom(t, "127.0.0.9", r.Addrs()[0])}
+	for _, c := range slow {
+		c.Write(message[:4])
+	}
+	until(t, "slow writers", func() bool { return r.TCP().Buffered == 8 })
+	half := frame(string(make([]byte, 65535)))[:60000]
+	for range 1200 {
+		streamFrom(t, "127.0.0.9", r.Addrs()[0]).Write(half)
+	}
+	until(t, "evicted", func() bool { s := r.TCP(); return s.Evicted >= 900 && s.Buffered <= 16<<20 })
+	for i, c := range slow {
+		c.Write(message[4:])
+		if _, err := readFrame(c); err != nil {
+			t.Errorf("slow writer %d: %v", i, err)
+		}
+	}
+}
+
+// streamFrom is dial over TCP, from an address of the client's own.
+func streamFrom(t testing.TB, client string, to netip.AddrPort) net.Conn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(client)}}
+	c, err := d.Dial("tcp", to.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	return c
+}
+
 // TestTCPCaps opens more connections than one client may have, and then more than all may.
 // The idlest goes: not the one that has asked, and none of another client for one's excess.
 func TestTCPCaps(t *testing.T) {
 	r := start(t, Config{TCP: Limits{Conns: 6, PerClient: 3}}, echo, "127.0.0.1:0")
 	from := func(client string) net.Conn {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(client)}}
-		c, err := d.Dial("tcp", r.Addrs()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		c.SetDeadline(time.Now().Add(10 * time.Second))
+		c := streamFrom(t, client, r.Addrs()[0])
 		if !isOpen(c) {
 			t.Fatal("closed at once")
 		}
@@ -148,7 +178,7 @@ func TestTCPCaps(t *testing.T) {
 
 // TestTCPKeep keeps no long buffer for a short rest.
 func TestTCPKeep(t *testing.T) {
-	c := &conn{server: &tcpServer{}}
+	c := &conn{server: &tcpServer{}, peer: &peer{}}
 	for _, n := range []int{100, 60000, 1, 40000, 20000, 9000, 0} {
 		c.keep(make([]byte, n))
 		if len(c.in) != n || cap(c.in) > 4*n+16 {

@@ -1,6 +1,9 @@
 package listen
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A connection stands in two queues: one by what it does, one by who made it.
 const (
@@ -65,6 +68,8 @@ type peer struct {
 	count int    // its connections
 	round uint64 // the server's round in which a connection last had a turn
 	asked int    // turns and queries in that round
+
+	buffered atomic.Int64 // octets that its connections keep
 }
 
 // takeTurn reports whether a connection may have a turn in round.

@@ -68,6 +68,7 @@ func TestShardsUDPOnly(t *testing.T) {
 // TestShardsAt tells which sockets get what is sent to an address.
 func TestShardsAt(t *testing.T) {
 	f := open(t, Config{Sockets: 2, FirstShard: 7}, "127.0.0.1:0", "0.0.0.0:0")
+	defer f.Close()
 	own, everywhere := f.Addrs()[0], f.Addrs()[1]
 	for _, test := range []struct {
 		addr netip.AddrPort

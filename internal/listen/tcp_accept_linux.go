@@ -88,6 +88,19 @@ func (t *tcpServer) idlest() *conn {
 	return t.stalled.first
 }
 
+// hoarder returns the connection to close first while too much is kept. There is one. It is of
+// a client that keeps more than its share of all, and itself keeps its share of that or more:
+// of such, the one that has stalled longest.
+func (t *tcpServer) hoarder() *conn {
+	share := int64(t.limits.Buffers / len(t.peers))
+	for c := t.stalled.first; c != nil; c = c.links[byState].next {
+		if all := c.peer.buffered.Load(); all > share && int64(c.kept()*c.peer.count) >= all {
+			return c
+		}
+	}
+	return t.stalled.first // the clients that keep more have all been answered just now
+}
+
 // evict closes c to make room.
 func (t *tcpServer) evict(c *conn) {
 	t.count.evicted.Add(1)
@@ -98,7 +111,7 @@ func (t *tcpServer) evict(c *conn) {
 func (t *tcpServer) closeConn(c *conn) {
 	c.mu.Lock()
 	c.closed = true
-	t.buffer(-len(c.out) - len(c.in))
+	c.buffer(-len(c.out) - len(c.in))
 	c.in, c.out = nil, nil
 	closeFD(c.fd)
 	c.mu.Unlock()

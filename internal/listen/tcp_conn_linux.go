@@ -19,7 +19,7 @@ func (t *tcpServer) serveConn(c *conn, events uint32) {
 	}
 	t.place(c, pending)
 	for t.crowded() && t.stalled.first != nil {
-		t.evict(t.stalled.first)
+		t.evict(t.hoarder())
 	}
 }
 
@@ -141,9 +141,6 @@ func (t *tcpServer) move(c *conn, q *queue) {
 	q.push(c)
 	c.peer.push(c)
 }
-
-// buffer counts n more octets kept.
-func (t *tcpServer) buffer(n int) { t.count.buffered.Add(int64(n)) }
 
 // crowded reports whether connections keep more than they may.
 func (t *tcpServer) crowded() bool { return t.count.buffered.Load() > int64(t.limits.Buffers) }
