@@ -40,11 +40,11 @@ func TestStreams(t *testing.T) {
 }
 
 // TestStreamsMemory has connections send 72 MB of messages that never end, and take none of
-// 2,600 MB of answers. The front keeps 16 MiB of it all.
+// 2,600 MB of answers. The front keeps 16 MiB of it all, and those who write slowly are answered.
 func TestStreamsMemory(t *testing.T) {
 	s := newSiege(t)
 	s.cacheMany()
-	s.attack([]attack{{"half a frame", 1200, halfFrame}, {"no reader", 40, noReader}})
+	s.attack([]attack{{"half a frame", 1200, halfFrame}, {"no reader", 40, noReader}, {"an octet at a time", 40, slowWriter}})
 	s.end(s.before.resident + 64)
 }
 
