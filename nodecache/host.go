@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/neardns/neardns/nodecache/hostnet"
 	"github.com/neardns/neardns/nodecache/metrics"
@@ -36,7 +37,7 @@ func (c *Config) localAddrs() (addrs []netip.AddrPort) {
 // openHost gives the node what it should have. Nothing is intercepted yet.
 func (p *process) openHost() error {
 	p.interception = &interception{
-		addrs: p.localAddrs(), local: p.selfCheck(overLoopback()),
+		addrs: p.localAddrs(), local: p.selfCheck(overLoopback()), last: time.Now(),
 		own: p.metrics.Own, log: p.Log,
 	}
 	if !p.wanted() {

@@ -23,15 +23,16 @@ type interception struct {
 	local  selfCheck
 	own    *metrics.Own
 	log    *slog.Logger
-	failed int    // rounds on end in which this process did not answer
-	said   string // the last error that was logged
+	last   time.Time     // when the last round ended
+	silent time.Duration // how long this process has not answered itself
+	said   string        // the last error that was logged
 	active bool
 }
 
 const (
-	renewEvery  = time.Second
-	roundTime   = 2 * time.Second
-	roundsToEnd = 10 // of silence on end: then a new process is better
+	renewEvery = time.Second
+	roundTime  = 2 * time.Second
+	silentMost = 10 * time.Second // then a new process is better
 )
 
 // errFirewall says that the host answers itself, but not its pods.
@@ -48,8 +49,8 @@ func (i *interception) run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := i.round(ctx); i.failed >= roundsToEnd {
-			return fmt.Errorf("this process has not answered itself for %d s: %w", roundsToEnd, err)
+		if err := i.round(ctx); i.silent >= silentMost {
+			return fmt.Errorf("this process has not answered itself for %v: %w", silentMost, err)
 		}
 	}
 }
@@ -99,12 +100,17 @@ func (i *interception) ask(ctx context.Context, c selfCheck, addrs ...netip.Addr
 	return c.at(ctx, addrs...)
 }
 
-// count counts rounds in which this process does not answer.
+// longestRound is what a round takes at most. A process that was stopped for longer, or a
+// machine that slept, was not silent.
+const longestRound = renewEvery + 2*roundTime
+
+// count counts how long this process does not answer.
 func (i *interception) count(err error) error {
-	i.failed++
-	if err == nil {
-		i.failed = 0
+	now := time.Now()
+	if i.silent += min(now.Sub(i.last), longestRound); err == nil {
+		i.silent = 0
 	}
+	i.last = now
 	return err
 }
 
