@@ -32,7 +32,7 @@ type flags struct {
 	pidfile                       string
 
 	clusterDomain, node, logFormat, probe string
-	version                               bool
+	checkOnly, version                    bool
 }
 
 // seconds is a duration, or a bare number of seconds.
@@ -101,6 +101,7 @@ func (f *flags) define(s *flag.FlagSet) {
 	s.BoolVar(new(bool), "quiet", false, "accepted; there is little to be quiet about")
 	s.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	s.StringVar(&f.probe, "probe", "", "ask the nodecache that runs in this container whether it is live or ready, and exit")
+	s.BoolVar(&f.checkOnly, "check", false, "read the Corefile, start nothing, and say what is refused and what differs from the stock programs")
 	s.BoolVar(&f.version, "version", false, "print the version and exit")
 	f.defineNode(s)
 }

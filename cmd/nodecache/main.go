@@ -33,9 +33,12 @@ func run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if f.probe != "" {
+	switch {
+	case f.checkOnly:
+		err = nodecache.Check(f.config(nil, nil), os.Stdout)
+	case f.probe != "":
 		err = nodecache.Probe(ctx, f.probe)
-	} else {
+	default:
 		err = serve(ctx, f)
 	}
 	if err != nil {

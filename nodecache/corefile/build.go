@@ -13,42 +13,55 @@ type builder struct {
 	opts  *Options
 	conf  *Config
 	sum   hash.Hash
+	wrong []error // all that is
 	block *Block
 	once  map[string]Pos // where the block has directives that it may have once
 }
 
-func (b *builder) build(name string, stanzas []stanza) error {
+// build reads all stanzas. What is wrong does not keep it from reading on.
+func (b *builder) build(name string, stanzas []stanza) {
 	if len(stanzas) == 0 {
-		return fmt.Errorf("%s: no server block, expected one such as .:53 { forward . /etc/resolv.conf }", name)
+		b.failed(fmt.Errorf("%s: no server block, expected one such as .:53 { forward . /etc/resolv.conf }", name))
 	}
 	b.sum = sha256.New()
 	for _, s := range stanzas {
-		if err := b.stanza(s); err != nil {
-			return err
-		}
+		b.stanza(s)
 	}
 	b.sum.Sum(b.conf.Sum[:0])
-	return b.conf.checkOverlap()
+	if len(b.wrong) == 0 {
+		b.failed(b.conf.checkOverlap())
+	}
 }
 
-func (b *builder) stanza(s stanza) error {
+// failed notes an error, if there is one.
+func (b *builder) failed(err error) {
+	if err != nil {
+		b.wrong = append(b.wrong, err)
+	}
+}
+
+func (b *builder) stanza(s stanza) {
 	b.block, b.once = &Block{Pos: Pos{s.keys[0].File, s.keys[0].Line}}, map[string]Pos{}
 	b.conf.Blocks = append(b.conf.Blocks, b.block)
 	b.addSum(s.keys)
 	for _, k := range s.keys {
 		keys, err := b.opts.parseKey(k.Text)
 		if err != nil {
-			return fmt.Errorf("%s:%d: %w", k.File, k.Line, err)
+			b.failed(fmt.Errorf("%s:%d: %w", k.File, k.Line, err))
 		}
 		b.block.Keys = append(b.block.Keys, keys...)
 	}
 	for _, tokens := range s.directives {
 		b.addSum(tokens)
-		if err := b.directive(newDirective(b, tokens)); err != nil {
-			return err
+		d := newDirective(b, tokens)
+		if err := b.directive(d); err != nil {
+			b.failed(err)
+			continue
+		}
+		for _, text := range d.differences() {
+			b.conf.Differences = append(b.conf.Differences, Note{d.pos(), d.name + ": " + text})
 		}
 	}
-	return nil
 }
 
 // addSum adds words and where their lines begin to the sum.

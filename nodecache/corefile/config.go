@@ -33,6 +33,9 @@ type Config struct {
 	Blocks []*Block
 	Notes  []Note
 
+	// Differences are what directives do here and not in CoreDNS 1.15.0.
+	Differences []Note
+
 	// Files are those whose content makes the configuration: the Corefile first, what it
 	// imports, hosts files, files with servers, and those of TLS. A file may be named that
 	// is not there.

@@ -30,34 +30,46 @@ type Options struct {
 	Env func(name string) (value string, ok bool) // (os.LookupEnv)
 }
 
-// Load reads a Corefile and what it imports.
-func Load(path string, o Options) (*Config, error) {
+// Load reads a Corefile and what it imports. An error names file, line, directive, what is
+// wrong, and what was expected.
+func Load(path string, o Options) (*Config, error) { return first(Check(path, o)) }
+
+// Check is Load, but reads on where something is wrong, and returns all errors.
+func Check(path string, o Options) (*Config, []error) {
 	text, err := readFile(path)
 	if err != nil {
-		return nil, err
+		return nil, []error{err}
 	}
-	return Parse(path, text, o)
+	return check(path, text, o)
 }
 
-// Parse reads a Corefile's text. Its name stands in errors and is where relative imports
-// begin. An error names file, line, directive, what is wrong, and what was expected.
-func Parse(name string, text []byte, o Options) (*Config, error) {
+// Parse is Load of a Corefile's text. Its name stands in errors and is where relative imports
+// begin.
+func Parse(name string, text []byte, o Options) (*Config, error) { return first(check(name, text, o)) }
+
+func first(c *Config, wrong []error) (*Config, error) {
+	if len(wrong) > 0 {
+		return nil, wrong[0]
+	}
+	return c, nil
+}
+
+// check returns a Config unless the file can't be split into server blocks.
+func check(name string, text []byte, o Options) (*Config, []error) {
 	o = o.withDefaults()
 	domain, err := wire.ParseName(o.ClusterDomain)
 	if err != nil {
-		return nil, fmt.Errorf("-cluster-domain: %w", err)
+		return nil, []error{fmt.Errorf("-cluster-domain: %w", err)}
 	}
 	r := newReader(&o, name, o.fill(text))
 	stanzas, err := r.stanzas()
 	if err != nil {
-		return nil, err
+		return nil, []error{err}
 	}
 	stanzas = append(stanzas, o.stubs()...)
 	b := builder{opts: &o, conf: &Config{Files: r.files, Notes: r.notes, clusterDomain: domain.AppendLower(nil)}}
-	if err := b.build(name, stanzas); err != nil {
-		return nil, err
-	}
-	return b.conf, nil
+	b.build(name, stanzas)
+	return b.conf, b.wrong
 }
 
 func (o Options) withDefaults() Options {

@@ -148,3 +148,31 @@ func TestFlags(t *testing.T) {
 	}
 	node.Stop()
 }
+
+// TestCheck says what is refused, all of it, and what differs, and starts nothing.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	run.Write(t, dir, "Corefile", ".:53 {\n\tcache 30\n\trewrite name a b\n\tloadbalance\n\tloop\n\tforward . 192.0.2.1 {\n\t\tnosuch\n\t}\n}\na.example {\n\tcache\n}\n")
+	file := filepath.Join(dir, "Corefile")
+	code, out, err := command(t, "-check", "-conf", file)
+	if code != 1 || err != "nodecache: this Corefile would not start\n" {
+		t.Errorf("exit code %d, %s", code, err)
+	}
+	for _, want := range []string{
+		"Refused:\n  " + file + ":3: rewrite: the node cache does not have this directive",
+		"\n  " + file + ":7: forward: \"nosuch\" is no option of it",
+		"Accepted, but without a meaning here:\n  " + file + ":4: loadbalance has no meaning here",
+		"Different from CoreDNS 1.15.0:\n  cache: while an upstream is out",
+		"cut off switches it off, at " + file + ":2 " + file + ":11\n",
+		"\n  loop: an upstream that leads back here is set aside and reported; the process goes on, at " + file + ":5\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	run.Write(t, dir, "Corefile", ".:53 {\n\terrors\n\tforward . 192.0.2.1\n}\n")
+	if code, out, err := command(t, "-check", "-conf", file); code != 0 || err != "" || !strings.HasSuffix(out, "\nIt starts.\n") || strings.Contains(out, "Refused") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, err)
+	}
+}

@@ -1,0 +1,67 @@
+package nodecache
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/neardns/neardns/nodecache/corefile"
+)
+
+// errRefused says that Check found what a start would stop at.
+var errRefused = errors.New("this Corefile would not start")
+
+// Check reads the Corefile, starts nothing, and writes in plain lines what is refused, what is
+// accepted without a meaning, and what differs from CoreDNS and today's node-local cache. It
+// returns an error if anything is refused.
+func Check(c Config, w io.Writer) error {
+	o := c.Options
+	var wrong []error
+	if c.KubeDNS != "" {
+		stubs, servers, err := corefile.ReadConfigMap(c.KubeDNS)
+		if err != nil {
+			wrong = append(wrong, err)
+		}
+		o.StubDomains, o.UpstreamServers = stubs, servers
+	}
+	conf, errs := corefile.Check(c.Corefile, o)
+	wrong = append(wrong, errs...)
+	part(w, "Refused", wrong)
+	if conf != nil {
+		part(w, "Accepted, but without a meaning here", conf.Notes)
+		part(w, "Different from CoreDNS "+stockVersion, grouped(conf.Differences))
+	}
+	if len(wrong) > 0 {
+		return errRefused
+	}
+	fmt.Fprintln(w, "It starts.")
+	return nil
+}
+
+// stockVersion is the CoreDNS that we are compared with.
+const stockVersion = "1.15.0"
+
+// part writes a list under a heading, if there is anything in it.
+func part[T any](w io.Writer, heading string, list []T) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%s:\n", heading)
+	for _, line := range list {
+		fmt.Fprintf(w, "  %v\n", line)
+	}
+}
+
+// grouped returns each text once, with all places that it is about.
+func grouped(notes []corefile.Note) (lines []string) {
+	at := map[string]int{}
+	for _, n := range notes {
+		i, known := at[n.Text]
+		if !known {
+			i, at[n.Text] = len(lines), len(lines)
+			lines = append(lines, n.Text+", at")
+		}
+		lines[i] += " " + n.Pos.String()
+	}
+	return lines
+}
