@@ -43,6 +43,7 @@ type Change struct {
 func (s *Servers) Open(ctx context.Context, p Pages) (*Change, error) {
 	c := &Change{s, p, map[string]net.Listener{}}
 	lc := net.ListenConfig{Control: s.control}
+	lc.SetMultipathTCP(false) // such a listener, Go's default, can't turn away: see net/mptcp/sockopt.c
 	for addr := range p {
 		if s.at[addr] != nil {
 			continue
@@ -136,6 +137,9 @@ func (s *Servers) Close() {
 	}
 	if len(s.at) > 0 {
 		time.Sleep(quiet)
+	}
+	for _, server := range s.at {
+		server.listener.Close() // those who were turned away ask again soon
 	}
 	for end := time.Now().Add(drain); s.busy() && time.Now().Before(end); {
 		time.Sleep(step)

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,6 +100,36 @@ func TestOpenAllOrNone(t *testing.T) {
 		t.Fatal("left open:", err)
 	}
 	l.Close()
+}
+
+// TestCloseHandsOver has clients ask all the time while servers take turns on one port. None of
+// them is lost.
+func TestCloseHandsOver(t *testing.T) {
+	p, addr := Pages{}, freeAddr(t)
+	p.Add(addr, "/", says("OK"))
+	first := new(Servers)
+	set(t, first, p)
+	var clients sync.WaitGroup
+	var done atomic.Bool
+	for range 16 {
+		clients.Go(func() {
+			for !done.Load() {
+				if got := ask(t, addr, "/"); got != "200 OK" {
+					t.Error(got)
+				}
+			}
+		})
+	}
+	for range 3 {
+		next := new(Servers)
+		set(t, next, p)
+		first.Close()
+		first = next
+		time.Sleep(1200 * time.Millisecond) // those who were turned away are back
+	}
+	done.Store(true)
+	clients.Wait()
+	first.Close()
 }
 
 // TestCloseLate answers who was connected when Close was called, and asks a good while later.
