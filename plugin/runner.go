@@ -9,24 +9,23 @@ import (
 
 // runner starts and joins a source.
 type runner struct {
-	source  source
 	timeout time.Duration // how long the start waits for the first records
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
 
-func newRunner(s source, timeout time.Duration) *runner {
-	r := &runner{source: s, timeout: timeout}
+func newRunner(timeout time.Duration) *runner {
+	r := &runner{timeout: timeout}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
 
 // start runs the source, and waits for its first records until the timeout: then the
 // server starts, answering SERVFAIL, while the source goes on trying.
-func (r *runner) start() error {
+func (r *runner) start(s source) error {
 	live.add(r)
-	r.done.Go(func() { r.source.Run(r.ctx) })
+	r.done.Go(func() { s.Run(r.ctx) })
 	timeout := time.NewTimer(r.timeout)
 	defer timeout.Stop()
 	report := time.NewTicker(500 * time.Millisecond)
@@ -36,7 +35,7 @@ func (r *runner) start() error {
 	for {
 		select {
 		case <-poll.C:
-			if r.source.Synced() {
+			if s.Synced() {
 				return nil
 			}
 		case <-report.C:

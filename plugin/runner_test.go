@@ -28,8 +28,8 @@ func (s *idle) Synced() bool { return false }
 // TestStartTimeout starts a server whose records do not come.
 func TestStartTimeout(t *testing.T) {
 	s := &idle{}
-	r := newRunner(s, 20*time.Millisecond)
-	if err := r.start(); err != nil {
+	r := newRunner(20 * time.Millisecond)
+	if err := r.start(s); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.stop(); err != nil || s.running.Load() != 0 {

@@ -21,14 +21,14 @@ func setup(c *caddy.Controller) error {
 	}
 	k := New(cfg)
 	k.upstream = upstream.New()
-	src, err := newSource(cfg, k.store)
-	if err != nil {
-		return plugin.Error(pluginName, c.Err(err.Error()))
-	}
-	run := newRunner(src, cfg.startupTimeout)
+	run := newRunner(cfg.startupTimeout)
 	c.OnStartup(func() error {
 		k.localIPs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
-		return run.start()
+		src, err := newSource(cfg, k.store)
+		if err != nil {
+			return plugin.Error(pluginName, c.Err(err.Error()))
+		}
+		return run.start(src)
 	})
 	c.OnShutdown(run.stop)
 	c.OnRestart(live.restarting)

@@ -1,5 +1,17 @@
 package main
 
-import "github.com/coredns/coredns/coremain"
+import (
+	"flag"
+	"os"
 
-func main() { coremain.Run() }
+	"github.com/coredns/coredns/coremain"
+)
+
+func main() {
+	only := flag.Bool("check", false, "Read the Corefile, start nothing, and say what is refused and what differs from stock CoreDNS")
+	flag.Parse()
+	if *only {
+		os.Exit(check(os.Stdout, os.Stderr))
+	}
+	coremain.Run()
+}

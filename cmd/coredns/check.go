@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+	kubernetes "github.com/neardns/neardns/plugin"
+)
+
+const serverType = "dns"
+
+// check reads the Corefile that the flags name, starts nothing, and writes what is refused and
+// what differs from stock CoreDNS. It returns the exit code.
+func check(stdout, stderr io.Writer) int {
+	input, err := caddy.LoadCaddyfile(serverType)
+	if err == nil {
+		err = explain(stdout, input)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "coredns: refused:", err)
+		return 1
+	}
+	fmt.Fprintln(stdout, "It starts.")
+	return 0
+}
+
+// explain writes what differs. An error names file and line, and is what a start would stop at.
+func explain(w io.Writer, input caddy.Input) error {
+	blocks, err := caddyfile.Parse(input.Path(), bytes.NewReader(input.Body()), dnsserver.Directives)
+	if err != nil {
+		return err
+	}
+	heading := "Different from stock CoreDNS:\n"
+	for _, b := range blocks {
+		if tokens := b.Tokens["k8s_external"]; len(tokens) > 0 {
+			return fmt.Errorf("%s: k8s_external is not in this program, as it needs the stock plugin; serve its zone with stock CoreDNS", place(input, tokens[0]))
+		}
+		tokens := b.Tokens["kubernetes"]
+		if len(tokens) == 0 {
+			continue
+		}
+		texts, err := kubernetes.Differences(&caddy.Controller{
+			Dispenser: caddyfile.NewDispenserTokens(input.Path(), tokens), ServerBlockKeys: b.Keys,
+		})
+		if err != nil {
+			return err
+		}
+		for _, text := range texts {
+			fmt.Fprintf(w, "%s  %s: kubernetes: %s\n", heading, place(input, tokens[0]), text)
+			heading = ""
+		}
+	}
+	return caddy.ValidateAndExecuteDirectives(input, nil, true)
+}
+
+// place returns FILE:LINE. A word that was not imported has no file's name.
+func place(input caddy.Input, word caddyfile.Token) string {
+	file := word.File
+	if file == "" {
+		file = input.Path()
+	}
+	return fmt.Sprintf("%s:%d", file, word.Line)
+}

@@ -1,0 +1,42 @@
+package kubernetes
+
+import (
+	"github.com/coredns/caddy"
+	"github.com/neardns/neardns/plugin/zone"
+)
+
+// differences are what a block means here and not in the stock plugin. README has them all;
+// these are those that an operator may notice.
+var differences = []struct {
+	text string
+	when func(*config) bool
+}{
+	{"before the first sync every name gets SERVFAIL, reverse zones with fallthrough included", always},
+	{"a name above others, such as dns.cluster.local or _tcp.web.my-ns.svc.cluster.local, gets NODATA instead of NXDOMAIN (RFC 8020)", always},
+	{"PTR answers with names that resolve, and no others", always},
+	{"after it was away, the API server is followed again within some 5 s", always},
+	{"namespaces: nothing of other namespaces is watched, and Roles in these suffice", func(c *config) bool { return len(c.namespaces) > 0 }},
+	{"namespace_labels with multicluster: selects namespaces, whatever labels ServiceImports have themselves",
+		func(c *config) bool { return c.namespaceLabels != nil && len(c.multicluster) > 0 }},
+	{"pods verified: a Pod that is terminating has its name until it is gone", func(c *config) bool { return c.names.Pods == zone.PodsVerified }},
+	{"multicluster: a ServiceImport without ports has its addresses", func(c *config) bool { return len(c.multicluster) > 0 }},
+	{"zonal: an address that a slice lists in two zones is an endpoint of each", func(c *config) bool { return c.names.Zonal }},
+	{"snapshot: serves a file; the stock plugin has no such option", func(c *config) bool { return c.snapshot != "" }},
+}
+
+func always(*config) bool { return true }
+
+// Differences reads a block, starts nothing, and returns in plain words what it means here and
+// not in the stock plugin of CoreDNS 1.15.0.
+func Differences(c *caddy.Controller) (texts []string, err error) {
+	conf, err := parse(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range differences {
+		if d.when(conf) {
+			texts = append(texts, d.text)
+		}
+	}
+	return texts, nil
+}
