@@ -25,18 +25,36 @@ func (b *batch) deleteTable(name string) {
 	b.add(unix.NFT_MSG_DELTABLE, 0, func(ae *netlink.AttributeEncoder) { ae.String(unix.NFTA_TABLE_NAME, name) })
 }
 
+// replaceTable empties the table, which need not be there.
+func (b *batch) replaceTable() {
+	name := func(ae *netlink.AttributeEncoder) { ae.String(unix.NFTA_TABLE_NAME, b.table) }
+	b.add(unix.NFT_MSG_NEWTABLE, netlink.Create, name)
+	b.deleteTable(b.table)
+	b.add(unix.NFT_MSG_NEWTABLE, netlink.Create, name)
+}
+
+// Priorities of linux/netfilter_ipv4.h. Connection tracking is at -200.
+const (
+	priorityRaw = -300     // NF_IP_PRI_RAW
+	priorityNAT = -100 + 1 // after those at NF_IP_PRI_NAT_DST, where kube-proxy's are
+)
+
 // addChain adds one that sees packets at a hook before connection tracking does.
-func (b *batch) addChain(name string, hook uint32) {
-	raw := int32(-300) // NF_IP_PRI_RAW of linux/netfilter_ipv4.h; connection tracking is at -200
+func (b *batch) addChain(name string, hook uint32) { b.addBase(name, "filter", hook, priorityRaw) }
+
+// addNATChain adds one that sees the first packet of each connection at a hook.
+func (b *batch) addNATChain(name string, hook uint32) { b.addBase(name, "nat", hook, priorityNAT) }
+
+func (b *batch) addBase(name, kind string, hook uint32, priority int32) {
 	b.add(unix.NFT_MSG_NEWCHAIN, netlink.Create, func(ae *netlink.AttributeEncoder) {
 		ae.String(unix.NFTA_CHAIN_TABLE, b.table)
 		ae.String(unix.NFTA_CHAIN_NAME, name)
 		ae.Nested(unix.NFTA_CHAIN_HOOK, func(ae *netlink.AttributeEncoder) error {
 			ae.Uint32(unix.NFTA_HOOK_HOOKNUM, hook)
-			ae.Uint32(unix.NFTA_HOOK_PRIORITY, uint32(raw))
+			ae.Uint32(unix.NFTA_HOOK_PRIORITY, uint32(priority))
 			return nil
 		})
-		ae.String(unix.NFTA_CHAIN_TYPE, "filter")
+		ae.String(unix.NFTA_CHAIN_TYPE, kind)
 	})
 }
 

@@ -11,13 +11,7 @@ import (
 
 // sweep deletes tables of dead processes. One with an owner needs no sweeping.
 func sweep(c *netlink.Conn) error {
-	tables, err := c.Execute(netlink.Message{
-		Header: netlink.Header{
-			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE),
-			Flags: netlink.Request | netlink.Dump,
-		},
-		Data: nfgenmsg(unix.NFPROTO_INET, 0),
-	})
+	tables, err := listTables(c)
 	if err != nil {
 		return err
 	}
@@ -33,6 +27,16 @@ func sweep(c *netlink.Conn) error {
 		}
 	}
 	return nil
+}
+
+func listTables(c *netlink.Conn) ([]netlink.Message, error) {
+	return c.Execute(netlink.Message{
+		Header: netlink.Header{
+			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE),
+			Flags: netlink.Request | netlink.Dump,
+		},
+		Data: nfgenmsg(unix.NFPROTO_INET, 0),
+	})
 }
 
 func readTable(data []byte) (name string, owned bool) {

@@ -1,0 +1,59 @@
+package hostnet
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// translate are the expressions of a rule that sends one of n packets to a server: the last
+// of n rules has n = 1 and takes what is left.
+func translate(protocol byte, to, server netip.AddrPort, n int) []expr {
+	family, offset := byte(unix.NFPROTO_IPV4), uint32(16) // the destination, RFC 791
+	if to.Addr().Is6() {
+		family, offset = unix.NFPROTO_IPV6, 24 // RFC 8200
+	}
+	addr := to.Addr().AsSlice()
+	return []expr{
+		meta(unix.NFT_META_L4PROTO), equal(protocol),
+		payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2), equal(port(to)...),
+		meta(unix.NFT_META_NFPROTO), equal(family),
+		payload(unix.NFT_PAYLOAD_NETWORK_HEADER, offset, uint32(len(addr))), equal(addr...), // #nosec G115 -- 4 or 16
+		random(uint32(n)), equal(0, 0, 0, 0), // #nosec G115 -- few
+		immediate(unix.NFT_REG_1, server.Addr().AsSlice()), immediate(unix.NFT_REG_2, port(server)), dnat(family),
+	}
+}
+
+func port(a netip.AddrPort) []byte { return binary.BigEndian.AppendUint16(nil, a.Port()) }
+
+// random loads a number below n, see linux/netfilter/nf_tables.h, nft_ng_attributes.
+func random(n uint32) expr {
+	return expr{"numgen", func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.NFTA_NG_DREG, unix.NFT_REG_1)
+		ae.Uint32(unix.NFTA_NG_MODULUS, n)
+		ae.Uint32(unix.NFTA_NG_TYPE, unix.NFT_NG_RANDOM)
+	}}
+}
+
+// immediate loads a value into a register.
+func immediate(register uint32, value []byte) expr {
+	return expr{"immediate", func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.NFTA_IMMEDIATE_DREG, register)
+		ae.Nested(unix.NFTA_IMMEDIATE_DATA, func(ae *netlink.AttributeEncoder) error {
+			ae.Bytes(unix.NFTA_DATA_VALUE, value)
+			return nil
+		})
+	}}
+}
+
+// dnat sends the packet to the address in the first register, and the port in the second.
+func dnat(family byte) expr {
+	return expr{"nat", func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.NFTA_NAT_TYPE, unix.NFT_NAT_DNAT)
+		ae.Uint32(unix.NFTA_NAT_FAMILY, uint32(family))
+		ae.Uint32(unix.NFTA_NAT_REG_ADDR_MIN, unix.NFT_REG_1)
+		ae.Uint32(unix.NFTA_NAT_REG_PROTO_MIN, unix.NFT_REG_2)
+	}}
+}
