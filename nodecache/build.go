@@ -2,6 +2,7 @@ package nodecache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -25,19 +26,20 @@ type builder struct {
 	old     *keep
 	next    *generation
 	servers map[netip.AddrPort]*resolve.Server
+	best    wire.Name // the longest zone yet that the cluster domain is in
 }
 
 // build makes what a Corefile says, with what can be kept of old. It opens no sockets and
 // changes nothing that is at work.
 func (p *process) build(ctx context.Context, conf *corefile.Config, old *keep) (*generation, error) {
-	b := builder{ctx, p, conf, old, &generation{conf: conf, keep: newKeep()}, map[netip.AddrPort]*resolve.Server{}}
+	b := builder{ctx, p, conf, old, &generation{conf: conf, keep: newKeep()}, map[netip.AddrPort]*resolve.Server{}, nil}
 	for _, block := range conf.Blocks {
 		if err := b.add(block); err != nil {
 			b.next.keep.closeBut(old)
 			return nil, err
 		}
 	}
-	if err := p.checkLocal(b.next.addrs); err != nil {
+	if err := errors.Join(p.checkLocal(b.next.addrs), p.checkFallback(b.next.cluster)); err != nil {
 		b.next.keep.closeBut(old)
 		return nil, err
 	}
@@ -71,6 +73,7 @@ func (b *builder) add(conf *corefile.Block) error {
 			}
 		}
 		b.addLoops(conf, block, key)
+		b.findCluster(block, key)
 	}
 	if conf.Cache != nil {
 		b.next.caches = append(b.next.caches, metrics.CacheWatch{Servers: labels, Zones: cacheLabel(conf), Stats: block.Cache.Stats})

@@ -59,6 +59,21 @@ func (b *builder) addLoops(conf *corefile.Block, block *resolve.Block, key coref
 	}
 }
 
+// findCluster notes the forward of the cluster domain, which the block with the longest zone has.
+func (b *builder) findCluster(block *resolve.Block, key corefile.Key) {
+	if !b.cluster().Below(key.Zone) || len(key.Zone) <= len(b.best) {
+		return
+	}
+	b.best = key.Zone
+	b.next.cluster = nil
+	for _, u := range block.Upstreams {
+		if f, ok := u.Pool.(*forward); ok && b.cluster().Below(u.From) {
+			b.next.cluster = f
+			return
+		}
+	}
+}
+
 // hosts makes what a hosts directive says.
 func (b *builder) hosts(conf *corefile.Hosts) *resolve.Hosts {
 	key := fmt.Sprintf("%+v", conf)

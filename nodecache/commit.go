@@ -37,6 +37,7 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 		s.SetLimits(s.Options)
 	}
 	p.current = next
+	p.cluster.Store(next.cluster)
 	p.Level.Set(level(next.conf))
 	setProfiles(next.conf.Pprof)
 	old.stop()

@@ -25,6 +25,7 @@ type generation struct {
 	caches  []metrics.CacheWatch
 	sizes   []sized
 	loops   []loopWatch
+	cluster *forward // of the cluster domain; nil if none is
 
 	cancel context.CancelFunc
 	group  sync.WaitGroup // what looks for loops

@@ -1,6 +1,7 @@
 package nodecache
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -16,6 +17,7 @@ type Host struct {
 	Prefix     string // of the name of the device that holds them
 	Rules      bool   // keep queries to them out of connection tracking, and with us
 	HealthPort uint16
+	Fallback   bool // have queries go on to the cluster DNS while no process takes them
 }
 
 // wanted reports whether anything of the node's is ours to set up.
@@ -40,8 +42,8 @@ func (p *process) openHost() error {
 		addrs: p.localAddrs(), local: p.selfCheck(overLoopback()), last: time.Now(),
 		own: p.metrics.Own, log: p.Log,
 	}
-	if !p.wanted() {
-		return nil
+	if err := p.openFallback(); err != nil || !p.wanted() {
+		return err
 	}
 	h, err := hostnet.Open(hostnet.Config{
 		Addrs: p.Options.LocalIPs, Port: p.Options.Port, HealthPort: p.Host.HealthPort,
@@ -70,11 +72,14 @@ func (p *process) release() error {
 }
 
 // closeHost takes away what openHost gave.
-func (p *process) closeHost() error {
-	if p.host == nil {
-		return nil
+func (p *process) closeHost() (err error) {
+	if p.interception.fallback != nil {
+		err = p.interception.fallback.Close()
 	}
-	return p.host.Close()
+	if p.host != nil {
+		err = errors.Join(err, p.host.Close())
+	}
+	return err
 }
 
 // takeOver takes away what today's node-local cache left, which would stay when we die.

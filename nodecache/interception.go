@@ -17,16 +17,17 @@ import (
 // what comes on the pods' way. It is renewed each second, and ends by itself 3 s after the
 // last time: what hangs renews nothing.
 type interception struct {
-	host   *hostnet.Host // nil where no address is ours to give
-	addrs  []netip.AddrPort
-	pods   selfCheck // on the way of a pod's packet
-	local  selfCheck
-	own    *metrics.Own
-	log    *slog.Logger
-	last   time.Time     // when the last round ended
-	silent time.Duration // how long this process has not answered itself
-	said   string        // the last error that was logged
-	active bool
+	host     *hostnet.Host // nil where no address is ours to give
+	fallback *fallback     // nil if none is wanted
+	addrs    []netip.AddrPort
+	pods     selfCheck // on the way of a pod's packet
+	local    selfCheck
+	own      *metrics.Own
+	log      *slog.Logger
+	last     time.Time     // when the last round ended
+	silent   time.Duration // how long this process has not answered itself
+	said     string        // the last error that was logged
+	active   bool
 }
 
 const (
@@ -60,6 +61,9 @@ func (i *interception) round(ctx context.Context) error {
 	err := i.check(ctx)
 	if err == nil && i.host != nil {
 		err = i.host.Intercept()
+	}
+	if i.fallback != nil {
+		i.fallback.refresh()
 	}
 	if ctx.Err() != nil { // about to end
 		return nil

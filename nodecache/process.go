@@ -52,11 +52,12 @@ type process struct {
 	stopping chan struct{} // closed when it ends, and all it received is answered
 	current  *generation
 	front    *front
-	fronts   int                   // how many there were
-	addrs    atomic.Pointer[front] // front, for those who probe
-	leaving  chan struct{}         // closed when it is about to end
-	tidying  sync.WaitGroup        // what was replaced and is still in use
-	old      sync.WaitGroup        // fronts that were replaced and still answer
+	fronts   int                     // how many there were
+	addrs    atomic.Pointer[front]   // front, for those who probe
+	cluster  atomic.Pointer[forward] // current's, for the fallback
+	leaving  chan struct{}           // closed when it is about to end
+	tidying  sync.WaitGroup          // what was replaced and is still in use
+	old      sync.WaitGroup          // fronts that were replaced and still answer
 }
 
 // newProcess makes what every configuration has in common.

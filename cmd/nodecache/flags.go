@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ type flags struct {
 	pidfile                       string
 
 	clusterDomain, node, logFormat, probe string
+	fallback, remove                      bool
 	checkOnly, version                    bool
 }
 
@@ -113,6 +115,8 @@ func (f *flags) defineNode(s *flag.FlagSet) {
 	s.StringVar(&f.interfaceName, "interfacename", "neardns", "what the device's name begins with; the kernel adds a number")
 	s.UintVar(&f.healthPort, "health-port", 8080, "port of /health at the addresses of -localip")
 	s.BoolVar(new(bool), "skipteardown", false, "accepted; there is nothing to tear down that would not go with this process")
+	s.BoolVar(&f.fallback, "fallback", false, "have queries to -localip go on to the cluster DNS's pods while no nodecache takes them, by a rule that outlives this process; for addresses that kube-proxy does not know")
+	s.BoolVar(&f.remove, "remove", false, "delete what -fallback leaves on the node, and exit")
 	s.Var(&f.syncInterval, "syncinterval", "accepted; changes of the node are told by the kernel")
 }
 
@@ -138,6 +142,8 @@ func (f *flags) check() error {
 		return fmt.Errorf("-health-port %d, expected 1 to 65535", f.healthPort)
 	case f.logFormat != "text" && f.logFormat != "json":
 		return fmt.Errorf("-log-format %q, expected text or json", f.logFormat)
+	case f.fallback && len(f.localIPs) == 0:
+		return errors.New("-fallback without -localip, expected the addresses that it is about")
 	case f.probe != "" && f.probe != "live" && f.probe != "ready":
 		return fmt.Errorf("-probe %q, expected live or ready", f.probe)
 	}
@@ -177,6 +183,7 @@ func (f *flags) config(log *slog.Logger, level *slog.LevelVar) nodecache.Config 
 		},
 		Host: nodecache.Host{
 			Interface: f.setupInterface, Prefix: f.interfaceName, Rules: f.setupIptables, HealthPort: uint16(f.healthPort), // #nosec G115 -- checked
+			Fallback: f.fallback,
 		},
 		Watch: f.reloadWithSignal, Node: f.node,
 		Version: version(), Revision: revision(), Log: log, Level: level,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/neardns/neardns/nodecache"
+	"github.com/neardns/neardns/nodecache/hostnet"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -36,6 +37,8 @@ func run(args []string) int {
 	switch {
 	case f.checkOnly:
 		err = nodecache.Check(f.config(nil, nil), os.Stdout)
+	case f.remove:
+		err = hostnet.RemoveRedirect()
 	case f.probe != "":
 		err = nodecache.Probe(ctx, f.probe)
 	default:

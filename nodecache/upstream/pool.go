@@ -130,6 +130,14 @@ func (p *Pool) Servers() []Endpoint {
 	return list
 }
 
+// Found returns the servers that were last found at Config.Name, sorted. The caller must not
+// change them.
+func (p *Pool) Found() []netip.AddrPort {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
+}
+
 // Out reports whether every server is known to be out: it failed to answer, by time-out or
 // broken transport, and has not answered since.
 func (p *Pool) Out() bool {
