@@ -11,6 +11,10 @@ need dig bind9-dnsutils
 need unbound unbound
 need dnsmasq dnsmasq-base
 need dnsperf dnsperf
+need ip iproute2
+need nft nftables
+need conntrack conntrack
+need iptables iptables
 need gcc "gcc libc6-dev" # the race detector is linked with it
 
 [ -n "$missing" ] || exit 0

@@ -1,6 +1,6 @@
-// Command test-apiserver is the part of a Kubernetes control plane that the
-// tests of neardns need, in one binary: etcd, kube-apiserver and the
-// controllers of kube-controller-manager which write what DNS is made from.
+// Command test-apiserver is the part of Kubernetes that the tests of neardns
+// need, in one binary: etcd, kube-apiserver, the controllers of
+// kube-controller-manager which write what DNS is made from, and kube-proxy.
 //
 // It runs the released code of those programs, not a fake of it. The package
 // test/cluster builds it and runs each part as a process of its own.
@@ -21,7 +21,7 @@ func main() {
 // run dispatches to the part that the first argument names.
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: test-apiserver etcd|kube-apiserver|controllers [flags]")
+		return fmt.Errorf("usage: test-apiserver etcd|kube-apiserver|controllers|kube-proxy [flags]")
 	}
 	switch name, rest := args[0], args[1:]; name {
 	case "etcd":
@@ -30,6 +30,8 @@ func run(args []string) error {
 		return runAPIServer(rest)
 	case "controllers":
 		return runControllers(rest)
+	case "kube-proxy":
+		return runProxy(rest)
 	default:
 		return fmt.Errorf("unknown command %q", name)
 	}

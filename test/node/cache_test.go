@@ -1,0 +1,99 @@
+package node
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// all are the addresses that the node cache takes.
+const all = linkLocal + "," + clusterIP + "," + linkLocal6 + "," + clusterIP6
+
+// corefile is that of a node cache at some addresses.
+func corefile(addrs string) string {
+	bind := strings.ReplaceAll(addrs, ",", " ")
+	return `cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {
+	bind ` + bind + `
+	errors
+	cache {
+		success 9984 30
+		denial 9984 5
+	}
+	reload 2s 0s
+	loop
+	forward . 10.96.0.11 {
+		force_tcp
+		follow kube-dns-pods.kube-system.svc.cluster.local
+	}
+	health 169.254.20.10:8080
+	prometheus 127.0.0.1:9253
+}
+.:53 {
+	bind ` + bind + `
+	errors
+	cache 30
+	reload 2s 0s
+	loop
+	forward . ` + outsideIP + `
+}
+`
+}
+
+// arguments are those of a node cache.
+func arguments(addrs string, more ...string) []string {
+	return append([]string{"-localip", addrs, "-conf", "Corefile", "-metrics-listen-address", "", "-node", nodeName}, more...)
+}
+
+// cache is a running node cache.
+type cache struct {
+	*run.Process
+	t       testing.TB
+	metrics string
+}
+
+// startCache starts a node cache at all addresses and waits until it has the queries.
+func startCache(t testing.TB, more ...string) *cache {
+	t.Helper()
+	return startCacheAt(t, all, more...)
+}
+
+func startCacheAt(t testing.TB, addrs string, more ...string) *cache {
+	t.Helper()
+	c := launch(t, addrs, more...)
+	c.Logs("answering")
+	run.Eventually(t, 5*time.Second, "it intercepts", c.active)
+	return c
+}
+
+// launch is startCacheAt without waiting.
+func launch(t testing.TB, addrs string, more ...string) *cache {
+	t.Helper()
+	dir := t.TempDir()
+	run.Write(t, dir, "Corefile", corefile(addrs))
+	metrics := run.Addr(t).String()
+	args := append(arguments(addrs, more...), "-prometheus-listen-address", metrics)
+	return &cache{run.Start(t, exec.Command(run.Program(), args...), dir), t, metrics}
+}
+
+// active reports whether it says that it has the queries.
+func (c *cache) active() bool {
+	status, _ := run.Get(c.t, "http://"+c.metrics+"/metrics")
+	return status == 200 && run.Scrape(c.t, c.metrics).Sum("nodecache_interception_active") == 1
+}
+
+// rewrite changes its Corefile.
+func (c *cache) rewrite(from, to string) {
+	c.Write("Corefile", strings.ReplaceAll(corefile(all), from, to))
+}
+
+// path is a file of its folder.
+func (c *cache) path(name string) string { return filepath.Join(c.Dir, name) }
+
+// cacheAnswers reports whether a node cache answers there, rather than the cluster DNS.
+func cacheAnswers(p *pod, server string) bool {
+	return strings.HasPrefix(p.dig(server, "CH", "TXT", "instance.nodecache"), `"`)
+}

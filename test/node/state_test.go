@@ -1,0 +1,47 @@
+package node
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// state returns what a node cache may change of the node: links, addresses, routes and rules
+// but for kube-proxy's.
+func (w *world) state(t testing.TB) string {
+	t.Helper()
+	text := sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset; iptables-save; ip6tables-save")
+	text = regexp.MustCompile(`(?m)^#.*$|\[\d+:\d+\]| expires \w+|counter packets \d+ bytes \d+`).ReplaceAllString(text, "")
+	return text
+}
+
+// unchanged fails the test if the node does not come to be as it was.
+func (w *world) unchanged(t testing.TB, was string) {
+	t.Helper()
+	var is string
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if is = w.state(t); is == was {
+			return
+		}
+	}
+	for line := range strings.Lines(was) {
+		if !strings.Contains(is, line) {
+			t.Errorf("gone: %s", line)
+		}
+	}
+	for line := range strings.Lines(is) {
+		if !strings.Contains(was, line) {
+			t.Errorf("new: %s", line)
+		}
+	}
+	if !t.Failed() {
+		t.Error("lines of the node's state are in another order or number")
+	}
+}
+
+func sameWords(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
+}

@@ -1,0 +1,210 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/neardns/neardns/test/cluster"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// Where names are asked for.
+const (
+	linkLocal  = "169.254.20.10"
+	linkLocal6 = "fd00:20::10"
+	clusterIP  = "10.96.0.10"
+	clusterIP6 = "fd00:10:96::a"
+	outsideIP  = "10.244.9.9"
+	nodeName   = "node-1"
+)
+
+// What is to be found.
+const (
+	web      = "web.default.svc.cluster.local"
+	webIP    = "10.96.0.80"
+	webIP6   = "fd00:10:96::80"
+	peers    = "peers.default.svc.cluster.local"
+	alias    = "alias.default.svc.cluster.local"
+	external = "www.example.org"
+)
+
+// world is a node in a cluster.
+type world struct {
+	*cluster.Cluster
+	t      *testing.T
+	a, b   *pod
+	dnsPod *pod
+	config string // how the cluster DNS reaches the API server
+	mode   string // of kube-proxy
+
+	mu      sync.Mutex
+	servers map[int]*run.Process // of the cluster DNS, by the last number of the address
+}
+
+// newWorld starts all but the node cache.
+func newWorld(t *testing.T, mode string) *world {
+	t.Helper()
+	w := &world{t: t, mode: mode, servers: map[int]*run.Process{}}
+	w.a, w.b, w.dnsPod = newPod(t, 1, "va"), newPod(t, 2, "vb"), newPod(t, 9, "vd")
+	sh(t, "ip route add default via 10.244.9.9; ip -6 route add default via fd00:244:9::9") // as any node has one
+	w.Cluster = cluster.ForTest(t, cluster.Options{Binary: kubernetes, APIServerArgs: []string{"--bind-address=0.0.0.0"}})
+	w.kubeconfig()
+	w.objects()
+	w.startProxy()
+	w.outside()
+	w.addDNS(2)
+	w.addDNS(3)
+	run.Eventually(t, 30*time.Second, "kube-proxy knows the cluster DNS", func() bool {
+		return w.a.dig(clusterIP, web) == webIP && w.b.dig(clusterIP6, web) == webIP && w.a.dig("10.96.0.11", web) == webIP
+	})
+	return w
+}
+
+// kubeconfig writes one that reaches the API server from the Pods.
+func (w *world) kubeconfig() {
+	c, err := w.ConfigFor("dns", "system:masters")
+	w.must(err)
+	file := api.NewConfig()
+	file.Clusters["c"] = &api.Cluster{
+		Server: "https://10.244.9.1:" + filepath.Base(w.URL())[len("127.0.0.1:"):], TLSServerName: "kubernetes.default.svc",
+		CertificateAuthorityData: c.CAData,
+	}
+	file.AuthInfos["c"] = &api.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData}
+	file.Contexts["c"] = &api.Context{Cluster: "c", AuthInfo: "c"}
+	file.CurrentContext = "c"
+	w.config = filepath.Join(w.t.TempDir(), "kubeconfig")
+	w.must(clientcmd.WriteToFile(*file, w.config))
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// objects makes the node and the Services.
+func (w *world) objects() {
+	ctx := context.Background()
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: nodeName},
+		Spec:       corev1.NodeSpec{PodCIDR: "10.244.0.0/16", PodCIDRs: []string{"10.244.0.0/16", "fd00:244::/32"}},
+	}
+	node, err := w.Client().CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
+	w.must(err)
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.244.1.1"}, {Type: corev1.NodeInternalIP, Address: "fd00:244:1::1"}}
+	_, err = w.Client().CoreV1().Nodes().UpdateStatus(ctx, node, metav1.UpdateOptions{})
+	w.must(err)
+
+	dns := map[string]string{"k8s-app": "kube-dns"}
+	w.service("kube-system", "kube-dns", dns, clusterIP, clusterIP6)
+	w.service("kube-system", "kube-dns-upstream", dns, "10.96.0.11", "fd00:10:96::b")
+	w.service("kube-system", "kube-dns-pods", dns, corev1.ClusterIPNone)
+	w.service("default", "web", map[string]string{"app": "web"}, webIP, webIP6)
+	w.service("default", "peers", map[string]string{"app": "peers"}, corev1.ClusterIPNone)
+	w.must(w.CreatePod(ctx, w.podObject("default", "peer-0", "peers"), "10.244.2.7", "fd00:244:2::7"))
+	named := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "alias"},
+		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: external},
+	}
+	_, err = w.Client().CoreV1().Services("default").Create(ctx, named, metav1.CreateOptions{})
+	w.must(err)
+}
+
+func (w *world) podObject(namespace, name, app string) *corev1.Pod {
+	label := map[string]string{"app": app}
+	if app == "kube-dns" {
+		label = map[string]string{"k8s-app": app}
+	}
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: label},
+		Spec:       corev1.PodSpec{NodeName: nodeName},
+	}
+}
+
+// service makes one with both families, of DNS ports.
+func (w *world) service(namespace, name string, selector map[string]string, ips ...string) {
+	w.t.Helper()
+	both := corev1.IPFamilyPolicyRequireDualStack
+	s := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.ServiceSpec{
+			Selector: selector, ClusterIP: ips[0], ClusterIPs: ips, IPFamilyPolicy: &both,
+			IPFamilies: []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol},
+			Ports: []corev1.ServicePort{
+				{Name: "dns", Protocol: corev1.ProtocolUDP, Port: 53}, {Name: "dns-tcp", Protocol: corev1.ProtocolTCP, Port: 53},
+			},
+		},
+	}
+	_, err := w.Client().CoreV1().Services(namespace).Create(context.Background(), s, metav1.CreateOptions{})
+	w.must(err)
+}
+
+// outside answers for names that are not the cluster's.
+func (w *world) outside() {
+	w.coreDNS(9, `.:53 {
+	bind 10.244.9.9
+	template IN A {
+		answer "{{ .Name }} 60 IN A 198.51.100.1"
+	}
+	template IN AAAA {
+		answer "{{ .Name }} 60 IN AAAA 2001:db8::1"
+	}
+}
+`)
+}
+
+// addDNS starts a Pod of the cluster DNS, at an address, and returns when it is ready.
+func (w *world) addDNS(host int) {
+	w.t.Helper()
+	p := w.coreDNS(host, fmt.Sprintf(`.:53 {
+	bind 10.244.9.%d fd00:244:9::%[1]d
+	errors
+	kubernetes cluster.local in-addr.arpa ip6.arpa {
+		kubeconfig %[2]s
+	}
+	forward . 10.244.9.9
+	cache 30
+	loadbalance
+}
+`, host, w.config))
+	run.Eventually(w.t, 20*time.Second, "the cluster DNS answers", func() bool {
+		return !p.Ended() && w.dnsPod.dig(fmt.Sprintf("10.244.9.%d", host), web) == webIP
+	})
+	w.mu.Lock()
+	w.servers[host] = p
+	w.mu.Unlock()
+	w.must(w.CreatePod(context.Background(), w.podObject("kube-system", fmt.Sprintf("dns-%d", host), "kube-dns"),
+		fmt.Sprintf("10.244.9.%d", host), fmt.Sprintf("fd00:244:9::%d", host)))
+}
+
+// coreDNS starts a CoreDNS among the Pods of the cluster DNS.
+func (w *world) coreDNS(host int, corefile string) *run.Process {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	run.Write(w.t, dir, "Corefile", corefile)
+	return run.Start(w.t, w.dnsPod.command(coredns, "-conf", "Corefile"), dir)
+}
+
+// removeDNS deletes a Pod of the cluster DNS. Its process goes on for a while, as Kubernetes
+// lets it.
+func (w *world) removeDNS(host int) {
+	w.t.Helper()
+	none := int64(0)
+	w.must(w.Client().CoreV1().Pods("kube-system").Delete(context.Background(), fmt.Sprintf("dns-%d", host), metav1.DeleteOptions{GracePeriodSeconds: &none}))
+	w.mu.Lock()
+	p := w.servers[host]
+	delete(w.servers, host)
+	w.mu.Unlock()
+	time.Sleep(3 * time.Second)
+	p.Stop()
+}
