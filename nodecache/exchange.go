@@ -7,6 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // exchange sends a query to an address of this node, from a new port, and returns the answer. It
@@ -16,11 +19,15 @@ type exchange func(ctx context.Context, query []byte, to netip.AddrPort) ([]byte
 // way is how this node's addresses are asked.
 type way struct{ udp, tcp exchange }
 
-// overLoopback is the way of programs on the host.
-func overLoopback() way { return way{askUDP, askTCP} }
+// loopback is the way of programs on the host.
+type loopback struct {
+	mark int // of the packets, 0 for none
+}
 
-func askUDP(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error) {
-	c, err := dial(ctx, "udp", to)
+func (l loopback) way() way { return way{l.askUDP, l.askTCP} }
+
+func (l loopback) askUDP(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error) {
+	c, err := l.dial(ctx, "udp", to)
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +41,8 @@ func askUDP(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error
 }
 
 // askTCP resets the connection, so that none waits for its end.
-func askTCP(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error) {
-	c, err := dial(ctx, "tcp", to)
+func (l loopback) askTCP(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error) {
+	c, err := l.dial(ctx, "tcp", to)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +61,11 @@ func askTCP(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error
 }
 
 // dial opens a socket whose calls end with ctx.
-func dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+func (l loopback) dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer
+	if l.mark != 0 {
+		d.Control = l.setMark
+	}
 	c, err := d.DialContext(ctx, network, to.String())
 	if err != nil {
 		return nil, err
@@ -64,6 +74,15 @@ func dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, err
 		c.SetDeadline(deadline)
 	}
 	return c, nil
+}
+
+func (l loopback) setMark(_, _ string, c syscall.RawConn) (err error) {
+	if failed := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, l.mark)
+	}); failed != nil {
+		return failed
+	}
+	return err
 }
 
 // hereOf returns those of addrs to which packets stay on this host.

@@ -39,7 +39,7 @@ func (c *Config) localAddrs() (addrs []netip.AddrPort) {
 // openHost gives the node what it should have. Nothing is intercepted yet.
 func (p *process) openHost() error {
 	p.interception = &interception{
-		addrs: p.localAddrs(), local: p.selfCheck(overLoopback()), last: time.Now(),
+		addrs: p.localAddrs(), local: p.selfCheck(p.loopback().way()), last: time.Now(),
 		own: p.metrics.Own, log: p.Log,
 	}
 	if err := p.openFallback(); err != nil || !p.wanted() {
@@ -60,6 +60,14 @@ func (p *process) openHost() error {
 	p.impaired(metrics.Fallback, m.Impaired(), m.Why)
 	p.takeOver(h.Leftovers())
 	return nil
+}
+
+// loopback is how this process asks itself. Its rules keep others from answering instead.
+func (p *process) loopback() loopback {
+	if p.wanted() && p.Host.Rules {
+		return loopback{hostnet.Mark}
+	}
+	return loopback{}
 }
 
 // release sends new queries where they went without us.

@@ -212,7 +212,7 @@ func (p *process) live(ctx context.Context) error {
 	found := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { found <- p.selfCheck(overLoopback()).at(ctx) }()
+	go func() { found <- p.selfCheck(p.loopback().way()).at(ctx) }()
 	select {
 	case err := <-found:
 		return err

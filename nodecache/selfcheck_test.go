@@ -80,7 +80,7 @@ func checked(t *testing.T, addr netip.AddrPort) (f *front, wedged *atomic.Int32,
 		p.resolver.Close()
 	})
 	p.addrs.Store(f)
-	return f, wedged, p.selfCheck(overLoopback())
+	return f, wedged, p.selfCheck(loopback{}.way())
 }
 
 // TestReadInstance reads answers of whoever listens at the address.

@@ -6,6 +6,7 @@
 //	               |     prerouting, output:  port 53 to @take4, @take6    notrack   3 s a time
 //	host --> lo ---+                          port 53 from @own4, @own6    notrack   until Close
 //	               |                          in by our own device         notrack
+//	               |                          with our own Mark            notrack
 //	 Probe --------+
 //	   |           +--> neardns0 (a TUN, it goes with our file): the addresses --> the sockets
 //	   +-- source address, routed into the TUN <-- answers to probes ----------------+

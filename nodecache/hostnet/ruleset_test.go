@@ -42,11 +42,13 @@ const wantTable = `table inet neardns-N {
 	chain prerouting {
 		type filter hook prerouting priority raw; policy accept;
 		iif @probes notrack
+		meta mark 0x00000035 notrack
 RULES
 	}
 
 	chain output {
 		type filter hook output priority raw; policy accept;
+		meta mark 0x00000035 notrack
 RULES
 	}
 }`

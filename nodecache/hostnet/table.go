@@ -14,6 +14,11 @@ import (
 // socket that made it, which no other living socket of the network namespace has.
 const tablePrefix = "neardns-"
 
+// Mark is that of packets which the process sends to its own addresses to see whether it
+// answers (SO_MARK, socket(7)): they are never tracked, so that kube-proxy does not send them
+// elsewhere while queries are not intercepted. It shares no bit with the marks of kube-proxy.
+const Mark = 0x35
+
 // table holds the rules.
 type table struct {
 	conn  *netlink.Conn // never hears events: what nobody reads would fill it
@@ -84,10 +89,17 @@ func (t *table) put() error {
 	}
 	b.addChain("prerouting", unix.NF_INET_PRE_ROUTING)
 	b.addRule("prerouting", meta(unix.NFT_META_IIF), in(devices()), notrack())
+	b.addRule("prerouting", marked()...)
 	t.addRules(b, "prerouting", all)
 	b.addChain("output", unix.NF_INET_LOCAL_OUT)
+	b.addRule("output", marked()...)
 	t.addRules(b, "output", all)
 	return b.commit(t.conn)
+}
+
+// marked are of the rule for Mark.
+func marked() []expr {
+	return []expr{meta(unix.NFT_META_MARK), equal(binary.NativeEndian.AppendUint32(nil, Mark)...), notrack()}
 }
 
 // indexKey is a device's index as the kernel compares it.

@@ -15,6 +15,14 @@ func points(t *testing.T, mode string) {
 		show func(*testing.T, *world)
 	}{
 		{"resolves", resolves},
+		{"untracked", untracked},
+		{"killed", killed},
+		{"hangs", hangs},
+		{"upgrades", upgrades},
+		{"one of two hangs", oneHangs},
+		{"stops", stops},
+		{"cluster DNS replaced", replaced},
+		{"firewall", firewall},
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			p.show(t, w)

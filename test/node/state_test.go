@@ -6,11 +6,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // state returns what a node cache may change of the node: links, addresses, routes and rules
 // but for kube-proxy's.
 func (w *world) state(t testing.TB) string {
+	t.Helper()
+	run.Eventually(t, 5*time.Second, "the node caches of tests before have ended", func() bool { return !strings.Contains(sh(t, "ip link"), "neardns") })
+	return nodeState(t)
+}
+
+func nodeState(t testing.TB) string {
 	t.Helper()
 	text := sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset; iptables-save; ip6tables-save")
 	text = regexp.MustCompile(`(?m)^#.*$|\[\d+:\d+\]| expires \w+|counter packets \d+ bytes \d+`).ReplaceAllString(text, "")
@@ -22,7 +30,7 @@ func (w *world) unchanged(t testing.TB, was string) {
 	t.Helper()
 	var is string
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if is = w.state(t); is == was {
+		if is = nodeState(t); is == was {
 			return
 		}
 	}

@@ -1,0 +1,121 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// giveBack is how long a node cache that hangs may keep the queries.
+const giveBack = 4 * time.Second
+
+// hangs shows that the kernel gives the queries back when the node cache, or one of its
+// sockets, hangs, and that the node cache takes them again by itself.
+func hangs(t *testing.T, w *world) {
+	c := startCache(t)
+	defer c.Stop()
+	for _, how := range []struct {
+		name  string
+		start func() (end func())
+	}{
+		{"the process is stopped", func() func() {
+			c.Signal(syscall.SIGSTOP)
+			return func() { c.Signal(syscall.SIGCONT) }
+		}},
+		{"a UDP socket hears nothing", func() func() { return deafen(t, c, unix.SOCK_DGRAM, 1) }},
+		{"no TCP listener hears anything", func() func() { return deafen(t, c, unix.SOCK_STREAM, 1000) }},
+	} {
+		if !cacheAnswers(w.a, clusterIP) {
+			t.Fatalf("%s: the queries are not the node cache's before", how.name)
+		}
+		end := how.start()
+		began := time.Now()
+		run.Eventually(t, giveBack, how.name+": the queries are given back", func() bool { return !intercepted(t) })
+		took := time.Since(began)
+		for _, p := range []*pod{w.a, w.b} {
+			for _, server := range []string{clusterIP, clusterIP6} {
+				if got := p.dig(server, web); got != webIP || cacheAnswers(p, server) {
+					t.Errorf("%s: %s at %s, or it is the node cache's answer", how.name, got, server)
+				}
+			}
+		}
+		end()
+		began = time.Now()
+		run.Eventually(t, giveBack, how.name+": it takes the queries again", func() bool { return intercepted(t) && cacheAnswers(w.a, clusterIP) })
+		t.Logf("%s: given back after %v, taken again after %v", how.name, took.Round(10*time.Millisecond), time.Since(began).Round(10*time.Millisecond))
+	}
+}
+
+// intercepted reports whether rules send queries to a node cache.
+func intercepted(t testing.TB) bool {
+	t.Helper()
+	return regexp.MustCompile(`set take4 \{[^}]*elements = \{`).MatchString(sh(t, "nft list ruleset"))
+}
+
+// deafen has the kernel drop all that comes to some of the process's sockets of port 53, until
+// end is called: such a socket is as good as one whose reader hangs.
+func deafen(t *testing.T, c *cache, kind, most int) (end func()) {
+	t.Helper()
+	pidfd, err := unix.PidfdOpen(c.PID(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(pidfd) }()
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deaf []int
+	for _, f := range files {
+		n, _ := strconv.Atoi(f.Name())
+		fd, err := unix.PidfdGetfd(pidfd, n, 0)
+		if err != nil {
+			continue
+		}
+		if len(deaf) < most && listens(fd, kind) {
+			drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
+			if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop[0]}); err != nil {
+				t.Fatal(err)
+			}
+			deaf = append(deaf, fd)
+			continue
+		}
+		_ = unix.Close(fd)
+	}
+	if len(deaf) == 0 {
+		t.Fatal("no such socket")
+	}
+	return func() {
+		for _, fd := range deaf {
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0); err != nil {
+				t.Error(err)
+			}
+			_ = unix.Close(fd)
+		}
+	}
+}
+
+// listens reports whether fd is a socket of a kind that listens at port 53.
+func listens(fd, kind int) bool {
+	if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || got != kind {
+		return false
+	}
+	accepts, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	at, err := unix.Getsockname(fd)
+	port := 0
+	switch a := at.(type) {
+	case *unix.SockaddrInet4:
+		port = a.Port
+	case *unix.SockaddrInet6:
+		port = a.Port
+	}
+	return err == nil && port == 53 && (kind == unix.SOCK_DGRAM || accepts == 1)
+}

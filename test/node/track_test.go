@@ -1,0 +1,94 @@
+package node
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// untracked shows that the queries of Pods leave no entry in connection tracking, while
+// thousands without the node cache do, and that few connections lead upstream.
+func untracked(t *testing.T, w *world) {
+	const queries = 10000
+	flush(t)
+	w.many(t, "without the cache", clusterIP, clusterIP6)
+	if n := len(tracked(t)); n < queries/10 {
+		t.Errorf("without the cache there are %d entries, expected thousands", n)
+	} else {
+		t.Logf("without the cache: %d entries", n)
+	}
+	c := startCache(t)
+	flush(t)
+	most := watchUpstream(t)
+	w.many(t, "with it", strings.Split(all, ",")...)
+	if entries := tracked(t); len(entries) > 0 {
+		t.Errorf("with the cache there are %d entries, such as %s", len(entries), entries[0])
+	}
+	if n := most(); n > 4 || n == 0 {
+		t.Errorf("%d connections to one Pod of the cluster DNS, expected 1 to 4", n)
+	}
+	c.Stop()
+}
+
+// many asks 10,000 times from both Pods, over UDP with A and AAAA at once and over TCP.
+func (w *world) many(t *testing.T, what string, servers ...string) {
+	t.Helper()
+	l := startLoad()
+	for _, p := range []*pod{w.a, w.b} {
+		for _, s := range servers {
+			l.udp(p, s, 1600/len(servers), 2)
+			l.tcp(p, s, 200/len(servers), 1)
+		}
+	}
+	time.Sleep(3 * time.Second)
+	asks := l.end()
+	lost(t, what, asks)
+	if len(asks) < 10000 {
+		t.Errorf("%s: %d queries, expected 10,000", what, len(asks))
+	}
+}
+
+func flush(t testing.TB) { sh(t, "conntrack -F 2>/dev/null") }
+
+// tracked returns the entries of what the Pods a and b ask at port 53.
+func tracked(t testing.TB) (entries []string) {
+	t.Helper()
+	for _, family := range []string{"ipv4", "ipv6"} {
+		for line := range strings.Lines(shf(t, "conntrack -L -f %s 2>/dev/null", family)) {
+			first, _, _ := strings.Cut(line, " src=") // what comes before the addresses
+			rest := line[len(first):]
+			fromPod := strings.HasPrefix(rest, " src=10.244.1.2 ") || strings.HasPrefix(rest, " src=10.244.2.2 ") ||
+				strings.HasPrefix(rest, " src=fd00:244:1::") || strings.HasPrefix(rest, " src=fd00:244:2::")
+			if fromPod && strings.Contains(rest, " dport=53 ") || strings.Contains(rest, " dst=169.254.20.10 ") {
+				entries = append(entries, strings.TrimSpace(line))
+			}
+		}
+	}
+	return entries
+}
+
+// watchUpstream counts the connections to each Pod of the cluster DNS until the function it
+// returns is called, which returns the most there were at a time.
+func watchUpstream(t testing.TB) (most func() int) {
+	stop, done := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for {
+			to := map[string]int{}
+			for line := range strings.Lines(sh(t, "ss -Htn state established dst 10.244.9.0/24 dport = 53")) {
+				f := strings.Fields(line)
+				to[f[len(f)-1]]++
+			}
+			for _, count := range to {
+				n = max(n, count)
+			}
+			select {
+			case <-stop:
+				done <- n
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int { close(stop); return <-done }
+}
