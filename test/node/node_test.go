@@ -23,6 +23,8 @@ func points(t *testing.T, mode string) {
 		{"stops", stops},
 		{"cluster DNS replaced", replaced},
 		{"firewall", firewall},
+		{"confined", confined},
+		{"link-local address alone", fallbacks},
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			p.show(t, w)

@@ -37,6 +37,7 @@ func newPod(t testing.TB, n int, veth string) *pod {
 	t.Cleanup(func() { _ = p.holder.Process.Kill(); _ = p.holder.Wait() })
 	p.netns = fmt.Sprintf("/proc/%d/ns/net", p.holder.Process.Pid)
 	shf(t, "ip link add %s type veth peer name eth0 netns %d", veth, p.holder.Process.Pid)
+	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", veth).Run() })
 	shf(t, "ip addr add 10.244.%d.1/24 dev %s; ip addr add fd00:244:%[1]d::1/64 dev %[2]s nodad; ip link set %[2]s up", n, veth)
 	p.sh("ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.eth0.accept_dad=0")
 	for host := 2; host < 10; host++ {

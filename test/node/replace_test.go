@@ -3,7 +3,6 @@ package node
 import (
 	"fmt"
 	"net"
-	"slices"
 	"testing"
 	"time"
 
@@ -13,17 +12,12 @@ import (
 // replaced shows that queries are answered while all Pods of the cluster DNS are replaced.
 func replaced(t *testing.T, w *world) {
 	c := startCache(t)
-	var old []int
-	for host := range w.servers {
-		old = append(old, host)
-	}
+	old := w.dnsHosts()
 	l := startLoad()
 	l.udp(w.a, clusterIP, 400, 2)
 	l.misses(w.b, linkLocal, 400, 4)
-	for host := 2; host < 9 && len(w.servers) < 4; host++ {
-		if !slices.Contains(old, host) {
-			w.addDNS(host)
-		}
+	for _, host := range w.spare()[:2] {
+		w.addDNS(host)
 	}
 	for _, host := range old {
 		w.removeDNS(host)
@@ -31,8 +25,8 @@ func replaced(t *testing.T, w *world) {
 	time.Sleep(3 * time.Second)
 	lost(t, "cluster DNS replaced", l.end())
 	for _, host := range old {
-		if n := len(sh(t, fmt.Sprintf("ss -Htn state established dst 10.244.9.%d:53", host))); n > 0 {
-			t.Errorf("connections to 10.244.9.%d are left", host)
+		if n := len(sh(t, "ss -Htn state established dst "+dnsAddr(host)+" dport = 53")); n > 0 {
+			t.Errorf("connections to %s are left", dnsAddr(host))
 		}
 	}
 	c.Stop()

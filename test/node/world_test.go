@@ -3,8 +3,9 @@ package node
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,13 +41,11 @@ const (
 // world is a node in a cluster.
 type world struct {
 	*cluster.Cluster
-	t      *testing.T
-	a, b   *pod
-	dnsPod *pod
-	config string // how the cluster DNS reaches the API server
-	mode   string // of kube-proxy
-
-	mu      sync.Mutex
+	t       *testing.T
+	a, b    *pod
+	dnsPod  *pod
+	config  string               // how the cluster DNS reaches the API server
+	mode    string               // of kube-proxy
 	servers map[int]*run.Process // of the cluster DNS, by the last number of the address
 }
 
@@ -180,12 +179,25 @@ func (w *world) addDNS(host int) {
 	run.Eventually(w.t, 20*time.Second, "the cluster DNS answers", func() bool {
 		return !p.Ended() && w.dnsPod.dig(fmt.Sprintf("10.244.9.%d", host), web) == webIP
 	})
-	w.mu.Lock()
 	w.servers[host] = p
-	w.mu.Unlock()
 	w.must(w.CreatePod(context.Background(), w.podObject("kube-system", fmt.Sprintf("dns-%d", host), "kube-dns"),
 		fmt.Sprintf("10.244.9.%d", host), fmt.Sprintf("fd00:244:9::%d", host)))
 }
+
+// dnsHosts returns the last numbers of the addresses of the cluster DNS's Pods.
+func (w *world) dnsHosts() []int { return slices.Collect(maps.Keys(w.servers)) }
+
+// spare returns numbers that no Pod has.
+func (w *world) spare() (free []int) {
+	for host := 2; host < 9; host++ {
+		if w.servers[host] == nil {
+			free = append(free, host)
+		}
+	}
+	return free
+}
+
+func dnsAddr(host int) string { return fmt.Sprintf("10.244.9.%d", host) }
 
 // coreDNS starts a CoreDNS among the Pods of the cluster DNS.
 func (w *world) coreDNS(host int, corefile string) *run.Process {
@@ -201,10 +213,8 @@ func (w *world) removeDNS(host int) {
 	w.t.Helper()
 	none := int64(0)
 	w.must(w.Client().CoreV1().Pods("kube-system").Delete(context.Background(), fmt.Sprintf("dns-%d", host), metav1.DeleteOptions{GracePeriodSeconds: &none}))
-	w.mu.Lock()
 	p := w.servers[host]
 	delete(w.servers, host)
-	w.mu.Unlock()
 	time.Sleep(3 * time.Second)
 	p.Stop()
 }

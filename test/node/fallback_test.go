@@ -1,0 +1,100 @@
+package node
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// onlyUs are addresses that kube-proxy does not know.
+const onlyUs = linkLocal + "," + linkLocal6
+
+// fallbacks shows what -fallback does for an address that only the node cache has: queries go
+// to the Pods of the cluster DNS when it is killed. It names IPv4 Pods, as its Corefile does.
+func fallbacks(t *testing.T, w *world) {
+	before := w.state(t)
+	c := startCacheAt(t, onlyUs, "-fallback")
+	run.Eventually(t, 5*time.Second, "the rule stands", func() bool { return strings.Contains(nodeState(t), "table inet neardns-fallback") })
+	flush(t)
+	l := startLoad()
+	l.udp(w.a, linkLocal, 1000, 4)
+	l.tcp(w.b, linkLocal, 100, 2)
+	time.Sleep(2 * time.Second)
+	if entries := tracked(t); len(entries) > 0 {
+		t.Errorf("the rule is not inert: %d entries, such as %s", len(entries), entries[0])
+	}
+	c.Kill()
+	dead := time.Now()
+	time.Sleep(3 * time.Second)
+	if cacheAnswers(w.a, linkLocal) {
+		t.Error("the node cache answers after its death")
+	}
+	if got := digHere(linkLocal, web); got != webIP {
+		t.Errorf("host: %s", got)
+	}
+	again := startCacheAt(t, onlyUs, "-fallback")
+	time.Sleep(time.Second)
+	if !cacheAnswers(w.a, linkLocal) {
+		t.Error("the next one does not take over")
+	}
+	var later []asked
+	n := 0
+	for _, a := range l.end() {
+		if a.err != "" && a.at.Before(dead.Add(time.Second)) {
+			n++
+			continue
+		}
+		later = append(later, a)
+	}
+	lost(t, "link-local address alone", later)
+	t.Logf("%d queries on their way were lost", n)
+	again.Kill()
+	remove(t)
+	w.unchanged(t, before)
+	w.podsMove(t)
+	remove(t)
+	if is := nodeState(t); strings.Contains(is, "neardns") {
+		t.Errorf("left behind:\n%s", is)
+	}
+}
+
+// remove deletes what -fallback leaves.
+func remove(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command(run.Program(), "-remove").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("-remove: %v, %s", err, out)
+	}
+}
+
+// podsMove shows what README says of Pods that move: a node cache follows them, and so does the
+// rule; while none runs, the rule leads where they were.
+func (w *world) podsMove(t *testing.T) {
+	c := startCacheAt(t, onlyUs, "-fallback")
+	old := w.dnsHosts()
+	moved := w.spare()
+	w.addDNS(moved[0])
+	run.Eventually(t, 40*time.Second, "the rule has the new Pod", func() bool {
+		return strings.Contains(nodeState(t), "dnat ip to "+dnsAddr(moved[0]))
+	})
+	c.Kill()
+	w.addDNS(moved[1])
+	for _, host := range append(old, moved[0]) {
+		w.removeDNS(host)
+	}
+	if got := w.a.dig(linkLocal, web); !strings.HasPrefix(got, "failed: ") {
+		t.Errorf("with all Pods moved and no cache: %s, expected no answer", got)
+	}
+	c = startCacheAt(t, onlyUs, "-fallback")
+	if got := w.a.dig(linkLocal, web); got != webIP {
+		t.Errorf("with a cache again: %s", got)
+	}
+	run.Eventually(t, 40*time.Second, "the rule has the new Pod", func() bool {
+		return strings.Contains(nodeState(t), "dnat ip to "+dnsAddr(moved[1]))
+	})
+	c.Kill()
+	run.Eventually(t, time.Second, "it is answered without the cache", func() bool { return w.a.dig(linkLocal, web) == webIP })
+	w.addDNS(w.spare()[0])
+}
