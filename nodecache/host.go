@@ -95,7 +95,7 @@ func (p *process) takeOver(leftovers []hostnet.Leftover) {
 	for _, l := range leftovers {
 		err := l.TakeOver()
 		if err == nil {
-			p.Log.Info("a device of another node-local cache was taken over", "device", l.Device, "addresses", l.Addrs)
+			p.Log.Info("taken over from another node-local cache", "what", l.Name, "addresses", l.Addrs)
 			continue
 		}
 		p.impaired(metrics.Leftovers, true, err.Error())

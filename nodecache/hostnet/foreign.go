@@ -13,13 +13,13 @@ const ipvsDevice = "kube-ipvs0"
 // unless -interfacename says otherwise.
 const nodelocalDevice = "nodelocaldns"
 
-// Leftover is the dummy device of a node-local cache of kubernetes/dns that was here before.
-// It stays when that dies, and while it has an address of ours, the node has no DNS when we
-// die, too.
+// Leftover is what a node-local cache of kubernetes/dns has left behind: its dummy device, or
+// its rules. Such stay when that dies, and with them the node has no DNS when we die, too.
 type Leftover struct {
-	Device string
-	Addrs  []netip.Addr // those that we also hold
-	index  int
+	Name     string
+	Addrs    []netip.Addr // those of ours that it is about
+	index    int          // of a device
+	takeOver func() error
 }
 
 // Leftovers returns what an earlier node-local cache left. It changes nothing.
@@ -36,20 +36,22 @@ func Leftovers(c Config) ([]Leftover, error) {
 	return survey(r, &c)
 }
 
-// TakeOver deletes the device. Call it when a Host holds the addresses, so that no query
-// finds them missing. A device that is gone already is no error. The cache that made it, if
-// it runs, would make it again.
-func (l Leftover) TakeOver() error {
+// TakeOver takes it away, or returns an *Error that says what to do. Call it when a Host holds
+// the addresses, so that no query finds them missing. What is gone already is no error. The
+// cache that made it, if it runs, would make it again.
+func (l Leftover) TakeOver() error { return l.takeOver() }
+
+func takeOverDevice(l link) error {
 	r, err := openRoute(0)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	all, err := r.links()
-	if err != nil || all[l.index].name != l.Device {
+	if err != nil || all[l.index].name != l.name {
 		return err
 	}
-	return explain("network device "+l.Device, r.deleteLink(l.index))
+	return explain("network device "+l.name, r.deleteLink(l.index))
 }
 
 // survey looks at who holds our addresses. Devices of this package's may. Addresses are
@@ -73,7 +75,7 @@ func survey(r route, c *Config) (found []Leftover, err error) {
 			found = addLeftover(found, l, h.addr)
 		}
 	}
-	return found, nil
+	return append(found, leftoverRules(c.Addrs)...), nil
 }
 
 func isLeftover(l link, c *Config) bool {
@@ -84,7 +86,7 @@ func addLeftover(found []Leftover, l link, a netip.Addr) []Leftover {
 	i := slices.IndexFunc(found, func(f Leftover) bool { return f.index == l.index })
 	if i < 0 {
 		i = len(found)
-		found = append(found, Leftover{Device: l.name, index: l.index})
+		found = append(found, Leftover{Name: "network device " + l.name, index: l.index, takeOver: func() error { return takeOverDevice(l) }})
 	}
 	found[i].Addrs = append(found[i].Addrs, a)
 	return found

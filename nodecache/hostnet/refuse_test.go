@@ -126,9 +126,9 @@ func TestLeftover(t *testing.T) {
 	sh(t, "ip link add nodelocaldns type "+dummyKind()+"; ip addr add 169.254.20.10/32 dev nodelocaldns; "+
 		"ip addr add 10.96.0.10/32 dev nodelocaldns; ip addr add 10.96.0.99/32 dev nodelocaldns; ip link set nodelocaldns up")
 	c, _ := config(linkLocal, clusterIP, clusterV6, "kind="+dummyKind())
-	want := []Leftover{{Device: "nodelocaldns", Addrs: []netip.Addr{netip.MustParseAddr(linkLocal), netip.MustParseAddr(clusterIP)}}}
+	want := []Leftover{{Name: "network device nodelocaldns", Addrs: []netip.Addr{netip.MustParseAddr(linkLocal), netip.MustParseAddr(clusterIP)}}}
 	same := func(got []Leftover) bool {
-		return len(got) == 1 && got[0].Device == want[0].Device && slices.Equal(got[0].Addrs, want[0].Addrs)
+		return len(got) == 1 && got[0].Name == want[0].Name && slices.Equal(got[0].Addrs, want[0].Addrs)
 	}
 	if got, err := Leftovers(c); err != nil || !same(got) {
 		t.Errorf("%+v, %v", got, err)
