@@ -1,0 +1,147 @@
+package manifests
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// levels are those of Pod Security, the strictest first.
+var levels = []string{"restricted", "baseline", "privileged"}
+
+// overlays are those that bring all they need, with the strictest level at which kube-system
+// lets their Pods in.
+var overlays = map[string]string{
+	"iptables-nftables": "privileged", // the host network, NET_ADMIN, a folder of the node's
+	"ipvs":              "privileged",
+	"link-local-only":   "privileged",
+	"dual-stack":        "privileged",
+	"autoscaled":        "privileged",
+	"cilium":            "restricted",
+	"authority-on-node": "restricted",
+}
+
+// takeOvers are those that change the image of what is there.
+var takeOvers = []string{"replace-coredns", "replace-node-local-dns"}
+
+// TestAllOverlays shows that no overlay is without tests.
+func TestAllOverlays(t *testing.T) {
+	found, err := os.ReadDir(filepath.Join(Dir(), "overlays"))
+	must(t, err)
+	for _, f := range found {
+		if overlays[f.Name()] == "" && !slices.Contains(takeOvers, f.Name()) {
+			t.Errorf("overlay %s is not tested", f.Name())
+		}
+	}
+}
+
+// TestApply applies each overlay to the API server, as a cluster's first and a second time.
+func TestApply(t *testing.T) {
+	crd, err := os.ReadFile("testdata/ciliumlocalredirectpolicies.yaml")
+	must(t, err)
+	must(t, api.InstallCRD(t.Context(), crd))
+	for overlay, level := range overlays {
+		t.Run(overlay, func(t *testing.T) {
+			secure(t, level)
+			c := newClient(t)
+			objects := render(t, "overlays/"+overlay)
+			c.applyAll(objects)
+			for _, u := range objects {
+				before, err := c.of(u).Get(t.Context(), u.GetName(), metav1.GetOptions{})
+				must(t, err)
+				after, err := c.apply(u)
+				must(t, err)
+				if before.GetResourceVersion() != after.GetResourceVersion() {
+					t.Errorf("%s %s: changed by applying it again", u.GetKind(), u.GetName())
+				}
+			}
+			admitted(t, objects, level)
+		})
+	}
+}
+
+// secure sets the Pod Security level of kube-system: of what is refused, and of what the API
+// server warns about as a Deployment or DaemonSet is applied.
+func secure(t *testing.T, level string) {
+	t.Helper()
+	of := api.Client().CoreV1().Namespaces()
+	n, err := of.Get(t.Context(), metav1.NamespaceSystem, metav1.GetOptions{})
+	must(t, err)
+	for _, mode := range []string{"enforce", "warn"} {
+		n.Labels["pod-security.kubernetes.io/"+mode] = level
+	}
+	_, err = of.Update(t.Context(), n, metav1.UpdateOptions{})
+	must(t, err)
+}
+
+// admitted creates the Pods in kube-system, as the controllers would. One of them must need the
+// level: it is refused at the next stricter one.
+func admitted(t *testing.T, objects Objects, level string) {
+	t.Helper()
+	for _, pod := range pods(t, objects) {
+		if err := admit(t, pod); err != nil {
+			t.Errorf("Pod of %s: %v", pod.GenerateName, err)
+		}
+	}
+	stricter := slices.Index(levels, level) - 1
+	if stricter < 0 {
+		return
+	}
+	secure(t, levels[stricter])
+	for _, pod := range pods(t, objects) {
+		if err := admit(t, pod); apierrors.IsForbidden(err) && strings.Contains(err.Error(), "violates PodSecurity") {
+			return
+		}
+	}
+	t.Errorf("level %s would do", levels[stricter])
+}
+
+// admit asks whether a Pod is let in.
+func admit(t *testing.T, pod *corev1.Pod) error {
+	t.Helper()
+	_, err := api.Client().CoreV1().Pods(metav1.NamespaceSystem).Create(context.Background(), pod, metav1.CreateOptions{
+		DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,
+	})
+	return err
+}
+
+// pods returns a Pod of each Deployment and DaemonSet.
+func pods(t *testing.T, objects Objects) (all []*corev1.Pod) {
+	t.Helper()
+	for _, u := range objects {
+		if u.GetKind() != "Deployment" && u.GetKind() != "DaemonSet" {
+			continue
+		}
+		template, err := objects.Template(u.GetKind(), u.GetName())
+		must(t, err)
+		template.GenerateName = u.GetName() + "-"
+		all = append(all, &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec})
+	}
+	if len(all) == 0 {
+		t.Error("no Pods")
+	}
+	return all
+}
+
+// TestApplyPolicies applies the NetworkPolicies, one of them to a namespace that is named on
+// the command line.
+func TestApplyPolicies(t *testing.T) {
+	must(t, api.CreateNamespace(t.Context(), "team-1"))
+	c := newClient(t)
+	c.applyAll(render(t, "network-policies/coredns"))
+	inside := render(t, "network-policies/namespace")
+	for _, u := range inside {
+		if u.GetNamespace() != "" {
+			t.Errorf("%s: namespace %s, which -n could not replace", u.GetName(), u.GetNamespace())
+		}
+		u.SetNamespace("team-1")
+	}
+	c.applyAll(inside)
+}

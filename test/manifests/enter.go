@@ -1,0 +1,151 @@
+package manifests
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// enterEnv tells Enter what to become.
+const enterEnv = "MANIFESTS_TEST_CONTAINER"
+
+// entry is what a container's first process needs to know.
+type entry struct {
+	Root, Program string
+	Container     *Container
+}
+
+// Command returns one that runs a program of the folder root as c, whose files are written
+// there. It executes this program, whose main has to begin with Enter. It takes root.
+func (c *Container) Command(root, program string, args ...string) (*exec.Cmd, error) {
+	for path, text := range c.Files {
+		if err := writeFile(filepath.Join(root, path), text); err != nil {
+			return nil, err
+		}
+	}
+	inside := *c
+	inside.Args = args
+	text, err := json.Marshal(entry{root, program, &inside})
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{enterEnv + "=" + string(text)}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	return cmd, nil
+}
+
+func writeFile(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
+}
+
+// Enter becomes the program that Command was given, if it was. It goes about it as runc does:
+// see its libcontainer/init_linux.go and standard_init_linux.go.
+func Enter() {
+	text := os.Getenv(enterEnv)
+	if text == "" {
+		return
+	}
+	runtime.LockOSThread() // rights are a thread's
+	var e entry
+	err := json.Unmarshal([]byte(text), &e)
+	if err == nil {
+		err = e.mount()
+	}
+	if err == nil {
+		err = e.Container.drop()
+	}
+	if err == nil {
+		err = syscall.Exec(e.Program, append([]string{e.Program}, e.Container.Args...), e.Container.Env)
+	}
+	fmt.Fprintln(os.Stderr, "entering a container:", err)
+	os.Exit(1)
+}
+
+// mount makes the root folder the root.
+func (e *entry) mount() error {
+	const bind = unix.MS_BIND | unix.MS_REC
+	err := errors.Join(
+		unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""),
+		unix.Mount(e.Root, e.Root, "", bind, ""))
+	for _, path := range append([]string{"/proc"}, e.Container.Host...) {
+		at := filepath.Join(e.Root, path)
+		err = errors.Join(err, os.MkdirAll(at, 0o755), unix.Mount(path, at, "", bind, ""))
+	}
+	if e.Container.ReadOnly {
+		err = errors.Join(err, unix.Mount("", e.Root, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Chroot(e.Root), os.Chdir("/"))
+}
+
+// numbers of capabilities, in the order of linux/capability.h.
+var numbers = map[string]uint{
+	"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,
+	"NET_BIND_SERVICE": 10, "NET_ADMIN": 12, "NET_RAW": 13, "SYS_CHROOT": 18, "MKNOD": 27, "AUDIT_WRITE": 29, "SETFCAP": 31,
+}
+
+// drop becomes the user, with the capabilities, and never more than these. What a file's
+// capabilities give has to be among them.
+func (c *Container) drop() error {
+	var kept uint32
+	for _, name := range c.Capabilities {
+		n, ok := numbers[name]
+		if !ok {
+			return fmt.Errorf("capability %s is not known here", name)
+		}
+		kept |= 1 << n
+	}
+	for n := uint(0); n <= unix.CAP_LAST_CAP; n++ {
+		if n < 32 && kept&(1<<n) != 0 {
+			continue
+		}
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(n), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
+			return err
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	err := errors.Join(thread(unix.SYS_SETGROUPS, 0, 0), thread(unix.SYS_SETRESGID, c.Group, c.Group), thread(unix.SYS_SETRESUID, c.User, c.User))
+	if err != nil {
+		return err
+	}
+	header, data := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, [2]unix.CapUserData{{Effective: kept, Permitted: kept}}
+	if err := unix.Capset(&header, &data[0]); err != nil {
+		return err
+	}
+	if c.NoEscalation {
+		return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	}
+	return nil
+}
+
+// thread makes a system call that is about this thread alone, which will execute the program.
+func thread(call uintptr, a, b int) error {
+	if _, _, errno := unix.RawSyscall(call, uintptr(a), uintptr(b), uintptr(b)); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// BindPorts gives the program at path the file capability NET_BIND_SERVICE, as the image has
+// it: linux/capability.h, struct vfs_cap_data of revision 2, effective.
+func BindPorts(path string) error {
+	data := make([]byte, 20)
+	data[0], data[3] = 1, 2
+	data[5] = 1 << (unix.CAP_NET_BIND_SERVICE - 8) // permitted, low word
+	return unix.Setxattr(path, "security.capability", data, 0)
+}

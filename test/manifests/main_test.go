@@ -1,0 +1,109 @@
+package manifests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/cluster"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// The tests run in network and mount namespaces of their own, which are the cluster; the node
+// has a further one.
+//
+//	the cluster                                        the node
+//	  kube-apiserver, etcd, controllers  127.0.0.1       nodecache, dig
+//	  coredns :53 at all addresses:                        169.254.20.10, 10.96.0.10
+//	    10.244.9.1 --------------------------------- eth0  10.244.9.3
+//	    and the ClusterIP of kube-dns-upstream
+
+// namespaceEnv says that the test binary runs there, as a child of itself.
+const namespaceEnv = "MANIFESTS_TEST_NAMESPACE"
+
+// api is the cluster that all tests share. Its API server does not stream lists, so that
+// clients need all rights that they could need.
+var api *cluster.Cluster
+
+func TestMain(m *testing.M) {
+	Enter()
+	if os.Getenv(namespaceEnv) == "" {
+		os.Exit(inNamespace())
+	}
+	dir, err := os.MkdirTemp("", "neardns-manifests-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = prepare(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tests of the manifests:", err)
+		os.Exit(1)
+	}
+	code := run.Main(m, false)
+	api.Stop()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// inNamespace runs the tests.
+func inNamespace() int {
+	if os.Getuid() != 0 {
+		fmt.Println("tests of the manifests: the containers have users, which takes root")
+		return 1
+	}
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), namespaceEnv+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // Pdeathsig is of the thread
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	case err != nil:
+		fmt.Println("no namespace for the tests:", err)
+		return 1
+	}
+	return 0
+}
+
+// prepare starts the cluster in dir.
+func prepare(dir string) error {
+	const setup = "mount --make-rprivate /; ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0"
+	if out, err := exec.Command("sh", "-ec", setup).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	binary, err := cluster.Build(context.Background())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer cancel()
+	api, err = cluster.Start(ctx, filepath.Join(dir, "cluster"), cluster.Options{Binary: binary, NoWatchList: true, AuditLog: true})
+	return err
+}
+
+// must ends the test at an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// render renders a folder of manifests/.
+func render(t testing.TB, folder string) Objects {
+	t.Helper()
+	o, err := Render(filepath.Join(Dir(), folder))
+	must(t, err)
+	return o
+}
