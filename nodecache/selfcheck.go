@@ -23,10 +23,12 @@ type selfCheck struct {
 
 // selfTries is how often a socket is asked, on average, before silence is taken for a fault:
 // of two processes that share a port, the kernel may hand a query to the other, which may
-// hang. A try waits from selfWait on, and twice as long each time.
+// hang. So the first tries are short, and then each waits twice as long: a busy machine may
+// take its time.
 const (
 	selfTries   = 16
-	selfWait    = 10 * time.Millisecond
+	shortTries  = 4
+	selfWait    = 20 * time.Millisecond
 	longestWait = 160 * time.Millisecond
 )
 
@@ -92,7 +94,7 @@ var errOther = errors.New("another process answered")
 
 // once asks, and returns which loop of this process answered. Each round waits longer.
 func (c selfCheck) once(ctx context.Context, ask exchange, to netip.AddrPort, round int) (shard int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, min(selfWait<<min(round, selfTries), longestWait))
+	ctx, cancel := context.WithTimeout(ctx, min(selfWait<<max(0, round-shortTries), longestWait))
 	defer cancel()
 	q := wire.Query{ID: uint16(time.Now().UnixNano()), Name: resolve.Instance, Type: wire.TXT, Class: wire.CH} // #nosec G115 -- any will do
 	answer, err := ask(ctx, wire.AppendQuery(nil, &q, nil), to)
