@@ -22,7 +22,8 @@ type Leftover struct {
 	takeOver func() error
 }
 
-// Leftovers returns what an earlier node-local cache left. It changes nothing.
+// Leftovers returns what an earlier node-local cache left of what c wants to have: a device,
+// rules. It changes nothing.
 func Leftovers(c Config) ([]Leftover, error) {
 	c, err := c.complete()
 	if err != nil {
@@ -33,7 +34,12 @@ func Leftovers(c Config) ([]Leftover, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return survey(r, &c)
+	devices, err := survey(r, &c)
+	if err != nil || !c.Rules {
+		return devices, err
+	}
+	rules, err := leftoverRules(c.Addrs)
+	return append(devices, rules...), err
 }
 
 // TakeOver takes it away, or returns an *Error that says what to do. Call it when a Host holds
@@ -71,11 +77,11 @@ func survey(r route, c *Config) (found []Leftover, err error) {
 		case !there, !slices.Contains(c.Addrs, h.addr), isOurs(l.name, c.Prefix):
 		case l.name == ipvsDevice || c.Interface && !isLeftover(l, c):
 			return nil, refuseForeign(h.addr, l.name)
-		case isLeftover(l, c):
+		case c.Interface:
 			found = addLeftover(found, l, h.addr)
 		}
 	}
-	return append(found, leftoverRules(c.Addrs)...), nil
+	return found, nil
 }
 
 func isLeftover(l link, c *Config) bool {

@@ -1,11 +1,10 @@
 package hostnet
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -17,112 +16,89 @@ import (
 // comment: they do no harm, and where a firewall drops the rest they do good, so they stay.
 const skipComment = "NodeLocal DNS Cache: skip conntrack"
 
-// foreignRule is a rule of nf_tables, as iptables-nft writes it.
-type foreignRule struct {
-	family uint8
-	chain  string
-	handle uint64
-}
+// foreignTable is where such rules are.
+const foreignTable = "raw"
 
-// leftoverRules looks for such rules about addrs. A kernel that lacks the tables has none.
-func leftoverRules(addrs []netip.Addr) (found []Leftover) {
-	if n := len(listForeign(addrs)); n > 0 {
+// leftoverRules looks for such rules about addrs.
+func leftoverRules(addrs []netip.Addr) (found []Leftover, err error) {
+	rules, err := countForeign(addrs)
+	if rules > 0 {
 		found = append(found, Leftover{
-			Name: fmt.Sprintf("%d rules %q in nf_tables", n, skipComment), Addrs: addrs,
-			takeOver: func() error { return deleteForeign(listForeign(addrs)) },
+			Name: fmt.Sprintf("%d rules %q in nf_tables", rules, skipComment), Addrs: addrs,
+			takeOver: func() error { return explain("rules of an earlier node-local cache", deleteForeign(addrs)) },
 		})
 	}
 	for _, t := range legacyTables() {
-		if t.mentions(skipComment) {
-			found = append(found, Leftover{Name: fmt.Sprintf("rules %q of %s", skipComment, t.tool), Addrs: addrs, takeOver: t.explain})
+		n, failed := t.count(addrs)
+		err = errors.Join(err, explain("table raw of "+t.tool, failed))
+		if n > 0 {
+			found = append(found, Leftover{
+				Name: fmt.Sprintf("%d rules %q of %s", n, skipComment, t.tool), Addrs: addrs,
+				takeOver: func() error { return t.takeOver(addrs) },
+			})
 		}
 	}
-	return found
+	return found, err
 }
 
-// foreignTable is where iptables-nft has its rules against connection tracking.
-const foreignTable = "raw"
-
-func listForeign(addrs []netip.Addr) (rules []foreignRule) {
+func countForeign(addrs []netip.Addr) (int, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
-		return nil
+		return 0, noTable(err)
 	}
 	defer conn.Close()
-	for _, family := range []uint8{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6} {
-		ae := netlink.NewAttributeEncoder()
-		ae.String(unix.NFTA_RULE_TABLE, foreignTable)
-		data, err := ae.Encode()
-		if err != nil {
-			continue
-		}
-		all, err := conn.Execute(netlink.Message{
-			Header: netlink.Header{Type: netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETRULE), Flags: netlink.Request | netlink.Dump},
-			Data:   append(nfgenmsg(family, 0), data...),
-		})
-		if err != nil {
-			continue
-		}
-		for _, m := range all {
-			if r, ok := readForeign(family, m.Data, addrs); ok {
-				rules = append(rules, r)
-			}
-		}
-	}
-	return rules
+	rules, err := listForeign(conn, addrs)
+	return len(rules), explain("rules of nf_tables", err)
 }
 
-// readForeign reads a rule. It is one that is looked for if it has the comment and compares
-// with one of the addresses.
-func readForeign(family uint8, data []byte, addrs []netip.Addr) (r foreignRule, ok bool) {
-	about := false
-	for _, a := range addrs {
-		about = about || a.Is4() == (family == unix.NFPROTO_IPV4) && bytes.Contains(data, a.AsSlice())
-	}
-	if len(data) < 4 || !about || !bytes.Contains(data, []byte(skipComment)) {
-		return r, false
-	}
-	ad, err := netlink.NewAttributeDecoder(data[4:]) // behind nfgenmsg
-	if err != nil {
-		return r, false
-	}
-	ad.ByteOrder = binary.BigEndian
-	r.family = family
-	table := ""
-	for ad.Next() {
-		switch ad.Type() {
-		case unix.NFTA_RULE_TABLE:
-			table = ad.String()
-		case unix.NFTA_RULE_CHAIN:
-			r.chain = ad.String()
-		case unix.NFTA_RULE_HANDLE:
-			r.handle = ad.Uint64()
-		}
-	}
-	return r, ad.Err() == nil && table == foreignTable && r.handle != 0
-}
+// deleteTries bounds how often rules are looked for anew because others changed some meanwhile.
+const deleteTries = 100
 
-// deleteForeign deletes rules, all or none.
-func deleteForeign(rules []foreignRule) error {
-	if len(rules) == 0 {
-		return nil
-	}
+// deleteForeign deletes such rules, all or none.
+func deleteForeign(addrs []netip.Addr) error {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return noTable(err)
 	}
 	defer conn.Close()
-	b := &batch{}
-	for _, r := range rules {
-		b.add(unix.NFT_MSG_DELRULE, 0, func(ae *netlink.AttributeEncoder) {
-			ae.String(unix.NFTA_RULE_TABLE, foreignTable)
-			ae.String(unix.NFTA_RULE_CHAIN, r.chain)
-			ae.Uint64(unix.NFTA_RULE_HANDLE, r.handle)
-		})
-		b.messages[len(b.messages)-1].Data[0] = r.family // nfgen_family of nfgenmsg
+	for range deleteTries {
+		if err = tryDelete(conn, addrs); !errors.Is(err, unix.ERESTART) {
+			return err
+		}
 	}
-	return explain("rules of an earlier node-local cache", b.commit(conn))
+	return err
 }
 
-// errLegacy is why rules of ip_tables stay.
-var errLegacy = errors.New("they are of ip_tables, which no netlink message removes; if this process dies, queries go astray")
+// tryDelete fails with ERESTART if the ruleset changes meanwhile: in a table that was made
+// anew, a handle is another rule's.
+func tryDelete(conn *netlink.Conn, addrs []netip.Addr) error {
+	now, err := generation(conn)
+	if err != nil {
+		return err
+	}
+	rules, err := listForeign(conn, addrs)
+	if err != nil || len(rules) == 0 {
+		return err
+	}
+	b := &batch{table: foreignTable, generation: now}
+	for _, r := range rules {
+		b.deleteRule(r)
+	}
+	return b.commit(conn)
+}
+
+// listForeign returns those that iptables-nft has written.
+func listForeign(conn *netlink.Conn, addrs []netip.Addr) (found []foreignRule, err error) {
+	for _, family := range []uint8{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6} {
+		all, err := listRules(conn, family, foreignTable)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range all {
+			if r := readForeign(m.Data); r.table == foreignTable && r.skips && slices.ContainsFunc(addrs, r.isAbout) {
+				found = append(found, r)
+			}
+		}
+	}
+	return found, nil
+}

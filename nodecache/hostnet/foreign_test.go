@@ -1,11 +1,17 @@
 package hostnet
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // nodeLocalRules writes rules with a tool as node-local caches of kubernetes/dns do: see
@@ -83,40 +89,164 @@ func TestLeftoverRules(t *testing.T) {
 	}
 }
 
-// TestLeftoverLegacy names the commands for rules that no netlink message reaches. They work.
+// TestLeftoverLegacy names the commands for rules that no netlink message reaches. They work,
+// and leave alone strangers' rules.
 func TestLeftoverLegacy(t *testing.T) {
-	for tool, addr := range map[string]string{"iptables-legacy": linkLocal, "ip6tables-legacy": clusterV6} {
+	for tool, addrs := range map[string][3]string{
+		"iptables-legacy":  {linkLocal, clusterIP, "169.254.99.99"},
+		"ip6tables-legacy": {clusterV6, "fd00:20::10", "fd00:99::99"},
+	} {
 		if found := ofAddrs(t, linkLocal, clusterV6); len(found) > 0 {
 			t.Fatalf("found without any: %+v", found)
 		}
-		sh(t, tool+" -t raw -A PREROUTING -p udp -j ACCEPT") // a stranger's
-		nodeLocalRules(t, tool, addr)
-		found := ofAddrs(t, linkLocal, clusterV6)
-		if len(found) != 1 || found[0].Name != `rules "NodeLocal DNS Cache: skip conntrack" of `+tool {
+		nodeLocalRules(t, tool, addrs[2])
+		sh(t, tool+" -t raw -A PREROUTING -p udp -d "+addrs[0]+" -m comment --comment 'a stranger: skip conntrack' -j NOTRACK")
+		before := sh(t, tool+" -t raw -S")
+		if found := ofAddrs(t, addrs[0], addrs[1]); len(found) > 0 {
+			t.Fatalf("strangers' rules are found: %+v", found)
+		}
+		nodeLocalRules(t, tool, addrs[0], addrs[1], addrs[0]) // some twice, as it happens
+		found := ofAddrs(t, addrs[0], addrs[1], linkLocal, clusterV6)
+		if len(found) != 1 || found[0].Name != `24 rules "NodeLocal DNS Cache: skip conntrack" of `+tool {
 			t.Fatalf("%+v", found)
 		}
 		err := found[0].TakeOver()
-		if err == nil {
-			t.Fatal("no error")
+		if err == nil || !strings.Contains(err.Error(), "24 are of ip_tables") || strings.Contains(err.Error(), "\n") {
+			t.Fatal(err)
 		}
 		_, commands, ok := strings.Cut(err.Error(), "; run on the node: ")
 		if !ok {
 			t.Fatal(err)
 		}
 		sh(t, commands)
-		if found := ofAddrs(t, linkLocal, clusterV6); len(found) > 0 {
-			t.Errorf("after %s: %+v", commands, found)
+		if err := found[0].TakeOver(); err != nil {
+			t.Errorf("after %s: %v", commands, err)
 		}
-		sh(t, tool+" -t raw -S | grep -x -e '-A PREROUTING -p udp -j ACCEPT'")
+		if after := sh(t, tool+" -t raw -S"); after != before {
+			t.Errorf("after %s:\n%s\nwant\n%s", commands, after, before)
+		}
 	}
 }
 
 // TestReadForeign reads what is no rule.
 func TestReadForeign(t *testing.T) {
-	addrs := []netip.Addr{netip.MustParseAddr(linkLocal)}
-	for _, data := range []string{"", "abc", skipComment, "\x02\x00\x00\x00" + skipComment + string(addrs[0].AsSlice())} {
-		if r, ok := readForeign(2, []byte(data), addrs); ok {
+	addr := netip.MustParseAddr(linkLocal)
+	for _, data := range []string{"", "abc", skipComment, "\x02\x00\x00\x00" + skipComment + string(addr.AsSlice())} {
+		if r := readForeign([]byte(data)); r.table != "" || r.skips || r.isAbout(addr) {
 			t.Errorf("%q: %+v", data, r)
+		}
+	}
+}
+
+// TestLeftoverOld takes over rules whose comment is where iptables put it before 1.8.3, and nft
+// still does.
+func TestLeftoverOld(t *testing.T) {
+	addRules(t, `table ip raw {
+	chain PREROUTING {
+		type filter hook prerouting priority raw; policy accept;
+		ip daddr 169.254.20.10 udp dport 53 counter notrack comment "NodeLocal DNS Cache: skip conntrack"
+		ip daddr 169.254.20.10 udp dport 53 counter notrack comment "not NodeLocal DNS Cache: skip conntrack"
+		ip daddr 169.254.20.11 udp dport 53 counter packets 1 bytes 2851992586 notrack comment "NodeLocal DNS Cache: skip conntrack"
+	}
+}
+table ip mine {
+	chain PREROUTING {
+		ip daddr 169.254.20.10 udp dport 53 counter notrack comment "NodeLocal DNS Cache: skip conntrack"
+	}
+}`)
+	was := ruleset(t)
+	found := ofAddrs(t, linkLocal)
+	if len(found) != 1 || !strings.HasPrefix(found[0].Name, "1 rules ") {
+		t.Fatalf("%+v", found)
+	}
+	if err := found[0].TakeOver(); err != nil {
+		t.Fatal(err)
+	}
+	line := "\t\tip daddr 169.254.20.10 udp dport 53 counter packets 0 bytes 0 notrack comment \"NodeLocal DNS Cache: skip conntrack\"\n"
+	if is, want := ruleset(t), strings.Replace(was, line, "", 1); is != want || want == was {
+		t.Errorf("is\n%s\nwant\n%s", is, want)
+	}
+}
+
+// TestLeftoverRace has a stranger make the table anew between looking at its rules and deleting
+// some of them: then a handle is another rule's.
+func TestLeftoverRace(t *testing.T) {
+	const rule = "iptables-nft -t raw -A PREROUTING -p udp -d %s --dport 53 -m comment --comment '%s' -j NOTRACK"
+	sh(t, fmt.Sprintf(rule, linkLocal, skipComment))
+	t.Cleanup(func() { sh(t, "nft delete table ip raw") })
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	now, err := generation(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := listForeign(conn, []netip.Addr{netip.MustParseAddr(linkLocal)})
+	if err != nil || len(rules) != 1 {
+		t.Fatalf("%+v, %v", rules, err)
+	}
+	sh(t, "nft delete table ip raw; "+fmt.Sprintf(rule, linkLocal, "of a stranger"))
+	before := ruleset(t)
+	b := &batch{table: foreignTable, generation: now}
+	b.deleteRule(rules[0])
+	if err := b.commit(conn); !errors.Is(err, unix.ERESTART) {
+		t.Errorf("deleted: %v", err)
+	}
+	if after := ruleset(t); after != before {
+		t.Errorf("is\n%s\nwas\n%s", after, before)
+	}
+}
+
+// TestLeftoverBusy takes rules over while others change theirs.
+func TestLeftoverBusy(t *testing.T) {
+	stop := busy(t)
+	for range 5 {
+		nodeLocalRules(t, "iptables-nft", linkLocal)
+		found := ofAddrs(t, linkLocal)
+		if len(found) != 1 {
+			t.Fatalf("%+v", found)
+		}
+		if err := found[0].TakeOver(); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+}
+
+// busy changes the ruleset all the time.
+func busy(t *testing.T) (stop func()) {
+	t.Helper()
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond):
+				_ = exec.Command("nft", "add table inet busy; delete table inet busy").Run()
+			}
+		}
+	}()
+	stop = sync.OnceFunc(func() { close(done); <-ended })
+	t.Cleanup(stop)
+	return stop
+}
+
+// TestLeftoverUnwanted leaves alone what belongs to a node whose addresses or rules are not
+// ours to set up.
+func TestLeftoverUnwanted(t *testing.T) {
+	sh(t, "ip link add nodelocaldns type "+dummyKind()+"; ip addr add 169.254.20.10/32 dev nodelocaldns")
+	t.Cleanup(func() { sh(t, "ip link del nodelocaldns") })
+	nodeLocalRules(t, "iptables-nft", linkLocal)
+	for words, want := range map[string]string{"nodevice": "8 rules", "norules": "network device nodelocaldns"} {
+		h := hold(t, linkLocal, words, "kind="+dummyKind())
+		for _, found := range [][]Leftover{h.Leftovers(), ofAddrs(t, linkLocal, words, "kind="+dummyKind())} {
+			if len(found) != 1 || !strings.HasPrefix(found[0].Name, want) {
+				t.Errorf("%s: %+v, want %s", words, found, want)
+			}
 		}
 	}
 }

@@ -66,6 +66,7 @@ func (h *Host) open() (err error) {
 			return err
 		}
 		h.mode.Table = h.table.mode()
+		h.findRules()
 	}
 	if h.device != nil {
 		if h.watcher, err = watch(h); err != nil {
@@ -79,6 +80,16 @@ func (h *Host) open() (err error) {
 		h.mode.Why += why
 	}
 	return nil
+}
+
+// findRules adds the rules of an earlier node-local cache to leftovers. It goes without them
+// where they can't be read.
+func (h *Host) findRules() {
+	rules, err := leftoverRules(h.cfg.Addrs)
+	if err != nil {
+		h.cfg.Log.Warn("looking for rules of another node-local cache: " + err.Error())
+	}
+	h.leftovers = append(h.leftovers, rules...)
 }
 
 // Mode returns how this Host is kept by the kernel, as Open found it.

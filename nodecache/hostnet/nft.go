@@ -15,9 +15,10 @@ import (
 
 // batch collects messages that take effect together or not at all.
 type batch struct {
-	table    string
-	messages []netlink.Message
-	err      error
+	table      string
+	generation uint32 // that the ruleset must have; any if 0
+	messages   []netlink.Message
+	err        error
 }
 
 // attrs adds attributes to a message.
@@ -25,6 +26,11 @@ type attrs func(*netlink.AttributeEncoder)
 
 // add adds a message of a type, such as NFT_MSG_NEWTABLE.
 func (b *batch) add(typ uint16, flags netlink.HeaderFlags, fill attrs) {
+	b.addIn(unix.NFPROTO_INET, typ, flags, fill)
+}
+
+// addIn adds a message for a family of tables other than inet.
+func (b *batch) addIn(family uint8, typ uint16, flags netlink.HeaderFlags, fill attrs) {
 	ae := netlink.NewAttributeEncoder()
 	ae.ByteOrder = binary.BigEndian
 	fill(ae)
@@ -37,7 +43,7 @@ func (b *batch) add(typ uint16, flags netlink.HeaderFlags, fill attrs) {
 			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | typ),
 			Flags: netlink.Request | netlink.Acknowledge | flags,
 		},
-		Data: append(nfgenmsg(unix.NFPROTO_INET, 0), data...),
+		Data: append(nfgenmsg(family, 0), data...),
 	})
 }
 
@@ -56,24 +62,28 @@ func (b *batch) commit(c *netlink.Conn) error {
 	if b.err != nil {
 		return b.err
 	}
-	all := slices.Concat(edge(unix.NFNL_MSG_BATCH_BEGIN), b.messages, edge(unix.NFNL_MSG_BATCH_END))
+	begin := edge(unix.NFNL_MSG_BATCH_BEGIN)
+	if b.generation != 0 {
+		begin.Data = append(begin.Data, generationAttr(b.generation)...)
+	}
+	all := slices.Concat([]netlink.Message{begin}, b.messages, []netlink.Message{edge(unix.NFNL_MSG_BATCH_END)})
 	sent, err := c.SendMessages(all)
 	if err != nil {
 		return err
 	}
-	begin, last := sent[0].Header.Sequence, sent[len(sent)-2].Header.Sequence
+	first, last := sent[0].Header.Sequence, sent[len(sent)-2].Header.Sequence
 	c.SetReadDeadline(time.Now().Add(commitWait))
-	var first error
+	var failed error
 	for {
 		said, err := receive(c)
 		switch {
 		case said == 0:
 			return err
-		case first == nil && int32(said-begin) >= 0: // not an earlier batch's
-			first = err
+		case failed == nil && int32(said-first) >= 0: // not an earlier batch's
+			failed = err
 		}
-		if said == begin || said == last {
-			return first
+		if said == first || said == last {
+			return failed
 		}
 	}
 }
@@ -93,9 +103,17 @@ func receive(c *netlink.Conn) (sequence uint32, err error) {
 }
 
 // edge is the message that a batch begins or ends with.
-func edge(typ netlink.HeaderType) []netlink.Message {
-	return []netlink.Message{{
+func edge(typ netlink.HeaderType) netlink.Message {
+	return netlink.Message{
 		Header: netlink.Header{Type: typ, Flags: netlink.Request},
 		Data:   nfgenmsg(0, unix.NFNL_SUBSYS_NFTABLES),
-	}}
+	}
+}
+
+// generationAttr has a batch fail with ERESTART if the ruleset has another generation. Linux
+// before 4.12 does not look at it.
+func generationAttr(id uint32) []byte {
+	head := binary.NativeEndian.AppendUint16(nil, 8)
+	head = binary.NativeEndian.AppendUint16(head, unix.NFNL_BATCH_GENID)
+	return binary.BigEndian.AppendUint32(head, id)
 }

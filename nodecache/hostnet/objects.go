@@ -71,6 +71,14 @@ func (b *batch) addRule(chain string, exprs ...expr) {
 	})
 }
 
+func (b *batch) deleteRule(r foreignRule) {
+	b.addIn(r.family, unix.NFT_MSG_DELRULE, 0, func(ae *netlink.AttributeEncoder) {
+		ae.String(unix.NFTA_RULE_TABLE, b.table)
+		ae.String(unix.NFTA_RULE_CHAIN, r.chain)
+		ae.Uint64(unix.NFTA_RULE_HANDLE, r.handle)
+	})
+}
+
 func (e expr) encode(ae *netlink.AttributeEncoder) error {
 	ae.String(unix.NFTA_EXPR_NAME, e.name)
 	if e.fill != nil {
