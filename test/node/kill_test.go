@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -29,17 +30,21 @@ func killed(t *testing.T, w *world) {
 	again.Stop()
 	w.unchanged(t, before)
 
-	var unlucky, later []asked
-	last := dead
+	sent := slices.IndexFunc(asks, func(a asked) bool { return !a.at.Before(dead) })
+	lost(t, "later than the kill", asks[sent:])
+	if most := slowest(asks[sent:]); most > time.Second {
+		t.Errorf("a query later than the kill took %v", most)
+	}
+	t.Logf("the first query later than the kill, after %v, was answered after %v", asks[sent].at.Sub(dead), asks[sent].took)
+	t.Logf("%d of %d queries that were sent before were lost", count(asks[:sent]), sent)
+}
+
+// count returns how many of the queries were lost.
+func count(asks []asked) (n int) {
 	for _, a := range asks {
-		switch {
-		case a.err != "" && a.at.Before(dead.Add(time.Second)):
-			unlucky = append(unlucky, a)
-			last = a.at
-		default:
-			later = append(later, a)
+		if a.err != "" {
+			n++
 		}
 	}
-	lost(t, "killed", later)
-	t.Logf("%d queries on their way were lost, the last of them sent %v after the kill", len(unlucky), last.Sub(dead).Round(time.Millisecond))
+	return n
 }

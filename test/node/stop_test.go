@@ -3,6 +3,7 @@ package node
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 func stops(t *testing.T, w *world) {
 	const together, each = 4, 50
 	before := w.state(t)
+	var reloaded atomic.Int32
 	var group sync.WaitGroup
 	for range together {
 		group.Go(func() {
@@ -22,6 +24,7 @@ func stops(t *testing.T, w *world) {
 				c.rewrite("cache 30", "cache 20")
 				if len(c.Logged("answering")) > 0 { // before, the signal is not caught
 					c.Signal(syscall.SIGHUP)
+					reloaded.Add(1)
 					time.Sleep(rand.N(20 * time.Millisecond)) // #nosec G404 -- any time
 				}
 				c.Signal(syscall.SIGTERM)
@@ -32,5 +35,10 @@ func stops(t *testing.T, w *world) {
 		})
 	}
 	group.Wait()
+	n := reloaded.Load()
+	t.Logf("%d of %d were stopped in the middle of a reload or after it, the others before they answered", n, together*each)
+	if n < together*each/10 || n == together*each {
+		t.Error("expected some of both")
+	}
 	w.unchanged(t, before)
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,11 @@ func untracked(t *testing.T, w *world) {
 	flush(t)
 	most := watchUpstream(t)
 	w.many(t, "with it", strings.Split(all, ",")...)
+	for _, server := range strings.Split(all, ",") {
+		if udp, tcp := digHere(server, web), digHere(server, web, "+tcp"); udp != webIP || tcp != webIP {
+			t.Errorf("host at %s: %s, %s over TCP", server, udp, tcp)
+		}
+	}
 	if entries := tracked(t); len(entries) > 0 {
 		t.Errorf("with the cache there are %d entries, such as %s", len(entries), entries[0])
 	}
@@ -30,7 +36,8 @@ func untracked(t *testing.T, w *world) {
 	c.Stop()
 }
 
-// many asks 10,000 times from both Pods, over UDP with A and AAAA at once and over TCP.
+// many asks 10,000 times from both Pods, over UDP with A and AAAA at once and over TCP, and
+// for names that are in no cache.
 func (w *world) many(t *testing.T, what string, servers ...string) {
 	t.Helper()
 	l := startLoad()
@@ -39,6 +46,7 @@ func (w *world) many(t *testing.T, what string, servers ...string) {
 			l.udp(p, s, 1600/len(servers), 2)
 			l.tcp(p, s, 200/len(servers), 1)
 		}
+		l.misses(p, servers[0], 200, 4)
 	}
 	time.Sleep(3 * time.Second)
 	asks := l.end()
@@ -50,16 +58,16 @@ func (w *world) many(t *testing.T, what string, servers ...string) {
 
 func flush(t testing.TB) { sh(t, "conntrack -F 2>/dev/null") }
 
-// tracked returns the entries of what the Pods a and b ask at port 53.
+// ours are the addresses of the Pods that ask, and those that they ask a node cache at.
+var ours = regexp.MustCompile(`(src|dst)=(10\.244\.[12]\.|fd00:244:[12]::|169\.254\.20\.10 |10\.96\.0\.10 |fd00:20::10 |fd00:10:96::a )`)
+
+// tracked returns the entries of queries, and of answers on their own, of the Pods a and b and
+// of the host. What kube-proxy sends on to a Pod of the cluster DNS counts.
 func tracked(t testing.TB) (entries []string) {
 	t.Helper()
 	for _, family := range []string{"ipv4", "ipv6"} {
 		for line := range strings.Lines(shf(t, "conntrack -L -f %s 2>/dev/null", family)) {
-			first, _, _ := strings.Cut(line, " src=") // what comes before the addresses
-			rest := line[len(first):]
-			fromPod := strings.HasPrefix(rest, " src=10.244.1.2 ") || strings.HasPrefix(rest, " src=10.244.2.2 ") ||
-				strings.HasPrefix(rest, " src=fd00:244:1::") || strings.HasPrefix(rest, " src=fd00:244:2::")
-			if fromPod && strings.Contains(rest, " dport=53 ") || strings.Contains(rest, " dst=169.254.20.10 ") {
+			if ours.MatchString(line) && strings.Contains(line, "port=53 ") {
 				entries = append(entries, strings.TrimSpace(line))
 			}
 		}
