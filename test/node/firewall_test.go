@@ -1,7 +1,6 @@
 package node
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -12,38 +11,46 @@ import (
 // firewall shows that a node whose firewall lets no query of a Pod in keeps its DNS: the node
 // cache takes nothing, and says which rule it needs. With that rule, it does.
 func firewall(t *testing.T, w *world) {
-	const rules = `iptables -A INPUT -i lo -j ACCEPT
-iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
-iptables -A INPUT -s 10.244.9.0/24 -j ACCEPT
-iptables -P INPUT DROP`
-	clean := func() {
-		_ = exec.Command("sh", "-c", "iptables -P INPUT ACCEPT; iptables -F INPUT; iptables -F OUTPUT").Run()
-	}
-	if w.mode == "iptables" { // its own rules are there
-		clean = func() {
-			_ = exec.Command("sh", "-c", strings.ReplaceAll("iptables -P INPUT ACCEPT\n"+rules[:strings.LastIndex(rules, "\n")], " -A ", " -D ")).Run()
+	for _, f := range []struct{ tool, dns string }{{"iptables", "10.244.9.0/24"}, {"ip6tables", "fd00:244:9::/64"}} {
+		for _, rule := range []string{"-i lo", "-m conntrack --ctstate ESTABLISHED,RELATED", "-p ipv6-icmp", "-s " + f.dns} {
+			if f.tool == "iptables" && rule == "-p ipv6-icmp" {
+				continue
+			}
+			accept(t, f.tool+" -A INPUT "+rule+" -j ACCEPT")
 		}
+		sh(t, f.tool+" -P INPUT DROP")
+		t.Cleanup(func() { sh(t, f.tool+" -P INPUT ACCEPT") })
 	}
-	t.Cleanup(clean)
-	sh(t, rules)
-	c := launch(t, linkLocal+","+clusterIP)
+	c := launch(t, all)
 	c.Logs("answering")
-	line := c.Logs("a firewall of this host drops what comes from pods", "iptables -I INPUT -d 169.254.20.10,10.96.0.10 -p udp --dport 53 -j ACCEPT")
-	time.Sleep(3 * time.Second)
-	if c.active() || intercepted(t) {
-		t.Error("queries are intercepted")
+	line := c.Logs("a firewall of this host drops what comes from pods", "iptables -I INPUT -d 169.254.20.10,10.96.0.10 -p udp --dport 53 -j ACCEPT",
+		"ip6tables -I INPUT -d fd00:20::10,fd00:10:96::a -p tcp --dport 53 -j ACCEPT")
+	time.Sleep(giveBack)
+	m := run.Scrape(t, c.metrics)
+	if !m.Has("nodecache_interception_active") || m.Sum("nodecache_interception_active") != 0 || intercepted(t) {
+		t.Error("queries are intercepted, or the metric is not there")
 	}
-	if got := w.a.dig(clusterIP, web); got != webIP || cacheAnswers(w.a, clusterIP) {
-		t.Errorf("%s, or it is the node cache's answer", got)
+	for _, server := range []string{clusterIP, clusterIP6} {
+		if got := w.a.dig(server, web); got != webIP || cacheAnswers(w.a, server) {
+			t.Errorf("%s at %s, or it is the node cache's answer", got, server)
+		}
 	}
 	_, commands, _ := strings.Cut(line, "allow DNS: ")
 	for command := range strings.SplitSeq(strings.Trim(commands, "\"\n"), "; ") {
-		sh(t, command)
-		t.Cleanup(func() { _ = exec.Command("sh", "-c", strings.ReplaceAll(command, " -I ", " -D ")).Run() })
+		accept(t, command)
 	}
 	run.Eventually(t, 5*time.Second, "with its rules it intercepts", c.active)
-	if !cacheAnswers(w.a, clusterIP) {
-		t.Error("it does not answer")
+	for _, server := range strings.Split(all, ",") {
+		if !cacheAnswers(w.a, server) {
+			t.Errorf("at %s it does not answer", server)
+		}
 	}
 	c.Stop()
+}
+
+// accept runs an iptables command that adds rules, and deletes them with the test.
+func accept(t *testing.T, command string) {
+	t.Helper()
+	sh(t, command)
+	t.Cleanup(func() { sh(t, strings.NewReplacer(" -I ", " -D ", " -A ", " -D ").Replace(command)) })
 }

@@ -17,6 +17,9 @@ import (
 // giveBack is how long a node cache that hangs may keep the queries.
 const giveBack = 4 * time.Second
 
+// silentMost is how long a node cache goes on that does not answer.
+const silentMost = 10 * time.Second
+
 // hangs shows that the kernel gives the queries back when the node cache, or one of its
 // sockets, hangs, and that the node cache takes them again by itself.
 func hangs(t *testing.T, w *world) {
@@ -52,6 +55,21 @@ func hangs(t *testing.T, w *world) {
 		run.Eventually(t, giveBack, how.name+": it takes the queries again", func() bool { return intercepted(t) && cacheAnswers(w.a, clusterIP) })
 		t.Logf("%s: given back after %v, taken again after %v", how.name, took.Round(10*time.Millisecond), time.Since(began).Round(10*time.Millisecond))
 	}
+}
+
+// silent shows that a node cache which does not answer for 10 s ends, for a new one to start.
+func silent(t *testing.T, w *world) {
+	before := w.state(t)
+	c := startCache(t)
+	end := deafen(t, c, unix.SOCK_DGRAM, 1000)
+	defer end()
+	began := time.Now()
+	code := c.Wait(silentMost + 10*time.Second)
+	t.Logf("ended after %v", time.Since(began).Round(10*time.Millisecond))
+	if code <= 0 || time.Since(began) < silentMost || len(c.Logged("has not answered itself for")) != 1 {
+		t.Errorf("exit code %d after %v:\n%s", code, time.Since(began), c.Log())
+	}
+	w.unchanged(t, before)
 }
 
 // intercepted reports whether rules send queries to a node cache.

@@ -18,12 +18,14 @@ func points(t *testing.T, mode string) {
 		{"untracked", untracked},
 		{"killed", killed},
 		{"hangs", hangs},
+		{"silent", silent},
 		{"upgrades", upgrades},
 		{"one of two hangs", oneHangs},
 		{"stops", stops},
 		{"cluster DNS replaced", replaced},
 		{"firewall", firewall},
 		{"confined", confined},
+		{"refuses", refuses},
 		{"link-local address alone", fallbacks},
 	} {
 		t.Run(p.name, func(t *testing.T) {
