@@ -44,9 +44,6 @@ func TestAllOverlays(t *testing.T) {
 
 // TestApply applies each overlay to the API server, as a cluster's first and a second time.
 func TestApply(t *testing.T) {
-	crd, err := os.ReadFile("testdata/ciliumlocalredirectpolicies.yaml")
-	must(t, err)
-	must(t, api.InstallCRD(t.Context(), crd))
 	for overlay, level := range overlays {
 		t.Run(overlay, func(t *testing.T) {
 			secure(t, level)

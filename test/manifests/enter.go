@@ -36,7 +36,11 @@ func (c *Container) Command(root, program string, args ...string) (*exec.Cmd, er
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("/proc/self/exe")
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self)
 	cmd.Env = []string{enterEnv + "=" + string(text)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	return cmd, nil
@@ -66,21 +70,19 @@ func Enter() {
 		err = e.Container.drop()
 	}
 	if err == nil {
-		err = syscall.Exec(e.Program, append([]string{e.Program}, e.Container.Args...), e.Container.Env)
+		err = &os.PathError{Op: "execute", Path: e.Program, Err: syscall.Exec(e.Program, append([]string{e.Program}, e.Container.Args...), e.Container.Env)}
 	}
 	fmt.Fprintln(os.Stderr, "entering a container:", err)
 	os.Exit(1)
 }
 
-// mount makes the root folder the root.
+// mount makes the root folder the root, with /proc in it and what is the node's.
 func (e *entry) mount() error {
-	const bind = unix.MS_BIND | unix.MS_REC
 	err := errors.Join(
 		unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""),
-		unix.Mount(e.Root, e.Root, "", bind, ""))
+		unix.Mount(e.Root, e.Root, "", unix.MS_BIND|unix.MS_REC, ""))
 	for _, path := range append([]string{"/proc"}, e.Container.Host...) {
-		at := filepath.Join(e.Root, path)
-		err = errors.Join(err, os.MkdirAll(at, 0o755), unix.Mount(path, at, "", bind, ""))
+		err = errors.Join(err, share(path, filepath.Join(e.Root, path)))
 	}
 	if e.Container.ReadOnly {
 		err = errors.Join(err, unix.Mount("", e.Root, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
@@ -89,6 +91,17 @@ func (e *entry) mount() error {
 		return err
 	}
 	return errors.Join(unix.Chroot(e.Root), os.Chdir("/"))
+}
+
+// share mounts a folder of the node's. In the place of a file it puts an empty one.
+func share(path, at string) error {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return writeFile(at, "")
+	}
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return err
+	}
+	return unix.Mount(path, at, "", unix.MS_BIND|unix.MS_REC, "")
 }
 
 // numbers of capabilities, in the order of linux/capability.h.

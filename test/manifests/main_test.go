@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(namespaceEnv) == "" {
 		os.Exit(inNamespace())
 	}
+	_ = os.Setenv("CGO_ENABLED", "0") // a root file system of an image has no C library
 	dir, err := os.MkdirTemp("", "neardns-manifests-")
 	if err == nil {
 		defer os.RemoveAll(dir)
@@ -78,7 +79,7 @@ func inNamespace() int {
 
 // prepare starts the cluster in dir.
 func prepare(dir string) error {
-	const setup = "mount --make-rprivate /; ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0"
+	const setup = "mount --make-rprivate /; ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.default.accept_dad=0"
 	if out, err := exec.Command("sh", "-ec", setup).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
@@ -89,7 +90,14 @@ func prepare(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	api, err = cluster.Start(ctx, filepath.Join(dir, "cluster"), cluster.Options{Binary: binary, NoWatchList: true, AuditLog: true})
-	return err
+	if err != nil {
+		return err
+	}
+	crd, err := os.ReadFile("testdata/ciliumlocalredirectpolicies.yaml")
+	if err != nil {
+		return err
+	}
+	return api.InstallCRD(ctx, crd)
 }
 
 // must ends the test at an error.

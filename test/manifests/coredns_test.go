@@ -1,0 +1,112 @@
+package manifests
+
+import (
+	"maps"
+	"net/url"
+	"syscall"
+	"testing"
+	"time"
+
+	authv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/neardns/neardns/test/differential/peer"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+const (
+	kubernetesName = "kubernetes.default.svc.cluster.local"
+	kubernetesIP   = "10.96.0.1"
+	outsideName    = "www.example.org"
+	outsideIP      = "198.51.100.1"
+)
+
+// startCoreDNS starts the CoreDNS of objects that are applied, with its service account's
+// token.
+func startCoreDNS(t testing.TB, objects Objects, kind string) (*run.Process, *Container) {
+	t.Helper()
+	at, err := url.Parse(api.URL())
+	must(t, err)
+	c, err := objects.ContainerOf(kind, "coredns", nodeName, map[string]string{
+		"KUBERNETES_SERVICE_HOST": at.Hostname(), "KUBERNETES_SERVICE_PORT": at.Port(),
+	})
+	must(t, err)
+	if c.User == 0 {
+		c.User, c.Group = 65532, 65532 // the image's, where a manifest names none
+	}
+	maps.Copy(c.Files, account(t, objects, kind))
+	program, err := peer.Build(t.Context(), peer.Ours)
+	must(t, err)
+	cmd, err := c.Command(newRoot(t, program), "/coredns", c.Args...)
+	must(t, err)
+	return run.Start(t, cmd, t.TempDir()), c
+}
+
+// account returns the files of the Pod's service account.
+func account(t testing.TB, objects Objects, kind string) map[string]string {
+	t.Helper()
+	template, err := objects.Template(kind, "coredns")
+	must(t, err)
+	token, err := api.Client().CoreV1().ServiceAccounts(metav1.NamespaceSystem).CreateToken(t.Context(),
+		template.Spec.ServiceAccountName, &authv1.TokenRequest{}, metav1.CreateOptions{})
+	must(t, err)
+	const dir = "/var/run/secrets/kubernetes.io/serviceaccount/"
+	return map[string]string{
+		dir + "token": token.Status.Token, dir + "ca.crt": string(api.Config().CAData), dir + "namespace": metav1.NamespaceSystem,
+	}
+}
+
+// TestCoreDNS runs CoreDNS with all that the manifests say, and with what the official one does.
+func TestCoreDNS(t *testing.T) {
+	newOutside(t)
+	node := newPlace(t, "vn", nodeAddr)
+	for name, test := range map[string]struct {
+		objects Objects
+		kind    string
+	}{
+		"iptables-nftables": {render(t, "overlays/iptables-nftables"), "Deployment"},
+		"authority-on-node": {render(t, "overlays/authority-on-node"), "DaemonSet"},
+		"official":          {officialCoreDNS(t), "Deployment"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			secure(t, "privileged")
+			newClient(t).applyAll(test.objects)
+			p, c := startCoreDNS(t, test.objects, test.kind)
+			node.digs(t, clusterAddr, kubernetesName, kubernetesIP)
+			node.digs(t, clusterAddr, outsideName, outsideIP)
+			for _, u := range []string{":8080/health", ":8181/ready", ":9153/metrics"} {
+				if code, text := run.Get(t, "http://127.0.0.1"+u); code != 200 {
+					t.Errorf("%s: %d %s", u, code, text)
+				}
+			}
+			checkRights(t, p, c)
+			checkEnd(t, p, test.objects, test.kind, "coredns", 5*time.Second)
+			if lines := append(p.Logged("[ERROR]"), p.Logged("[WARNING]")...); len(lines) > 0 {
+				t.Errorf("it complains: %q", lines)
+			}
+		})
+	}
+}
+
+// checkEnd ends a Pod, which has to take the lameduck time, and less than the grace period.
+func checkEnd(t testing.TB, p *run.Process, objects Objects, kind, name string, lameduck time.Duration) {
+	t.Helper()
+	template, err := objects.Template(kind, name)
+	must(t, err)
+	grace := corev1.DefaultTerminationGracePeriodSeconds * time.Second
+	if s := template.Spec.TerminationGracePeriodSeconds; s != nil {
+		grace = time.Duration(*s) * time.Second
+	}
+	if grace < lameduck+8*time.Second {
+		t.Errorf("a grace period of %v is too short for %v and 8 s", grace, lameduck)
+	}
+	began := time.Now()
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(grace); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if took := time.Since(began); took < lameduck {
+		t.Errorf("ended after %v, expected %v at least", took, lameduck)
+	}
+}
