@@ -10,7 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # One way to compile everything but the race detector's, so that it is compiled once.
 export CGO_ENABLED = 0
 
-.PHONY: build run test lint unit system packages fuzz bench clean help
+.PHONY: build run image-root images test lint unit system packages fuzz bench clean help
 
 build: ## build the programs, into build/
 	$(BUILD) ./cmd/...
@@ -19,6 +19,15 @@ run: ## serve the example cluster on 127.0.0.1:1053, cached on 1054, and show wh
 	@echo 'Building CoreDNS and the node cache. The first time takes some minutes.'
 	@$(BUILD) ./cmd/... ./test/run
 	@build/run build/coredns corefile.example build/nodecache docs/nodecache.example
+
+ARCH  ?= amd64,arm64
+IMAGE := $(GO) run ./internal/image/make -commit $(or $(COMMIT),unknown) -arch $(ARCH)
+
+image-root: ## build the images' root file systems, into build/image, for each of ARCH
+	@$(IMAGE) -root
+
+images: ## build archives of the images, for "ctr image import" and "kind load image-archive"
+	@$(IMAGE) $(if $(TAG),-tag $(TAG))
 
 test: lint unit system fuzz ## run all checks; the first time takes half an hour
 
@@ -49,4 +58,4 @@ clean: ## remove what was built
 	rm -rf build
 
 help: ## list these
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -34,6 +34,9 @@ var fences = []fence{
 		"github.com/": "bytes need the standard library only",
 		"k8s.io/":     "bytes need the standard library only",
 	}},
+	{"cmd/coredns", map[string]string{
+		"github.com/google/go-containerregistry": "images are built beside the programs, not by them",
+	}},
 	{"plugin/kube", map[string]string{
 		"github.com/coredns/":         "a source knows nothing of the server",
 		"k8s.io/client-go/kubernetes": "the typed clientset brings every API group: memory, and megabytes of binary",

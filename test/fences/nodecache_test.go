@@ -9,16 +9,18 @@ import (
 // arrows are the packages that those of the node cache may import of this module, themselves
 // or by what they import.
 var arrows = map[string][]string{
-	"internal/listen":    nil,
-	"internal/wire":      nil,
-	"nodecache/admin":    {"internal/listen"},
-	"nodecache/cache":    {"internal/wire"},
-	"nodecache/cookie":   nil,
-	"nodecache/corefile": {"internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/upstream"},
-	"nodecache/hosts":    {"internal/wire"},
-	"nodecache/hostnet":  nil,
-	"nodecache/metrics":  {"internal/listen", "internal/wire", "nodecache/cache", "nodecache/upstream"},
-	"nodecache/querylog": {"internal/wire"},
+	"internal/image":      nil,
+	"internal/image/make": {"internal/image"},
+	"internal/listen":     nil,
+	"internal/wire":       nil,
+	"nodecache/admin":     {"internal/listen"},
+	"nodecache/cache":     {"internal/wire"},
+	"nodecache/cookie":    nil,
+	"nodecache/corefile":  {"internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/upstream"},
+	"nodecache/hosts":     {"internal/wire"},
+	"nodecache/hostnet":   nil,
+	"nodecache/metrics":   {"internal/listen", "internal/wire", "nodecache/cache", "nodecache/upstream"},
+	"nodecache/querylog":  {"internal/wire"},
 	"nodecache/resolve": {"internal/listen", "internal/wire", "nodecache/cache", "nodecache/cookie",
 		"nodecache/hosts", "nodecache/metrics", "nodecache/querylog", "nodecache/upstream"},
 	"nodecache/upstream": {"internal/wire"},
@@ -34,9 +36,10 @@ var outside = map[string]string{
 
 // binary is what the whole of the program may not have in it.
 var binary = map[string]string{
-	"github.com/coredns/": "the node cache is no CoreDNS; of Corefiles the parser only",
-	"k8s.io/":             "the node cache needs no API",
-	"sigs.k8s.io/":        "the node cache needs no API",
+	"github.com/google/go-containerregistry": "images are built beside the programs, not by them",
+	"github.com/coredns/":                    "the node cache is no CoreDNS; of Corefiles the parser only",
+	"k8s.io/":                                "the node cache needs no API",
+	"sigs.k8s.io/":                           "the node cache needs no API",
 }
 
 // parser reads Corefiles. It is the one package of CoreDNS's that the node cache has.
