@@ -32,6 +32,12 @@ func StockDNS(t testing.TB, addr netip.AddrPort, corefile string) *Process {
 	return p
 }
 
+// CoreDNS starts our CoreDNS with a Corefile. It does not wait for it.
+func CoreDNS(t testing.TB, corefile string) *Process {
+	t.Helper()
+	return coreDNS(t, coredns, corefile)
+}
+
 func coreDNS(t testing.TB, of, corefile string) *Process {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,0 +1,151 @@
+package nodecache
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// TestTLS asks servers of others over TLS (RFC 7858): unbound, and CoreDNS, which lets in only
+// who has a certificate. A server that can't prove its name is not asked.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	c := newCertificate(t, "dns.example")
+	unbound, coredns := c.unbound(t), c.coreDNS(t)
+	for what, test := range map[string]struct {
+		to, options string
+		fails       string // what is logged
+	}{
+		"unbound":                            {unbound.String(), "tls " + c.cert + "\n\t\ttls_servername dns.example", ""},
+		"unbound, named with its address":    {"127.0.0.1%dns.example:" + port(unbound), "tls " + c.cert, ""},
+		"unbound, under another name":        {unbound.String(), "tls " + c.cert + "\n\t\ttls_servername other.example", "not other.example"},
+		"unbound, trusted by nobody":         {unbound.String(), "tls_servername dns.example", "certificate"},
+		"CoreDNS":                            {coredns.String(), "tls " + c.cert + " " + c.key + " " + c.cert + "\n\t\ttls_servername dns.example", ""},
+		"CoreDNS, asked without certificate": {coredns.String(), "tls " + c.cert + "\n\t\ttls_servername dns.example", "certificate required"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			addr := run.Addr(t)
+			node := run.NodeCache(t, simple("tls://"+test.to+" {\n\t\t"+test.options+"\n\t}", "", addr))
+			node.Answers(addr)
+			if test.fails != "" {
+				run.Equal(t, "answer", run.Dig(t, addr, "a.example"), "SERVFAIL")
+				node.Logs("upstream is out", test.fails)
+				return
+			}
+			for _, network := range []string{"udp", "tcp"} {
+				l := run.StartLoad(t, addr, network, 8, fresh, run.NoError)
+				run.Eventually(t, wait, "queries are answered", func() bool { return l.Asked() > 200 })
+				l.Stop(200)
+			}
+			run.Equal(t, "answer", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
+			node.Stop()
+		})
+	}
+}
+
+// certificate is one that signed itself, for servers and clients.
+type certificate struct {
+	cert, key string // files
+	trust     *x509.CertPool
+	name      string
+}
+
+func newCertificate(t *testing.T, name string) *certificate {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, dir, trust := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), t.TempDir(), x509.NewCertPool()
+	trust.AppendCertsFromPEM(text)
+	return &certificate{
+		cert:  run.Write(t, dir, "cert.pem", string(text)),
+		key:   run.Write(t, dir, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))),
+		trust: trust, name: name,
+	}
+}
+
+// unbound starts unbound, which answers over TLS alone.
+func (c *certificate) unbound(t *testing.T) netip.AddrPort {
+	t.Helper()
+	addr, dir := run.Addr(t), t.TempDir()
+	run.Write(t, dir, "unbound.conf", fmt.Sprintf(`server:
+	interface: 127.0.0.1@%[1]d
+	tls-port: %[1]d
+	tls-service-key: %[2]q
+	tls-service-pem: %[3]q
+	do-udp: no
+	directory: %[4]q
+	username: ""
+	chroot: ""
+	pidfile: ""
+	use-syslog: no
+	do-daemonize: no
+	module-config: "iterator"
+	local-zone: "example." redirect
+	local-data: "example. 60 IN A 192.0.2.1"
+remote-control:
+	control-enable: no
+`, addr.Port(), c.key, c.cert, dir))
+	run.Start(t, exec.Command("/usr/sbin/unbound", "-d", "-c", "unbound.conf"), dir)
+	c.answers(t, addr)
+	return addr
+}
+
+// coreDNS starts a CoreDNS that wants to see the certificate.
+func (c *certificate) coreDNS(t *testing.T) netip.AddrPort {
+	t.Helper()
+	addr := run.Addr(t)
+	run.CoreDNS(t, fmt.Sprintf(`tls://.:%d {
+	bind 127.0.0.1
+	tls %[2]s %[3]s %[2]s {
+		client_auth require_and_verify
+	}
+	template IN A {
+		answer "{{ .Name }} 60 IN A 192.0.2.1"
+	}
+}
+`, addr.Port(), c.cert, c.key))
+	c.answers(t, addr)
+	return addr
+}
+
+// answers waits until something answers at addr over TLS.
+func (c *certificate) answers(t *testing.T, addr netip.AddrPort) {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := dns.Client{Net: "tcp-tls", TLSConfig: &tls.Config{RootCAs: c.trust, ServerName: c.name, Certificates: []tls.Certificate{pair}}}
+	run.Eventually(t, wait, addr.String()+" answers over TLS", func() bool {
+		m, _, err := client.Exchange(new(dns.Msg).SetQuestion("first.example.", dns.TypeA), addr.String())
+		return err == nil && run.NoError(m)
+	})
+}
