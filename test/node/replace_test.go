@@ -9,26 +9,29 @@ import (
 	"github.com/miekg/dns"
 )
 
-// replaced shows that queries are answered while all Pods of the cluster DNS are replaced.
+// replaced shows that queries are answered while the cluster DNS gets more Pods, and all those
+// that it had go, and that the node's connections follow its headless Service.
 func replaced(t *testing.T, w *world) {
 	c := startCache(t)
 	old := w.dnsHosts()
 	l := startLoad()
 	l.udp(w.a, clusterIP, 400, 2)
 	l.misses(w.b, linkLocal, 400, 4)
-	for _, host := range w.spare()[:2] {
+	followed(t, w, "at first")
+	added := w.spare()[:subset+1]
+	for _, host := range added {
 		w.addDNS(host)
 	}
+	followed(t, w, "with more Pods")
 	for _, host := range old {
 		w.removeDNS(host)
 	}
-	time.Sleep(3 * time.Second)
-	lost(t, "cluster DNS replaced", l.end())
-	for _, host := range old {
-		if n := len(sh(t, "ss -Htn state established dst "+dnsAddr(host)+" dport = 53")); n > 0 {
-			t.Errorf("connections to %s are left", dnsAddr(host))
-		}
+	followed(t, w, "without those before")
+	for _, host := range added[2:] {
+		w.removeDNS(host)
 	}
+	followed(t, w, "with two Pods again")
+	lost(t, "cluster DNS replaced", l.end())
 	c.Stop()
 }
 
