@@ -89,13 +89,23 @@ func runChild(command string) int {
 	return 0
 }
 
-// holder holds addresses, see config. What its arguments hide is missing to it.
+// holder holds addresses, see config. What its arguments hide is missing to it. It has queries
+// go on while it doesn't intercept them, "redirect ADDR:PORT ADDR:PORT ...".
 func holder(args []string) func(string) (string, error) {
 	c, err := config(args...)
 	var h *Host
+	var r *Redirect
 	return func(line string) (string, error) {
+		to, redirects := strings.CutPrefix(line, "redirect ")
 		switch {
 		case err != nil:
+		case redirects && r == nil:
+			if r, err = OpenRedirect(c.Addrs, 53); err != nil {
+				break
+			}
+			fallthrough
+		case redirects:
+			err = r.Set(servers(strings.Fields(to)...))
 		case line == "open":
 			if h, err = Open(c); err == nil {
 				m := h.Mode()

@@ -25,25 +25,27 @@ func (b *batch) deleteTable(name string) {
 	b.add(unix.NFT_MSG_DELTABLE, 0, func(ae *netlink.AttributeEncoder) { ae.String(unix.NFTA_TABLE_NAME, name) })
 }
 
-// replaceTable empties the table, which need not be there.
-func (b *batch) replaceTable() {
-	name := func(ae *netlink.AttributeEncoder) { ae.String(unix.NFTA_TABLE_NAME, b.table) }
-	b.add(unix.NFT_MSG_NEWTABLE, netlink.Create, name)
-	b.deleteTable(b.table)
-	b.add(unix.NFT_MSG_NEWTABLE, netlink.Create, name)
+// emptyTable makes a table without rules of one that may be there. Its chains stay: a packet
+// that meets an old chain and then a new one could find both without rules.
+func (b *batch) emptyTable() {
+	b.add(unix.NFT_MSG_NEWTABLE, netlink.Create, func(ae *netlink.AttributeEncoder) { ae.String(unix.NFTA_TABLE_NAME, b.table) })
+	b.add(unix.NFT_MSG_DELRULE, 0, func(ae *netlink.AttributeEncoder) { ae.String(unix.NFTA_RULE_TABLE, b.table) })
 }
 
 // Priorities of linux/netfilter_ipv4.h. Connection tracking is at -200.
 const (
-	priorityRaw = -300     // NF_IP_PRI_RAW
-	priorityNAT = -100 + 1 // after those at NF_IP_PRI_NAT_DST, where kube-proxy's are
+	priorityRaw  = -300     // NF_IP_PRI_RAW
+	priorityDNAT = -100 + 1 // after those at NF_IP_PRI_NAT_DST, where kube-proxy's are
+	prioritySNAT = 100 + 1  // after those at NF_IP_PRI_NAT_SRC
 )
 
 // addChain adds one that sees packets at a hook before connection tracking does.
 func (b *batch) addChain(name string, hook uint32) { b.addBase(name, "filter", hook, priorityRaw) }
 
 // addNATChain adds one that sees the first packet of each connection at a hook.
-func (b *batch) addNATChain(name string, hook uint32) { b.addBase(name, "nat", hook, priorityNAT) }
+func (b *batch) addNATChain(name string, hook uint32, priority int32) {
+	b.addBase(name, "nat", hook, priority)
+}
 
 func (b *batch) addBase(name, kind string, hook uint32, priority int32) {
 	b.add(unix.NFT_MSG_NEWCHAIN, netlink.Create, func(ae *netlink.AttributeEncoder) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // redirect opens a Redirect for the addresses, which goes with the test.
@@ -71,6 +73,7 @@ func answers(t *testing.T, pod *child, addr string) string {
 // default route, as any has.
 func serverPods(t *testing.T) {
 	t.Helper()
+	sh(t, "conntrack -F 2>/dev/null") // of tests before, whose ports may be used again
 	for n, name := range map[int]string{2: "two", 3: "three"} {
 		p := startPod(t, n)
 		p.must(t, "serve "+netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n), 0, 2}), 5353).String()+" "+name)
@@ -158,7 +161,7 @@ func TestRedirectPut(t *testing.T) {
 	chain c { counter; }
 }`)
 	r := redirect(t, linkLocal)
-	handle := func() string { return sh(t, "nft -a list tables | grep neardns || true") }
+	handle := func() string { return sh(t, "nft -a list ruleset | grep 'dnat.*handle' || true") }
 	redirectTo(t, r, "10.2.0.2:53", "10.3.0.2:53")
 	first := handle()
 	redirectTo(t, r, "10.3.0.2:53", "10.2.0.2:53")
@@ -180,11 +183,20 @@ func TestRedirectPut(t *testing.T) {
 func TestRedirectRefuse(t *testing.T) {
 	r := redirect(t, linkLocal)
 	before := node(t)
-	for _, bad := range []string{"127.0.0.1:53", "0.0.0.0:53", "[::1]:53", linkLocal + ":53", "10.2.0.2:0"} {
+	for _, bad := range []string{"127.0.0.1:53", "0.0.0.0:53", "[::1]:53", "[::]:53", "[::ffff:10.2.0.2]:53", "[fe80::1%eth0]:53",
+		"224.0.0.251:53", "[ff02::fb]:53", linkLocal + ":53", "10.2.0.2:0"} {
 		err := r.Set(servers("10.2.0.2:53", bad))
 		if err == nil || !strings.HasPrefix(err.Error(), "fallback server "+bad+": not one that a pod's query can be sent to; ") {
 			t.Errorf("%s: %v", bad, err)
 		}
+	}
+	for _, bad := range []netip.Addr{{}, netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("8.8.8.8")} {
+		if _, err := OpenRedirect([]netip.Addr{bad}, 53); err == nil {
+			t.Errorf("opened for %s", bad)
+		}
+	}
+	if _, err := OpenRedirect(nil, 53); err == nil || !strings.Contains(err.Error(), "-localip") {
+		t.Errorf("opened for nothing: %v", err)
 	}
 	unchanged(t, before)
 	if has, err := HasIPVS(); has || err != nil {
@@ -194,5 +206,184 @@ func TestRedirectRefuse(t *testing.T) {
 	t.Cleanup(func() { sh(t, "ip link del kube-ipvs0") })
 	if has, err := HasIPVS(); !has || err != nil {
 		t.Errorf("IPVS: %t, %v", has, err)
+	}
+}
+
+// wantRedirect is what is made for one address of each family, as nft lists it.
+const wantRedirect = `table inet neardns-fallback {
+	chain prerouting {
+		type nat hook prerouting priority dstnat + 1; policy accept;
+RULES
+	}
+
+	chain output {
+		type nat hook output priority -99; policy accept;
+RULES
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat + 1; policy accept;
+		meta l4proto udp meta nfproto ipv4 ct original ip daddr 169.254.20.10 ct original proto-dst 53 fib saddr type local masquerade
+		meta l4proto tcp meta nfproto ipv4 ct original ip daddr 169.254.20.10 ct original proto-dst 53 fib saddr type local masquerade
+		meta l4proto udp meta nfproto ipv6 ct original ip6 daddr fd00:96::a ct original proto-dst 53 fib saddr type local masquerade
+		meta l4proto tcp meta nfproto ipv6 ct original ip6 daddr fd00:96::a ct original proto-dst 53 fib saddr type local masquerade
+	}
+}`
+
+const wantRedirectRules = `		udp dport 53 ip daddr 169.254.20.10 numgen random mod 2 0 dnat ip to 10.2.0.2:53
+		udp dport 53 ip daddr 169.254.20.10 numgen random mod 1 0 dnat ip to 10.3.0.2:5353
+		tcp dport 53 ip daddr 169.254.20.10 numgen random mod 2 0 dnat ip to 10.2.0.2:53
+		tcp dport 53 ip daddr 169.254.20.10 numgen random mod 1 0 dnat ip to 10.3.0.2:5353
+		udp dport 53 ip6 daddr fd00:96::a numgen random mod 1 0 dnat ip6 to [fd02::2]:53
+		tcp dport 53 ip6 daddr fd00:96::a numgen random mod 1 0 dnat ip6 to [fd02::2]:53`
+
+// TestRedirectRuleset is the same after a thousand changes.
+func TestRedirectRuleset(t *testing.T) {
+	addRules(t, stranger)
+	before := ruleset(t)
+	r := redirect(t, linkLocal, clusterV6)
+	for range 500 {
+		redirectTo(t, r, "[fd03::2]:53", "10.3.0.2:53")
+		redirectTo(t, r, "[fd02::2]:53", "10.3.0.2:5353", "10.2.0.2:53", "10.2.0.2:53")
+	}
+	want := before + "\n" + strings.ReplaceAll(wantRedirect, "RULES", wantRedirectRules)
+	if got := ruleset(t); squeeze(got) != squeeze(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	sh(t, "nft list ruleset | nft -c -f -") // as it is saved and loaded
+}
+
+// TestRedirectFamilies keeps servers of a family that the next list has none of, and says
+// which address there are none for.
+func TestRedirectFamilies(t *testing.T) {
+	r := redirect(t, linkLocal, clusterV6)
+	const want = "fallback of " + clusterV6 + ": no server has an address of its family; "
+	for range 2 {
+		if err := r.Set(servers("10.2.0.2:53")); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("IPv4 alone: %v", err)
+		}
+	}
+	has := func(texts ...string) {
+		t.Helper()
+		rules := ruleset(t)
+		for _, text := range texts {
+			if !strings.Contains(rules, "to "+text) {
+				t.Errorf("lacks %s:\n%s", text, rules)
+			}
+		}
+		if n := strings.Count(rules, "dnat"); n != 4*len(texts) {
+			t.Errorf("%d rules, want %d:\n%s", n, 4*len(texts), rules)
+		}
+	}
+	has("10.2.0.2:53")
+	redirectTo(t, r, "[fd02::2]:53")
+	has("10.2.0.2:53", "[fd02::2]:53")
+	redirectTo(t, r, "10.3.0.2:53")
+	has("10.3.0.2:53", "[fd02::2]:53")
+	redirectTo(t, r)
+	has("10.3.0.2:53", "[fd02::2]:53")
+}
+
+// TestRedirectSource has the host's default route lead to one pod and its query to another,
+// which knows the way back to its own device alone. Reverse paths are filtered strictly.
+func TestRedirectSource(t *testing.T) {
+	sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
+	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
+	pod := startPod(t, 1)
+	serverPods(t)
+	far := startPod(t, 4)
+	far.must(t, "sh ip route del default; ip -6 route del default; ip route add 10.1.0.0/24 via 10.4.0.1; ip -6 route add fd01::/64 via fd04::1")
+	far.must(t, "serve 10.4.0.2:53 two")
+	far.must(t, "serve [fd04::2]:53 two")
+	r := redirect(t, linkLocal, clusterV6)
+	redirectTo(t, r, "10.4.0.2:53", "[fd04::2]:53")
+	for _, a := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
+		if got := answers(t, pod, a); got != "two" {
+			t.Errorf("%s: %s", a, got)
+		}
+	}
+}
+
+// TestRedirectLoad changes servers all the time, and no query is lost.
+func TestRedirectLoad(t *testing.T) {
+	pod := startPod(t, 1)
+	serverPods(t)
+	r := redirect(t, linkLocal, clusterV6)
+	lists := [][]netip.AddrPort{servers("10.2.0.2:5353", "[fd02::2]:53"), servers("10.3.0.2:5353", "[fd03::2]:53")}
+	if err := r.Set(lists[0]); err != nil {
+		t.Fatal(err)
+	}
+	sets, done := 0, make(chan struct{})
+	var all errgroup.Group
+	all.Go(func() error {
+		for ; ; sets++ {
+			select {
+			case <-done:
+				return nil
+			default:
+			}
+			if err := r.Set(lists[1-sets%2]); err != nil {
+				return err
+			}
+		}
+	})
+	for start := time.Now(); time.Since(start) < 3*time.Second; {
+		for _, a := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
+			if got := answers(t, pod, a); !strings.Contains("two three", got) {
+				t.Errorf("%s: %s", a, got)
+			}
+		}
+	}
+	close(done)
+	if err := all.Wait(); err != nil || sets < 20 {
+		t.Errorf("%d times set, %v", sets, err)
+	}
+	t.Logf("%d times set", sets)
+}
+
+// TestRedirectTwo has two processes hold the same addresses and send queries to the same
+// servers. Whichever is killed first, in the end the servers answer.
+func TestRedirectTwo(t *testing.T) {
+	pod := startPod(t, 1)
+	serverPods(t)
+	t.Cleanup(func() {
+		if err := RemoveRedirect(); err != nil {
+			t.Error(err)
+		}
+	})
+	addrs := []string{linkLocal + ":53", "[" + clusterV6 + "]:53"}
+	for first := range 2 {
+		var both [2]*child
+		for i := range both {
+			both[i] = startChild(t, nil, "hold", linkLocal, clusterV6)
+			if mode := both[i].ask(t, "open"); mode != "tun owned" {
+				t.Fatal(mode)
+			}
+			both[i].must(t, "redirect 10.2.0.2:5353 10.3.0.2:5353 [fd02::2]:53 [fd03::2]:53")
+			both[i].must(t, "intercept")
+		}
+		t.Run("", func(t *testing.T) {
+			for _, a := range addrs {
+				serve(t, a, "ours")
+			}
+			both[first].kill()
+			both[1-first].must(t, "redirect 10.3.0.2:5353 [fd03::2]:53")
+			for _, a := range addrs {
+				both[1-first].must(t, "intercept")
+				if got := answers(t, pod, a); got != "ours" {
+					t.Errorf("one is left, %s: %s", a, got)
+				}
+			}
+		})
+		both[1-first].kill()
+		eventually(t, time.Second, "gone", func() bool { return !has(t, linkLocal) && !has(t, clusterV6) })
+		for _, a := range addrs {
+			if got := answers(t, pod, a); got != "three" {
+				t.Errorf("none is left, %s: %s", a, got)
+			}
+		}
+		if n := strings.Count(ruleset(t), "table "); n != 1 {
+			t.Errorf("%d tables:\n%s", n, ruleset(t))
+		}
 	}
 }
