@@ -58,7 +58,7 @@ func (p *process) openHost() error {
 	p.metrics.Own.HostMode(m.Device, m.Table)
 	p.Log.Info("the node", "device", m.Device, "table", m.Table)
 	p.impaired(metrics.Fallback, m.Impaired(), m.Why)
-	p.takeOver(h.Leftovers())
+	p.interception.leftovers = p.takeOver(h.Leftovers())
 	return nil
 }
 
@@ -90,8 +90,9 @@ func (p *process) closeHost() (err error) {
 	return err
 }
 
-// takeOver takes away what today's node-local cache left, which would stay when we die.
-func (p *process) takeOver(leftovers []hostnet.Leftover) {
+// takeOver takes away what today's node-local cache left, which would stay when we die. It
+// returns what only a person can take away.
+func (p *process) takeOver(leftovers []hostnet.Leftover) (stay []hostnet.Leftover) {
 	for _, l := range leftovers {
 		err := l.TakeOver()
 		if err == nil {
@@ -99,7 +100,9 @@ func (p *process) takeOver(leftovers []hostnet.Leftover) {
 			continue
 		}
 		p.impaired(metrics.Leftovers, true, err.Error())
+		stay = append(stay, l)
 	}
+	return stay
 }
 
 // impaired tells that queries would go astray for some time, or for good, if we died.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,17 +18,18 @@ import (
 // what comes on the pods' way. It is renewed each second, and ends by itself 3 s after the
 // last time: what hangs renews nothing.
 type interception struct {
-	host     *hostnet.Host // nil where no address is ours to give
-	fallback *fallback     // nil if none is wanted
-	addrs    []netip.AddrPort
-	pods     selfCheck // on the way of a pod's packet
-	local    selfCheck
-	own      *metrics.Own
-	log      *slog.Logger
-	last     time.Time     // when the last round ended
-	silent   time.Duration // how long this process has not answered itself
-	said     string        // the last error that was logged
-	active   bool
+	host      *hostnet.Host      // nil where no address is ours to give
+	fallback  *fallback          // nil if none is wanted
+	leftovers []hostnet.Leftover // of another node-local cache, for a person to take away
+	addrs     []netip.AddrPort
+	pods      selfCheck // on the way of a pod's packet
+	local     selfCheck
+	own       *metrics.Own
+	log       *slog.Logger
+	last      time.Time     // when the last round ended
+	silent    time.Duration // how long this process has not answered itself
+	said      string        // the last error that was logged
+	active    bool
 }
 
 const (
@@ -68,8 +70,21 @@ func (i *interception) round(ctx context.Context) error {
 	if ctx.Err() != nil { // about to end
 		return nil
 	}
+	i.lookAtLeftovers()
 	i.tell(err)
 	return err
+}
+
+// lookAtLeftovers tells when what another node-local cache left is gone.
+func (i *interception) lookAtLeftovers() {
+	if len(i.leftovers) == 0 {
+		return
+	}
+	i.leftovers = slices.DeleteFunc(i.leftovers, func(l hostnet.Leftover) bool { return l.TakeOver() == nil })
+	if len(i.leftovers) == 0 {
+		i.own.FailOpenImpaired(metrics.Leftovers, false)
+		i.log.Info("nothing of another node-local cache is left")
+	}
 }
 
 // check asks on the pods' way, and if that fails on the host's own, to tell why.

@@ -26,6 +26,7 @@ func points(t *testing.T, mode string) {
 		{"firewall", firewall},
 		{"confined", confined},
 		{"refuses", refuses},
+		{"leftovers", leftovers},
 		{"link-local address alone", fallbacks},
 	} {
 		t.Run(p.name, func(t *testing.T) {

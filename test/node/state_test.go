@@ -22,7 +22,7 @@ func nodeState(t testing.TB) string {
 	t.Helper()
 	text := sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset; iptables-save; ip6tables-save")
 	text = regexp.MustCompile(`(?m)^#.*$|\[\d+:\d+\]| expires \w+|counter packets \d+ bytes \d+`).ReplaceAllString(text, "")
-	return text
+	return regexp.MustCompile(`\n+`).ReplaceAllString(strings.TrimSpace(text), "\n")
 }
 
 // unchanged fails the test if the node does not come to be as it was.
@@ -44,8 +44,11 @@ func (w *world) unchanged(t testing.TB, was string) {
 			t.Errorf("new: %s", line)
 		}
 	}
-	if !t.Failed() {
-		t.Error("lines of the node's state are in another order or number")
+	for i, line := range strings.Split(is, "\n") {
+		if lines := strings.Split(was, "\n"); i == len(lines) || line != lines[i] {
+			t.Errorf("the node is not as it was, from line %d on: %s", i, line)
+			return
+		}
 	}
 }
 
