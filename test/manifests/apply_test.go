@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // levels are those of Pod Security, the strictest first.
@@ -125,6 +127,43 @@ func pods(t *testing.T, objects Objects) (all []*corev1.Pod) {
 		t.Error("no Pods")
 	}
 	return all
+}
+
+// TestStrict shows that a word which the API does not know is refused, also in Cilium's objects.
+func TestStrict(t *testing.T) {
+	c := newClient(t)
+	objects := render(t, "overlays/cilium")
+	for _, at := range [][]string{
+		{"Deployment", "coredns", "spec", "template", "spec", "hostNetwrk"},
+		{"CiliumLocalRedirectPolicy", "nodecache", "spec", "redirectFrontent"},
+	} {
+		u := objects.Find(at[0], at[1]).DeepCopy()
+		must(t, unstructured.SetNestedField(u.Object, "x", at[2:]...))
+		if _, err := c.apply(u); err == nil || !strings.Contains(err.Error(), at[len(at)-1]) {
+			t.Errorf("%s: %v, expected an error about %s", at[0], err, at[len(at)-1])
+			c.delete(u)
+		}
+	}
+}
+
+// TestSurge shows that a second Pod finds room on a node beside the first, which it replaces.
+func TestSurge(t *testing.T) {
+	for overlay := range overlays {
+		objects := render(t, "overlays/"+overlay)
+		for _, u := range objects {
+			if u.GetKind() != "DaemonSet" {
+				continue
+			}
+			var d appsv1.DaemonSet
+			must(t, objects.decode(u.GetKind(), u.GetName(), &d))
+			if r := d.Spec.UpdateStrategy.RollingUpdate; r.MaxSurge.String() != "1" || r.MaxUnavailable.String() != "0" {
+				t.Errorf("%s: %s: surge %s, unavailable %s", overlay, u.GetName(), r.MaxSurge, r.MaxUnavailable)
+			}
+			if s := d.Spec.Template.Spec; s.HostNetwork && len(s.Containers[0].Ports) > 0 {
+				t.Errorf("%s: %s: ports on the host network, which the scheduler gives to one Pod only", overlay, u.GetName())
+			}
+		}
+	}
 }
 
 // TestApplyPolicies applies the NetworkPolicies, one of them to a namespace that is named on

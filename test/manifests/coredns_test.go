@@ -35,7 +35,7 @@ func startCoreDNS(t testing.TB, objects Objects, kind string) (*run.Process, *Co
 	if c.User == 0 {
 		c.User, c.Group = 65532, 65532 // the image's, where a manifest names none
 	}
-	maps.Copy(c.Files, account(t, objects, kind))
+	maps.Copy(c.Files, token(t, objects, kind))
 	program, err := peer.Build(t.Context(), peer.Ours)
 	must(t, err)
 	cmd, err := c.Command(newRoot(t, program), "/coredns", c.Args...)
@@ -43,17 +43,17 @@ func startCoreDNS(t testing.TB, objects Objects, kind string) (*run.Process, *Co
 	return run.Start(t, cmd, t.TempDir()), c
 }
 
-// account returns the files of the Pod's service account.
-func account(t testing.TB, objects Objects, kind string) map[string]string {
+// token returns the files of the Pod's service account.
+func token(t testing.TB, objects Objects, kind string) map[string]string {
 	t.Helper()
 	template, err := objects.Template(kind, "coredns")
 	must(t, err)
-	token, err := api.Client().CoreV1().ServiceAccounts(metav1.NamespaceSystem).CreateToken(t.Context(),
+	made, err := api.Client().CoreV1().ServiceAccounts(metav1.NamespaceSystem).CreateToken(t.Context(),
 		template.Spec.ServiceAccountName, &authv1.TokenRequest{}, metav1.CreateOptions{})
 	must(t, err)
 	const dir = "/var/run/secrets/kubernetes.io/serviceaccount/"
 	return map[string]string{
-		dir + "token": token.Status.Token, dir + "ca.crt": string(api.Config().CAData), dir + "namespace": metav1.NamespaceSystem,
+		dir + "token": made.Status.Token, dir + "ca.crt": string(api.Config().CAData), dir + "namespace": metav1.NamespaceSystem,
 	}
 }
 

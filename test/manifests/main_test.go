@@ -37,20 +37,25 @@ func TestMain(m *testing.M) {
 	if os.Getenv(namespaceEnv) == "" {
 		os.Exit(inNamespace())
 	}
+	os.Exit(inCluster(m))
+}
+
+// inCluster runs the tests once the cluster is there.
+func inCluster(m *testing.M) int {
 	_ = os.Setenv("CGO_ENABLED", "0") // a root file system of an image has no C library
 	dir, err := os.MkdirTemp("", "neardns-manifests-")
 	if err == nil {
 		defer os.RemoveAll(dir)
 		err = prepare(dir)
 	}
+	if api != nil {
+		defer api.Stop()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tests of the manifests:", err)
-		os.Exit(1)
+		return 1
 	}
-	code := run.Main(m, false)
-	api.Stop()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	return run.Main(m, false)
 }
 
 // inNamespace runs the tests.

@@ -84,20 +84,22 @@ func output(t testing.TB, cmd *exec.Cmd) string {
 // in runs f on a thread that is there: the sockets that it opens are the place's.
 func (p *place) in(f func()) {
 	p.t.Helper()
-	failed := make(chan error)
+	var err error
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		runtime.LockOSThread() // and never unlocks: the thread ends with the goroutine
-		ns, err := os.Open(p.netns)
-		if err == nil {
-			defer ns.Close()
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		var ns *os.File
+		if ns, err = os.Open(p.netns); err != nil {
+			return
 		}
-		if err == nil {
+		defer ns.Close()
+		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err == nil {
 			f()
 		}
-		failed <- err
 	}()
-	must(p.t, <-failed)
+	<-done
+	must(p.t, err)
 }
 
 // get returns a page that is served there, empty if it is not.

@@ -31,11 +31,15 @@ func Render(dir string) (Objects, error) {
 	}
 	var all Objects
 	for _, r := range rendered.Resources() {
-		object, err := r.Map()
+		u := &unstructured.Unstructured{}
+		text, err := r.MarshalJSON()
+		if err == nil {
+			err = u.UnmarshalJSON(text)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("render %s: %s: %w", dir, r.CurId(), err)
 		}
-		all = append(all, &unstructured.Unstructured{Object: object})
+		all = append(all, u)
 	}
 	return all, nil
 }
