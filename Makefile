@@ -10,7 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # One way to compile everything but the race detector's, so that it is compiled once.
 export CGO_ENABLED = 0
 
-.PHONY: build run image-root images test lint unit system packages fuzz bench clean help
+.PHONY: build run demo-cluster image-root images test lint unit system packages fuzz bench clean help
 
 build: ## build the programs, into build/
 	$(BUILD) ./cmd/...
@@ -19,6 +19,11 @@ run: ## serve the example cluster on 127.0.0.1:1053, cached on 1054, and show wh
 	@echo 'Building CoreDNS and the node cache. The first time takes some minutes.'
 	@$(BUILD) ./cmd/... ./test/run
 	@build/run build/coredns corefile.example build/nodecache docs/nodecache.example
+
+demo-cluster: packages ## as root: a cluster with kube-proxy and both programs of the manifests, and a shell in a Pod
+	@$(GO) run ./test/cluster/start -build
+	@$(GO) test -c -o build/demo ./test/node
+	@cd test/node && NODE_DEMO=1 ../../build/demo -test.run '^TestDemo$$' -test.timeout 0
 
 ARCH  ?= amd64,arm64
 IMAGE := $(GO) run ./internal/image/make -commit $(or $(COMMIT),unknown) -arch $(ARCH)
@@ -58,4 +63,4 @@ clean: ## remove what was built
 	rm -rf build
 
 help: ## list these
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 )
@@ -63,8 +64,8 @@ func (c *Cluster) apiServerArgs(etcd string, opts Options) []string {
 }
 
 // writeServerFiles writes the files that apiServerArgs name.
-func (c *Cluster) writeServerFiles() error {
-	cert, key, err := c.ca.server()
+func (c *Cluster) writeServerFiles(more []net.IP) error {
+	cert, key, err := c.ca.server(more)
 	if err != nil {
 		return err
 	}

@@ -67,14 +67,14 @@ func newTemplate(subject pkix.Name) (*x509.Certificate, error) {
 	}, nil
 }
 
-// server issues the certificate of the API server.
-func (a *authority) server() (cert, key []byte, err error) {
+// server issues the certificate of the API server, which is good for loopback and more addresses.
+func (a *authority) server(more []net.IP) (cert, key []byte, err error) {
 	template, err := newTemplate(pkix.Name{CommonName: "kube-apiserver"})
 	if err != nil {
 		return nil, nil, err
 	}
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	template.IPAddresses = append([]net.IP{net.IPv4(127, 0, 0, 1)}, more...)
 	template.DNSNames = []string{"localhost", "kubernetes.default.svc"}
 	return a.issue(template)
 }

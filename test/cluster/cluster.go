@@ -36,6 +36,9 @@ type Options struct {
 	// APIServerArgs come after the arguments that Start chooses. With
 	// --watch-cache=false and NoWatchList, lists come in pages.
 	APIServerArgs []string
+	// Addresses are more that the API server's certificate is good for. Let it listen there
+	// with --bind-address.
+	Addresses []net.IP
 }
 
 // Cluster is a running control plane. Its methods that start or end parts are
@@ -105,7 +108,7 @@ func prepare(dir string, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{dir: dir, ca: ca, port: ports[1], bin: opts.Binary, parts: map[string]*process{}}
-	if err := c.writeFiles(); err != nil {
+	if err := c.writeFiles(opts.Addresses); err != nil {
 		return nil, err
 	}
 	etcdURL := "http://" + loopback(ports[0])
@@ -119,8 +122,8 @@ func prepare(dir string, opts Options) (*Cluster, error) {
 
 // writeFiles writes the certificates, kubeconfigs and policies, and makes the
 // administrator's client.
-func (c *Cluster) writeFiles() error {
-	if err := c.writeServerFiles(); err != nil {
+func (c *Cluster) writeFiles(more []net.IP) error {
+	if err := c.writeServerFiles(more); err != nil {
 		return err
 	}
 	config, err := c.ConfigFor("admin", mastersGroup)

@@ -10,9 +10,9 @@
 //	       fd00:244:2::2        fd00:244:2::1                10.96.0.10, fd00:10:96::a
 //
 //	cluster DNS              vd 10.244.9.1                 Services
-//	  Pods .2 to .5, ::2 ...    fd00:244:9::1                kube-dns           10.96.0.10
-//	outside  10.244.9.9                                      kube-dns-upstream  10.96.0.11
-//	                                                         kube-dns-pods      headless
+//	  Pods .2 to .8, ::2 ...    fd00:244:9::1                kube-dns           10.96.0.10
+//	                                                         kube-dns-upstream  10.96.0.11
+//	outside  10.244.8.9 ---- vo 10.244.8.1                   kube-dns-pods      headless
 //
 // The Pods of the cluster DNS are CoreDNS processes in one namespace, each at its addresses. They
 // ask the API server at 10.244.9.1. "outside" answers for all other names.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/neardns/neardns/test/cluster"
 	"github.com/neardns/neardns/test/differential/peer"
+	"github.com/neardns/neardns/test/manifests"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -26,6 +27,7 @@ const confineEnv = "NODE_TEST_CONFINE"
 var coredns, kubernetes string
 
 func TestMain(m *testing.M) {
+	manifests.Enter()
 	switch {
 	case os.Getenv(confineEnv) != "":
 		fmt.Fprintln(os.Stderr, confine(os.Getenv(confineEnv), os.Args[1:]))

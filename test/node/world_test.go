@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +26,7 @@ const (
 	linkLocal6 = "fd00:20::10"
 	clusterIP  = "10.96.0.10"
 	clusterIP6 = "fd00:10:96::a"
-	outsideIP  = "10.244.9.9"
+	outsideIP  = "10.244.8.9"
 	nodeName   = "node-1"
 )
 
@@ -43,7 +45,8 @@ type world struct {
 	*cluster.Cluster
 	t       *testing.T
 	a, b    *pod
-	dnsPod  *pod
+	dnsPod  *pod                 // of the cluster DNS
+	out     *pod                 // of what is outside the cluster
 	config  string               // how the cluster DNS reaches the API server
 	mode    string               // of kube-proxy
 	servers map[int]*run.Process // of the cluster DNS, by the last number of the address
@@ -52,20 +55,35 @@ type world struct {
 // newWorld starts all but the node cache.
 func newWorld(t *testing.T, mode string) *world {
 	t.Helper()
+	w := newCluster(t, mode)
+	w.addDNS(2)
+	w.addDNS(3)
+	w.ready()
+	return w
+}
+
+// newCluster starts all but the cluster DNS.
+func newCluster(t *testing.T, mode string) *world {
+	t.Helper()
 	w := &world{t: t, mode: mode, servers: map[int]*run.Process{}}
-	w.a, w.b, w.dnsPod = newPod(t, 1, "va"), newPod(t, 2, "vb"), newPod(t, 9, "vd")
-	sh(t, "ip route add default via 10.244.9.9; ip -6 route add default via fd00:244:9::9") // as any node has one
-	w.Cluster = cluster.ForTest(t, cluster.Options{Binary: kubernetes, APIServerArgs: []string{"--bind-address=0.0.0.0"}})
+	w.a, w.b, w.dnsPod, w.out = newPod(t, 1, "va"), newPod(t, 2, "vb"), newPod(t, 9, "vd"), newPod(t, 8, "vo")
+	sh(t, "ip route add default via 10.244.8.9; ip -6 route add default via fd00:244:8::9") // as any node has one
+	w.Cluster = cluster.ForTest(t, cluster.Options{
+		Binary: kubernetes, APIServerArgs: []string{"--bind-address=0.0.0.0"}, Addresses: []net.IP{net.IPv4(10, 244, 9, 1)},
+	})
 	w.kubeconfig()
 	w.objects()
 	w.startProxy()
 	w.outside()
-	w.addDNS(2)
-	w.addDNS(3)
-	run.Eventually(t, 30*time.Second, "kube-proxy knows the cluster DNS", func() bool {
+	return w
+}
+
+// ready waits for kube-proxy.
+func (w *world) ready() {
+	w.t.Helper()
+	run.Eventually(w.t, 30*time.Second, "kube-proxy knows the cluster DNS", func() bool {
 		return w.a.dig(clusterIP, web) == webIP && w.b.dig(clusterIP6, web) == webIP && w.a.dig("10.96.0.11", web) == webIP
 	})
-	return w
 }
 
 // kubeconfig writes one that reaches the API server from the Pods.
@@ -74,7 +92,7 @@ func (w *world) kubeconfig() {
 	w.must(err)
 	file := api.NewConfig()
 	file.Clusters["c"] = &api.Cluster{
-		Server: "https://10.244.9.1:" + filepath.Base(w.URL())[len("127.0.0.1:"):], TLSServerName: "kubernetes.default.svc",
+		Server:                   "https://10.244.9.1:" + w.apiPort(),
 		CertificateAuthorityData: c.CAData,
 	}
 	file.AuthInfos["c"] = &api.AuthInfo{ClientCertificateData: c.CertData, ClientKeyData: c.KeyData}
@@ -83,6 +101,9 @@ func (w *world) kubeconfig() {
 	w.config = filepath.Join(w.t.TempDir(), "kubeconfig")
 	w.must(clientcmd.WriteToFile(*file, w.config))
 }
+
+// apiPort is the port of the API server.
+func (w *world) apiPort() string { return w.URL()[strings.LastIndexByte(w.URL(), ':')+1:] }
 
 func (w *world) must(err error) {
 	w.t.Helper()
@@ -150,8 +171,8 @@ func (w *world) service(namespace, name string, selector map[string]string, ips 
 
 // outside answers for names that are not the cluster's.
 func (w *world) outside() {
-	w.coreDNS(9, `.:53 {
-	bind 10.244.9.9
+	w.coreDNS(w.out, `.:53 {
+	bind `+outsideIP+`
 	template IN A {
 		answer "{{ .Name }} 60 IN A 198.51.100.1"
 	}
@@ -165,17 +186,17 @@ func (w *world) outside() {
 // addDNS starts a Pod of the cluster DNS, at an address, and returns when it is ready.
 func (w *world) addDNS(host int) {
 	w.t.Helper()
-	p := w.coreDNS(host, fmt.Sprintf(`.:53 {
+	p := w.coreDNS(w.dnsPod, fmt.Sprintf(`.:53 {
 	bind 10.244.9.%d fd00:244:9::%[1]d
 	errors
 	kubernetes cluster.local in-addr.arpa ip6.arpa {
 		kubeconfig %[2]s
 	}
-	forward . 10.244.9.9
+	forward . %[3]s
 	cache 30
 	loadbalance
 }
-`, host, w.config))
+`, host, w.config, outsideIP))
 	run.Eventually(w.t, 20*time.Second, "the cluster DNS answers", func() bool {
 		return !p.Ended() && w.dnsPod.dig(fmt.Sprintf("10.244.9.%d", host), web) == webIP
 	})
@@ -199,12 +220,12 @@ func (w *world) spare() (free []int) {
 
 func dnsAddr(host int) string { return fmt.Sprintf("10.244.9.%d", host) }
 
-// coreDNS starts a CoreDNS among the Pods of the cluster DNS.
-func (w *world) coreDNS(host int, corefile string) *run.Process {
+// coreDNS starts a CoreDNS in a namespace.
+func (w *world) coreDNS(in *pod, corefile string) *run.Process {
 	w.t.Helper()
 	dir := w.t.TempDir()
 	run.Write(w.t, dir, "Corefile", corefile)
-	return run.Start(w.t, w.dnsPod.command(coredns, "-conf", "Corefile"), dir)
+	return run.Start(w.t, in.command(coredns, "-conf", "Corefile"), dir)
 }
 
 // removeDNS deletes a Pod of the cluster DNS. Its process goes on for a while, as Kubernetes
