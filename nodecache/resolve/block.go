@@ -135,7 +135,7 @@ func (b *Block) policy(name wire.Name) cache.Policy {
 	if !kept || belowAny(name, b.NoDenial) {
 		p.Denial = cache.Bounds{}
 	}
-	if !belowAny(name, b.Inside) {
+	if p.ServFail.Max > p.ServFail.First && !belowAny(name, b.Inside) { // not where `servfail` says how long
 		p.ServFail.Max = longestFailure
 	}
 	return p

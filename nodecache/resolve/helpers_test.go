@@ -71,7 +71,7 @@ func usual(t testing.TB, up *fake) *Block {
 	return &Block{
 		Memory: NewMemory(c),
 		Policy: cache.Policy{
-			Positive: cache.Bounds{Max: 3600}, Denial: cache.Bounds{Max: 30}, ServFail: cache.Backoff{First: second, Max: second},
+			Positive: cache.Bounds{Max: 3600}, Denial: cache.Bounds{Max: 30}, ServFail: cache.Backoff{First: second, Max: 5 * second},
 			Stale: time.Hour, StaleTTL: 30,
 		},
 		Kept: []wire.Name{{0}}, Stale: Stale{On: true, Wait: second},
