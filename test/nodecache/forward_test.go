@@ -1,0 +1,108 @@
+package nodecache
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// TestForwardHost asks servers that are named by a host, whose addresses it asks the `resolver`
+// for and follows as they change, from the `source_address`.
+func TestForwardHost(t *testing.T) {
+	t.Parallel()
+	const source = "127.0.0.7"
+	port := run.Port(t)
+	one, two := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port), netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), port)
+	for addr, answer := range map[netip.AddrPort]string{one: "192.0.2.1", two: "192.0.2.2"} {
+		run.FakeAt(t, addr, func(w dns.ResponseWriter, q *dns.Msg) {
+			if host, _, _ := net.SplitHostPort(w.RemoteAddr().String()); host != source {
+				t.Errorf("%v was asked from %s over %s, expected %s", addr, host, w.RemoteAddr().Network(), source)
+			}
+			run.Addresses(answer, 60)(w, q)
+		})
+	}
+	var at atomic.Value
+	at.Store(one)
+	resolver := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		if q.Question[0].Name != "servers.example." {
+			t.Errorf("the resolver was asked for %s", q.Question[0].Name)
+		}
+		run.Addresses(at.Load().(netip.AddrPort).Addr().String(), 1)(w, q)
+	})
+	for _, tcp := range []string{"", "force_tcp"} {
+		at.Store(one)
+		addr := run.Addr(t)
+		forward := fmt.Sprintf("servers.example:%d {\n\t\tresolver %s\n\t\tsource_address %s\n\t\t%s\n\t}", port, resolver, source, tcp)
+		node := run.NodeCache(t, simple(forward, "", addr))
+		node.Answers(addr)
+		run.Equal(t, "at first", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
+		at.Store(two)
+		node.Logs("upstream servers changed", two.String())
+		run.Equal(t, "after the change", run.Dig(t, addr, "b.example"), "NOERROR; b.example. A 192.0.2.2")
+		node.Stop()
+	}
+}
+
+// TestForwards has the forwards of one block ask each other's servers as `except`, `next` and
+// `failover` say.
+func TestForwards(t *testing.T) {
+	t.Parallel()
+	refuses := func(w dns.ResponseWriter, q *dns.Msg) { _ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeRefused)) }
+	bad, good, other := run.Fake(t, refuses), run.Fake(t, run.Addresses("192.0.2.1", 60)), run.Fake(t, run.Addresses("192.0.2.2", 60))
+	for what, test := range map[string]struct{ forwards, want string }{
+		"failover":            {fmt.Sprintf("forward . %s %s {\n policy sequential\n failover REFUSED\n}", bad, good), "NOERROR; a.example. A 192.0.2.1"},
+		"failover, other":     {fmt.Sprintf("forward . %s %s {\n policy sequential\n failover SERVFAIL\n}", bad, good), "REFUSED"},
+		"next":                {fmt.Sprintf("forward . %s {\n next REFUSED\n}\nforward . %s", bad, other), "NOERROR; a.example. A 192.0.2.2"},
+		"next, other":         {fmt.Sprintf("forward . %s {\n next NXDOMAIN\n}\nforward . %s", bad, other), "REFUSED"},
+		"except":              {fmt.Sprintf("forward . %s {\n except example\n}\nforward example %s", good, other), "NOERROR; a.example. A 192.0.2.2"},
+		"except, other":       {fmt.Sprintf("forward . %s {\n except example.org\n}\nforward example %s", good, other), "NOERROR; a.example. A 192.0.2.1"},
+		"the first that fits": {fmt.Sprintf("forward org %s\nforward example %s", good, other), "NOERROR; a.example. A 192.0.2.2"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			addr := run.Addr(t)
+			node := run.NodeCache(t, fmt.Sprintf(".:%d {\nbind 127.0.0.1\ncache\n%s\n}\n", addr.Port(), test.forwards))
+			node.Answers(addr)
+			run.Equal(t, "answer", run.Dig(t, addr, "a.example"), test.want)
+		})
+	}
+}
+
+// TestClusterDomain cuts names below svc.<cluster domain> (RFC 8020), and no others.
+func TestClusterDomain(t *testing.T) {
+	t.Parallel()
+	upstream := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg).SetRcode(q, dns.RcodeNameError)
+		soa, _ := dns.NewRR(". 60 IN SOA ns. root. 1 60 60 60 60")
+		m.Ns = []dns.RR{soa}
+		_ = w.WriteMsg(m)
+	})
+	for domain, cut := range map[string]string{"corp.example": "corp.example", "corp.example.": "corp.example", "": "cluster.local"} {
+		addr := run.Addr(t)
+		var args []string
+		if domain != "" {
+			args = []string{"-cluster-domain", domain}
+		}
+		node := run.NodeCache(t, example(addr, upstream, ""), args...)
+		node.Answers(addr)
+		for _, below := range []string{"corp.example", "cluster.local"} {
+			before := node.Scrape().Sum("nodecache_cut_answers_total")
+			for i := range 20 {
+				a := run.Dig(t, addr, fmt.Sprintf("www.site-%d.com.team-1.svc.%s", i, below))
+				if !strings.HasPrefix(a.String(), "NXDOMAIN") {
+					t.Fatal(a)
+				}
+			}
+			if cuts := node.Scrape().Sum("nodecache_cut_answers_total") - before; (cuts > 0) != (below == cut) {
+				t.Errorf("-cluster-domain %q: %v answers are cut below %s", domain, cuts, below)
+			}
+		}
+		node.Stop()
+	}
+}
