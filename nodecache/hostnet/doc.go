@@ -6,7 +6,7 @@
 //	               |     prerouting, output:  port 53 to @take4, @take6    notrack   3 s a time
 //	host --> lo ---+                          port 53 from @own4, @own6    notrack   until Close
 //	               |                          in by our own device         notrack
-//	               |                          with our own Mark            notrack
+//	               |                          to them with our Mark        notrack
 //	 Probe --------+
 //	   |           +--> neardns0 (a TUN, it goes with our file): the addresses --> the sockets
 //	   +-- source address, routed into the TUN <-- answers to probes ----------------+
@@ -27,4 +27,7 @@
 // device stands in, whose addresses live 3 s and are renewed each second; where tables have no
 // owner, before Linux 5.12, the table stays behind a process that dies, with no element in its
 // sets, and the next process deletes it. Mode says which it is, and why.
+//
+// What other node-local caches leave behind is a Leftover. A Redirect is what we leave, if
+// asked to: where queries go on to while nobody intercepts them.
 package hostnet

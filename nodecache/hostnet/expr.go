@@ -66,21 +66,36 @@ type match struct {
 
 // exprs are of a rule for m. They begin with what most packets fail.
 func (m match) exprs() []expr {
-	port, addr := uint32(2), uint32(16) // destinations, RFC 768, RFC 9293 and RFC 791
-	family := byte(unix.NFPROTO_IPV4)
-	if !m.set.is4() {
-		family, addr = unix.NFPROTO_IPV6, 24 // RFC 8200
-	}
+	port := uint32(2) // the destination, RFC 768 and RFC 9293
+	addr := destination(m.set)
 	if m.set.own {
 		port, addr = 0, addr-m.set.size // sources
 	}
 	return []expr{
 		meta(unix.NFT_META_L4PROTO), equal(m.protocol),
 		payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, port, 2), equal(binary.BigEndian.AppendUint16(nil, m.port)...),
-		meta(unix.NFT_META_NFPROTO), equal(family),
+		meta(unix.NFT_META_NFPROTO), equal(m.set.family()),
 		payload(unix.NFT_PAYLOAD_NETWORK_HEADER, addr, m.set.size), in(m.set),
 		notrack(),
 	}
+}
+
+// marked are of a rule for what goes to a set with Mark. Others may use that mark elsewhere.
+func marked(s set) []expr {
+	return []expr{
+		meta(unix.NFT_META_MARK), equal(binary.NativeEndian.AppendUint32(nil, Mark)...),
+		meta(unix.NFT_META_NFPROTO), equal(s.family()),
+		payload(unix.NFT_PAYLOAD_NETWORK_HEADER, destination(s), s.size), in(s),
+		notrack(),
+	}
+}
+
+// destination is where the address of a packet's destination is, of the family of s.
+func destination(s set) uint32 {
+	if s.is4() {
+		return 16 // RFC 791
+	}
+	return 24 // RFC 8200
 }
 
 // set is a set of a table. What the own sets hold stays; what is in the others lives for Lifetime.
@@ -114,6 +129,14 @@ func sets(addrs []netip.Addr) (found []set) {
 
 // is4 reports whether s holds IPv4 addresses.
 func (s set) is4() bool { return s.kind == kindAddr4 }
+
+// family is NFPROTO_IPV4 or NFPROTO_IPV6.
+func (s set) family() byte {
+	if s.is4() {
+		return unix.NFPROTO_IPV4
+	}
+	return unix.NFPROTO_IPV6
+}
 
 // keys returns those of addrs that are of the family of s.
 func (s set) keys(addrs []netip.Addr) (keys [][]byte) {

@@ -88,7 +88,7 @@ func (r *Redirect) Set(servers []netip.AddrPort) error {
 	for _, a := range r.addrs {
 		if len(r.of(a)) == 0 {
 			return &Error{"fallback of " + a.String(), errors.New("no server has an address of its family"),
-				"leave it out of -localip, or give the cluster DNS such addresses"}
+				"let Pods know an address of another family too, or leave this one out of -localip"}
 		}
 	}
 	return nil

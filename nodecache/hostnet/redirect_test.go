@@ -47,6 +47,7 @@ func redirectTo(t *testing.T, r *Redirect, addrs ...string) {
 // answers asks often, from a pod and from the host, and returns who answered.
 func answers(t *testing.T, pod *child, addr string) string {
 	t.Helper()
+	sh(t, "conntrack -F 2>/dev/null") // what is tracked stays with its server, and ports are used again
 	var seen [2]bool
 	for range 16 {
 		for _, network := range []string{"udp", "tcp"} {
@@ -73,7 +74,6 @@ func answers(t *testing.T, pod *child, addr string) string {
 // default route, as any has.
 func serverPods(t *testing.T) {
 	t.Helper()
-	sh(t, "conntrack -F 2>/dev/null") // of tests before, whose ports may be used again
 	for n, name := range map[int]string{2: "two", 3: "three"} {
 		p := startPod(t, n)
 		p.must(t, "serve "+netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n), 0, 2}), 5353).String()+" "+name)

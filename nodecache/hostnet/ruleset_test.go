@@ -42,13 +42,11 @@ const wantTable = `table inet neardns-N {
 	chain prerouting {
 		type filter hook prerouting priority raw; policy accept;
 		iif @probes notrack
-		meta mark 0x00000035 notrack
 RULES
 	}
 
 	chain output {
 		type filter hook output priority raw; policy accept;
-		meta mark 0x00000035 notrack
 RULES
 	}
 }`
@@ -56,12 +54,14 @@ RULES
 const wantRules = `		udp dport 53 ip daddr @take4 notrack
 		tcp dport 53 ip daddr @take4 notrack
 		tcp dport 8080 ip daddr @take4 notrack
+		meta mark 0x00000035 ip daddr @own4 notrack
 		udp sport 53 ip saddr @own4 notrack
 		tcp sport 53 ip saddr @own4 notrack
 		tcp sport 8080 ip saddr @own4 notrack
 		udp dport 53 ip6 daddr @take6 notrack
 		tcp dport 53 ip6 daddr @take6 notrack
 		tcp dport 8080 ip6 daddr @take6 notrack
+		meta mark 0x00000035 ip6 daddr @own6 notrack
 		udp sport 53 ip6 saddr @own6 notrack
 		tcp sport 53 ip6 saddr @own6 notrack
 		tcp sport 8080 ip6 saddr @own6 notrack`

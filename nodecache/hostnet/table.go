@@ -89,17 +89,10 @@ func (t *table) put() error {
 	}
 	b.addChain("prerouting", unix.NF_INET_PRE_ROUTING)
 	b.addRule("prerouting", meta(unix.NFT_META_IIF), in(devices()), notrack())
-	b.addRule("prerouting", marked()...)
 	t.addRules(b, "prerouting", all)
 	b.addChain("output", unix.NF_INET_LOCAL_OUT)
-	b.addRule("output", marked()...)
 	t.addRules(b, "output", all)
 	return b.commit(t.conn)
-}
-
-// marked are of the rule for Mark.
-func marked() []expr {
-	return []expr{meta(unix.NFT_META_MARK), equal(binary.NativeEndian.AppendUint32(nil, Mark)...), notrack()}
 }
 
 // indexKey is a device's index as the kernel compares it.
@@ -118,6 +111,9 @@ func (t *table) probeFrom(tun int) error {
 // a question and again as an answer, and a pod's passes prerouting and then output.
 func (t *table) addRules(b *batch, chain string, all []set) {
 	for _, s := range all {
+		if s.own {
+			b.addRule(chain, marked(s)...)
+		}
 		b.addRule(chain, match{unix.IPPROTO_UDP, t.cfg.Port, s}.exprs()...)
 		b.addRule(chain, match{unix.IPPROTO_TCP, t.cfg.Port, s}.exprs()...)
 		if t.cfg.HealthPort != 0 {

@@ -1,6 +1,7 @@
 package hostnet
 
 import (
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +23,19 @@ func TestKill(t *testing.T) {
 	c.kill()
 	took := eventually(t, time.Second, "as before", func() bool { return node(t) == before })
 	t.Logf("given back %v after the death", took)
+}
+
+// TestKillMany kills process after process, at any time, and leaves the node as it was.
+func TestKillMany(t *testing.T) {
+	addRules(t, stranger)
+	before := node(t)
+	for n := range 60 {
+		c := startChild(t, nil, "hold", linkLocal, clusterIP, clusterV6, "health")
+		fmt.Fprintln(c.in, "open\nintercept\nrelease\nclose")
+		time.Sleep(time.Duration(n) * time.Millisecond)
+		c.kill()
+	}
+	eventually(t, 3*time.Second, "as before", func() bool { return node(t) == before })
 }
 
 // TestStop shows that interception ends by itself when the process hangs, and that answers
