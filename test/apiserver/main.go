@@ -1,6 +1,7 @@
 // Command test-apiserver is the part of Kubernetes that the tests of neardns
 // need, in one binary: etcd, kube-apiserver, the controllers of
-// kube-controller-manager which write what DNS is made from, and kube-proxy.
+// kube-controller-manager which write what DNS is made from, kube-proxy, and
+// kubectl.
 //
 // It runs the released code of those programs, not a fake of it. The package
 // test/cluster builds it and runs each part as a process of its own.
@@ -21,7 +22,7 @@ func main() {
 // run dispatches to the part that the first argument names.
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: test-apiserver etcd|kube-apiserver|controllers|kube-proxy [flags]")
+		return fmt.Errorf("usage: test-apiserver etcd|kube-apiserver|controllers|kube-proxy|kubectl [flags]")
 	}
 	switch name, rest := args[0], args[1:]; name {
 	case "etcd":
@@ -30,6 +31,8 @@ func run(args []string) error {
 		return runAPIServer(rest)
 	case "controllers":
 		return runControllers(rest)
+	case "kubectl":
+		return runKubectl(rest)
 	case "kube-proxy":
 		return runProxy(rest)
 	default:

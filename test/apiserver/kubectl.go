@@ -1,0 +1,17 @@
+package main
+
+import (
+	"k8s.io/component-base/cli"
+	"k8s.io/kubectl/pkg/cmd"
+	"k8s.io/kubectl/pkg/cmd/util"
+)
+
+// runKubectl runs kubectl, for those who try things out by hand.
+func runKubectl(args []string) error {
+	command := cmd.NewDefaultKubectlCommand()
+	command.SetArgs(args)
+	if err := cli.RunNoErrOutput(command); err != nil {
+		util.CheckErr(err)
+	}
+	return nil
+}
