@@ -8,7 +8,10 @@ import (
 	"math"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
@@ -43,6 +46,25 @@ func TestLimitMemory(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLimitMemoryFollows takes in that the cgroup allows more, or less, while the process runs.
+func TestLimitMemoryFollows(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var allowed atomic.Uint64
+		limitMemory(ctx, slog.New(slog.DiscardHandler), func() (uint64, error) { return max(allowed.Load(), 1<<30), nil })
+		for _, bytes := range []uint64{1 << 32, 1 << 31} {
+			allowed.Store(bytes)
+			time.Sleep(memoryLook + time.Second)
+			if got, want := debug.SetMemoryLimit(-1), int64(float64(bytes)*memoryShare); got != want {
+				t.Errorf("%d bytes are allowed: %d, expected %d", bytes, got, want)
+			}
+		}
+	})
 }
 
 // TestLimitMemoryEnvironment leaves the limit to who set it.

@@ -1,0 +1,37 @@
+package nodecache
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// TestMemoryLimit shows that the collector's limit is nine tenths of what the cgroup allows, of
+// either version. What the kernel says of cgroups are files of the test's, put in the place of
+// those in /proc in a mount namespace, which takes root and unshare(1).
+func TestMemoryLimit(t *testing.T) {
+	t.Parallel()
+	for version, test := range map[string]struct{ cgroup, mount, file string }{
+		"v2": {"0::/pod", "cgroup2 cgroup2 rw", "memory.max"},
+		"v1": {"4:memory:/pod", "cgroup cgroup rw,memory", "memory.limit_in_bytes"},
+	} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			addr, metrics, dir := run.Addr(t), run.Addr(t), t.TempDir()
+			run.Write(t, dir, "Corefile", simple("127.0.0.1:1", "", addr))
+			run.Write(t, dir, "cgroup", test.cgroup+"\n")
+			run.Write(t, dir, "mountinfo", "30 20 0:26 / "+dir+"/cgroups rw - "+test.mount+"\n")
+			run.Write(t, dir, "limit", "268435456\n")
+			const script = `mkdir -p cgroups/pod; mv limit "cgroups/pod/$0"
+for name in cgroup mountinfo; do mount --bind $name /proc/$$/$name; done
+exec "$@"`
+			args := []string{"--mount", "sh", "-ec", script, test.file, run.Program(), "-conf", filepath.Join(dir, "Corefile"), "-metrics-listen-address", metrics.String()}
+			node := &run.Node{Process: run.Start(t, exec.Command("unshare", args...), dir), Metrics: metrics}
+			node.Logs("memory limit", "bytes=241591910")
+			node.Answers(addr)
+			run.Equal(t, "GOMEMLIMIT", node.Scrape().Sum("go_gc_gomemlimit_bytes"), 241591910.0)
+		})
+	}
+}
