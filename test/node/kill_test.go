@@ -30,13 +30,20 @@ func killed(t *testing.T, w *world) {
 	again.Stop()
 	w.unchanged(t, before)
 
+	answered(t, "killed", asks, dead)
+}
+
+// answered fails the test unless every query that was sent after the node cache's death was
+// answered within 1 s.
+func answered(t *testing.T, what string, asks []asked, dead time.Time) {
+	t.Helper()
 	sent := slices.IndexFunc(asks, func(a asked) bool { return !a.at.Before(dead) })
-	lost(t, "later than the kill", asks[sent:])
+	lost(t, what+", later than that", asks[sent:])
 	if most := slowest(asks[sent:]); most > time.Second {
-		t.Errorf("a query later than the kill took %v", most)
+		t.Errorf("%s: a query later than that took %v", what, most)
 	}
-	t.Logf("the first query later than the kill, after %v, was answered after %v", asks[sent].at.Sub(dead), asks[sent].took)
-	t.Logf("%d of %d queries that were sent before were lost", count(asks[:sent]), sent)
+	t.Logf("%s: the next query, after %v, was answered after %v", what, asks[sent].at.Sub(dead), asks[sent].took)
+	t.Logf("%s: %d of %d queries that were sent before were lost", what, count(asks[:sent]), sent)
 }
 
 // count returns how many of the queries were lost.
