@@ -88,3 +88,23 @@ func TestFewConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedConnections has three blocks ask one slow server, as the official Corefile does. They
+// have no more than 4 connections together.
+func TestSharedConnections(t *testing.T) {
+	f := newFake(t)
+	f.does(late(300*time.Millisecond, answers))
+	n := start(t, block("cluster.local", "tcp", f)+block("in-addr.arpa", "tcp", f)+block(".", "tcp", f))
+	names := make([]string, 900)
+	for i := range names {
+		names[i] = fmt.Sprintf("name-%d.%s", i, []string{"ns.svc.cluster.local.", "10.in-addr.arpa.", "example.org."}[i%3])
+	}
+	for i, a := range all(n.addr, names) {
+		if !a.right() {
+			t.Errorf("%s: %v", names[i], a)
+		}
+	}
+	if most := f.most.Load(); most < 1 || most > 4 {
+		t.Errorf("%d connections at a time, expected 1 to 4", most)
+	}
+}
