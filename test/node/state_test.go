@@ -20,7 +20,7 @@ func (w *world) state(t testing.TB) string {
 
 func nodeState(t testing.TB) string {
 	t.Helper()
-	text := sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset; iptables-save; ip6tables-save")
+	text := sh(t, "exec 2>/dev/null; ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset; iptables-save; ip6tables-save")
 	text = regexp.MustCompile(`(?m)^#.*$|\[\d+:\d+\]| expires \w+|counter packets \d+ bytes \d+`).ReplaceAllString(text, "")
 	return regexp.MustCompile(`\n+`).ReplaceAllString(strings.TrimSpace(text), "\n")
 }
