@@ -41,8 +41,9 @@ func TestDemo(t *testing.T) {
 	w.demoDNS(objects)
 	w.ready()
 	node := w.demoCache(objects)
+	rc := w.rc(node)
 	if os.Getenv(demoEnv) != "" {
-		w.shell(node)
+		w.shell(rc)
 		return
 	}
 	for _, line := range w.demoLines() {
@@ -51,6 +52,29 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s: %q, %v, expected %q", line[0], got, err, line[1])
 		}
 	}
+	for _, command := range documented(t) {
+		if out, err := w.netshoot("bash", "-c", ". "+rc+"\n"+command).CombinedOutput(); err != nil || strings.Contains(string(out), "lost") {
+			t.Errorf("docs/debug.md: %s: %v: %s", command, err, out)
+		}
+	}
+}
+
+// documented are the commands of docs/debug.md.
+func documented(t *testing.T) (commands []string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/debug.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if command, ok := strings.CutPrefix(line, "    netshoot# "); ok {
+			commands = append(commands, strings.TrimSpace(command))
+		}
+	}
+	if len(commands) < 20 {
+		t.Errorf("docs/debug.md has %d commands: has its form changed?", len(commands))
+	}
+	return commands
 }
 
 // demoLines are commands of the banner, and what they print.
@@ -163,14 +187,23 @@ func (w *world) netshoot(args ...string) *exec.Cmd {
 	return w.a.command(append([]string{"unshare", "--mount", "--uts", "sh", "-ec", enter, w.a.resolve}, args...)...)
 }
 
-// shell runs one for whoever sits there.
-func (w *world) shell(node *run.Process) {
+// rc writes the functions and variables of the demo's shell.
+func (w *world) rc(node *run.Process) string {
 	w.t.Helper()
-	rc := run.Write(w.t, w.t.TempDir(), "rc", fmt.Sprintf(`PS1='netshoot:\w# '
+	return run.Write(w.t, w.t.TempDir(), "rc", fmt.Sprintf(`PS1='netshoot:\w# '
 node() { nsenter --net=/proc/%d/ns/net "$@"; }
 pod_b() { nsenter --net=%s "$@"; }
+kubectl() { %s kubectl "$@"; }
+coredns() { %s "$@"; }
+nodecache() { %s "$@"; }
 export KUBECONFIG=%s NODECACHE=%d NODECACHE_LOG=%s
-`, os.Getpid(), w.b.netns, w.config, node.PID(), filepath.Join(node.Dir, "log")))
+cd ../..
+`, os.Getpid(), w.b.netns, kubernetes, coredns, run.Program(), w.config, node.PID(), filepath.Join(node.Dir, "log")))
+}
+
+// shell runs one for whoever sits there.
+func (w *world) shell(rc string) {
+	w.t.Helper()
 	banner := `
 You are in a Pod of a real cluster: kube-apiserver and kube-proxy 1.37, CoreDNS and the node
 cache of manifests/overlays/` + overlay + `. Try:
@@ -182,6 +215,7 @@ cache of manifests/overlays/` + overlay + `. Try:
 	banner += `
     node COMMAND      runs it on the node:      node conntrack -L; node nft list ruleset; node ip addr
     pod_b COMMAND     in another Pod
+    kubectl get services,endpointslices -A
     kill -9 $NODECACHE; dig +short web.default.svc.cluster.local      # kube-proxy takes over at once
     node curl -s 127.0.0.1:9253/metrics | grep nodecache_;  cat $NODECACHE_LOG
 
