@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"runtime/debug"
@@ -146,6 +148,18 @@ func (f *flags) check() error {
 		return errors.New("-fallback without -localip, expected the addresses that it is about")
 	case f.probe != "" && f.probe != "live" && f.probe != "ready":
 		return fmt.Errorf("-probe %q, expected live or ready", f.probe)
+	}
+	return cmp.Or(checkAddr("-metrics-listen-address", f.metrics), checkAddr("-prometheus-listen-address", f.prometheus))
+}
+
+// checkAddr checks the address of a page, which may be empty.
+func checkAddr(name, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if addr != "" && err != nil {
+		return fmt.Errorf("%s %q, expected an address such as :9353 or 127.0.0.1:9353", name, addr)
 	}
 	return nil
 }

@@ -55,6 +55,8 @@ func TestBadFlags(t *testing.T) {
 		{"-health-port 0", "-health-port 0, expected 1 to 65535"},
 		{"-setupiptables=maybe", `invalid boolean value "maybe" for -setupiptables: parse error`},
 		{"-syncinterval soon", `invalid value "soon" for flag -syncinterval: expected a duration such as 60s, or a number of seconds`},
+		{"-metrics-listen-address 9353", `-metrics-listen-address "9353", expected an address such as :9353 or 127.0.0.1:9353`},
+		{"-prometheus-listen-address :http", `-prometheus-listen-address ":http", expected an address such as :9353 or 127.0.0.1:9353`},
 		{"-log-format xml", `-log-format "xml", expected text or json`},
 		{"-probe healthy", `-probe "healthy", expected live or ready`},
 		{"-conf", "flag needs an argument: -conf"},
