@@ -1,42 +1,47 @@
-# Both images, from the root file systems that `make image-root` builds:
+# Both images, of the root file systems that `make image-root` builds. It takes BuildKit, as
+# `docker build` has it, or buildah:
 #
-#	docker build --target coredns   -t neardns/coredns:dev .
-#	docker build --target nodecache -t neardns/nodecache:dev .
+#	docker build --target coredns   --build-arg COMMIT=$(git describe --always --dirty) -t neardns/coredns:dev .
+#	docker build --target nodecache --build-arg COMMIT=$(git describe --always --dirty) -t neardns/nodecache:dev .
 #
-# `make images` makes the same without a container engine. To have a distroless base below, add
-# --build-arg BASE=IMAGE; the root file systems need none: they hold a static program, users and
-# CA certificates.
+# `make images` makes the same without a container engine, and with no base below: the root file
+# systems hold all that the programs need. `--build-arg BASE=scratch` leaves it out here.
 
-ARG BASE=scratch
+ARG BASE=gcr.io/distroless/static-debian12:nonroot
 
-FROM golang:1.26 AS build
-RUN apt-get update && apt-get install -y --no-install-recommends libcap2-bin make && rm -rf /var/lib/apt/lists/*
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY . .
 ARG COMMIT=unknown
-ARG TARGETARCH=amd64
+# The builder says what --platform asks for. A default would hide that.
+ARG TARGETARCH
 RUN make image-root COMMIT=$COMMIT ARCH=$TARGETARCH
-# COPY below keeps the capability; --link, and builders other than BuildKit, may not.
-RUN setcap cap_net_bind_service=+ep build/image/coredns/$TARGETARCH/coredns \
- && getcap build/image/coredns/$TARGETARCH/coredns | grep -q cap_net_bind_service=ep
 
 FROM ${BASE} AS coredns
-ARG TARGETARCH=amd64
-LABEL org.opencontainers.image.title=coredns \
-      org.opencontainers.image.source=https://github.com/neardns/neardns \
-      org.opencontainers.image.licenses=Apache-2.0
-COPY --from=build /src/build/image/coredns/${TARGETARCH}/ /
+ARG COMMIT=unknown
+ARG TARGETARCH
+LABEL org.opencontainers.image.title="coredns" \
+      org.opencontainers.image.description="CoreDNS with the neardns kubernetes plugin" \
+      org.opencontainers.image.revision="$COMMIT" \
+      org.opencontainers.image.source="https://github.com/neardns/neardns" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# The binary has the file capability NET_BIND_SERVICE. A copy from another stage keeps it, where
+# one from outside, or kaniko, loses it.
+COPY --from=build /src/build/image/coredns/$TARGETARCH/ /
 USER 65532:65532
 WORKDIR /
 EXPOSE 53/tcp 53/udp
 ENTRYPOINT ["/coredns"]
 
 FROM ${BASE} AS nodecache
-ARG TARGETARCH=amd64
-LABEL org.opencontainers.image.title=nodecache \
-      org.opencontainers.image.source=https://github.com/neardns/neardns \
-      org.opencontainers.image.licenses=Apache-2.0
-COPY --from=build /src/build/image/nodecache/${TARGETARCH}/ /
+ARG COMMIT=unknown
+ARG TARGETARCH
+LABEL org.opencontainers.image.title="nodecache" \
+      org.opencontainers.image.description="a caching DNS resolver for a Kubernetes node" \
+      org.opencontainers.image.revision="$COMMIT" \
+      org.opencontainers.image.source="https://github.com/neardns/neardns" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /src/build/image/nodecache/$TARGETARCH/ /
 # Capabilities that a Pod adds are effective for root only.
 USER 0:0
 WORKDIR /

@@ -1,84 +1,32 @@
 package image
 
 import (
-	"fmt"
+	"archive/tar"
 	"os"
-
-	"github.com/distribution/reference"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+	"path/filepath"
 )
 
-// Image makes the image of a root file system.
-func (p Program) Image(dir, arch, commit string) (v1.Image, error) {
-	l, err := p.layer(dir)
-	if err != nil {
-		return nil, err
-	}
-	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	img, err := mutate.AppendLayers(base, l)
-	if err != nil {
-		return nil, err
-	}
-	config := &v1.ConfigFile{OS: "linux", Architecture: arch, Config: v1.Config{
-		Entrypoint: []string{"/" + p.Name}, User: p.User, WorkingDir: "/", Labels: p.labels(commit), ExposedPorts: map[string]struct{}{},
-	}}
-	for _, port := range p.Ports {
-		config.Config.ExposedPorts[port] = struct{}{}
-	}
-	before, err := img.ConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	config.RootFS, config.History = before.RootFS, []v1.History{{CreatedBy: "make images"}}
-	return mutate.ConfigFile(img, config)
-}
-
-// labels are those of the OCI image specification's annotations.
-func (p Program) labels(commit string) map[string]string {
-	const prefix = "org.opencontainers.image."
-	return map[string]string{
-		prefix + "title": p.Name, prefix + "description": p.Description, prefix + "revision": commit,
-		prefix + "source": "https://github.com/neardns/neardns", prefix + "licenses": "Apache-2.0",
-	}
-}
-
-// Layout writes an OCI image layout with an index of all architectures, under a name such as
-// neardns/coredns:dev, into a folder that it empties first.
-func Layout(dir, name string, images map[string]v1.Image) error {
-	full, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return fmt.Errorf("image name %q: %w", name, err)
-	}
-	tagged, ok := full.(reference.Tagged)
-	if !ok {
-		return fmt.Errorf("image name %q: no tag, expected one such as %s:dev", name, name)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	path, err := layout.Write(dir, empty.Index)
+// Archive writes a layout as one file, which is what `ctr image import` and `kind load
+// image-archive` take.
+func Archive(layout, file string) error {
+	to, err := os.Create(file) // #nosec G304 -- named by the caller
 	if err != nil {
 		return err
 	}
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for _, arch := range Architectures {
-		img := images[arch]
-		if img == nil {
-			continue
+	if err := pack(to, layout, func(*tar.Header) {}); err != nil {
+		_ = to.Close()
+		return err
+	}
+	return to.Close()
+}
+
+// Size returns how many octets a folder's files have.
+func Size(dir string) (size int64, err error) {
+	err = filepath.Walk(dir, func(_ string, i os.FileInfo, err error) error {
+		if err == nil && i.Mode().IsRegular() {
+			size += i.Size()
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
-		})
-	}
-	// What containerd names the image, and what others do.
-	return path.AppendIndex(index, layout.WithAnnotations(map[string]string{
-		"io.containerd.image.name": full.String(), "org.opencontainers.image.ref.name": tagged.Tag(),
-	}))
+		return err
+	})
+	return size, err
 }
-
-// Architectures are all that images are made for.
-var Architectures = []string{"amd64", "arm64"}

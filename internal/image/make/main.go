@@ -73,6 +73,9 @@ func (o *options) make(ctx context.Context, p image.Program) error {
 			return err
 		}
 		fmt.Printf("  %-40s %5.1f MB\n", root, float64(size)/1e6)
+		if o.only {
+			continue
+		}
 		if images[arch], err = p.Image(root, arch, o.Commit); err != nil {
 			return err
 		}
