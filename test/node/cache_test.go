@@ -2,7 +2,6 @@ package node
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -89,9 +88,6 @@ func (c *cache) active() bool {
 func (c *cache) rewrite(from, to string) {
 	c.Write("Corefile", strings.ReplaceAll(corefile(all), from, to))
 }
-
-// path is a file of its folder.
-func (c *cache) path(name string) string { return filepath.Join(c.Dir, name) }
 
 // cacheAnswers reports whether a node cache answers there, rather than the cluster DNS.
 func cacheAnswers(p *pod, server string) bool {
