@@ -4,10 +4,11 @@
 #	docker build --target coredns   --build-arg COMMIT=$(git describe --always --dirty) -t neardns/coredns:dev .
 #	docker build --target nodecache --build-arg COMMIT=$(git describe --always --dirty) -t neardns/nodecache:dev .
 #
-# `make images` makes the same without a container engine, and with no base below: the root file
-# systems hold all that the programs need. `--build-arg BASE=scratch` leaves it out here.
+# `make images` makes the same without a container engine. The root file systems hold what a
+# distroless static base does, as far as the programs need it: users and CA certificates. To have
+# such a base below all the same: --build-arg BASE=IMAGE.
 
-ARG BASE=gcr.io/distroless/static-debian12:nonroot
+ARG BASE=scratch
 
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
