@@ -6,7 +6,7 @@ import (
 	"k8s.io/kubectl/pkg/cmd/util"
 )
 
-// runKubectl runs kubectl, for those who try things out by hand.
+// runKubectl runs kubectl, for tests of what is documented and for trying things out by hand.
 func runKubectl(args []string) error {
 	command := cmd.NewDefaultKubectlCommand()
 	command.SetArgs(args)

@@ -7,12 +7,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // levels are those of Pod Security, the strictest first.
@@ -67,7 +70,7 @@ func TestApply(t *testing.T) {
 }
 
 // secure sets the Pod Security level of kube-system: of what is refused, and of what the API
-// server warns about as a Deployment or DaemonSet is applied.
+// server warns about as a Deployment or DaemonSet is applied. It returns once that is in force.
 func secure(t *testing.T, level string) {
 	t.Helper()
 	of := api.Client().CoreV1().Namespaces()
@@ -78,6 +81,25 @@ func secure(t *testing.T, level string) {
 	}
 	_, err = of.Update(t.Context(), n, metav1.UpdateOptions{})
 	must(t, err)
+	run.Eventually(t, 10*time.Second, "Pod Security level "+level, func() bool { return inForce(t) == level })
+}
+
+// inForce returns the level that the API server goes by.
+func inForce(t *testing.T) string {
+	t.Helper()
+	plain := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "level-"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "none"}}},
+	}
+	host := plain.DeepCopy()
+	host.Spec.HostNetwork = true
+	switch {
+	case admit(t, host) == nil:
+		return "privileged"
+	case admit(t, plain) == nil:
+		return "baseline"
+	}
+	return "restricted"
 }
 
 // admitted creates the Pods in kube-system, as the controllers would. One of them must need the
@@ -169,15 +191,9 @@ func TestSurge(t *testing.T) {
 // TestApplyPolicies applies the NetworkPolicies, one of them to a namespace that is named on
 // the command line.
 func TestApplyPolicies(t *testing.T) {
-	must(t, api.CreateNamespace(t.Context(), "team-1"))
-	c := newClient(t)
-	c.applyAll(render(t, "network-policies/coredns"))
-	inside := render(t, "network-policies/namespace")
-	for _, u := range inside {
-		if u.GetNamespace() != "" {
-			t.Errorf("%s: namespace %s, which -n could not replace", u.GetName(), u.GetNamespace())
-		}
-		u.SetNamespace("team-1")
-	}
-	c.applyAll(inside)
+	newClient(t).applyAll(render(t, "network-policies/coredns"))
+	t.Cleanup(func() { kubectl(t, ".", "kubectl delete namespace team-1") })
+	kubectl(t, folder(t), "kubectl create namespace team-1; kubectl apply -n team-1 -k manifests/network-policies/namespace")
+	_, err := api.Client().NetworkingV1().NetworkPolicies("team-1").Get(t.Context(), "dns", metav1.GetOptions{})
+	must(t, err)
 }

@@ -79,14 +79,21 @@ func (c *client) apply(u *unstructured.Unstructured) (*unstructured.Unstructured
 // warn.
 func (c *client) applyAll(objects Objects) {
 	c.t.Helper()
+	c.cleanUp(objects)
 	for _, u := range objects {
-		c.t.Cleanup(func() { c.delete(u) })
 		if _, err := c.apply(u); err != nil {
 			c.t.Fatalf("%s %s: %v", u.GetKind(), u.GetName(), err)
 		}
 	}
 	if len(c.said) > 0 {
 		c.t.Errorf("the API server warns: %q", c.said)
+	}
+}
+
+// cleanUp deletes objects at the end of the test.
+func (c *client) cleanUp(objects Objects) {
+	for _, u := range objects {
+		c.t.Cleanup(func() { c.delete(u) })
 	}
 }
 

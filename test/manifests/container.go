@@ -47,7 +47,8 @@ func (o Objects) ContainerOf(kind, name, node string, services map[string]string
 	}
 	of := template.Spec.Containers[0]
 	c := &Container{Files: map[string]string{}}
-	vars := maps.Clone(services)
+	vars := map[string]string{}
+	maps.Copy(vars, services)
 	for _, e := range of.Env {
 		if f := e.ValueFrom; f != nil && f.FieldRef != nil && f.FieldRef.FieldPath == "spec.nodeName" {
 			e.Value = node

@@ -32,6 +32,9 @@ const namespaceEnv = "MANIFESTS_TEST_NAMESPACE"
 // clients need all rights that they could need.
 var api *cluster.Cluster
 
+// kubernetes is the program that the cluster is made of, and that has kubectl.
+var kubernetes string
+
 func TestMain(m *testing.M) {
 	Enter()
 	if os.Getenv(namespaceEnv) == "" {
@@ -83,18 +86,17 @@ func inNamespace() int {
 }
 
 // prepare starts the cluster in dir.
-func prepare(dir string) error {
+func prepare(dir string) (err error) {
 	const setup = "mount --make-rprivate /; ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.default.accept_dad=0"
 	if out, err := exec.Command("sh", "-ec", setup).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	binary, err := cluster.Build(context.Background())
-	if err != nil {
+	if kubernetes, err = cluster.Build(context.Background()); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
-	api, err = cluster.Start(ctx, filepath.Join(dir, "cluster"), cluster.Options{Binary: binary, NoWatchList: true, AuditLog: true})
+	api, err = cluster.Start(ctx, filepath.Join(dir, "cluster"), cluster.Options{Binary: kubernetes, NoWatchList: true, AuditLog: true})
 	if err != nil {
 		return err
 	}

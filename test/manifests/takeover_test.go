@@ -1,18 +1,18 @@
 package manifests
 
 import (
-	"context"
-	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
+	"strings"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 )
 
-// TestTakeOver changes the image of what the official manifests made, and nothing else, in both
-// ways of `kubectl apply`. Pods that were let in before still are.
+// TestTakeOver changes the image of what the official manifests made, and nothing else, by the
+// command that the overlay says, and again for an upgrade. Pods that were let in before still are.
 func TestTakeOver(t *testing.T) {
 	for overlay, test := range map[string]struct {
 		objects Objects
@@ -21,40 +21,53 @@ func TestTakeOver(t *testing.T) {
 		"replace-coredns":        {officialCoreDNS(t), "baseline"},
 		"replace-node-local-dns": {officialNodeCache(t), "privileged"},
 	} {
-		t.Run(overlay, func(t *testing.T) {
-			secure(t, test.level)
-			c := newClient(t)
-			for _, u := range test.objects {
-				t.Cleanup(func() { c.delete(u) })
-				_, err := c.of(u).Create(t.Context(), u, metav1.CreateOptions{FieldManager: "kubeadm", FieldValidation: metav1.FieldValidationStrict})
-				must(t, err)
-			}
-			patches := render(t, "overlays/"+overlay)
-			if len(patches) != 1 {
-				t.Fatalf("%d objects, expected 1", len(patches))
-			}
-			before, err := c.of(patches[0]).Get(t.Context(), patches[0].GetName(), metav1.GetOptions{})
-			must(t, err)
-			checkImageOnly(t, before, clientSide(t, c, patches[0]))
-			after, err := c.apply(patches[0])
-			must(t, err)
-			checkImageOnly(t, before, after)
-			admitted(t, Objects{after}, test.level)
-		})
+		for _, way := range ways {
+			t.Run(overlay+" after "+way, func(t *testing.T) {
+				secure(t, test.level)
+				c, dir := newClient(t), folder(t)
+				c.install(dir, way, test.objects)
+				patches := render(t, "overlays/"+overlay)
+				if len(patches) != 1 {
+					t.Fatalf("%d objects, expected 1", len(patches))
+				}
+				before := c.get(patches[0])
+				for _, tag := range []string{"v1.2.3", "v1.2.4"} {
+					tagged(t, dir, tag)
+					kubectl(t, dir, documented(t, overlay))
+					after := c.get(patches[0])
+					checkImageOnly(t, before, after)
+					if !strings.HasSuffix(image(t, after), ":"+tag) {
+						t.Errorf("image %s, expected tag %s", image(t, after), tag)
+					}
+				}
+				admitted(t, Objects{c.get(patches[0])}, test.level)
+			})
+		}
 	}
 }
 
-// clientSide returns what `kubectl apply` without --server-side would make of an object that it
-// has not made: a strategic merge of what the manifest says.
-func clientSide(t *testing.T, c *client, u *unstructured.Unstructured) *unstructured.Unstructured {
+// documented returns the command that an overlay's file says.
+func documented(t *testing.T, overlay string) string {
 	t.Helper()
-	text, err := json.Marshal(u.Object)
+	text, err := os.ReadFile(filepath.Join(Dir(), "overlays", overlay, "kustomization.yaml"))
 	must(t, err)
-	after, err := c.of(u).Patch(context.Background(), u.GetName(), types.StrategicMergePatchType, text, metav1.PatchOptions{
-		DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,
-	})
+	for line := range strings.Lines(string(text)) {
+		if command, ok := strings.CutPrefix(line, "#   "); ok {
+			return command
+		}
+	}
+	t.Fatalf("overlay %s says no command", overlay)
+	return ""
+}
+
+// tagged gives the images in dir a tag.
+func tagged(t *testing.T, dir, tag string) {
+	t.Helper()
+	path := filepath.Join(dir, "manifests", "images", "kustomization.yaml")
+	text, err := os.ReadFile(path)
 	must(t, err)
-	return after
+	text = regexp.MustCompile("newTag: .*").ReplaceAll(text, []byte("newTag: "+tag))
+	must(t, os.WriteFile(path, text, 0o600))
 }
 
 // checkImageOnly compares specs.

@@ -1,0 +1,84 @@
+package manifests
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// ways are those in which a cluster may have got its manifests. kubeadm creates, which no later
+// `kubectl apply` knows of.
+var ways = []string{"create", "apply", "apply --server-side"}
+
+// kubectl runs a shell's command in a folder. Its kubectl is the real one.
+func kubectl(t testing.TB, dir, command string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-ec", `kubectl() { "$KUBERNETES" kubectl "$@"; }; `+command)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "KUBERNETES="+kubernetes, "KUBECONFIG="+api.Kubeconfig())
+	output(t, cmd)
+}
+
+// folder returns one that has manifests/, as a clone of the repository has it.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.CopyFS(filepath.Join(dir, "manifests"), os.DirFS(Dir())))
+	return dir
+}
+
+// install makes objects in one of the ways. The end of the test deletes them.
+func (c *client) install(dir, way string, objects Objects) {
+	c.t.Helper()
+	text, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
+	must(c.t, err)
+	must(c.t, os.WriteFile(filepath.Join(dir, "installed.json"), text, 0o600))
+	c.cleanUp(objects)
+	kubectl(c.t, dir, "kubectl "+way+" -f installed.json")
+}
+
+// get returns an object as the API server has it.
+func (c *client) get(u *unstructured.Unstructured) *unstructured.Unstructured {
+	c.t.Helper()
+	got, err := c.of(u).Get(c.t.Context(), u.GetName(), metav1.GetOptions{})
+	must(c.t, err)
+	return got
+}
+
+// TestApplyOver applies an overlay, as README says, where the official manifests are. What runs
+// then is what runs where there was nothing.
+func TestApplyOver(t *testing.T) {
+	const overlay = "overlays/iptables-nftables"
+	objects := render(t, overlay)
+	want, err := objects.ContainerOf("Deployment", "coredns", nodeName, nil)
+	must(t, err)
+	for _, way := range ways {
+		t.Run("after "+way, func(t *testing.T) {
+			secure(t, "privileged")
+			c, dir := newClient(t), folder(t)
+			c.install(dir, way, append(officialCoreDNS(t), officialNodeCache(t)...))
+			c.cleanUp(objects)
+			for range 2 {
+				kubectl(t, dir, "kubectl apply -k manifests/"+overlay)
+			}
+			var live Objects
+			for _, u := range objects {
+				live = append(live, c.get(u))
+			}
+			got, err := live.ContainerOf("Deployment", "coredns", nodeName, nil)
+			must(t, err)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v, expected %+v", got, want)
+			}
+			if was, is := image(t, objects.Find("Deployment", "coredns")), image(t, live.Find("Deployment", "coredns")); was != is {
+				t.Errorf("image %s, expected %s", is, was)
+			}
+			admitted(t, live, "privileged")
+		})
+	}
+}
