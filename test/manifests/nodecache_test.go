@@ -19,7 +19,9 @@ import (
 func TestNodeCache(t *testing.T) {
 	newOutside(t)
 	must(t, api.CreateNode(t.Context(), nodeName, "zone"))
-	t.Cleanup(func() { _ = api.Client().CoreV1().Nodes().Delete(context.Background(), nodeName, metav1.DeleteOptions{}) })
+	t.Cleanup(func() {
+		_ = api.Client().CoreV1().Nodes().Delete(context.Background(), nodeName, metav1.DeleteOptions{})
+	})
 	for overlay, at := range map[string][]string{ // where Pods ask
 		"iptables-nftables": {"169.254.20.10", "10.96.0.10"},
 		"link-local-only":   {"169.254.20.10"},
