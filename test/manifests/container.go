@@ -35,6 +35,9 @@ func (o Objects) Template(kind, name string) (corev1.PodTemplateSpec, error) {
 	return d.Spec.Template, err
 }
 
+// hostIP is the address of every node here.
+const hostIP = "192.0.2.10"
+
 // ContainerOf returns the only container of a workload's Pod on a node. Services are
 // environment variables of those that the kubelet knows, such as KUBE_DNS_SERVICE_HOST.
 func (o Objects) ContainerOf(kind, name, node string, services map[string]string) (*Container, error) {
@@ -49,11 +52,13 @@ func (o Objects) ContainerOf(kind, name, node string, services map[string]string
 	c := &Container{Files: map[string]string{}}
 	vars := map[string]string{}
 	maps.Copy(vars, services)
+	fields := map[string]string{"spec.nodeName": node, "status.hostIP": hostIP}
 	for _, e := range of.Env {
-		if f := e.ValueFrom; f != nil && f.FieldRef != nil && f.FieldRef.FieldPath == "spec.nodeName" {
-			e.Value = node
-		} else if f != nil {
-			return nil, fmt.Errorf("%s %s: variable %s from elsewhere", kind, name, e.Name)
+		if f := e.ValueFrom; f != nil {
+			if f.FieldRef == nil || fields[f.FieldRef.FieldPath] == "" {
+				return nil, fmt.Errorf("%s %s: variable %s from elsewhere", kind, name, e.Name)
+			}
+			e.Value = fields[f.FieldRef.FieldPath]
 		}
 		vars[e.Name] = e.Value
 	}
