@@ -24,8 +24,12 @@ func meta(key uint32) expr {
 
 // payload loads octets of a header, such as NFT_PAYLOAD_TRANSPORT_HEADER.
 func payload(header, offset, length uint32) expr {
+	return payloadInto(unix.NFT_REG_1, header, offset, length)
+}
+
+func payloadInto(register, header, offset, length uint32) expr {
 	return expr{"payload", func(ae *netlink.AttributeEncoder) {
-		ae.Uint32(unix.NFTA_PAYLOAD_DREG, unix.NFT_REG_1)
+		ae.Uint32(unix.NFTA_PAYLOAD_DREG, register)
 		ae.Uint32(unix.NFTA_PAYLOAD_BASE, header)
 		ae.Uint32(unix.NFTA_PAYLOAD_OFFSET, offset)
 		ae.Uint32(unix.NFTA_PAYLOAD_LEN, length)
@@ -45,11 +49,17 @@ func equal(value ...byte) expr {
 }
 
 // in goes on if what is loaded is in a set.
-func in(s set) expr {
+func in(s set) expr { return lookup(s, 0) }
+
+// notIn goes on if what is loaded is not in a set.
+func notIn(s set) expr { return lookup(s, unix.NFT_LOOKUP_F_INV) }
+
+func lookup(s set, flags uint32) expr {
 	return expr{"lookup", func(ae *netlink.AttributeEncoder) {
 		ae.String(unix.NFTA_LOOKUP_SET, s.name)
 		ae.Uint32(unix.NFTA_LOOKUP_SET_ID, s.id)
 		ae.Uint32(unix.NFTA_LOOKUP_SREG, unix.NFT_REG_1)
+		ae.Uint32(unix.NFTA_LOOKUP_FLAGS, flags)
 	}}
 }
 
@@ -110,13 +120,15 @@ type set struct {
 const (
 	kindAddr4  = 7  // TYPE_IPADDR
 	kindAddr6  = 8  // TYPE_IP6ADDR
+	kindPort   = 13 // TYPE_INET_SERVICE
 	kindDevice = 20 // TYPE_IFINDEX
 )
 
 // devices holds the TUN that probes come in by.
 func devices() set { return set{"probes", 1, kindDevice, 4, true} }
 
-// sets are those of addresses: what is taken from others, and what is sent by us.
+// sets are those of addresses, two of each family: what is taken from others, and what is sent
+// by us.
 func sets(addrs []netip.Addr) (found []set) {
 	if len(family(addrs, true)) > 0 {
 		found = append(found, set{"take4", 2, kindAddr4, 4, false}, set{"own4", 3, kindAddr4, 4, true})
@@ -129,6 +141,9 @@ func sets(addrs []netip.Addr) (found []set) {
 
 // is4 reports whether s holds IPv4 addresses.
 func (s set) is4() bool { return s.kind == kindAddr4 }
+
+// filledByRules reports whether packets add to s. Such a set has keys of more than one kind.
+func (s set) filledByRules() bool { return s.kind >= 1<<6 }
 
 // family is NFPROTO_IPV4 or NFPROTO_IPV6.
 func (s set) family() byte {

@@ -99,10 +99,19 @@ func (b *batch) addSet(s set) {
 		if s.kind == kindDevice {
 			ae.Bytes(unix.NFTA_SET_USERDATA, hostOrder())
 		}
-		if !s.own {
-			ae.Uint32(unix.NFTA_SET_FLAGS, unix.NFT_SET_TIMEOUT)
-			ae.Uint64(unix.NFTA_SET_TIMEOUT, uint64(Lifetime.Milliseconds()))
+		if s.own {
+			return
 		}
+		ae.Uint64(unix.NFTA_SET_TIMEOUT, uint64(Lifetime.Milliseconds()))
+		if !s.filledByRules() {
+			ae.Uint32(unix.NFTA_SET_FLAGS, unix.NFT_SET_TIMEOUT)
+			return
+		}
+		ae.Uint32(unix.NFTA_SET_FLAGS, unix.NFT_SET_TIMEOUT|unix.NFT_SET_EVAL)
+		ae.Nested(unix.NFTA_SET_DESC, func(ae *netlink.AttributeEncoder) error {
+			ae.Uint32(unix.NFTA_SET_DESC_SIZE, passingMost)
+			return nil
+		})
 	})
 }
 

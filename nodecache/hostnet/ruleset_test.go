@@ -28,6 +28,13 @@ const wantTable = `table inet neardns-N {
 		elements = { 169.254.20.10 }
 	}
 
+	set pass4 {
+		type ipv4_addr . inet_service
+		size 65536
+		flags dynamic,timeout
+		timeout 3s
+	}
+
 	set take6 {
 		type ipv6_addr
 		timeout 3s
@@ -37,6 +44,13 @@ const wantTable = `table inet neardns-N {
 	set own6 {
 		type ipv6_addr
 		elements = { fd00:96::a }
+	}
+
+	set pass6 {
+		type ipv6_addr . inet_service
+		size 65536
+		flags dynamic,timeout
+		timeout 3s
 	}
 
 	chain prerouting {
@@ -51,17 +65,21 @@ RULES
 	}
 }`
 
-const wantRules = `		udp dport 53 ip daddr @take4 notrack
+const wantRules = `		meta mark 0x00000035 ip daddr @own4 notrack
+		tcp dport 53 ip saddr . tcp sport @pass4 update @pass4 { ip saddr . tcp sport } accept
+		tcp dport 53 ip daddr @own4 ip daddr != @take4 ct state == invalid update @pass4 { ip saddr . tcp sport } accept
+		meta mark 0x00000035 ip6 daddr @own6 notrack
+		tcp dport 53 ip6 saddr . tcp sport @pass6 update @pass6 { ip6 saddr . tcp sport } accept
+		tcp dport 53 ip6 daddr @own6 ip6 daddr != @take6 ct state == invalid update @pass6 { ip6 saddr . tcp sport } accept
+		udp dport 53 ip daddr @take4 notrack
 		tcp dport 53 ip daddr @take4 notrack
 		tcp dport 8080 ip daddr @take4 notrack
-		meta mark 0x00000035 ip daddr @own4 notrack
 		udp sport 53 ip saddr @own4 notrack
 		tcp sport 53 ip saddr @own4 notrack
 		tcp sport 8080 ip saddr @own4 notrack
 		udp dport 53 ip6 daddr @take6 notrack
 		tcp dport 53 ip6 daddr @take6 notrack
 		tcp dport 8080 ip6 daddr @take6 notrack
-		meta mark 0x00000035 ip6 daddr @own6 notrack
 		udp sport 53 ip6 saddr @own6 notrack
 		tcp sport 53 ip6 saddr @own6 notrack
 		tcp sport 8080 ip6 saddr @own6 notrack`

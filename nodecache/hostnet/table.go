@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/mdlayher/netlink"
@@ -85,6 +86,7 @@ func (t *table) put() error {
 		b.addSet(s)
 		if s.own {
 			b.addElements(s, s.keys(t.cfg.Addrs)...)
+			b.addSet(passing(s))
 		}
 	}
 	b.addChain("prerouting", unix.NF_INET_PRE_ROUTING)
@@ -110,10 +112,13 @@ func (t *table) probeFrom(tun int) error {
 // addRules adds those for questions and answers. What the host itself asks passes output as
 // a question and again as an answer, and a pod's passes prerouting and then output.
 func (t *table) addRules(b *batch, chain string, all []set) {
+	for pair := range slices.Chunk(all, 2) {
+		take, own := pair[0], pair[1]
+		b.addRule(chain, marked(own)...)
+		b.addRule(chain, goOn(t.cfg.Port, own)...)
+		b.addRule(chain, begin(t.cfg.Port, take, own)...)
+	}
 	for _, s := range all {
-		if s.own {
-			b.addRule(chain, marked(s)...)
-		}
 		b.addRule(chain, match{unix.IPPROTO_UDP, t.cfg.Port, s}.exprs()...)
 		b.addRule(chain, match{unix.IPPROTO_TCP, t.cfg.Port, s}.exprs()...)
 		if t.cfg.HealthPort != 0 {
