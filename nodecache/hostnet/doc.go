@@ -21,7 +21,8 @@
 //
 // So at start: sockets with IP_FREEBIND, Open, Probe, Intercept. At stop: Release, drain,
 // Close, because nothing can be sent from an address that is gone. Two processes may hold the
-// same addresses, each with a device and a table of its own, and either may go first.
+// same addresses, each with a device and a table of its own, and either may go first. A
+// connection over TCP ends where it began, whatever is intercepted meanwhile: see passing.go.
 //
 // What someone takes away is put back. Where a kernel or a container has no TUN, a dummy
 // device stands in, whose addresses live 3 s and are renewed each second; where tables have no

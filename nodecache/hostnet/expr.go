@@ -41,11 +41,16 @@ func equal(value ...byte) expr {
 	return expr{"cmp", func(ae *netlink.AttributeEncoder) {
 		ae.Uint32(unix.NFTA_CMP_SREG, unix.NFT_REG_1)
 		ae.Uint32(unix.NFTA_CMP_OP, unix.NFT_CMP_EQ)
-		ae.Nested(unix.NFTA_CMP_DATA, func(ae *netlink.AttributeEncoder) error {
-			ae.Bytes(unix.NFTA_DATA_VALUE, value)
-			return nil
-		})
+		ae.Nested(unix.NFTA_CMP_DATA, data(value...))
 	}}
+}
+
+// data is a value as attributes hold it.
+func data(value ...byte) func(*netlink.AttributeEncoder) error {
+	return func(ae *netlink.AttributeEncoder) error {
+		ae.Bytes(unix.NFTA_DATA_VALUE, value)
+		return nil
+	}
 }
 
 // in goes on if what is loaded is in a set.

@@ -102,11 +102,12 @@ func (b *batch) addSet(s set) {
 		if s.own {
 			return
 		}
-		ae.Uint64(unix.NFTA_SET_TIMEOUT, uint64(Lifetime.Milliseconds()))
 		if !s.filledByRules() {
+			ae.Uint64(unix.NFTA_SET_TIMEOUT, uint64(Lifetime.Milliseconds()))
 			ae.Uint32(unix.NFTA_SET_FLAGS, unix.NFT_SET_TIMEOUT)
 			return
 		}
+		ae.Uint64(unix.NFTA_SET_TIMEOUT, uint64(passingTime.Milliseconds()))
 		ae.Uint32(unix.NFTA_SET_FLAGS, unix.NFT_SET_TIMEOUT|unix.NFT_SET_EVAL)
 		ae.Nested(unix.NFTA_SET_DESC, func(ae *netlink.AttributeEncoder) error {
 			ae.Uint32(unix.NFTA_SET_DESC_SIZE, passingMost)

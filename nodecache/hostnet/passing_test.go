@@ -1,15 +1,51 @@
 package hostnet
 
 import (
-	"errors"
 	"net"
 	"testing"
 	"time"
 )
 
-// TestPassing has interception begin in the middle of connections to a server that kube-proxy
-// has chosen: they end where they began, and the next are ours.
-func TestPassing(t *testing.T) {
+// half is a connection over which half a question has been asked.
+type half struct {
+	net.Conn
+	rest []byte
+}
+
+// halfAsk asks half a question.
+func halfAsk(t *testing.T, addr string) half {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(2 * time.Second))
+	h := half{c, frame("question")}
+	h.more(t)
+	return h
+}
+
+// more sends an octet of the rest.
+func (h *half) more(t *testing.T) {
+	t.Helper()
+	if _, err := h.Write(h.rest[:1]); err != nil {
+		t.Error(err)
+	}
+	h.rest = h.rest[1:]
+}
+
+// end asks the rest and returns the answer.
+func (h *half) end() (string, error) {
+	if _, err := h.Write(h.rest); err != nil {
+		return "", err
+	}
+	return readFrame(h)
+}
+
+// proxied has kube-proxy lead queries to another server.
+func proxied(t *testing.T) {
+	t.Helper()
 	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; conntrack -F 2>/dev/null")
 	other := startPod(t, 2)
 	addRules(t, kubeProxy)
@@ -17,31 +53,56 @@ func TestPassing(t *testing.T) {
 	t.Cleanup(func() { sh(t, "ip route del default; ip -6 route del default || true") })
 	other.must(t, "serve 10.2.0.2:53 other")
 	other.must(t, "serve [fd02::2]:53 other")
+}
+
+// eachAddr runs a test for each address.
+func eachAddr(t *testing.T, test func(t *testing.T, addr string)) {
 	for _, addr := range []string{linkLocal + ":53", clusterIP + ":53", "[" + clusterV6 + "]:53"} {
-		t.Run(addr, pass(addr))
+		t.Run(addr, func(t *testing.T) { test(t, addr) })
 	}
 }
 
-func pass(addr string) func(*testing.T) {
-	return func(t *testing.T) {
-		c, err := net.DialTimeout("tcp", addr, time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		c.SetDeadline(time.Now().Add(2 * time.Second))
+// TestPassing has interception begin in the middle of connections to a server that kube-proxy
+// has chosen: they end where they began, and the next are ours.
+func TestPassing(t *testing.T) {
+	proxied(t)
+	eachAddr(t, func(t *testing.T, addr string) {
+		c := halfAsk(t, addr)
 		h := hold(t, linkLocal, clusterIP, clusterV6)
 		serve(t, addr, "ours")
-		query := frame("question")
-		_, err = c.Write(query[:3])
+		c.more(t)
 		intercept(t, h)
-		_, err2 := c.Write(query[3:])
-		answer, err3 := readFrame(c)
-		if err := errors.Join(err, err2, err3); answer != "other" || err != nil {
+		if answer, err := c.end(); answer != "other" || err != nil {
 			t.Errorf("begun before: %q, %v", answer, err)
 		}
 		if answer, err := question("tcp", addr, time.Second); answer != "ours" {
 			t.Errorf("begun later: %q, %v", answer, err)
 		}
-	}
+	})
+}
+
+// TestPassingBack has interception end in the middle of connections to us: they end here, and
+// the next go where kube-proxy leads them, though it begins anew.
+func TestPassingBack(t *testing.T) {
+	proxied(t)
+	eachAddr(t, func(t *testing.T, addr string) {
+		h := hold(t, linkLocal, clusterIP, clusterV6)
+		serve(t, addr, "ours")
+		for range 3 {
+			intercept(t, h)
+			ours := halfAsk(t, addr)
+			if err := h.Release(); err != nil {
+				t.Fatal(err)
+			}
+			ours.more(t)
+			other := halfAsk(t, addr)
+			intercept(t, h)
+			if answer, err := ours.end(); answer != "ours" || err != nil {
+				t.Errorf("begun while intercepted: %q, %v", answer, err)
+			}
+			if answer, err := other.end(); answer != "other" || err != nil {
+				t.Errorf("begun while not intercepted: %q, %v", answer, err)
+			}
+		}
+	})
 }

@@ -32,7 +32,12 @@ const wantTable = `table inet neardns-N {
 		type ipv4_addr . inet_service
 		size 65536
 		flags dynamic,timeout
-		timeout 3s
+		timeout 1m
+	}
+
+	set begun4 {
+		type ipv4_addr
+		elements = { 169.254.20.10 }
 	}
 
 	set take6 {
@@ -50,7 +55,12 @@ const wantTable = `table inet neardns-N {
 		type ipv6_addr . inet_service
 		size 65536
 		flags dynamic,timeout
-		timeout 3s
+		timeout 1m
+	}
+
+	set begun6 {
+		type ipv6_addr
+		elements = { fd00:96::a }
 	}
 
 	chain prerouting {
@@ -67,21 +77,23 @@ RULES
 
 const wantRules = `		meta mark 0x00000035 ip daddr @own4 notrack
 		tcp dport 53 ip saddr . tcp sport @pass4 update @pass4 { ip saddr . tcp sport } accept
-		tcp dport 53 ip daddr @own4 ip daddr != @take4 ct state == invalid update @pass4 { ip saddr . tcp sport } accept
-		meta mark 0x00000035 ip6 daddr @own6 notrack
-		tcp dport 53 ip6 saddr . tcp sport @pass6 update @pass6 { ip6 saddr . tcp sport } accept
-		tcp dport 53 ip6 daddr @own6 ip6 daddr != @take6 ct state == invalid update @pass6 { ip6 saddr . tcp sport } accept
+		tcp dport 53 ip daddr @own4 ip daddr != @begun4 ct state == invalid update @pass4 { ip saddr . tcp sport } accept
+		tcp dport 53 tcp flags syn / syn,ack ip daddr @own4 ip daddr != @take4 ct state == invalid update @pass4 { ip saddr . tcp sport } accept
+		tcp dport 53 ip daddr @begun4 notrack
+		tcp sport 53 ip saddr @own4 notrack
 		udp dport 53 ip daddr @take4 notrack
-		tcp dport 53 ip daddr @take4 notrack
 		tcp dport 8080 ip daddr @take4 notrack
 		udp sport 53 ip saddr @own4 notrack
-		tcp sport 53 ip saddr @own4 notrack
 		tcp sport 8080 ip saddr @own4 notrack
+		meta mark 0x00000035 ip6 daddr @own6 notrack
+		tcp dport 53 ip6 saddr . tcp sport @pass6 update @pass6 { ip6 saddr . tcp sport } accept
+		tcp dport 53 ip6 daddr @own6 ip6 daddr != @begun6 ct state == invalid update @pass6 { ip6 saddr . tcp sport } accept
+		tcp dport 53 tcp flags syn / syn,ack ip6 daddr @own6 ip6 daddr != @take6 ct state == invalid update @pass6 { ip6 saddr . tcp sport } accept
+		tcp dport 53 ip6 daddr @begun6 notrack
+		tcp sport 53 ip6 saddr @own6 notrack
 		udp dport 53 ip6 daddr @take6 notrack
-		tcp dport 53 ip6 daddr @take6 notrack
 		tcp dport 8080 ip6 daddr @take6 notrack
 		udp sport 53 ip6 saddr @own6 notrack
-		tcp sport 53 ip6 saddr @own6 notrack
 		tcp sport 8080 ip6 saddr @own6 notrack`
 
 // squeeze drops what differs between versions of nft: empty lines and blanks.

@@ -26,7 +26,8 @@ type table struct {
 	name  string
 	owned bool // it goes with conn, and nobody else can change it
 	cfg   *Config
-	tun   int // index of the device that probes come in by, or 0
+	tun   int  // index of the device that probes come in by, or 0
+	begun bool // it has taken questions
 }
 
 // openTable makes a table with an owner, or else one without, and then says why. It also
@@ -37,7 +38,7 @@ func openTable(c *Config, tun int) (t *table, why string, err error) {
 		return nil, "", noTable(err)
 	}
 	conn.SetOption(netlink.ExtendedAcknowledge, true)
-	t = &table{conn, tablePrefix + strconv.FormatUint(uint64(conn.PID()), 10), true, c, tun}
+	t = &table{conn, tablePrefix + strconv.FormatUint(uint64(conn.PID()), 10), true, c, tun, false}
 	if err := sweep(conn); err != nil {
 		conn.Close()
 		return nil, "", noTable(err)
@@ -87,6 +88,10 @@ func (t *table) put() error {
 		if s.own {
 			b.addElements(s, s.keys(t.cfg.Addrs)...)
 			b.addSet(passing(s))
+			b.addSet(begun(s))
+			if t.begun {
+				b.addElements(begun(s), s.keys(t.cfg.Addrs)...)
+			}
 		}
 	}
 	b.addChain("prerouting", unix.NF_INET_PRE_ROUTING)
@@ -116,13 +121,15 @@ func (t *table) addRules(b *batch, chain string, all []set) {
 		take, own := pair[0], pair[1]
 		b.addRule(chain, marked(own)...)
 		b.addRule(chain, goOn(t.cfg.Port, own)...)
-		b.addRule(chain, begin(t.cfg.Port, take, own)...)
-	}
-	for _, s := range all {
-		b.addRule(chain, match{unix.IPPROTO_UDP, t.cfg.Port, s}.exprs()...)
-		b.addRule(chain, match{unix.IPPROTO_TCP, t.cfg.Port, s}.exprs()...)
-		if t.cfg.HealthPort != 0 {
-			b.addRule(chain, match{unix.IPPROTO_TCP, t.cfg.HealthPort, s}.exprs()...)
+		b.addRule(chain, noteAny(t.cfg.Port, own)...)
+		b.addRule(chain, noteFirst(t.cfg.Port, take, own)...)
+		b.addRule(chain, kept(t.cfg.Port, own)...)
+		b.addRule(chain, match{unix.IPPROTO_TCP, t.cfg.Port, own}.exprs()...)
+		for _, s := range pair {
+			b.addRule(chain, match{unix.IPPROTO_UDP, t.cfg.Port, s}.exprs()...)
+			if t.cfg.HealthPort != 0 {
+				b.addRule(chain, match{unix.IPPROTO_TCP, t.cfg.HealthPort, s}.exprs()...)
+			}
 		}
 	}
 }
@@ -160,8 +167,10 @@ func (t *table) set(full bool) error {
 		b.flush(s)
 		if full {
 			b.addElements(s, s.keys(t.cfg.Addrs)...)
+			b.addElements(begun(s), s.keys(t.cfg.Addrs)...)
 		}
 	}
+	t.begun = t.begun || full
 	return b.commit(t.conn)
 }
 

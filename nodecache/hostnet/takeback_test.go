@@ -2,6 +2,7 @@ package hostnet
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,8 +51,8 @@ func TestStop(t *testing.T) {
 		t.Errorf("given back after %v, before its time", took)
 	}
 	t.Logf("given back %v after the last renewal", took)
-	if rules := ruleset(t); strings.Count(rules, linkLocal) != 1 || !has(t, linkLocal) {
-		t.Errorf("no rule for answers, or no address:\n%s", rules)
+	if rules := ruleset(t); strings.Count(rules, linkLocal) != 2 || !has(t, linkLocal) {
+		t.Errorf("no rules for answers and connections, or no address:\n%s", rules)
 	}
 	c.cmd.Process.Signal(syscall.SIGCONT)
 	c.must(t, "intercept")
@@ -63,7 +64,7 @@ func TestStop(t *testing.T) {
 // intercepts reports whether the set of what is taken has an element.
 func intercepts(t *testing.T) bool {
 	t.Helper()
-	return strings.Contains(sh(t, "nft list ruleset"), "expires")
+	return regexp.MustCompile(`set take4 \{[^}]*timeout[^}]*elements = `).MatchString(sh(t, "nft list ruleset"))
 }
 
 // TestRenew shows that interception lasts longer than Lifetime if it is renewed, without a
@@ -80,6 +81,10 @@ func TestRenew(t *testing.T) {
 
 func TestRelease(t *testing.T) {
 	h := hold(t, linkLocal, clusterV6)
+	intercept(t, h)
+	if err := h.Release(); err != nil || intercepts(t) {
+		t.Fatalf("%v, or still intercepted", err)
+	}
 	before := ruleset(t)
 	intercept(t, h)
 	for range 2 { // the second time there is nothing to release

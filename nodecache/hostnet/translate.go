@@ -66,10 +66,7 @@ func random(n uint32) expr {
 func immediate(register uint32, value []byte) expr {
 	return expr{"immediate", func(ae *netlink.AttributeEncoder) {
 		ae.Uint32(unix.NFTA_IMMEDIATE_DREG, register)
-		ae.Nested(unix.NFTA_IMMEDIATE_DATA, func(ae *netlink.AttributeEncoder) error {
-			ae.Bytes(unix.NFTA_DATA_VALUE, value)
-			return nil
-		})
+		ae.Nested(unix.NFTA_IMMEDIATE_DATA, data(value...))
 	}}
 }
 
