@@ -1,7 +1,7 @@
 # make run is the first thing to try; make help lists the rest.
 
 GO       ?= go
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null)
 BUILD    := $(GO) build -buildvcs=false \
 	-ldflags "-s -w -X github.com/coredns/coredns/coremain.GitCommit=$(COMMIT) -X main.gitCommit=$(COMMIT)" -o build/
@@ -53,7 +53,7 @@ system: packages # whole programs, against Kubernetes
 packages:
 	@test/packages.sh
 
-fuzz: ## fuzz each target for FUZZTIME, 10s if not given
+fuzz: ## fuzz each target for FUZZTIME, 5s if not given
 	GO="$(GO)" test/fuzz.sh $(FUZZTIME)
 
 bench: packages ## measure against stock CoreDNS, unbound and dnsmasq

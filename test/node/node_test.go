@@ -1,36 +1,47 @@
 package node
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // Each point is shown in both modes of kube-proxy, one after the other on one node.
 
-func TestNFTables(t *testing.T) { points(t, "nftables") }
+func TestNFTables(t *testing.T) { show(t, "nftables", slices.Concat(points, once)) }
 
-func TestIPTables(t *testing.T) { points(t, "iptables") }
+func TestIPTables(t *testing.T) { show(t, "iptables", points) }
 
-func points(t *testing.T, mode string) {
-	w := newWorld(t, mode)
-	for _, p := range []struct {
-		name string
-		show func(*testing.T, *world)
-	}{
+// point is something to show.
+type point struct {
+	name string
+	show func(*testing.T, *world)
+}
+
+var (
+	points = []point{
 		{"resolves", resolves},
 		{"untracked", untracked},
 		{"killed", killed},
 		{"hangs", hangs},
-		{"silent", silent},
 		{"upgrades", upgrades},
 		{"one of two hangs", oneHangs},
 		{"stops", stops},
 		{"cluster DNS replaced", replaced},
 		{"firewall", firewall},
 		{"confined", confined},
+		{"link-local address alone", fallbacks},
+	}
+	// What kube-proxy does makes no difference to these.
+	once = []point{
+		{"silent", silent},
 		{"refuses", refuses},
 		{"leftovers", leftovers},
-		{"link-local address alone", fallbacks},
-	} {
-		t.Run(p.name, func(t *testing.T) {
-			p.show(t, w)
-		})
+	}
+)
+
+func show(t *testing.T, mode string, points []point) {
+	w := newWorld(t, mode)
+	for _, p := range points {
+		t.Run(p.name, func(t *testing.T) { p.show(t, w) })
 	}
 }
