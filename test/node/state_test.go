@@ -15,8 +15,18 @@ import (
 func (w *world) state(t testing.TB) string {
 	t.Helper()
 	run.Eventually(t, 5*time.Second, "the node caches of tests before have ended", func() bool { return !strings.Contains(sh(t, "ip link"), "neardns") })
-	return nodeState(t)
+	now := nodeState(t)
+	run.Eventually(t, 15*time.Second, "kube-proxy rests", func() bool {
+		before := now
+		time.Sleep(settle)
+		now = nodeState(t)
+		return now == before
+	})
+	return now
 }
+
+// settle is more than kube-proxy waits between two syncs, its --iptables-min-sync-period.
+const settle = 1500 * time.Millisecond
 
 func nodeState(t testing.TB) string {
 	t.Helper()
