@@ -19,7 +19,7 @@ func shapeOf(t Type) shape {
 		return shape{0, 2, 0, true}
 	case MX:
 		return shape{2, 1, 0, true}
-	case DNAME:
+	case DNAME, NSAPPTR: // the latter as PTR, RFC 1348, but nobody need compress it
 		return shape{0, 1, 0, false}
 	case RP:
 		return shape{0, 2, 0, false}
