@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// batchSize is how many datagrams one system call receives. It is that many so that of a
-	// queue the front sees enough to treat clients alike, see fair_linux.go.
+	// batchSize is how many datagrams one system call receives. It is that many so that a
+	// queue is soon seen to its end, see fair_linux.go.
 	batchSize = 128
 
 	// answersMost is how many answers one system call sends. More gain nothing measurable,
@@ -83,16 +83,20 @@ func (b *batch) begin(s *udpSocket) {
 	b.client.Leaving = s.deadline.Load() != nil
 }
 
-// take makes datagram i the one being answered. It returns ok false if it was cut off, and
-// an empty query if it has no content.
-func (b *batch) take(i int) (query []byte, ok bool) {
+// isQuery reports whether datagram i may be a query: it has content, and came whole.
+func (b *batch) isQuery(i int) bool { return b.queries[i].n > 0 && !b.isOversized(i) }
+
+func (b *batch) isOversized(i int) bool { return b.queries[i].hdr.Flags&unix.MSG_TRUNC != 0 }
+
+// take makes datagram i the one being answered.
+func (b *batch) take(i int) (query []byte) {
 	b.index = i
 	b.client.Remote = addrPort(&b.names[i])
 	m := &b.queries[i]
 	if m.hdr.Controllen > 0 {
 		b.client.Local = netip.AddrPortFrom(b.controls[i].local(), b.socket.addr.Port())
 	}
-	return b.queryBuf[i][:min(m.n, queryRoom)], m.hdr.Flags&unix.MSG_TRUNC == 0
+	return b.queryBuf[i][:m.n]
 }
 
 // room returns an empty slice for the next answer.

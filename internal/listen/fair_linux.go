@@ -3,37 +3,30 @@ package listen
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // One queue holds the queries of all clients, so one that sends all it can makes the others
 // wait, and when the queue is full the kernel drops theirs with its own. Receiving a datagram
-// takes a fraction of what answering it takes. So of a batch that is more than one system call
-// answers, the first few of each client go first; and while the queue keeps overflowing, the
-// rest is dropped, which empties it faster than it fills.
-const (
-	// fairShare is how many queries of a client in one batch go first.
-	fairShare = 8
+// takes a fraction of what answering it takes. So when more is queued than one system call
+// answers, the first few of each client are answered and the rest goes to a backlog, until the
+// queue has been seen to its end. Of the backlog then as many are answered as one system call
+// sends, and the queue is looked at again. What the backlog has no room for is dropped.
 
-	// shedAfter is how long the queue must overflow before we drop: a burst is soon over, and
-	// dropping would lose more of it.
-	shedAfter = 50 * time.Millisecond
-
-	// shedFor is how long we then drop. A full batch within calmAfter shows that it is not
-	// over, and lets us drop again without another 50 ms of overflow.
-	shedFor   = 200 * time.Millisecond
-	calmAfter = time.Second
-)
+// fairShare is how many queries of a client in one batch don't wait in the backlog.
+const fairShare = 8
 
 // ranks tells for each datagram of a batch how many of the same client stand before it.
-// Clients are told apart by a hash of one octet, another for each batch, so that two which
-// share one by chance don't for long.
+// Clients are told apart by a hash, another for each batch, so that two which share one by
+// chance don't for long.
 type ranks struct {
-	counts [256]uint8
+	counts [1 << hashBits]uint8
 	of     [batchSize]uint8
 }
+
+// hashBits are enough that a client shares its hash with another in one batch of 4,096.
+const hashBits = 12
 
 // fill ranks names, batchSize of them at most.
 func (r *ranks) fill(names []unix.RawSockaddrInet6) {
@@ -46,67 +39,42 @@ func (r *ranks) fill(names []unix.RawSockaddrInet6) {
 	}
 }
 
-// hash maps an address, without its port, to one octet.
-func hash(name *unix.RawSockaddrInet6, key uint64) uint8 {
+// hash maps an address, without its port, to hashBits bits.
+func hash(name *unix.RawSockaddrInet6, key uint64) uint64 {
 	if name.Family == unix.AF_INET {
-		return uint8(uint64(name.Flowinfo) * key >> 56) // the IPv4 address stands in this place
+		return uint64(name.Flowinfo) * key >> (64 - hashBits) // the IPv4 address stands in this place
 	}
 	high, low := binary.NativeEndian.Uint64(name.Addr[:8]), binary.NativeEndian.Uint64(name.Addr[8:])
-	return uint8((high*key>>32 ^ low) * key >> 56)
+	return (high*key>>32 ^ low) * key >> (64 - hashBits)
 }
 
-// answerFairly answers the n datagrams of b, the first few of each client first.
+// answerFairly answers the first few of each client of the n datagrams of b, and then some of
+// the backlog if these were all that was queued.
 func (s *udpSocket) answerFairly(fd int, b *batch, n int) {
-	b.ranks.fill(b.names[:n])
-	excess := 0
-	for i, rank := range b.ranks.of[:n] {
-		if rank < fairShare {
-			s.answerOne(fd, b, i)
-		} else {
-			excess++
-		}
-	}
-	if excess == 0 {
+	s.answerFirst(fd, b, n)
+	if n == batchSize {
 		return
+	}
+	for i := range min(answersMost, s.backlog.count) {
+		s.backlog.pop(b, i)
+		s.answerOne(fd, b, i)
+	}
+	if s.backlog.count == 0 {
+		backlogs.Put(s.backlog)
+		s.backlog = nil
+	}
+}
+
+// answerFirst answers the first few of each client of the n datagrams of b, and moves the
+// others to the backlog. It leaves b free for more.
+func (s *udpSocket) answerFirst(fd int, b *batch, n int) {
+	b.ranks.fill(b.names[:n])
+	for i, rank := range b.ranks.of[:n] {
+		if rank < fairShare || !b.isQuery(i) {
+			s.answerOne(fd, b, i)
+		} else if !s.backlog.push(b, i) {
+			s.count.shed.Add(1)
+		}
 	}
 	s.send(fd, b)
-	if s.overload.check(fd, n, time.Now()) {
-		s.count.shed.Add(uint64(excess))
-		return
-	}
-	for i, rank := range b.ranks.of[:n] {
-		if rank >= fairShare {
-			s.answerOne(fd, b, i)
-		}
-	}
-}
-
-// overload watches the socket's queue overflow.
-type overload struct {
-	info  memInfo
-	drops uint32    // how many the kernel had dropped when we last looked
-	since time.Time // when the current overflow was first seen
-	until time.Time // until when to drop
-}
-
-// check reports whether to drop from a batch of n. What is less than a full one has emptied
-// the queue.
-func (o *overload) check(fd, n int, now time.Time) bool {
-	if n == batchSize && (o.long(fd, now) || now.Sub(o.until) < calmAfter) {
-		o.until = now.Add(shedFor)
-	}
-	return now.Before(o.until)
-}
-
-// long reports whether the queue has overflowed again, and did so shedAfter ago already.
-func (o *overload) long(fd int, now time.Time) bool {
-	drops := o.info.drops(fd)
-	if drops == o.drops {
-		return false
-	}
-	o.drops = drops
-	if now.Sub(o.since) > calmAfter {
-		o.since = now
-	}
-	return now.Sub(o.since) >= shedAfter
 }

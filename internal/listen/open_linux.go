@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// backlog is how many connections may wait to be accepted; the kernel lowers it to
+// listenBacklog is how many connections may wait to be accepted; the kernel lowers it to
 // net.core.somaxconn.
-const backlog = 4096
+const listenBacklog = 4096
 
 // queueRoom is the room asked of the kernel for datagrams received or sent, octets. A small
 // query counts 768, so the kernel, which doubles the figure, holds about 2,700: what comes in
@@ -119,7 +119,7 @@ func bind(fd, kind int, addr netip.AddrPort, options []option) (op string, err e
 		return "bind", err
 	}
 	if kind == unix.SOCK_STREAM {
-		return "listen", unix.Listen(fd, backlog)
+		return "listen", unix.Listen(fd, listenBacklog)
 	}
 	return "", nil
 }

@@ -21,7 +21,7 @@ type udpSocket struct {
 	controlLen int // room for control messages; 0 if the socket is bound to one address
 	batches    *batchPool
 	handler    Handler
-	overload   overload
+	backlog    *backlog                  // nil if nothing waits
 	deadline   atomic.Pointer[time.Time] // until when to leave; nil while serving
 	count      udpCounters
 }
@@ -53,34 +53,24 @@ func (s *udpSocket) serve(h Handler) {
 // turn answers all that is queued. It always returns false: the poller then waits for the
 // next datagram and calls it again, for as long as there is no deadline.
 func (s *udpSocket) turn(fd uintptr) bool {
-	for s.answerSome(int(fd)) == batchSize && !s.overdue() {
+	for s.answerSome(int(fd)) && !s.overdue() {
 		// There is more. Others get the CPU first, such as the flight of a miss.
 		runtime.Gosched()
 	}
-	// Less than a batch means that the queue was empty, and the poller tells when it no
-	// longer is. Asking once more would cost a system call for each query.
 	return false
 }
 
-// answerSome answers one batch. It is given back before others get the CPU, so that few are
-// in use however many sockets there are.
-func (s *udpSocket) answerSome(fd int) int {
+// answerSome answers one batch, and reports whether there may be more. The batch is given
+// back before others get the CPU, so that few are in use however many sockets there are.
+func (s *udpSocket) answerSome(fd int) (more bool) {
 	b := s.batches.get()
 	defer s.batches.put(b)
-	return s.answerBatch(fd, b)
-}
-
-// answerBatch receives one batch and answers it, and says how many datagrams it had.
-func (s *udpSocket) answerBatch(fd int, b *batch) int {
-	n, errno := b.receive(fd, s.controlLen)
-	if errno != 0 && errno != unix.EAGAIN {
-		n, errno = b.receive(fd, s.controlLen) // the first call only reported an earlier error
-	}
-	if errno != 0 {
-		return 0
+	n := s.receive(fd, b)
+	if n > answersMost && s.backlog == nil {
+		s.backlog = backlogs.Get().(*backlog)
 	}
 	b.begin(s)
-	if n > answersMost {
+	if s.backlog != nil {
 		s.answerFairly(fd, b, n)
 	} else {
 		for i := range n {
@@ -88,20 +78,34 @@ func (s *udpSocket) answerBatch(fd int, b *batch) int {
 		}
 	}
 	s.send(fd, b)
-	s.count.batches.Add(1)
 	s.count.queries.Add(b.asked)
+	// Less than a batch means that the queue was empty, and the poller tells when it no
+	// longer is. Asking once more would cost a system call for each query.
+	return n == batchSize || s.backlog != nil
+}
+
+// receive fills b with what is queued, and says how many datagrams that were.
+func (s *udpSocket) receive(fd int, b *batch) int {
+	n, errno := b.receive(fd, s.controlLen)
+	if errno != 0 && errno != unix.EAGAIN {
+		n, errno = b.receive(fd, s.controlLen) // the first call only reported an earlier error
+	}
+	if errno != 0 {
+		return 0
+	}
+	s.count.batches.Add(1)
 	return n
 }
 
 // answerOne has datagram i of b answered, if it is one.
 func (s *udpSocket) answerOne(fd int, b *batch, i int) {
-	query, whole := b.take(i)
-	if !whole {
+	if b.isOversized(i) {
 		s.count.oversized.Add(1)
 	}
-	if !whole || len(query) == 0 {
+	if !b.isQuery(i) {
 		return
 	}
+	query := b.take(i)
 	b.asked++
 	answer := s.handler(b.room(), query, &b.client)
 	if len(answer) > 0 && b.answer(i, answer) {

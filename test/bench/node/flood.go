@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/neardns/neardns/test/bench/gauge"
 )
 
 // greedy are clients that send all they can.
@@ -18,8 +16,8 @@ var greedy = [2]struct {
 	{"that waits for no answer", load{outstanding: 20000, patience: 100 * time.Millisecond}},
 }
 
-// fairness is how a quiet client fares: the p99 of its answers in milliseconds, where a lost
-// one took a second, and the share of lost ones in percent.
+// fairness is how a quiet client fares: the milliseconds that its answers took in all rounds,
+// where a lost one took a second, and each round's share of lost ones in percent.
 type fairness struct {
 	idle   figures              // on an idle machine
 	spared [len(greedy)]figures // while the greedy client asks another server
@@ -56,33 +54,38 @@ func (b *bench) fair(ctx context.Context, f *fairness, i int) error {
 		twins[n] = s
 	}
 	for range rounds {
-		file, err := b.warm(twins[0], twins[1])
-		if err != nil {
-			return err
-		}
-		if err := f.measure(ctx, i, twins, file); err != nil {
+		if err := b.round(ctx, f, i, twins); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *fairness) measure(ctx context.Context, i int, twins [2]*instance, file string) error {
-	quiet := load{from: "127.0.0.3", file: file, lasts: 2 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true}
-	o, err := quiet.run(ctx, twins[0], twins[0].addresses[0])
+func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instance) error {
+	quiet := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true}
+	measure := func(other *load, on *instance) (o outcome, err error) {
+		if quiet.file, err = b.warm(twins[0], twins[1]); err != nil {
+			return o, err
+		}
+		if other == nil {
+			return quiet.run(ctx, twins[0], twins[0].addresses[0])
+		}
+		return quiet.beside(ctx, twins[0], *other, on)
+	}
+	o, err := measure(nil, nil)
 	if err != nil {
 		return err
 	}
-	f.idle.add(i, gauge.P99(o.ms))
+	f.idle.add(i, o.ms...)
 	for n, g := range greedy {
-		if o, err = quiet.beside(ctx, twins[0], g.load, twins[1]); err != nil {
+		if o, err = measure(&g.load, twins[1]); err != nil {
 			return err
 		}
-		f.spared[n].add(i, gauge.P99(o.ms))
-		if o, err = quiet.beside(ctx, twins[0], g.load, twins[0]); err != nil {
+		f.spared[n].add(i, o.ms...)
+		if o, err = measure(&g.load, twins[0]); err != nil {
 			return err
 		}
-		f.beside[n].add(i, gauge.P99(o.ms))
+		f.beside[n].add(i, o.ms...)
 		f.lost[n].add(i, 100*(1-o.answered/o.sent))
 	}
 	return nil
@@ -111,9 +114,9 @@ func (l load) beside(ctx context.Context, s *instance, other load, on *instance)
 }
 
 func (f *fairness) addTo(t *table) {
-	t.add(row{what: "a client at 100 a second, p99 ms", of: f.idle.medians()})
+	t.add(row{what: "a client at 100 a second, p99 ms", of: f.idle.p99s()})
 	for n, g := range greedy {
-		spared, beside := f.spared[n].medians(), f.beside[n].medians()
+		spared, beside := f.spared[n].p99s(), f.beside[n].p99s()
 		var ratio [count]float64
 		for i := range dnsmasq {
 			ratio[i] = beside[i] / spared[i]

@@ -60,12 +60,20 @@ func Measure(ctx context.Context, dir string, p Programs) error {
 // figures are what each contender's rounds gave.
 type figures [count][]float64
 
-func (f *figures) add(i int, v float64) { f[i] = append(f[i], v) }
+func (f *figures) add(i int, v ...float64) { f[i] = append(f[i], v...) }
 
 // medians returns each contender's median.
 func (f *figures) medians() (v [count]float64) {
 	for i := range f {
 		v[i] = gauge.Median(f[i])
+	}
+	return v
+}
+
+// p99s returns each contender's 99th percentile.
+func (f *figures) p99s() (v [count]float64) {
+	for i := range f {
+		v[i] = gauge.P99(f[i])
 	}
 	return v
 }
