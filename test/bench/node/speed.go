@@ -70,42 +70,64 @@ func (b *bench) warm(servers ...*instance) (file string, err error) {
 	return file, nil
 }
 
+// missed is what misses of each contender cost.
+type missed struct {
+	paced, pacedP99, lost         figures
+	saturated, saturatedP99, done figures
+	open                          figures // connections to the upstream
+}
+
 func (b *bench) misses(ctx context.Context, all [count]*instance) error {
-	const rate, most = 8000, 60000 // a second: offered, and more than any gets done
-	var paced, p99, lost, open, saturated, done figures
+	m := new(missed)
 	for range rounds {
 		for i, s := range all {
-			file, err := b.names(3 * rate)
-			if err != nil {
-				return err
-			}
 			seen := watch(s.upstream)
-			us, o, err := load{file: file, once: true, lasts: 3 * time.Second, outstanding: 200, rate: rate, timed: true}.cost(ctx, s)
-			if err != nil {
-				seen.stop()
-				return err
-			}
-			paced.add(i, us)
-			p99.add(i, gauge.P99(o.ms))
-			lost.add(i, o.sent-o.answered)
-			if file, err = b.names(2 * most); err != nil {
-				seen.stop()
-				return err
-			}
-			us, o, err = load{file: file, once: true, lasts: 2 * time.Second, outstanding: 200}.cost(ctx, s)
-			open.add(i, float64(seen.stop()))
+			err := b.miss(ctx, m, i, s)
+			m.open.add(i, float64(seen.stop()))
 			if err != nil {
 				return err
 			}
-			saturated.add(i, us)
-			done.add(i, o.answered/2/1000)
 		}
 	}
-	b.table.add(row{what: "misses, 8,000 a second, CPU us", of: paced.medians(), ofUnbound: 1})
-	b.table.add(row{what: "— p99, ms", of: p99.medians(), ofUnbound: 1})
-	b.table.add(row{what: "— without answer", of: lost.medians()})
-	b.table.add(row{what: "misses, saturated, CPU us", of: saturated.medians(), ofStock: 0.33, ofUnbound: 1})
-	b.table.add(row{what: "— thousands a second", of: done.medians()})
-	b.table.add(row{what: "— connections to the upstream, most", of: open.medians(), most: 4})
+	m.addTo(&b.table)
 	return nil
+}
+
+// miss measures a contender once, each time with names that nobody has asked for before.
+func (b *bench) miss(ctx context.Context, m *missed, i int, s *instance) error {
+	const rate, most, seconds = 8000, 60000, 2 // a second: offered, and more than any gets done
+	run := func(names int, l load) (us float64, o outcome, err error) {
+		if l.file, err = b.names(seconds * names); err != nil {
+			return 0, o, err
+		}
+		l.once, l.lasts, l.outstanding = true, seconds*time.Second, 200
+		return l.cost(ctx, s)
+	}
+	us, o, err := run(rate, load{rate: rate, timed: true})
+	if err != nil {
+		return err
+	}
+	m.paced.add(i, us)
+	m.pacedP99.add(i, gauge.P99(o.ms))
+	m.lost.add(i, o.sent-o.answered)
+	if us, o, err = run(most, load{}); err != nil {
+		return err
+	}
+	m.saturated.add(i, us)
+	m.done.add(i, o.answered/seconds/1000)
+	if _, o, err = run(most, load{timed: true}); err != nil { // which costs dnsperf time
+		return err
+	}
+	m.saturatedP99.add(i, gauge.P99(o.ms))
+	return nil
+}
+
+func (m *missed) addTo(t *table) {
+	t.add(row{what: "misses, 8,000 a second, CPU us", of: m.paced.medians()})
+	t.add(row{what: "— p99, ms", of: m.pacedP99.medians(), ofUnbound: 1})
+	t.add(row{what: "— without answer", of: m.lost.medians()})
+	t.add(row{what: "misses, 200 outstanding, CPU us", of: m.saturated.medians(), ofStock: 0.33, ofUnbound: 1})
+	t.add(row{what: "— p99, ms", of: m.saturatedP99.medians(), ofUnbound: 1})
+	t.add(row{what: "— thousands a second", of: m.done.medians()})
+	t.add(row{what: "— connections to the upstream, most", of: m.open.medians(), most: 4})
 }
