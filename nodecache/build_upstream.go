@@ -38,7 +38,7 @@ func (b *builder) forward(conf *corefile.Forward) (*forward, error) {
 	}
 	if f == nil {
 		var err error
-		if f, err = newForward(b.ctx, conf, b.Node, b.metrics, b.Log); err != nil {
+		if f, err = b.newForward(b.ctx, conf); err != nil {
 			return nil, err
 		}
 	}

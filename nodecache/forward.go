@@ -48,14 +48,14 @@ func forwardKey(f *corefile.Forward) string {
 }
 
 // newForward returns a forward that works until it is closed. Ctx is for looking up its servers.
-func newForward(ctx context.Context, conf *corefile.Forward, node string, m *metrics.Set, log *slog.Logger) (*forward, error) {
-	f := &forward{conf: conf, own: m.Own, log: log, looping: map[upstream.Endpoint]string{}}
+func (p *process) newForward(ctx context.Context, conf *corefile.Forward) (*forward, error) {
+	f := &forward{conf: conf, own: p.metrics.Own, log: p.Log, looping: map[upstream.Endpoint]string{}}
 	servers, err := f.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}
 	pool := conf.Pool
-	pool.Servers, pool.Node, pool.Trace = servers, node, f.trace(m.Trace())
+	pool.Servers, pool.Shares, pool.Node, pool.Trace = servers, &p.shares, p.Node, f.trace(p.metrics.Trace())
 	if f.pool, err = upstream.New(pool); err != nil {
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}

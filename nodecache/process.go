@@ -20,6 +20,7 @@ import (
 	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/querylog"
 	"github.com/neardns/neardns/nodecache/resolve"
+	"github.com/neardns/neardns/nodecache/upstream"
 )
 
 // Shards of the metrics: of a front and the one that takes over from it, each has a range of
@@ -40,6 +41,7 @@ type process struct {
 	metrics  *metrics.Set
 	pages    http.Handler // /metrics
 	queries  *querylog.Log
+	shares   upstream.Shares
 	resolver *resolve.Resolver
 	errors   *errorLog
 	admin    admin.Servers

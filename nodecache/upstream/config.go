@@ -69,6 +69,10 @@ type Config struct {
 	MaxConns int
 	Reserve  int
 
+	// Shares (one of its own) is given to Pools that may ask the same servers: MaxConns is
+	// for all of them together, except that each has one connection for each lane.
+	Shares *Shares
+
 	IdleTimeout time.Duration // (10 s) a connection's, without a query; `expire`
 	MaxAge      time.Duration // (5 min; negative for none) a connection's, give or take a quarter; `max_age`
 	ReadTimeout time.Duration // (2 s) how long one server may take; `read_timeout`
@@ -138,6 +142,9 @@ const (
 func (c Config) withDefaults() Config {
 	setDefault(&c.MaxConns, 4)
 	setDefault(&c.Reserve, 1)
+	if c.Shares == nil {
+		c.Shares = new(Shares)
+	}
 	setDefault(&c.Port, 53)
 	setDefault(&c.Refresh, 15*time.Second)
 	setDefault(&c.IdleTimeout, 10*time.Second)

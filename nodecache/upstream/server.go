@@ -14,10 +14,11 @@ import (
 // of group; close ends and joins them.
 type server struct {
 	Endpoint
-	pool   *Pool
-	ctx    context.Context
-	cancel context.CancelFunc
-	group  sync.WaitGroup
+	pool    *Pool
+	sharers *atomic.Int32 // how many Pools ask the same server
+	ctx     context.Context
+	cancel  context.CancelFunc
+	group   sync.WaitGroup
 
 	heardAt atomic.Int64        // the last answer; 0 for none
 	unheard [lanes]atomic.Int64 // the first query since the last answer; 0 for none
@@ -34,7 +35,7 @@ type server struct {
 }
 
 func newServer(p *Pool, e Endpoint) *server {
-	s := &server{Endpoint: e, pool: p, grams: map[*datagram]struct{}{}}
+	s := &server{Endpoint: e, pool: p, sharers: p.conf.Shares.join(e.Addr), grams: map[*datagram]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -42,6 +43,9 @@ func newServer(p *Pool, e Endpoint) *server {
 // close closes all connections and waits for the server's goroutines.
 func (s *server) close() {
 	s.mu.Lock()
+	if !s.closed {
+		s.pool.conf.Shares.leave(s.Addr)
+	}
 	s.closed = true
 	conns := slices.Concat(s.conns[:]...)
 	grams := s.grams
@@ -106,17 +110,17 @@ func (s *server) choose(call *call, now time.Duration) (c *conn, reused bool) {
 // wantsMore reports whether a lane, whose best connection has this cost, should have one
 // more. It may take what is there only to get past one that does not answer.
 func (s *server) wantsMore(lane Lane, cost int) bool {
-	return cost >= connFull || cost >= connBusy && len(s.conns[lane]) < s.pool.conf.MaxConns/2
+	return cost >= connFull || cost >= connBusy && len(s.conns[lane]) < s.maxConns()/2
 }
 
 // room reports whether a lane may have one more connection, and the other lane still what
 // is kept for it.
 func (s *server) room(lane Lane) bool {
-	cluster, other := len(s.conns[Cluster]), len(s.conns[Other])
+	cluster, other, most := len(s.conns[Cluster]), len(s.conns[Other]), s.maxConns()
 	if lane == Cluster {
-		return cluster+1+max(other, 1) <= s.pool.conf.MaxConns
+		return cluster+1+max(other, 1) <= most
 	}
-	return max(cluster, s.pool.conf.Reserve)+other+1 <= s.pool.conf.MaxConns
+	return max(cluster, min(s.pool.conf.Reserve, most-1))+other+1 <= most
 }
 
 // takes reports whether the connection can carry one more query.

@@ -220,6 +220,37 @@ func TestAtMostFour(t *testing.T) {
 	}
 }
 
+// So it is when two Pools ask one server, each by options of its own. Once one of them is
+// closed, the other may have all four.
+func TestAtMostFourOfTwo(t *testing.T) {
+	f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
+		time.Sleep(5 * time.Millisecond)
+		echo(q, reply)
+	}})
+	shares := new(Shares)
+	first, second := pool(t, Config{Shares: shares}, f), pool(t, Config{Shares: shares, MaxAsks: 5}, f)
+	flood := func(pools ...*Pool) {
+		var group sync.WaitGroup
+		for i := range 600 {
+			group.Go(func() {
+				for j := range 5 {
+					exchangeOK(t, pools[i%len(pools)], fmt.Sprintf("n%d-%d.example", i, j), Lane(i/2%2))
+				}
+			})
+		}
+		group.Wait()
+	}
+	flood(first, second)
+	if n := f.most.Load(); n != 4 {
+		t.Errorf("%d connections of both, want 4", n)
+	}
+	second.Close()
+	flood(first)
+	if n := f.open.Load(); n != 4 {
+		t.Errorf("%d connections of the one that is left, want 4", n)
+	}
+}
+
 // A server may close a connection after any number of answers (CoreDNS's max_tcp_queries is
 // such a number). The queries it still owes are asked again, as often as it takes.
 func TestServerClosesAfterSomeAnswers(t *testing.T) {
