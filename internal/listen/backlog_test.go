@@ -27,6 +27,7 @@ func TestBacklog(t *testing.T) {
 		octets []byte
 		port   uint16
 	}
+	room := func(m message) int { return len(m.octets) + int(m.port%2)*controlRoom }
 	var model []message
 	l, in, out := new(backlog), newBatch(), newBatch()
 	refused, octets := 0, 0
@@ -41,16 +42,16 @@ func TestBacklog(t *testing.T) {
 			put(in, m.octets, m.port)
 			if l.push(in, 0) {
 				model = append(model, m)
-				octets += len(m.octets)
+				octets += room(m)
 			} else {
 				refused++
-				if len(model) < backlogMost && octets < backlogRoom-2*queryRoom {
+				if len(model) < backlogMost && octets < backlogRoom-2*(queryRoom+controlRoom) {
 					t.Fatalf("refused %d octets after %d messages of %d", len(m.octets), len(model), octets)
 				}
 			}
 		} else if len(model) > 0 {
 			m := model[0]
-			model, octets = model[1:], octets-len(m.octets)
+			model, octets = model[1:], octets-room(m)
 			l.pop(out, 0)
 			q := &out.queries[0]
 			if got := out.queryBuf[0][:q.n]; !bytes.Equal(got, m.octets) || out.names[0].Port != m.port || q.hdr.Namelen != 16 {

@@ -70,7 +70,7 @@ type Config struct {
 	Reserve  int
 
 	// Shares (one of its own) is given to Pools that may ask the same servers: MaxConns is
-	// for all of them together, except that each has one connection for each lane.
+	// for all of them together, but each may have one.
 	Shares *Shares
 
 	IdleTimeout time.Duration // (10 s) a connection's, without a query; `expire`

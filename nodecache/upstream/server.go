@@ -14,11 +14,10 @@ import (
 // of group; close ends and joins them.
 type server struct {
 	Endpoint
-	pool    *Pool
-	sharers *atomic.Int32 // how many Pools ask the same server
-	ctx     context.Context
-	cancel  context.CancelFunc
-	group   sync.WaitGroup
+	pool   *Pool
+	ctx    context.Context
+	cancel context.CancelFunc
+	group  sync.WaitGroup
 
 	heardAt atomic.Int64        // the last answer; 0 for none
 	unheard [lanes]atomic.Int64 // the first query since the last answer; 0 for none
@@ -35,7 +34,8 @@ type server struct {
 }
 
 func newServer(p *Pool, e Endpoint) *server {
-	s := &server{Endpoint: e, pool: p, sharers: p.conf.Shares.join(e.Addr), grams: map[*datagram]struct{}{}}
+	p.conf.Shares.join(e.Addr)
+	s := &server{Endpoint: e, pool: p, grams: map[*datagram]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -43,11 +43,11 @@ func newServer(p *Pool, e Endpoint) *server {
 // close closes all connections and waits for the server's goroutines.
 func (s *server) close() {
 	s.mu.Lock()
-	if !s.closed {
-		s.pool.conf.Shares.leave(s.Addr)
-	}
-	s.closed = true
 	conns := slices.Concat(s.conns[:]...)
+	if !s.closed {
+		s.closed = true
+		s.pool.conf.Shares.leave(s.Addr, len(conns))
+	}
 	grams := s.grams
 	s.grams = nil
 	s.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *server) carry(call *call, k int, now time.Duration, udp bool) (by carri
 		if c == nil {
 			break
 		}
-		s.asked(call.lane, now) // before an answer can come
+		s.asked(c.lane, now) // before an answer can come
 		if id, ok := c.add(call, k, now); ok {
 			if t := s.pool.conf.Trace.Asked; t != nil {
 				t(s.Endpoint, false, reused)
@@ -92,35 +92,50 @@ func (s *server) asked(lane Lane, now time.Duration) {
 }
 
 // choose returns the best connection that does not carry the call yet, or a new one where
-// that is busy and the lane has room. It returns nil if there is neither.
+// that is busy and the lane has room, or nil if there is neither. Where other Pools leave the
+// lane no connection at all, it is one of the other lane.
 func (s *server) choose(call *call, now time.Duration) (c *conn, reused bool) {
-	delay := s.pool.delay(call.lane)
-	cost := func(c *conn) int { return c.cost(now, delay) }
-	for _, next := range s.conns[call.lane] {
-		if next.takes() && !call.carriedBy(next) && (c == nil || cost(next) < cost(c)) {
-			c = next
+	c, cost := s.best(call, call.lane, now)
+	if (c == nil || s.wantsMore(call.lane, cost)) && s.take(call.lane) {
+		return s.open(call.lane, now), false
+	}
+	if len(s.conns[call.lane]) == 0 {
+		c, _ = s.best(call, lanes-1-call.lane, now)
+	}
+	return c, true
+}
+
+// best returns the connection of a lane that does not carry the call yet and costs least.
+func (s *server) best(call *call, lane Lane, now time.Duration) (c *conn, cost int) {
+	delay := s.pool.delay(lane)
+	for _, next := range s.conns[lane] {
+		if !next.takes() || call.carriedBy(next) {
+			continue
+		}
+		if more := next.cost(now, delay); c == nil || more < cost {
+			c, cost = next, more
 		}
 	}
-	if c != nil && !s.wantsMore(call.lane, cost(c)) || !s.room(call.lane) {
-		return c, true
-	}
-	return s.open(call.lane, now), false
+	return c, cost
 }
 
 // wantsMore reports whether a lane, whose best connection has this cost, should have one
 // more. It may take what is there only to get past one that does not answer.
 func (s *server) wantsMore(lane Lane, cost int) bool {
-	return cost >= connFull || cost >= connBusy && len(s.conns[lane]) < s.maxConns()/2
+	return cost >= connFull || cost >= connBusy && len(s.conns[lane]) < s.pool.conf.MaxConns/2
 }
 
-// room reports whether a lane may have one more connection, and the other lane still what
-// is kept for it.
-func (s *server) room(lane Lane) bool {
-	cluster, other, most := len(s.conns[Cluster]), len(s.conns[Other]), s.maxConns()
+// take takes one more connection for a lane, and reports whether there was one that is not
+// kept for the other lane or another Pool.
+func (s *server) take(lane Lane) bool {
+	cluster, other, most := len(s.conns[Cluster]), len(s.conns[Other]), s.pool.conf.MaxConns
+	have := cluster + other
 	if lane == Cluster {
-		return cluster+1+max(other, 1) <= most
+		other = max(other, 1)
+	} else {
+		cluster = max(cluster, s.pool.conf.Reserve)
 	}
-	return max(cluster, min(s.pool.conf.Reserve, most-1))+other+1 <= most
+	return cluster+other < most && s.pool.conf.Shares.take(s.Addr, have, most)
 }
 
 // takes reports whether the connection can carry one more query.
@@ -148,7 +163,7 @@ func (c *call) carriedBy(by *conn) bool {
 	return false
 }
 
-// open makes a connection.
+// open makes a connection, which was taken.
 func (s *server) open(lane Lane, now time.Duration) *conn {
 	c := newConn(s, lane, now)
 	s.conns[lane] = append(s.conns[lane], c)
@@ -163,8 +178,11 @@ func (s *server) open(lane Lane, now time.Duration) *conn {
 // gone takes out a connection that ended, and judges the server by it.
 func (s *server) gone(c *conn, err *OpError) {
 	s.mu.Lock()
-	s.conns[c.lane] = slices.DeleteFunc(s.conns[c.lane], func(o *conn) bool { return o == c })
 	closed := s.closed
+	if !closed {
+		s.pool.conf.Shares.give(s.Addr, len(s.conns[Cluster])+len(s.conns[Other]))
+	}
+	s.conns[c.lane] = slices.DeleteFunc(s.conns[c.lane], func(o *conn) bool { return o == c })
 	s.mu.Unlock()
 	s.unheard[c.lane].Store(0) // what it owed is owed no more
 	if t := s.pool.conf.Trace.Closed; t != nil {

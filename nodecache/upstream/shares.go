@@ -3,48 +3,52 @@ package upstream
 import (
 	"net/netip"
 	"sync"
-	"sync/atomic"
 )
 
-// Shares counts the Pools that ask a server, by its address. They share the connections that
-// one of them alone would have. The zero value is ready.
+// Shares has the Pools that ask a server share the connections that one of them alone would
+// have. The zero value is ready.
 type Shares struct {
 	mu    sync.Mutex
-	pools map[netip.AddrPort]*atomic.Int32
+	taken map[netip.AddrPort]int // of a server's connections; a Pool without any has taken one
 }
 
-// join counts one more for addr, and returns how many there are, now and later.
-func (s *Shares) join(addr netip.AddrPort) *atomic.Int32 {
+// join takes a connection of a server for a Pool that has none yet.
+func (s *Shares) join(server netip.AddrPort) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.pools[addr]
-	if n == nil {
-		if s.pools == nil {
-			s.pools = map[netip.AddrPort]*atomic.Int32{}
-		}
-		n = new(atomic.Int32)
-		s.pools[addr] = n
+	if s.taken == nil {
+		s.taken = map[netip.AddrPort]int{}
 	}
-	n.Add(1)
-	return n
+	s.taken[server]++
 }
 
-// leave takes back a join.
-func (s *Shares) leave(addr netip.AddrPort) {
+// leave gives back what a Pool with so many connections has taken.
+func (s *Shares) leave(server netip.AddrPort, conns int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pools[addr].Add(-1) == 0 {
-		delete(s.pools, addr)
+	if s.taken[server] -= max(conns, 1); s.taken[server] == 0 {
+		delete(s.taken, server)
 	}
 }
 
-// maxConns returns how many connections the server may have: its share, but one for each
-// lane at least.
-func (s *server) maxConns() int {
-	c := &s.pool.conf
-	least := 1
-	if c.Reserve > 0 {
-		least = int(lanes)
+// take takes one more connection for a Pool that has so many, and reports whether it may: all
+// have most, but each has one.
+func (s *Shares) take(server netip.AddrPort, conns, most int) bool {
+	if conns == 0 {
+		return true // since join
 	}
-	return min(c.MaxConns, max(least, c.MaxConns/int(s.sharers.Load())))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken[server] >= most {
+		return false
+	}
+	s.taken[server]++
+	return true
+}
+
+// give gives one connection back of so many that a Pool has. It keeps the last.
+func (s *Shares) give(server netip.AddrPort, conns int) {
+	if conns > 1 {
+		s.leave(server, 1)
+	}
 }

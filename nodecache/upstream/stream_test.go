@@ -220,35 +220,48 @@ func TestAtMostFour(t *testing.T) {
 	}
 }
 
-// So it is when two Pools ask one server, each by options of its own. Once one of them is
-// closed, the other may have all four.
-func TestAtMostFourOfTwo(t *testing.T) {
-	f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
-		time.Sleep(5 * time.Millisecond)
-		echo(q, reply)
-	}})
-	shares := new(Shares)
-	first, second := pool(t, Config{Shares: shares}, f), pool(t, Config{Shares: shares, MaxAsks: 5}, f)
-	flood := func(pools ...*Pool) {
-		var group sync.WaitGroup
-		for i := range 600 {
-			group.Go(func() {
-				for j := range 5 {
-					exchangeOK(t, pools[i%len(pools)], fmt.Sprintf("n%d-%d.example", i, j), Lane(i/2%2))
-				}
-			})
+// So it is when several Pools ask one server, each by options of its own, and none of them goes
+// without. Once they are closed but for one, that may have all four.
+func TestAtMostFourOfMany(t *testing.T) {
+	for _, count := range []int{2, 3, 4} {
+		f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
+			time.Sleep(5 * time.Millisecond)
+			echo(q, reply)
+		}})
+		shares := new(Shares)
+		var pools []*Pool
+		for range count {
+			pools = append(pools, pool(t, Config{Shares: shares}, f))
 		}
-		group.Wait()
+		flood(t, pools...)
+		if n := f.most.Load(); n != 4 {
+			t.Errorf("%d Pools: %d connections, want 4", count, n)
+		}
+		for _, p := range pools[1:] {
+			p.Close()
+		}
+		flood(t, pools[0])
+		if n := f.open.Load(); n != 4 {
+			t.Errorf("one of %d is left: %d connections, want 4", count, n)
+		}
+		pools[0].Close()
+		if len(shares.taken) > 0 {
+			t.Errorf("still taken: %v", shares.taken)
+		}
 	}
-	flood(first, second)
-	if n := f.most.Load(); n != 4 {
-		t.Errorf("%d connections of both, want 4", n)
+}
+
+// flood asks all Pools in both lanes, more at a time than one connection is meant for.
+func flood(t *testing.T, pools ...*Pool) {
+	var group sync.WaitGroup
+	for i := range 800 {
+		group.Go(func() {
+			for j := range 5 {
+				exchangeOK(t, pools[i%len(pools)], fmt.Sprintf("n%d-%d.example", i, j), Lane(i/len(pools)%2))
+			}
+		})
 	}
-	second.Close()
-	flood(first)
-	if n := f.open.Load(); n != 4 {
-		t.Errorf("%d connections of the one that is left, want 4", n)
-	}
+	group.Wait()
 }
 
 // A server may close a connection after any number of answers (CoreDNS's max_tcp_queries is
