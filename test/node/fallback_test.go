@@ -2,6 +2,8 @@ package node
 
 import (
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,9 +68,7 @@ func (w *world) podsMove(t *testing.T) {
 	old := w.dnsHosts()
 	moved := w.spare()
 	w.addDNS(moved[0])
-	run.Eventually(t, 40*time.Second, "the rule has the new Pod", func() bool {
-		return strings.Contains(nodeState(t), "dnat ip to "+dnsAddr(moved[0]))
-	})
+	run.Eventually(t, 40*time.Second, "the rule has the new Pod", func() bool { return w.ruled(t) })
 	c.Kill()
 	w.addDNS(moved[1])
 	for _, host := range append(old, moved[0]) {
@@ -81,10 +81,22 @@ func (w *world) podsMove(t *testing.T) {
 	if got := w.a.dig(linkLocal, web); got != webIP {
 		t.Errorf("with a cache again: %s", got)
 	}
-	run.Eventually(t, 40*time.Second, "the rule has the new Pod", func() bool {
-		return strings.Contains(nodeState(t), "dnat ip to "+dnsAddr(moved[1]))
-	})
+	run.Eventually(t, 40*time.Second, "the rule has the new Pod, and none that is gone", func() bool { return w.ruled(t) })
 	c.Kill()
 	run.Eventually(t, time.Second, "it is answered without the cache", func() bool { return w.a.dig(linkLocal, web) == webIP })
 	w.addDNS(w.spare()[0])
+}
+
+// ruled reports whether the rule leads to the Pods that the cluster DNS has, and to no other.
+func (w *world) ruled(t *testing.T) bool {
+	t.Helper()
+	var pods, to []string
+	for _, host := range w.dnsHosts() {
+		pods = append(pods, dnsAddr(host))
+	}
+	for _, m := range regexp.MustCompile(`dnat ip to (10\.244\.9\.\d+)`).FindAllStringSubmatch(nodeState(t), -1) {
+		to = append(to, m[1])
+	}
+	slices.Sort(to)
+	return sameWords(slices.Compact(to), pods)
 }

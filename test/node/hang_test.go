@@ -33,8 +33,8 @@ func hangs(t *testing.T, w *world) {
 			c.Signal(syscall.SIGSTOP)
 			return func() { c.Signal(syscall.SIGCONT) }
 		}},
-		{"a UDP socket hears nothing", func() func() { return deafen(t, c, unix.SOCK_DGRAM, 1) }},
-		{"no TCP listener hears anything", func() func() { return deafen(t, c, unix.SOCK_STREAM, 1000) }},
+		{"a UDP socket hears nothing", func() func() { return deafen(t, c.PID(), unix.SOCK_DGRAM, 1) }},
+		{"no TCP listener hears anything", func() func() { return deafen(t, c.PID(), unix.SOCK_STREAM, 1000) }},
 	} {
 		if !cacheAnswers(w.a, clusterIP) {
 			t.Fatalf("%s: the queries are not the node cache's before", how.name)
@@ -61,7 +61,7 @@ func hangs(t *testing.T, w *world) {
 func silent(t *testing.T, w *world) {
 	before := w.state(t)
 	c := startCache(t)
-	end := deafen(t, c, unix.SOCK_DGRAM, 1000)
+	end := deafen(t, c.PID(), unix.SOCK_DGRAM, 1000)
 	defer end()
 	began := time.Now()
 	code := c.Wait(silentMost + 10*time.Second)
@@ -78,16 +78,16 @@ func intercepted(t testing.TB) bool {
 	return regexp.MustCompile(`set take4 \{[^}]*elements = \{`).MatchString(sh(t, "nft list ruleset"))
 }
 
-// deafen has the kernel drop all that comes to some of the process's sockets of port 53, until
+// deafen has the kernel drop all that comes to some of a process's sockets of port 53, until
 // end is called: such a socket is as good as one whose reader hangs.
-func deafen(t *testing.T, c *cache, kind, most int) (end func()) {
+func deafen(t *testing.T, pid, kind, most int) (end func()) {
 	t.Helper()
-	pidfd, err := unix.PidfdOpen(c.PID(), 0)
+	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Close(pidfd) }()
-	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.PID()))
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,8 +44,9 @@ func (l *load) end() []asked {
 }
 
 // every calls ask until the load ends, on workers' threads in the Pod, so often that it is called
-// rate times a second in all. What waits for an answer keeps no other back.
-func (l *load) every(p *pod, rate, workers int, ask func(worker int)) {
+// rate times a second in all, and told when it should have been. What waits for an answer keeps
+// no other back.
+func (l *load) every(p *pod, rate, workers int, ask func(worker int, due time.Time)) {
 	for worker := range workers {
 		l.group.Go(func() {
 			p.in(func() {
@@ -57,7 +58,7 @@ func (l *load) every(p *pod, rate, workers int, ask func(worker int)) {
 						return
 					case <-time.After(time.Until(next)):
 					}
-					ask(worker)
+					ask(worker, next)
 					if next = next.Add(pause); time.Since(next) > time.Second {
 						next = time.Now() // waited for what did not come
 					}
@@ -79,7 +80,7 @@ func (l *load) note(who string, at time.Time, err error) {
 
 // udp asks rate times a second for A and for AAAA at once, from one socket, as libc does.
 func (l *load) udp(p *pod, server string, rate, workers int) {
-	l.every(p, rate/2, workers, func(int) {
+	l.every(p, rate/2, workers, func(int, time.Time) {
 		at := time.Now()
 		err := both(server)
 		l.note("udp", at, err)
@@ -89,7 +90,7 @@ func (l *load) udp(p *pod, server string, rate, workers int) {
 
 // tcp asks rate times a second, over a connection each.
 func (l *load) tcp(p *pod, server string, rate, workers int) {
-	l.every(p, rate, workers, func(int) {
+	l.every(p, rate, workers, func(int, time.Time) {
 		at := time.Now()
 		c := dns.Client{Net: "tcp", Timeout: patience}
 		m, _, err := c.Exchange(new(dns.Msg).SetQuestion(web+".", dns.TypeA), net.JoinHostPort(server, "53"))
@@ -101,7 +102,7 @@ func (l *load) tcp(p *pod, server string, rate, workers int) {
 // closes before the answer is asked again on another (RFC 7766, section 6.2.4).
 func (l *load) kept(p *pod, server string, rate, workers int) {
 	conns := make([]*dns.Conn, workers)
-	l.every(p, rate, workers, func(n int) {
+	l.every(p, rate, workers, func(n int, _ time.Time) {
 		at := time.Now()
 		var err error
 		for range 3 {
@@ -120,6 +121,16 @@ func (l *load) kept(p *pod, server string, rate, workers int) {
 			conns[n] = nil
 		}
 		l.note("kept", at, err)
+	})
+}
+
+// direct asks a Pod of the cluster DNS rate times a second, which no node cache has a part in:
+// how long that takes, from when it was due, is what the machine takes at that moment.
+func (l *load) direct(p *pod, server string, rate, workers int) {
+	l.every(p, rate, workers, func(_ int, due time.Time) {
+		c := dns.Client{Timeout: patience}
+		m, _, err := c.Exchange(new(dns.Msg).SetQuestion(web+".", dns.TypeA), net.JoinHostPort(server, "53"))
+		l.note("direct", due, right(m, err))
 	})
 }
 
@@ -185,6 +196,24 @@ func lost(t testing.TB, what string, asks []asked) {
 			t.Errorf("  %s at %s, after %v: %s", a.who, a.at.Format("05.000"), a.took, a.err)
 		}
 	}
+}
+
+// slower returns by how much a query took longer, at most, than those of a client meanwhile
+// that the node cache has no part in. It looks at none that took less than least.
+func slower(asks []asked, who string, least time.Duration) (most time.Duration) {
+	for _, a := range asks {
+		if a.took < least || a.err != "" || a.who == who {
+			continue
+		}
+		end, then := a.at.Add(a.took), time.Duration(0)
+		for _, d := range asks {
+			if d.who == who && d.at.Before(end) && d.at.Add(d.took).After(a.at) {
+				then = max(then, d.took)
+			}
+		}
+		most = max(most, a.took-then)
+	}
+	return most
 }
 
 // slowest returns how long a right answer took at most.

@@ -40,8 +40,9 @@ func newPod(t testing.TB, n int, veth string) *pod {
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", veth).Run() })
 	shf(t, "ip addr add 10.244.%d.1/24 dev %s; ip addr add fd00:244:%[1]d::1/64 dev %[2]s nodad; ip link set %[2]s up", n, veth)
 	p.sh("ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.eth0.accept_dad=0")
+	p.sh("sysctl -qw net.ipv4.conf.eth0.promote_secondaries=1") // one address may go without the others
 	for host := 2; host < 10; host++ {
-		p.sh(fmt.Sprintf("ip addr add 10.244.%d.%d/24 dev eth0; ip addr add fd00:244:%[1]d::%[2]d/64 dev eth0 nodad", n, host))
+		p.address(host)
 	}
 	p.sh(fmt.Sprintf("ip link set eth0 up; ip route add default via 10.244.%d.1; ip -6 route add default via fd00:244:%[1]d::1", n))
 	// A carrier that comes up is seen up to a second later, and an IPv6 address later still.
@@ -51,6 +52,18 @@ func newPod(t testing.TB, n int, veth string) *pod {
 	})
 	p.resolve = run.Write(t, t.TempDir(), "resolv.conf", "")
 	return p
+}
+
+// address gives the Pod another address of each family, or the same again.
+func (p *pod) address(host int) {
+	p.t.Helper()
+	p.sh(fmt.Sprintf("ip addr replace 10.244.%d.%d/24 dev eth0; ip addr replace fd00:244:%[1]d::%[2]d/64 dev eth0 nodad", p.n, host))
+}
+
+// noAddress takes them away.
+func (p *pod) noAddress(host int) {
+	p.t.Helper()
+	p.sh(fmt.Sprintf("ip addr del 10.244.%d.%d/24 dev eth0; ip addr del fd00:244:%[1]d::%[2]d/64 dev eth0", p.n, host))
 }
 
 // command returns one that runs in the Pod.

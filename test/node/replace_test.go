@@ -37,7 +37,7 @@ func replaced(t *testing.T, w *world) {
 
 // misses asks rate times a second for another name each, which does not exist.
 func (l *load) misses(p *pod, server string, rate, workers int) {
-	l.every(p, rate, workers, func(n int) {
+	l.every(p, rate, workers, func(n int, _ time.Time) {
 		at := time.Now()
 		c := dns.Client{Timeout: patience}
 		name := fmt.Sprintf("no-%d-%d.default.svc.cluster.local.", n, at.UnixNano())

@@ -186,6 +186,7 @@ func (w *world) outside() {
 // addDNS starts a Pod of the cluster DNS, at an address, and returns when it is ready.
 func (w *world) addDNS(host int) {
 	w.t.Helper()
+	w.dnsPod.address(host)
 	p := w.coreDNS(w.dnsPod, fmt.Sprintf(`.:53 {
 	bind 10.244.9.%d fd00:244:9::%[1]d
 	errors
@@ -229,7 +230,7 @@ func (w *world) coreDNS(in *pod, corefile string) *run.Process {
 }
 
 // removeDNS deletes a Pod of the cluster DNS. Its process goes on for a while, as Kubernetes
-// lets it.
+// lets it, and then its addresses are gone with it: nothing there refuses a connection.
 func (w *world) removeDNS(host int) {
 	w.t.Helper()
 	none := int64(0)
@@ -238,4 +239,5 @@ func (w *world) removeDNS(host int) {
 	delete(w.servers, host)
 	time.Sleep(3 * time.Second)
 	p.Stop()
+	w.dnsPod.noAddress(host)
 }

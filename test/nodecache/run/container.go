@@ -51,6 +51,9 @@ func (c *Container) Exec(args ...string) (int, string) {
 	return output(c.t, exec.Command("nsenter", append([]string{"-t", strconv.Itoa(c.inner), "-p", "-m", Program()}, args...)...))
 }
 
+// PID returns the number of the node cache itself, as seen from here.
+func (c *Container) PID() int { return c.inner }
+
 // SignalInside sends the node cache itself a signal.
 func (c *Container) SignalInside(s syscall.Signal) {
 	c.t.Helper()
