@@ -18,7 +18,7 @@ func TestUDPAllocs(t *testing.T) {
 		query, buf := []byte("query"), make([]byte, 512)
 		var fd uintptr
 		s.conn.Control(func(n uintptr) { fd = n })
-		for _, batch := range []int{1, 20} {
+		for _, batch := range []int{1, 20, 100} {
 			allocs := testing.AllocsPerRun(100, func() {
 				for range batch {
 					c.Write(query)

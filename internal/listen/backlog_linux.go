@@ -7,24 +7,31 @@ import (
 )
 
 const (
-	// backlogMost is how many queries wait in a backlog at most: more than the kernel's queue
-	// holds, so that no burst is lost by moving it from there to here. It is a power of two.
-	backlogMost = 4096
+	// blocksMost is how many blocks a backlog has at most. They hold more than the kernel's
+	// queue does, so that a burst of usual queries is not lost by moving it from there to here.
+	blocksMost = 32
 
-	// backlogRoom is the room for what they said, octets. A query for a name of the search
-	// path has 70.
-	backlogRoom = 64 * backlogMost
+	// blockRoom is the room of a block for what its queries said, octets. A query for a name
+	// of the search path has 70.
+	blockRoom = 64 * batchSize
 )
 
 // backlog holds the queries of clients that have sent more than their share, in the order of
 // their arrival. They are copied, which takes less memory than to keep the batches that they
-// came in.
+// came in. The zero value is empty.
 type backlog struct {
-	queries [backlogMost]parked
-	first   int // place of the oldest
-	count   int
-	end     int // where the octets of the latest end
-	octets  [backlogRoom]byte
+	count       int // queries
+	blocks      int
+	first, last *block
+}
+
+// block is a piece of a backlog.
+type block struct {
+	next       *block
+	queries    [batchSize]parked
+	taken, end int // of queries
+	used       int // of octets
+	octets     [blockRoom]byte
 }
 
 // parked is one query in a backlog.
@@ -34,53 +41,67 @@ type parked struct {
 	start, controlLen, dataLen int32 // in octets: its control message, and what was sent
 }
 
-// backlogs keeps backlogs that are not in use, until the next garbage collection but one.
-var backlogs = sync.Pool{New: func() any { return new(backlog) }}
+// blocks keeps blocks that are not in use, until the next garbage collection but one.
+var blocks = sync.Pool{New: func() any { return new(block) }}
 
 // push appends datagram i of b, which is a query, and reports whether there was room.
 func (l *backlog) push(b *batch, i int) bool {
 	m := &b.queries[i]
 	control, data := b.controls[i].raw[:m.hdr.Controllen], b.queryBuf[i][:m.n]
-	start, ok := l.place(len(control) + len(data))
-	if !ok {
+	k := l.room(len(control) + len(data))
+	if k == nil {
 		return false
 	}
-	n := copy(l.octets[start:], control)
-	l.end = start + n + copy(l.octets[start+n:], data)
-	l.queries[(l.first+l.count)%backlogMost] = parked{
-		b.names[i], m.hdr.Namelen, int32(start), int32(len(control)), int32(len(data)), // #nosec G115 -- less than backlogRoom
-	}
+	q := parked{b.names[i], m.hdr.Namelen, int32(k.used), int32(len(control)), int32(len(data))} // #nosec G115 -- blockRoom at most
+	k.used += copy(k.octets[k.used:], control)
+	k.used += copy(k.octets[k.used:], data)
+	k.queries[k.end] = q
+	k.end++
 	l.count++
 	return true
 }
 
-// place finds room for n octets in one piece.
-func (l *backlog) place(n int) (start int, ok bool) {
-	if l.count == 0 {
-		return 0, true
+// room returns a block with room for one more query of n octets, or nil.
+func (l *backlog) room(n int) *block {
+	if k := l.last; k != nil && k.end < len(k.queries) && k.used+n <= len(k.octets) {
+		return k
 	}
-	oldest := int(l.queries[l.first].start)
-	switch {
-	case l.count == backlogMost:
-		return 0, false
-	case l.end <= oldest: // it went round
-		return l.end, l.end+n <= oldest
-	case l.end+n <= backlogRoom:
-		return l.end, true
+	if l.blocks == blocksMost {
+		return nil
 	}
-	return 0, n <= oldest
+	k := blocks.Get().(*block)
+	k.next, k.taken, k.end, k.used = nil, 0, 0, 0
+	if l.last == nil {
+		l.first = k
+	} else {
+		l.last.next = k
+	}
+	l.last = k
+	l.blocks++
+	return k
 }
 
 // pop moves the oldest query to datagram i of b.
 func (l *backlog) pop(b *batch, i int) {
-	q := &l.queries[l.first]
+	k := l.first
+	q := &k.queries[k.taken]
 	m := &b.queries[i]
 	b.names[i], m.hdr.Namelen, m.hdr.Flags = q.name, q.nameLen, 0
-	octets := l.octets[q.start:]
+	octets := k.octets[q.start:]
 	m.hdr.SetControllen(copy(b.controls[i].raw[:], octets[:q.controlLen]))
 	m.n = uint32(copy(b.queryBuf[i][:], octets[q.controlLen:q.controlLen+q.dataLen])) // #nosec G115 -- queryRoom at most
-	l.first = (l.first + 1) % backlogMost
-	if l.count--; l.count == 0 {
-		l.first = 0 // what has not been needed yet takes no memory
+	l.count--
+	if k.taken++; k.taken == k.end {
+		l.drop()
 	}
+}
+
+// drop gives the first block back, which is empty.
+func (l *backlog) drop() {
+	k := l.first
+	if l.first = k.next; l.first == nil {
+		l.last = nil
+	}
+	l.blocks--
+	blocks.Put(k)
 }

@@ -10,9 +10,10 @@ import (
 // One queue holds the queries of all clients, so one that sends all it can makes the others
 // wait, and when the queue is full the kernel drops theirs with its own. Receiving a datagram
 // takes a fraction of what answering it takes. So when more is queued than one system call
-// answers, the first few of each client are answered and the rest goes to a backlog, until the
-// queue has been seen to its end. Of the backlog then as many are answered as one system call
-// sends, and the queue is looked at again. What the backlog has no room for is dropped.
+// answers, the first few of each client are answered and the rest goes to a backlog. Of that,
+// then, as many are answered as one system call sends, or a few while the queue has not been
+// seen to its end, and the queue is looked at again. What the backlog has no room for is
+// dropped.
 
 // fairShare is how many queries of a client in one batch don't wait in the backlog.
 const fairShare = 8
@@ -25,7 +26,7 @@ type ranks struct {
 	of     [batchSize]uint8
 }
 
-// hashBits are enough that a client shares its hash with another in one batch of 4,096.
+// hashBits are so many that two clients share a hash in one batch of 4,096.
 const hashBits = 12
 
 // fill ranks names, batchSize of them at most.
@@ -49,19 +50,16 @@ func hash(name *unix.RawSockaddrInet6, key uint64) uint64 {
 }
 
 // answerFairly answers the first few of each client of the n datagrams of b, and then some of
-// the backlog if these were all that was queued.
+// the backlog.
 func (s *udpSocket) answerFairly(fd int, b *batch, n int) {
 	s.answerFirst(fd, b, n)
+	most := answersMost
 	if n == batchSize {
-		return
+		most = fairShare
 	}
-	for i := range min(answersMost, s.backlog.count) {
+	for i := range min(most, s.backlog.count) {
 		s.backlog.pop(b, i)
 		s.answerOne(fd, b, i)
-	}
-	if s.backlog.count == 0 {
-		backlogs.Put(s.backlog)
-		s.backlog = nil
 	}
 }
 

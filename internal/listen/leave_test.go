@@ -52,6 +52,24 @@ func TestLeaveUnanswered(t *testing.T) {
 	}
 }
 
+// TestLeaveBacklog says how many queries of a backlog were left when time was up.
+func TestLeaveBacklog(t *testing.T) {
+	const count = 2 * batchSize
+	f := open(t, Config{Sockets: 1, Drain: 100 * time.Millisecond}, "127.0.0.1:0")
+	c := dial(t, "udp", f.Addrs()[0])
+	for range count {
+		c.Write([]byte("query"))
+	}
+	r := serve(t, f, func(dst, query []byte, _ *Client) []byte {
+		time.Sleep(5 * time.Millisecond)
+		return append(dst, query...)
+	})
+	err := r.stop()
+	if s := r.UDP()[0]; err == nil || s.Waiting == 0 || int(s.Queries)+s.Waiting != count {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
+
 // TestLeaveConns lets open connections finish: the idle one is told to close, the busy one
 // is served, and told so, until shortly before the deadline.
 func TestLeaveConns(t *testing.T) {

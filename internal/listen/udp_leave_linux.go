@@ -27,9 +27,10 @@ func (s *udpSocket) leave(deadline time.Time) {
 func (s *udpSocket) drain() {
 	for {
 		before := s.count.batches.Load()
+		s.looked = false // on a busy machine the time may be over before it begins
 		s.file.SetReadDeadline(time.Now().Add(quietUDP))
 		s.conn.Read(s.turn)
-		quiet := s.count.batches.Load() == before && s.count.waiting.Load() == 0
+		quiet := s.looked && s.count.batches.Load() == before && s.count.waiting.Load() == 0
 		if quiet || s.overdue() || s.deadline.Load() == nil { // without leave, it was closed
 			return
 		}

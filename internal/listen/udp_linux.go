@@ -21,7 +21,8 @@ type udpSocket struct {
 	controlLen int // room for control messages; 0 if the socket is bound to one address
 	batches    *batchPool
 	handler    Handler
-	backlog    *backlog                  // nil if nothing waits
+	backlog    backlog
+	looked     bool                      // turn has looked at the queue since drain last asked
 	deadline   atomic.Pointer[time.Time] // until when to leave; nil while serving
 	count      udpCounters
 }
@@ -48,11 +49,13 @@ func (s *udpSocket) serve(h Handler) {
 	s.handler = h
 	s.conn.Read(s.turn)
 	s.drain()
+	s.count.waiting.Add(int64(s.backlog.count)) // if time was up
 }
 
 // turn answers all that is queued. It always returns false: the poller then waits for the
 // next datagram and calls it again, for as long as there is no deadline.
 func (s *udpSocket) turn(fd uintptr) bool {
+	s.looked = true
 	for s.answerSome(int(fd)) && !s.overdue() {
 		// There is more. Others get the CPU first, such as the flight of a miss.
 		runtime.Gosched()
@@ -66,11 +69,8 @@ func (s *udpSocket) answerSome(fd int) (more bool) {
 	b := s.batches.get()
 	defer s.batches.put(b)
 	n := s.receive(fd, b)
-	if n > answersMost && s.backlog == nil {
-		s.backlog = backlogs.Get().(*backlog)
-	}
 	b.begin(s)
-	if s.backlog != nil {
+	if n > answersMost || s.backlog.count > 0 {
 		s.answerFairly(fd, b, n)
 	} else {
 		for i := range n {
@@ -81,7 +81,7 @@ func (s *udpSocket) answerSome(fd int) (more bool) {
 	s.count.queries.Add(b.asked)
 	// Less than a batch means that the queue was empty, and the poller tells when it no
 	// longer is. Asking once more would cost a system call for each query.
-	return n == batchSize || s.backlog != nil
+	return n == batchSize || s.backlog.count > 0
 }
 
 // receive fills b with what is queued, and says how many datagrams that were.
