@@ -22,7 +22,7 @@ import (
 var errLoop = errors.New("every upstream sends queries back to this node cache")
 
 // forward is a set of servers and what is known of them. All blocks that forward to the same
-// servers in the same way share one, so that there are no more connections than one has.
+// servers in the same way share one. Others share the connections to a server, see process.shares.
 type forward struct {
 	conf   *corefile.Forward
 	pool   *upstream.Pool

@@ -41,7 +41,7 @@ type process struct {
 	metrics  *metrics.Set
 	pages    http.Handler // /metrics
 	queries  *querylog.Log
-	shares   upstream.Shares
+	shares   upstream.Shares // of all forwards
 	resolver *resolve.Resolver
 	errors   *errorLog
 	admin    admin.Servers

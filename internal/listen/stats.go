@@ -16,7 +16,7 @@ type UDPStats struct {
 	Oversized uint64 // datagrams dropped because they are longer than any query
 	Unsent    uint64 // answers that the kernel did not take
 	Overflow  uint64 // datagrams that the kernel dropped because the socket's queue was full
-	Shed      uint64 // datagrams dropped under overload, of clients that sent the most
+	Shed      uint64 // datagrams dropped under overload, of clients that sent more than their share
 	Waiting   int    // queries left open
 }
 

@@ -33,7 +33,7 @@ func newFront() *front {
 	return &front{
 		watch: func() ([]listen.UDPStats, listen.TCPStats) { return nil, listen.TCPStats{} },
 		dropped: newFamily(counter, ours, "", "dropped_queries_total",
-			"Counter of datagrams that were not answered: the kernel's queue was full (overflow), their sender sent the most (shed), they are longer than any query (oversized).", "reason"),
+			"Counter of datagrams that were not answered: the kernel's queue was full (overflow), their sender sent more than its share (shed), they are longer than any query (oversized).", "reason"),
 		unsent: newFamily(counter, ours, "", "unsent_answers_total",
 			"Counter of answers that could not be sent.", "proto"),
 		accepted: newFamily(counter, ours, "", "tcp_connections_total",

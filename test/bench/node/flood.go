@@ -61,6 +61,7 @@ func (b *bench) fair(ctx context.Context, f *fairness, i int) error {
 	return nil
 }
 
+// round measures a contender once: alone, and beside each greedy client.
 func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instance) error {
 	quiet := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true}
 	measure := func(other *load, on *instance) (o outcome, err error) {
