@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -27,10 +28,11 @@ type fairness struct {
 
 // flood adds rows for how a quiet client fares beside a greedy one.
 //
-// How a contender treats its clients is what counts, and not how the machine's scheduler does.
-// So the quiet one has the processor first, then the contender, and the greedy one has what is
-// left; and the machine is as busy where the greedy one asks another server, a twin of the
-// contender's.
+// How a contender treats its clients is what counts, and not how the machine's scheduler does:
+// an ordinary thread that is woken may wait milliseconds for another that has the processor,
+// whatever their nice values. So, by real-time priorities (sched(7)), the quiet client has it
+// first, then the contender, and the greedy client has what is left; and the machine is as
+// busy where that asks another server, a twin of the contender's.
 func (b *bench) flood(ctx context.Context) error {
 	f := new(fairness)
 	for i := range dnsmasq { // which has no aim
@@ -46,7 +48,7 @@ func (b *bench) flood(ctx context.Context) error {
 func (b *bench) fair(ctx context.Context, f *fairness, i int) error {
 	var twins [2]*instance
 	for n := range twins {
-		s, err := b.start(ctx, i, []string{"127.0.0.1"}, 0, "nice", "-n", "10")
+		s, err := b.start(ctx, i, []string{"127.0.0.1"}, 0, realtime(1)...)
 		if err != nil {
 			return err
 		}
@@ -63,7 +65,7 @@ func (b *bench) fair(ctx context.Context, f *fairness, i int) error {
 
 // round measures a contender once: alone, and beside each greedy client.
 func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instance) error {
-	quiet := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true}
+	quiet := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true, realtime: 2}
 	measure := func(other *load, on *instance) (o outcome, err error) {
 		if quiet.file, err = b.warm(twins[0], twins[1]); err != nil {
 			return o, err
@@ -94,7 +96,7 @@ func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instanc
 
 // beside runs a load on s while a greedy client runs another, on the same server or a twin.
 func (l load) beside(ctx context.Context, s *instance, other load, on *instance) (o outcome, err error) {
-	other.from, other.file, other.lasts, other.idle = "127.0.0.2", l.file, time.Hour, true
+	other.from, other.file, other.lasts = "127.0.0.2", l.file, time.Hour
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
@@ -113,6 +115,9 @@ func (l load) beside(ctx context.Context, s *instance, other load, on *instance)
 	}
 	return o, err
 }
+
+// realtime is what runs a command ahead of all ordinary processes. It needs root.
+func realtime(priority int) []string { return []string{"chrt", "--fifo", strconv.Itoa(priority)} }
 
 func (f *fairness) addTo(t *table) {
 	t.add(row{what: "a client at 100 a second, p99 ms", of: f.idle.p99s()})

@@ -25,7 +25,7 @@ type load struct {
 	outstanding int           // at most
 	timed       bool          // each answer
 	patience    time.Duration // until an answer counts as lost; 0: dnsperf's, 5 s
-	idle        bool          // only on processors that nobody else wants (SCHED_IDLE)
+	realtime    int           // priority (SCHED_FIFO); 0: an ordinary process
 }
 
 // outcome is what came of it. SERVFAIL is no answer.
@@ -42,8 +42,8 @@ const sockets = 16
 func (l load) run(ctx context.Context, s *instance, address string) (o outcome, err error) {
 	var out bytes.Buffer
 	command := append([]string{"dnsperf"}, l.args(s.port, address)...)
-	if l.idle {
-		command = append([]string{"chrt", "--idle", "0"}, command...)
+	if l.realtime > 0 {
+		command = append(realtime(l.realtime), command...)
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &out
