@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"time"
 )
 
@@ -20,7 +20,7 @@ var greedy = [2]struct {
 // fairness is how a quiet client fares: the milliseconds that its answers took in all rounds,
 // where a lost one took a second, and each round's share of lost ones in percent.
 type fairness struct {
-	idle   figures              // on an idle machine
+	alone  figures              // on an idle machine
 	spared [len(greedy)]figures // while the greedy client asks another server
 	beside [len(greedy)]figures // while it asks the same server
 	lost   [len(greedy)]figures // of those
@@ -28,11 +28,10 @@ type fairness struct {
 
 // flood adds rows for how a quiet client fares beside a greedy one.
 //
-// How a contender treats its clients is what counts, and not how the machine's scheduler does:
-// an ordinary thread that is woken may wait milliseconds for another that has the processor,
-// whatever their nice values. So, by real-time priorities (sched(7)), the quiet client has it
-// first, then the contender, and the greedy client has what is left; and the machine is as
-// busy where that asks another server, a twin of the contender's.
+// How a contender treats its clients is what counts, and not how the machine's scheduler treats
+// threads: one that is woken may wait milliseconds for another that has the processor. So a
+// contender has one processor to itself. The clients have another, the quiet one before the
+// greedy one, and there is the twin of the contender that a greedy client asks for comparison.
 func (b *bench) flood(ctx context.Context) error {
 	f := new(fairness)
 	for i := range dnsmasq { // which has no aim
@@ -44,11 +43,18 @@ func (b *bench) flood(ctx context.Context) error {
 	return nil
 }
 
+// How each is run.
+var (
+	onItsOwn    = []string{"taskset", "--cpu-list", "0"}
+	onTheOther  = []string{"taskset", "--cpu-list", "1"}
+	beforeThose = append(slices.Clone(onTheOther), "chrt", "--fifo", "1") // needs root
+)
+
 // fair measures a contender.
 func (b *bench) fair(ctx context.Context, f *fairness, i int) error {
 	var twins [2]*instance
-	for n := range twins {
-		s, err := b.start(ctx, i, []string{"127.0.0.1"}, 0, realtime(1)...)
+	for n, by := range [...][]string{onItsOwn, onTheOther} {
+		s, err := b.start(ctx, i, []string{"127.0.0.1"}, 0, by...)
 		if err != nil {
 			return err
 		}
@@ -65,38 +71,45 @@ func (b *bench) fair(ctx context.Context, f *fairness, i int) error {
 
 // round measures a contender once: alone, and beside each greedy client.
 func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instance) error {
-	quiet := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true, realtime: 2}
-	measure := func(other *load, on *instance) (o outcome, err error) {
-		if quiet.file, err = b.warm(twins[0], twins[1]); err != nil {
-			return o, err
-		}
-		if other == nil {
-			return quiet.run(ctx, twins[0], twins[0].addresses[0])
-		}
-		return quiet.beside(ctx, twins[0], *other, on)
-	}
-	o, err := measure(nil, nil)
+	ms, _, err := b.quiet(ctx, twins, load{}, nil)
 	if err != nil {
 		return err
 	}
-	f.idle.add(i, o.ms...)
+	f.alone.add(i, ms...)
 	for n, g := range greedy {
-		if o, err = measure(&g.load, twins[1]); err != nil {
+		if ms, _, err = b.quiet(ctx, twins, g.load, twins[1]); err != nil {
 			return err
 		}
-		f.spared[n].add(i, o.ms...)
-		if o, err = measure(&g.load, twins[0]); err != nil {
+		f.spared[n].add(i, ms...)
+		ms, lost, err := b.quiet(ctx, twins, g.load, twins[0])
+		if err != nil {
 			return err
 		}
-		f.beside[n].add(i, o.ms...)
-		f.lost[n].add(i, 100*(1-o.answered/o.sent))
+		f.beside[n].add(i, ms...)
+		f.lost[n].add(i, lost)
 	}
 	return nil
 }
 
+// quiet runs a quiet client on the first of the twins, while another runs on one of them, if
+// that is given. It returns how long the answers took, and the share of lost ones in percent.
+func (b *bench) quiet(ctx context.Context, twins [2]*instance, other load, on *instance) (ms []float64, lost float64, err error) {
+	l := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true, by: beforeThose}
+	if l.file, err = b.warm(twins[0], twins[1]); err != nil {
+		return nil, 0, err
+	}
+	var o outcome
+	if on == nil {
+		o, err = l.run(ctx, twins[0], twins[0].addresses[0])
+	} else {
+		o, err = l.beside(ctx, twins[0], other, on)
+	}
+	return o.ms, 100 * (1 - o.answered/o.sent), err
+}
+
 // beside runs a load on s while a greedy client runs another, on the same server or a twin.
 func (l load) beside(ctx context.Context, s *instance, other load, on *instance) (o outcome, err error) {
-	other.from, other.file, other.lasts = "127.0.0.2", l.file, time.Hour
+	other.from, other.file, other.lasts, other.by = "127.0.0.2", l.file, time.Hour, onTheOther
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
@@ -116,11 +129,8 @@ func (l load) beside(ctx context.Context, s *instance, other load, on *instance)
 	return o, err
 }
 
-// realtime is what runs a command ahead of all ordinary processes. It needs root.
-func realtime(priority int) []string { return []string{"chrt", "--fifo", strconv.Itoa(priority)} }
-
 func (f *fairness) addTo(t *table) {
-	t.add(row{what: "a client at 100 a second, p99 ms", of: f.idle.p99s()})
+	t.add(row{what: "a client at 100 a second, p99 ms", of: f.alone.p99s()})
 	for n, g := range greedy {
 		spared, beside := f.spared[n].p99s(), f.beside[n].p99s()
 		var ratio [count]float64

@@ -25,7 +25,7 @@ type load struct {
 	outstanding int           // at most
 	timed       bool          // each answer
 	patience    time.Duration // until an answer counts as lost; 0: dnsperf's, 5 s
-	realtime    int           // priority (SCHED_FIFO); 0: an ordinary process
+	by          []string      // a program to run dnsperf, with its arguments, if any
 }
 
 // outcome is what came of it. SERVFAIL is no answer.
@@ -41,10 +41,7 @@ const sockets = 16
 // run runs dnsperf against a contender.
 func (l load) run(ctx context.Context, s *instance, address string) (o outcome, err error) {
 	var out bytes.Buffer
-	command := append([]string{"dnsperf"}, l.args(s.port, address)...)
-	if l.realtime > 0 {
-		command = append(realtime(l.realtime), command...)
-	}
+	command := slices.Concat(l.by, []string{"dnsperf"}, l.args(s.port, address))
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
