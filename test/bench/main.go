@@ -47,7 +47,12 @@ func bench(ctx context.Context, dir string, parts []string) error {
 		case "cluster":
 			err = measureCluster(ctx, dir)
 		case "node":
-			err = node.Measure(ctx, dir, node.Programs{NodeCache: nodeCache(dir), CoreDNS: contenders[0].binary(dir, "server"), Stock: contenders[1].binary(dir, "server")})
+			err = node.Measure(ctx, dir, node.Programs{
+				NodeCache: nodeCache(dir),
+				Echo:      echo(dir),
+				CoreDNS:   contenders[0].binary(dir, "server"),
+				Stock:     contenders[1].binary(dir, "server"),
+			})
 		default:
 			err = fmt.Errorf("%q is none of cluster, node", part)
 		}

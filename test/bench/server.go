@@ -36,6 +36,8 @@ func (c contender) binary(dir, kind string) string { return filepath.Join(dir, c
 
 func nodeCache(dir string) string { return filepath.Join(dir, "nodecache") }
 
+func echo(dir string) string { return filepath.Join(dir, "echo") }
+
 // build builds both programs of each contender, and the node cache, into dir.
 func build(ctx context.Context, dir string) error {
 	for _, c := range contenders {
@@ -44,6 +46,9 @@ func build(ctx context.Context, dir string) error {
 				return err
 			}
 		}
+	}
+	if err := gauge.Build(ctx, echo(dir), "./test/bench/echo"); err != nil {
+		return err
 	}
 	return gauge.Build(ctx, nodeCache(dir), "./cmd/nodecache")
 }

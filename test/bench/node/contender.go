@@ -85,6 +85,20 @@ func (b *bench) start(ctx context.Context, i int, addresses []string, entries in
 	return &instance{p, s, c.name}, nil
 }
 
+// startEcho starts what answers by the same sockets as the node cache, without a resolver.
+func (b *bench) startEcho(ctx context.Context) (*instance, error) {
+	s := setting{addresses: []string{"127.0.0.1"}}
+	var err error
+	if s.port, err = gauge.FreePort(); err != nil {
+		return nil, err
+	}
+	p, err := gauge.Start(ctx, filepath.Join(b.dir, "echo.log"), b.programs.Echo, net.JoinHostPort(s.addresses[0], strconv.Itoa(s.port)))
+	if err != nil {
+		return nil, err
+	}
+	return &instance{p, s, "echo"}, nil
+}
+
 // startAll starts all contenders, each on 127.0.0.1.
 func (b *bench) startAll(ctx context.Context) (all [count]*instance, stop func(), err error) {
 	stop = func() {

@@ -17,7 +17,7 @@ import (
 )
 
 // Programs are the files of what was built.
-type Programs struct{ NodeCache, CoreDNS, Stock string }
+type Programs struct{ NodeCache, Echo, CoreDNS, Stock string }
 
 // rounds is how many turns each contender has.
 const rounds = 3

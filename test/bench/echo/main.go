@@ -1,0 +1,37 @@
+// Command echo answers each query with itself, through the node cache's front, on the address
+// that its argument names: what a hit costs when nothing is looked up.
+package main
+
+import (
+	"context"
+	"log"
+	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/neardns/neardns/internal/listen"
+)
+
+func main() {
+	addr, err := netip.ParseAddrPort(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	front, err := listen.Open(listen.Config{Addrs: []netip.AddrPort{addr}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	if err := front.Serve(ctx, echo); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// echo returns the query with the QR bit (RFC 1035, section 4.1.1).
+func echo(dst, query []byte, _ *listen.Client) []byte {
+	dst = append(dst, query...)
+	dst[2] |= 0x80 // dnsperf sends whole headers
+	return dst
+}
