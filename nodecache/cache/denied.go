@@ -46,6 +46,6 @@ func (c *Cache) AppendDenied(dst []byte, q, above *wire.Query, now time.Duration
 	if e == nil || e.kind != wire.NoName || e.alias || !e.fresh(now) || !q.Name.Below(above.Name) {
 		return dst, false
 	}
-	left := (e.expires - now + time.Second - 1) / time.Second
+	left := (e.expires - max(now, e.stored) + time.Second - 1) / time.Second // q may have come before e
 	return wire.AppendDenial(dst, q, e.data[:e.size], uint32(left))
 }

@@ -31,10 +31,15 @@ func TestDenied(t *testing.T) {
 	if got := describe(t, q, b, Fresh); !ok || got != "NXDOMAIN; Example. 10 IN SOA ns.Example. root.Example. 1 2 3 4 30" {
 		t.Error(got)
 	}
+	store(t, c, above, p, 5*second, "NXDOMAIN", "--", soa)
+	b, ok = c.AppendDenied([]byte("xy"), q, above, 5*second-1) // which came while that was stored
+	if got := describe(t, q, b, Fresh); !ok || got != "NXDOMAIN; Example. 30 IN SOA ns.Example. root.Example. 1 2 3 4 30" {
+		t.Error(got)
+	}
 	if b, ok := c.AppendDenied(nil, ask(t, "api.github.org.ns.example."), above, 0); ok {
 		t.Errorf("%q is not below", b)
 	}
-	if b, ok := c.AppendDenied(nil, q, above, 30*second); ok {
+	if b, ok := c.AppendDenied(nil, q, above, 35*second); ok {
 		t.Errorf("%q from what has expired", b)
 	}
 	if _, ok := dns.IsDomainName(q.Name.String()); !ok {
