@@ -14,14 +14,14 @@ import (
 //
 // Scores that are independent from node to node leave evenness to chance: of 5,000 nodes
 // and 20 servers, the fullest server has 1.14 times the nodes of the emptiest one on average
-// and 1.19 times at worst in TestSpread, and more at times. So nodes with neighbouring
+// and 1.19 times at worst in TestSpread of test/upstream, and more at times. So nodes with neighbouring
 // addresses share out the scores: of 16 of them, each holds another sixteenth of a server's
 // range. That makes it 1.08 and 1.12 where addresses are densely used, and no worse than
 // before where they are not. A score still depends on the node and the server alone, so no
 // more nodes move.
 
-// seat is a node's place in rendezvous hashing.
-type seat struct {
+// Seat is a node's place in rendezvous hashing.
+type Seat struct {
 	self  uint64 // the node
 	block uint64 // the 16 nodes it shares out scores with
 	place uint64 // its number among them
@@ -29,27 +29,27 @@ type seat struct {
 
 const places = 16
 
-// newSeat returns the seat of a node. An IP address says who its neighbours are; of any
+// NewSeat returns the seat of a node. An IP address says who its neighbours are; of any
 // other name all that counts is that it is different.
-func newSeat(node string) seat {
+func NewSeat(node string) Seat {
 	number := hash([]byte(node))
 	if addr, err := netip.ParseAddr(node); err == nil {
 		a := addr.As16()
 		number = binary.BigEndian.Uint64(a[8:]) ^ hash(a[:8])&^(places-1)
 	}
-	return seat{self: mix(number), block: mix(number / places), place: number % places}
+	return Seat{self: mix(number), block: mix(number / places), place: number % places}
 }
 
 // score returns what a server is worth to the node.
-func (s seat) score(server uint64) uint64 {
+func (s Seat) score(server uint64) uint64 {
 	deal := mix(s.block ^ server)
 	share := ((s.place^deal)*(deal>>8|1) + deal>>32) % places // an odd factor: a permutation
 	return share<<60 | mix(s.self^server)>>4
 }
 
-// choose returns the n endpoints with the highest scores, best first, without those that
+// Choose returns the n endpoints with the highest scores, best first, without those that
 // are to be skipped, unless that leaves none. n of 0 stands for all of them.
-func choose(node seat, all []Endpoint, n int, skip func(Endpoint) bool) []Endpoint {
+func Choose(node Seat, all []Endpoint, n int, skip func(Endpoint) bool) []Endpoint {
 	well := slices.DeleteFunc(slices.Clone(all), skip)
 	if len(well) == 0 {
 		well = slices.Clone(all)

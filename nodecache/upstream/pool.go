@@ -20,7 +20,7 @@ import (
 type Pool struct {
 	conf       Config
 	tls        *tls.Config
-	seat       seat
+	seat       Seat
 	start      time.Time
 	checkQuery []byte // asks CheckName
 	probe      []byte // see newProbe
@@ -53,7 +53,7 @@ type Pool struct {
 func New(c Config) (*Pool, error) {
 	c = c.withDefaults()
 	p := &Pool{
-		conf: c, tls: newTLS(c.TLS), seat: newSeat(c.Node), start: time.Now(),
+		conf: c, tls: newTLS(c.TLS), seat: NewSeat(c.Node), start: time.Now(),
 		stir: make(chan struct{}, 1), soon: make(chan struct{}, 1),
 		fixed: slices.Clone(c.Servers), servers: map[Endpoint]*server{},
 	}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/neardns/neardns/nodecache/upstream"
 )
 
 const (
@@ -31,26 +33,26 @@ func address(a, b byte, rest int) string {
 }
 
 // chooser returns the servers of a node.
-type chooser func(node seat, servers []Endpoint) []Endpoint
+type chooser func(node upstream.Seat, servers []upstream.Endpoint) []upstream.Endpoint
 
-func nearest(node seat, servers []Endpoint) []Endpoint {
-	return choose(node, servers, 3, func(Endpoint) bool { return false })
+func nearest(node upstream.Seat, servers []upstream.Endpoint) []upstream.Endpoint {
+	return upstream.Choose(node, servers, 3, func(upstream.Endpoint) bool { return false })
 }
 
 // cluster is nodes, the pods of their DNS, and what each chose.
 type cluster struct {
 	random *rand.Rand
 	by     chooser
-	seats  []seat
-	pods   []Endpoint
-	choice [][]Endpoint
-	load   map[Endpoint]int
+	seats  []upstream.Seat
+	pods   []upstream.Endpoint
+	choice [][]upstream.Endpoint
+	load   map[upstream.Endpoint]int
 }
 
 func newCluster(plan string, seed uint64, by chooser) *cluster {
-	c := &cluster{random: rand.New(rand.NewPCG(seed, 1)), by: by, choice: make([][]Endpoint, nodeCount)}
+	c := &cluster{random: rand.New(rand.NewPCG(seed, 1)), by: by, choice: make([][]upstream.Endpoint, nodeCount)}
 	for i := range nodeCount {
-		c.seats = append(c.seats, newSeat(plans[plan].node(c.random, i)))
+		c.seats = append(c.seats, upstream.NewSeat(plans[plan].node(c.random, i)))
 	}
 	for range podCount {
 		c.addPod()
@@ -59,16 +61,16 @@ func newCluster(plan string, seed uint64, by chooser) *cluster {
 	return c
 }
 
-func (c *cluster) addPod() (added Endpoint) {
+func (c *cluster) addPod() (added upstream.Endpoint) {
 	for added.Addr.Port() == 0 || slices.Contains(c.pods, added) {
 		addr := netip.MustParseAddr(address(10, 244, c.random.IntN(1<<16)))
-		added = Endpoint{Addr: netip.AddrPortFrom(addr, 53), Proto: TCP}
+		added = upstream.Endpoint{Addr: netip.AddrPortFrom(addr, 53), Proto: upstream.TCP}
 	}
 	c.pods = append(c.pods, added)
 	return added
 }
 
-func (c *cluster) removePod() (removed Endpoint) {
+func (c *cluster) removePod() (removed upstream.Endpoint) {
 	i := c.random.IntN(len(c.pods))
 	removed = c.pods[i]
 	c.pods = slices.Delete(c.pods, i, i+1)
@@ -77,7 +79,7 @@ func (c *cluster) removePod() (removed Endpoint) {
 
 // choose has every node choose, and returns how many connections moved.
 func (c *cluster) choose() (moves int) {
-	c.load = map[Endpoint]int{}
+	c.load = map[upstream.Endpoint]int{}
 	for i, s := range c.seats {
 		next := c.by(s, c.pods)
 		for _, e := range next {
@@ -151,16 +153,18 @@ func mean(all []float64) (mean float64) {
 // The simulation finds fault with choices by number, which move when the set changes, and
 // with those of the first servers in the list, which all nodes share.
 func TestSpreadCanFail(t *testing.T) {
-	byNumber := func(node seat, servers []Endpoint) (chosen []Endpoint) {
-		for i := range uint64(3) {
-			chosen = append(chosen, servers[(node.self+i)%uint64(len(servers))])
+	number := 0
+	byNumber := func(_ upstream.Seat, servers []upstream.Endpoint) (chosen []upstream.Endpoint) {
+		number = (number + 1) % nodeCount // they choose in turn
+		for i := range 3 {
+			chosen = append(chosen, servers[(number+i)%len(servers)])
 		}
 		return chosen
 	}
 	if _, needless := newCluster("names", 1, byNumber).churn(3); needless < nodeCount {
 		t.Errorf("by number: %d needless moves", needless)
 	}
-	first := func(_ seat, servers []Endpoint) []Endpoint { return servers[:3] }
+	first := func(_ upstream.Seat, servers []upstream.Endpoint) []upstream.Endpoint { return servers[:3] }
 	if c := newCluster("names", 1, first); c.spread() < 1.2 {
 		t.Errorf("the first: %.3f", c.spread())
 	}
@@ -170,16 +174,16 @@ func TestSpreadCanFail(t *testing.T) {
 // where none is left.
 func TestChooseSkips(t *testing.T) {
 	all := newCluster("names", 1, nearest).pods[:5]
-	node := newSeat("10.0.0.1")
+	node := upstream.NewSeat("10.0.0.1")
 	best := nearest(node, all)
-	next := choose(node, all, 3, func(e Endpoint) bool { return e == best[0] })
+	next := upstream.Choose(node, all, 3, func(e upstream.Endpoint) bool { return e == best[0] })
 	if len(next) != 3 || next[0] != best[1] || next[1] != best[2] || slices.Contains(next, best[0]) {
 		t.Errorf("%v, then %v", best, next)
 	}
-	if got := choose(node, all, 3, func(Endpoint) bool { return true }); !slices.Equal(got, best) {
+	if got := upstream.Choose(node, all, 3, func(upstream.Endpoint) bool { return true }); !slices.Equal(got, best) {
 		t.Errorf("all down: %v", got)
 	}
-	if got := choose(node, all, 0, func(Endpoint) bool { return true }); !slices.Equal(got, all) {
+	if got := upstream.Choose(node, all, 0, func(upstream.Endpoint) bool { return true }); !slices.Equal(got, all) {
 		t.Errorf("all: %v", got)
 	}
 }
