@@ -14,11 +14,11 @@ import (
 //
 // Scores that are independent from node to node leave evenness to chance: of 5,000 nodes
 // and 20 servers, the fullest server has 1.14 times the nodes of the emptiest one on average
-// and 1.19 times at worst in TestSpread of test/upstream, and more at times. So nodes with neighbouring
-// addresses share out the scores: of 16 of them, each holds another sixteenth of a server's
-// range. That makes it 1.08 and 1.12 where addresses are densely used, and no worse than
-// before where they are not. A score still depends on the node and the server alone, so no
-// more nodes move.
+// and 1.19 times at worst (TestSpread of test/upstream), and more at times. So nodes with
+// neighbouring addresses share out the scores: of 16 of them, each holds another sixteenth of
+// a server's range. That makes it 1.08 and 1.12 where addresses are densely used, and no worse
+// than before where they are not. A score still depends on the node and the server alone, so
+// no more nodes move.
 
 // Seat is a node's place in rendezvous hashing.
 type Seat struct {

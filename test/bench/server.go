@@ -38,7 +38,7 @@ func nodeCache(dir string) string { return filepath.Join(dir, "nodecache") }
 
 func echo(dir string) string { return filepath.Join(dir, "echo") }
 
-// build builds both programs of each contender, and the node cache, into dir.
+// build builds both programs of each contender, the node cache and the echo, into dir.
 func build(ctx context.Context, dir string) error {
 	for _, c := range contenders {
 		for kind, pkg := range map[string]string{"server": c.server, "probe": c.probe} {

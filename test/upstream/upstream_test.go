@@ -1,5 +1,5 @@
 // Package upstream tries the pool of upstream connections on stock CoreDNS, which answers
-// the queries of a connection one after another.
+// the queries of a connection one after another, and the servers that 5,000 nodes choose.
 package upstream
 
 import (
