@@ -43,7 +43,16 @@ func (b Build) Root(ctx context.Context, p Program, arch, dir string) error {
 	if err := b.compile(ctx, p, arch, binary); err != nil {
 		return err
 	}
-	if p.Capability == 0 || os.Getuid() != 0 || runtime.GOOS != "linux" {
+	if os.Getuid() != 0 || runtime.GOOS != "linux" {
+		return nil
+	}
+	return p.SetCapability(binary)
+}
+
+// SetCapability gives a binary of the program the file capability that it has in the image, if
+// any. That takes root.
+func (p Program) SetCapability(binary string) error {
+	if p.Capability == 0 {
 		return nil
 	}
 	if err := unix.Setxattr(binary, xattr, p.fileCapability(), 0); err != nil {

@@ -1,15 +1,15 @@
 package hostnet
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // The tests change links, addresses and rules: the test binary runs itself again in a network
@@ -18,9 +18,6 @@ import (
 //	pod N, a child's namespace       the tests' namespace
 //	10.N.0.2, fd0N::2  eth0 ------- vethN  10.N.0.1, fd0N::1     neardns0 ...  the addresses
 
-// namespaceEnv says that it has done so.
-const namespaceEnv = "HOSTNET_TEST_NAMESPACE"
-
 // childEnv makes the test binary a child process of the tests; see child_test.go.
 const childEnv = "HOSTNET_TEST_CHILD"
 
@@ -28,8 +25,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(childEnv) != "":
 		os.Exit(runChild(os.Getenv(childEnv)))
-	case os.Getenv(namespaceEnv) == "":
-		os.Exit(runInNamespace())
+	case !netns.Inside():
+		os.Exit(netns.Again(0))
 	}
 	const setup = "ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0" // pods speak at once
 	if out, err := exec.Command("sh", "-c", setup).CombinedOutput(); err != nil {
@@ -44,30 +41,6 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(code)
-}
-
-func runInNamespace() int {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), namespaceEnv+"=1")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	if os.Getuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
-	}
-	runtime.LockOSThread() // Pdeathsig is of the thread
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		return exit.ExitCode()
-	case err != nil:
-		fmt.Println("no namespace for the tests:", err)
-		return 1
-	}
-	return 0
 }
 
 // left describes what is open, what runs beside the tests' own goroutine, and what is left in

@@ -153,12 +153,3 @@ func thread(call uintptr, a, b int) error {
 	}
 	return nil
 }
-
-// BindPorts gives the program at path the file capability NET_BIND_SERVICE, as the image has
-// it: linux/capability.h, struct vfs_cap_data of revision 2, effective.
-func BindPorts(path string) error {
-	data := make([]byte, 20)
-	data[0], data[3] = 1, 2
-	data[5] = 1 << (unix.CAP_NET_BIND_SERVICE - 8) // permitted, low word
-	return unix.Setxattr(path, "security.capability", data, 0)
-}

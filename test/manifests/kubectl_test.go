@@ -10,6 +10,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // ways are those in which a cluster may have got its manifests. kubeadm creates, which no later
@@ -21,7 +23,7 @@ func kubectl(t testing.TB, dir, command string) {
 	t.Helper()
 	cmd := exec.Command("sh", "-ec", `kubectl() { "$KUBERNETES" kubectl "$@"; }; `+command)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "KUBERNETES="+kubernetes, "KUBECONFIG="+api.Kubeconfig())
-	output(t, cmd)
+	netns.Output(t, cmd)
 }
 
 // folder returns one that has manifests/, as a clone of the repository has it.
@@ -75,7 +77,7 @@ func TestApplyOver(t *testing.T) {
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%+v, expected %+v", got, want)
 			}
-			if was, is := image(t, objects.Find("Deployment", "coredns")), image(t, live.Find("Deployment", "coredns")); was != is {
+			if was, is := imageOf(t, objects.Find("Deployment", "coredns")), imageOf(t, live.Find("Deployment", "coredns")); was != is {
 				t.Errorf("image %s, expected %s", is, was)
 			}
 			admitted(t, live, "privileged")

@@ -2,17 +2,16 @@ package manifests
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/neardns/neardns/test/cluster"
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -25,9 +24,6 @@ import (
 //	    10.244.9.1 --------------------------------- eth0  10.244.9.3
 //	    and the ClusterIP of kube-dns-upstream
 
-// namespaceEnv says that the test binary runs there, as a child of itself.
-const namespaceEnv = "MANIFESTS_TEST_NAMESPACE"
-
 // api is the cluster that all tests share. Its API server does not stream lists, so that
 // clients need all rights that they could need.
 var api *cluster.Cluster
@@ -37,7 +33,7 @@ var kubernetes string
 
 func TestMain(m *testing.M) {
 	Enter()
-	if os.Getenv(namespaceEnv) == "" {
+	if !netns.Inside() {
 		os.Exit(inNamespace())
 	}
 	os.Exit(inCluster(m))
@@ -67,22 +63,7 @@ func inNamespace() int {
 		fmt.Println("tests of the manifests: the containers have users, which takes root")
 		return 1
 	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), namespaceEnv+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	runtime.LockOSThread() // Pdeathsig is of the thread
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		return exit.ExitCode()
-	case err != nil:
-		fmt.Println("no namespace for the tests:", err)
-		return 1
-	}
-	return 0
+	return netns.Again(syscall.CLONE_NEWNS)
 }
 
 // prepare starts the cluster in dir.

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -105,8 +106,8 @@ func startNodeCache(t *testing.T, objects Objects, name string) *nodeCache {
 	n := &nodeCache{at: newPlace(t, "vn", nodeAddr), root: newRoot(t, run.Program())}
 	upstream, err := api.Client().CoreV1().Services(metav1.NamespaceSystem).Get(t.Context(), "kube-dns-upstream", metav1.GetOptions{})
 	must(t, err)
-	sh(t, "ip addr add "+upstream.Spec.ClusterIP+"/32 dev lo") // instead of kube-proxy
-	t.Cleanup(func() { sh(t, "ip addr del "+upstream.Spec.ClusterIP+"/32 dev lo") })
+	netns.Sh(t, "ip addr add "+upstream.Spec.ClusterIP+"/32 dev lo") // instead of kube-proxy
+	t.Cleanup(func() { netns.Sh(t, "ip addr del "+upstream.Spec.ClusterIP+"/32 dev lo") })
 	n.container, err = objects.ContainerOf("DaemonSet", name, nodeName, map[string]string{
 		"KUBE_DNS_UPSTREAM_SERVICE_HOST": upstream.Spec.ClusterIP, "KUBE_DNS_UPSTREAM_SERVICE_PORT": "53",
 	})
@@ -115,7 +116,7 @@ func startNodeCache(t *testing.T, objects Objects, name string) *nodeCache {
 	must(t, err)
 	if s := template.Spec.SecurityContext; s != nil {
 		for _, sysctl := range s.Sysctls {
-			n.at.sh("sysctl -qw " + sysctl.Name + "=" + sysctl.Value)
+			n.at.Sh("sysctl -qw " + sysctl.Name + "=" + sysctl.Value)
 		}
 	}
 	n.Process = run.Start(t, n.command(t, n.container.Args...), t.TempDir())
@@ -152,7 +153,7 @@ func (n *nodeCache) checkProbes(t *testing.T, objects Objects) {
 func (n *nodeCache) checkFollows(t *testing.T) {
 	t.Helper()
 	run.Eventually(t, 30*time.Second, "it follows kube-dns-pods", func() bool {
-		n.at.dig(n.asked(), "new-"+time.Now().Format("150405.000")[7:]+".default.svc.cluster.local")
+		n.at.Dig(n.asked(), "new-"+time.Now().Format("150405.000")[7:]+".default.svc.cluster.local")
 		return strings.Contains(n.at.get("127.0.0.1:9253", "/metrics"), `coredns_proxy_request_duration_seconds_count{proxy_name="forward",rcode="NXDOMAIN",to="`+clusterAddr+`:53"}`)
 	})
 }

@@ -36,8 +36,8 @@ func TestTakeOver(t *testing.T) {
 					kubectl(t, dir, documented(t, overlay))
 					after := c.get(patches[0])
 					checkImageOnly(t, before, after)
-					if !strings.HasSuffix(image(t, after), ":"+tag) {
-						t.Errorf("image %s, expected tag %s", image(t, after), tag)
+					if !strings.HasSuffix(imageOf(t, after), ":"+tag) {
+						t.Errorf("image %s, expected tag %s", imageOf(t, after), tag)
 					}
 				}
 				admitted(t, Objects{c.get(patches[0])}, test.level)
@@ -73,7 +73,7 @@ func tagged(t *testing.T, dir, tag string) {
 // checkImageOnly compares specs.
 func checkImageOnly(t *testing.T, before, after *unstructured.Unstructured) {
 	t.Helper()
-	was, is := image(t, before), image(t, after)
+	was, is := imageOf(t, before), imageOf(t, after)
 	if was == is {
 		t.Errorf("the image is %s as before", is)
 	}
@@ -100,7 +100,7 @@ func container(t *testing.T, u *unstructured.Unstructured) map[string]any {
 	return all[0].(map[string]any)
 }
 
-func image(t *testing.T, u *unstructured.Unstructured) string {
+func imageOf(t *testing.T, u *unstructured.Unstructured) string {
 	t.Helper()
 	return container(t, u)["image"].(string)
 }

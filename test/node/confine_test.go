@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -25,10 +26,10 @@ func confined(t *testing.T, w *world) {
 	c := launchConfined(t, true)
 	c.Logs("answering")
 	run.Eventually(t, 5*time.Second, "it intercepts", c.active)
-	if caps := sh(t, fmt.Sprintf("grep CapEff /proc/%d/status", c.PID())); !strings.HasSuffix(caps, "0000000000001400") {
+	if caps := netns.Shf(t, "grep CapEff /proc/%d/status", c.PID()); !strings.HasSuffix(caps, "0000000000001400") {
 		t.Errorf("%s, expected NET_BIND_SERVICE and NET_ADMIN", caps)
 	}
-	if got := w.a.dig(clusterIP, web); got != webIP || !cacheAnswers(w.a, clusterIP) {
+	if got := w.a.Dig(clusterIP, web); got != webIP || !cacheAnswers(w.a, clusterIP) {
 		t.Errorf("%s, or it is not the node cache's answer", got)
 	}
 	c.Stop()

@@ -123,11 +123,11 @@ func (w *world) demoDNS(objects manifests.Objects) {
 	c.Files["/etc/resolv.conf"] = "nameserver " + outsideIP + "\n"
 	cmd, err := c.Command(w.demoRoot("coredns"), "/coredns", c.Args...)
 	w.must(err)
-	cmd.Args = append([]string{"nsenter", "--net=" + w.dnsPod.netns}, cmd.Path)
+	cmd.Args = append([]string{"nsenter", "--net=" + w.dnsPod.Path}, cmd.Path)
 	cmd.Path, err = exec.LookPath("nsenter")
 	w.must(err)
 	p := run.Start(w.t, cmd, w.t.TempDir())
-	run.Eventually(w.t, 20*time.Second, "the cluster DNS answers", func() bool { return !p.Ended() && w.dnsPod.dig(dnsAddr(2), web) == webIP })
+	run.Eventually(w.t, 20*time.Second, "the cluster DNS answers", func() bool { return !p.Ended() && w.dnsPod.Dig(dnsAddr(2), web) == webIP })
 	w.must(w.CreatePod(context.Background(), w.podObject("kube-system", "coredns-1", "kube-dns"), dnsAddr(2), "fd00:244:9::2"))
 }
 
@@ -184,7 +184,7 @@ func (w *world) netshoot(args ...string) *exec.Cmd {
 	const text = "nameserver %s\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
 	w.must(os.WriteFile(w.a.resolve, fmt.Appendf(nil, text, clusterIP), 0o600))
 	const enter = `mount --bind "$0" /etc/resolv.conf; hostname netshoot; exec "$@"`
-	return w.a.command(append([]string{"unshare", "--mount", "--uts", "sh", "-ec", enter, w.a.resolve}, args...)...)
+	return w.a.Command(append([]string{"unshare", "--mount", "--uts", "sh", "-ec", enter, w.a.resolve}, args...)...)
 }
 
 // rc writes the functions and variables of the demo's shell.
@@ -198,7 +198,7 @@ coredns() { %s "$@"; }
 nodecache() { %s "$@"; }
 export KUBECONFIG=%s NODECACHE=%d NODECACHE_LOG=%s
 cd ../..
-`, os.Getpid(), w.b.netns, kubernetes, coredns, run.Program(), w.config, node.PID(), filepath.Join(node.Dir, "log")))
+`, os.Getpid(), w.b.Path, kubernetes, coredns, run.Program(), w.config, node.PID(), filepath.Join(node.Dir, "log")))
 }
 
 // shell runs one for whoever sits there.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -34,7 +35,7 @@ func fallbacks(t *testing.T, w *world) {
 	if cacheAnswers(w.a, linkLocal) {
 		t.Error("the node cache answers after its death")
 	}
-	if got := digHere(linkLocal, web); got != webIP {
+	if got := netns.Dig(linkLocal, web); got != webIP {
 		t.Errorf("host: %s", got)
 	}
 	again := startCacheAt(t, onlyUs, "-fallback")
@@ -74,16 +75,16 @@ func (w *world) podsMove(t *testing.T) {
 	for _, host := range append(old, moved[0]) {
 		w.removeDNS(host)
 	}
-	if got := w.a.dig(linkLocal, web); !strings.HasPrefix(got, "failed: ") {
+	if got := w.a.Dig(linkLocal, web); !strings.HasPrefix(got, "failed: ") {
 		t.Errorf("with all Pods moved and no cache: %s, expected no answer", got)
 	}
 	c = startCacheAt(t, onlyUs, "-fallback")
-	if got := w.a.dig(linkLocal, web); got != webIP {
+	if got := w.a.Dig(linkLocal, web); got != webIP {
 		t.Errorf("with a cache again: %s", got)
 	}
 	run.Eventually(t, 40*time.Second, "the rule has the new Pod, and none that is gone", func() bool { return w.ruled(t) })
 	c.Kill()
-	run.Eventually(t, time.Second, "it is answered without the cache", func() bool { return w.a.dig(linkLocal, web) == webIP })
+	run.Eventually(t, time.Second, "it is answered without the cache", func() bool { return w.a.Dig(linkLocal, web) == webIP })
 	w.addDNS(w.spare()[0])
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -18,8 +19,8 @@ func firewall(t *testing.T, w *world) {
 			}
 			accept(t, f.tool+" -A INPUT "+rule+" -j ACCEPT")
 		}
-		sh(t, f.tool+" -P INPUT DROP")
-		t.Cleanup(func() { sh(t, f.tool+" -P INPUT ACCEPT") })
+		netns.Sh(t, f.tool+" -P INPUT DROP")
+		t.Cleanup(func() { netns.Sh(t, f.tool+" -P INPUT ACCEPT") })
 	}
 	c := launch(t, all)
 	c.Logs("answering")
@@ -31,7 +32,7 @@ func firewall(t *testing.T, w *world) {
 		t.Error("queries are intercepted, or the metric is not there")
 	}
 	for _, server := range []string{clusterIP, clusterIP6} {
-		if got := w.a.dig(server, web); got != webIP || cacheAnswers(w.a, server) {
+		if got := w.a.Dig(server, web); got != webIP || cacheAnswers(w.a, server) {
 			t.Errorf("%s at %s, or it is the node cache's answer", got, server)
 		}
 	}
@@ -51,6 +52,6 @@ func firewall(t *testing.T, w *world) {
 // accept runs an iptables command that adds rules, and deletes them with the test.
 func accept(t *testing.T, command string) {
 	t.Helper()
-	sh(t, command)
-	t.Cleanup(func() { sh(t, strings.NewReplacer(" -I ", " -D ", " -A ", " -D ").Replace(command)) })
+	netns.Sh(t, command)
+	t.Cleanup(func() { netns.Sh(t, strings.NewReplacer(" -I ", " -D ", " -A ", " -D ").Replace(command)) })
 }

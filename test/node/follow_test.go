@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -42,7 +43,7 @@ func followed(t *testing.T, w *world, when string) {
 func connected(t *testing.T) map[string]int {
 	t.Helper()
 	at := map[string]int{}
-	for line := range strings.Lines(sh(t, "ss -Htn state established dst 10.244.9.0/24 dport = 53")) {
+	for line := range strings.Lines(netns.Sh(t, "ss -Htn state established dst 10.244.9.0/24 dport = 53")) {
 		if f := strings.Fields(line); len(f) == 4 {
 			at[strings.TrimSuffix(f[3], ":53")]++
 		}

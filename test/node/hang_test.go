@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -45,7 +46,7 @@ func hangs(t *testing.T, w *world) {
 		took := time.Since(began)
 		for _, p := range []*pod{w.a, w.b} {
 			for _, server := range []string{clusterIP, clusterIP6} {
-				if got := p.dig(server, web); got != webIP || cacheAnswers(p, server) {
+				if got := p.Dig(server, web); got != webIP || cacheAnswers(p, server) {
 					t.Errorf("%s: %s at %s, or it is the node cache's answer", how.name, got, server)
 				}
 			}
@@ -75,7 +76,7 @@ func silent(t *testing.T, w *world) {
 // intercepted reports whether rules send queries to a node cache.
 func intercepted(t testing.TB) bool {
 	t.Helper()
-	return regexp.MustCompile(`set take4 \{[^}]*elements = \{`).MatchString(sh(t, "nft list ruleset"))
+	return regexp.MustCompile(`set take4 \{[^}]*elements = \{`).MatchString(netns.Sh(t, "nft list ruleset"))
 }
 
 // deafen has the kernel drop all that comes to some of a process's sockets of port 53, until

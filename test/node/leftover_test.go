@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -24,11 +25,11 @@ func leftovers(t *testing.T, w *world) {
 	} {
 		skipTracking(t, c.tools[0], linkLocal, clusterIP)
 		skipTracking(t, c.tools[1], linkLocal6, clusterIP6)
-		if got := w.a.dig(clusterIP, web); got == webIP {
+		if got := w.a.Dig(clusterIP, web); got == webIP {
 			t.Fatalf("%s: a Pod is answered, though no query reaches kube-proxy", c.tools)
 		}
 		d := startCache(t)
-		if got := w.a.dig(clusterIP, web); got != webIP {
+		if got := w.a.Dig(clusterIP, web); got != webIP {
 			t.Errorf("%s: %s", c.tools, got)
 		}
 		impaired := func() bool {
@@ -40,7 +41,7 @@ func leftovers(t *testing.T, w *world) {
 			}
 			for _, tool := range c.tools {
 				_, commands, _ := strings.Cut(d.Logs("if this process died", tool), "run on the node: ")
-				sh(t, strings.TrimSuffix(commands, `"`))
+				netns.Sh(t, strings.TrimSuffix(commands, `"`))
 			}
 			run.Eventually(t, 3*time.Second, "the metric sees that nothing is left", func() bool { return !impaired() })
 			d.Logs("nothing of another node-local cache is left")
@@ -52,7 +53,7 @@ func leftovers(t *testing.T, w *world) {
 		}
 		d.Kill()
 		for _, server := range []string{clusterIP, clusterIP6} {
-			if got := w.a.dig(server, web); got != webIP {
+			if got := w.a.Dig(server, web); got != webIP {
 				t.Errorf("%s, the node cache is killed: %s at %s", c.tools, got, server)
 			}
 		}
@@ -69,7 +70,7 @@ func skipTracking(t *testing.T, tool string, addrs ...string) {
 	for _, a := range addrs {
 		for _, rule := range []string{"PREROUTING -p %s -d %s --dport 53", "OUTPUT -p %s -s %s --sport 53", "OUTPUT -p %s -d %s --dport 53"} {
 			for _, protocol := range []string{"udp", "tcp"} {
-				sh(t, tool+" -w -t raw -A "+fmt.Sprintf(rule, protocol, a)+` -m comment --comment "NodeLocal DNS Cache: skip conntrack" -j NOTRACK`)
+				netns.Sh(t, tool+" -w -t raw -A "+fmt.Sprintf(rule, protocol, a)+` -m comment --comment "NodeLocal DNS Cache: skip conntrack" -j NOTRACK`)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func (l *load) end() []asked {
 func (l *load) every(p *pod, rate, workers int, ask func(worker int, due time.Time)) {
 	for worker := range workers {
 		l.group.Go(func() {
-			p.in(func() {
+			p.In(func() {
 				pause := time.Duration(workers) * time.Second / time.Duration(rate)
 				next := time.Now().Add(pause * time.Duration(worker) / time.Duration(workers))
 				for {

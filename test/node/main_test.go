@@ -2,25 +2,20 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/neardns/neardns/test/cluster"
 	"github.com/neardns/neardns/test/differential/peer"
 	"github.com/neardns/neardns/test/manifests"
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// namespaceEnv says that the test binary runs in a namespace of its own, as a child of itself.
-const namespaceEnv = "NODE_TEST_NAMESPACE"
-
-// confineEnv makes it a node cache with few rights; see confine_test.go.
+// confineEnv makes the test binary a node cache with few rights; see confine_test.go.
 const confineEnv = "NODE_TEST_CONFINE"
 
 // The programs.
@@ -32,40 +27,14 @@ func TestMain(m *testing.M) {
 	case os.Getenv(confineEnv) != "":
 		fmt.Fprintln(os.Stderr, confine(os.Getenv(confineEnv), os.Args[1:]))
 		os.Exit(1)
-	case os.Getenv(namespaceEnv) == "":
-		os.Exit(inNamespace())
+	case !netns.Inside():
+		os.Exit(netns.Again(syscall.CLONE_NEWNS))
 	}
 	if err := prepare(); err != nil {
 		fmt.Println("tests of the node:", err)
 		os.Exit(1)
 	}
 	os.Exit(run.Main(m, false))
-}
-
-// inNamespace runs the tests in network and mount namespaces of their own, and in a user
-// namespace where they are not root's.
-func inNamespace() int {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), namespaceEnv+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	if os.Getuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
-	}
-	runtime.LockOSThread() // Pdeathsig is of the thread
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		return exit.ExitCode()
-	case err != nil:
-		fmt.Println("no namespace for the tests:", err)
-		return 1
-	}
-	return 0
 }
 
 // prepare readies the node and finds the programs.
@@ -86,19 +55,4 @@ sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.de
 	}
 	kubernetes, err = cluster.Build(context.Background())
 	return err
-}
-
-// sh runs a command and returns its output.
-func sh(t testing.TB, command string) string {
-	t.Helper()
-	out, err := exec.Command("sh", "-ec", command).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v: %s", command, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func shf(t testing.TB, format string, args ...any) string {
-	t.Helper()
-	return sh(t, fmt.Sprintf(format, args...))
 }

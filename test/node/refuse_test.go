@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -26,8 +27,8 @@ func refuses(t *testing.T, w *world) {
 			[]string{"address fd00:", "IPv6 is switched off", "disable_ipv6=0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sh(t, c.before)
-			defer sh(t, c.after)
+			netns.Sh(t, c.before)
+			defer netns.Sh(t, c.after)
 			w.refused(t, run.Program(), c.addrs, c.want...)
 		})
 	}
@@ -69,7 +70,7 @@ func (w *world) refused(t *testing.T, program, addrs string, words ...string) {
 		}
 	}
 	w.unchanged(t, before)
-	if got := w.a.dig(clusterIP, web); got != webIP {
+	if got := w.a.Dig(clusterIP, web); got != webIP {
 		t.Errorf("a Pod at %s: %s", clusterIP, got)
 	}
 }

@@ -3,6 +3,8 @@ package node
 import (
 	"strings"
 	"testing"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // resolves shows that names of every kind resolve, over every way, for Pods and the host.
@@ -36,7 +38,7 @@ func (w *world) resolvesAt(t *testing.T, way, server string) {
 	} {
 		for _, network := range []string{"+notcp", "+tcp"} {
 			args := append(strings.Fields(q.args), network)
-			for who, got := range map[string]string{"pod": w.a.dig(server, args...), "host": digHere(server, args...)} {
+			for who, got := range map[string]string{"pod": w.a.Dig(server, args...), "host": netns.Dig(server, args...)} {
 				if got != q.want {
 					t.Errorf("%s, %s, %s at %s: %q, want %q", way, who, strings.Join(args, " "), server, got, q.want)
 				}

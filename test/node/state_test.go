@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -14,7 +15,7 @@ import (
 // but for kube-proxy's.
 func (w *world) state(t testing.TB) string {
 	t.Helper()
-	run.Eventually(t, 5*time.Second, "the node caches of tests before have ended", func() bool { return !strings.Contains(sh(t, "ip link"), "neardns") })
+	run.Eventually(t, 5*time.Second, "the node caches of tests before have ended", func() bool { return !strings.Contains(netns.Sh(t, "ip link"), "neardns") })
 	now := nodeState(t)
 	run.Eventually(t, 15*time.Second, "kube-proxy rests", func() bool {
 		before := now
@@ -30,7 +31,7 @@ const settle = 1500 * time.Millisecond
 
 func nodeState(t testing.TB) string {
 	t.Helper()
-	text := sh(t, "exec 2>/dev/null; ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset; iptables-save; ip6tables-save")
+	text := netns.Sh(t, "exec 2>/dev/null; ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset; iptables-save; ip6tables-save")
 	text = regexp.MustCompile(`(?m)^#.*$|\[\d+:\d+\]| expires \w+|counter packets \d+ bytes \d+`).ReplaceAllString(text, "")
 	return regexp.MustCompile(`\n+`).ReplaceAllString(strings.TrimSpace(text), "\n")
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // untracked shows that the queries of Pods leave no entry in connection tracking, while
@@ -23,7 +25,7 @@ func untracked(t *testing.T, w *world) {
 	most := watchUpstream(t)
 	w.many(t, "with it", strings.Split(all, ",")...)
 	for _, server := range strings.Split(all, ",") {
-		if udp, tcp := digHere(server, web), digHere(server, web, "+tcp"); udp != webIP || tcp != webIP {
+		if udp, tcp := netns.Dig(server, web), netns.Dig(server, web, "+tcp"); udp != webIP || tcp != webIP {
 			t.Errorf("host at %s: %s, %s over TCP", server, udp, tcp)
 		}
 	}
@@ -56,7 +58,7 @@ func (w *world) many(t *testing.T, what string, servers ...string) {
 	}
 }
 
-func flush(t testing.TB) { sh(t, "conntrack -F 2>/dev/null") }
+func flush(t testing.TB) { netns.Sh(t, "conntrack -F 2>/dev/null") }
 
 // ours are the addresses of the Pods that ask, and those that they ask a node cache at.
 var ours = regexp.MustCompile(`(src|dst)=(10\.244\.[12]\.|fd00:244:[12]::|169\.254\.20\.10 |10\.96\.0\.10 |fd00:20::10 |fd00:10:96::a )`)
@@ -66,7 +68,7 @@ var ours = regexp.MustCompile(`(src|dst)=(10\.244\.[12]\.|fd00:244:[12]::|169\.2
 func tracked(t testing.TB) (entries []string) {
 	t.Helper()
 	for _, family := range []string{"ipv4", "ipv6"} {
-		for line := range strings.Lines(shf(t, "conntrack -L -f %s 2>/dev/null", family)) {
+		for line := range strings.Lines(netns.Shf(t, "conntrack -L -f %s 2>/dev/null", family)) {
 			if ours.MatchString(line) && strings.Contains(line, "port=53 ") {
 				entries = append(entries, strings.TrimSpace(line))
 			}
@@ -83,7 +85,7 @@ func watchUpstream(t testing.TB) (most func() int) {
 		n := 0
 		for {
 			to := map[string]int{}
-			for line := range strings.Lines(sh(t, "ss -Htn state established dst 10.244.9.0/24 dport = 53")) {
+			for line := range strings.Lines(netns.Sh(t, "ss -Htn state established dst 10.244.9.0/24 dport = 53")) {
 				f := strings.Fields(line)
 				to[f[len(f)-1]]++
 			}

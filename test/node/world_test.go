@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/neardns/neardns/test/cluster"
+	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -67,7 +68,7 @@ func newCluster(t *testing.T, mode string) *world {
 	t.Helper()
 	w := &world{t: t, mode: mode, servers: map[int]*run.Process{}}
 	w.a, w.b, w.dnsPod, w.out = newPod(t, 1, "va"), newPod(t, 2, "vb"), newPod(t, 9, "vd"), newPod(t, 8, "vo")
-	sh(t, "ip route add default via 10.244.8.9; ip -6 route add default via fd00:244:8::9") // as any node has one
+	netns.Sh(t, "ip route add default via 10.244.8.9; ip -6 route add default via fd00:244:8::9") // as any node has one
 	w.Cluster = cluster.ForTest(t, cluster.Options{
 		Binary: kubernetes, APIServerArgs: []string{"--bind-address=0.0.0.0"}, Addresses: []net.IP{net.IPv4(10, 244, 9, 1)},
 	})
@@ -82,7 +83,7 @@ func newCluster(t *testing.T, mode string) *world {
 func (w *world) ready() {
 	w.t.Helper()
 	run.Eventually(w.t, 30*time.Second, "kube-proxy knows the cluster DNS", func() bool {
-		return w.a.dig(clusterIP, web) == webIP && w.b.dig(clusterIP6, web) == webIP && w.a.dig("10.96.0.11", web) == webIP
+		return w.a.Dig(clusterIP, web) == webIP && w.b.Dig(clusterIP6, web) == webIP && w.a.Dig("10.96.0.11", web) == webIP
 	})
 }
 
@@ -199,7 +200,7 @@ func (w *world) addDNS(host int) {
 }
 `, host, w.config, outsideIP))
 	run.Eventually(w.t, 20*time.Second, "the cluster DNS answers", func() bool {
-		return !p.Ended() && w.dnsPod.dig(fmt.Sprintf("10.244.9.%d", host), web) == webIP
+		return !p.Ended() && w.dnsPod.Dig(fmt.Sprintf("10.244.9.%d", host), web) == webIP
 	})
 	w.servers[host] = p
 	w.must(w.CreatePod(context.Background(), w.podObject("kube-system", fmt.Sprintf("dns-%d", host), "kube-dns"),
@@ -226,7 +227,7 @@ func (w *world) coreDNS(in *pod, corefile string) *run.Process {
 	w.t.Helper()
 	dir := w.t.TempDir()
 	run.Write(w.t, dir, "Corefile", corefile)
-	return run.Start(w.t, in.command(coredns, "-conf", "Corefile"), dir)
+	return run.Start(w.t, in.Command(coredns, "-conf", "Corefile"), dir)
 }
 
 // removeDNS deletes a Pod of the cluster DNS. Its process goes on for a while, as Kubernetes

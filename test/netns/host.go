@@ -1,0 +1,137 @@
+package netns
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Host is a network namespace that a veth leads to: a Pod, a node, or what is outside.
+type Host struct {
+	t    testing.TB
+	veth string // our end; the Host's is eth0
+	Path string // of the namespace, for setns(2)
+}
+
+// New makes a Host that ends with the test. Its link is down and has no address.
+func New(t testing.TB, veth string) *Host {
+	t.Helper()
+	holder := exec.Command("sleep", "infinity")
+	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // Pdeathsig is of the thread
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = holder.Process.Kill()
+		_ = holder.Wait()
+		_ = exec.Command("ip", "link", "del", veth).Run() // which the kernel else does later
+	})
+	h := &Host{t, veth, fmt.Sprintf("/proc/%d/ns/net", holder.Process.Pid)}
+	Shf(t, "ip link add %s type veth peer name eth0 netns %d", veth, holder.Process.Pid)
+	h.Sh("ip link set lo up")
+	return h
+}
+
+// Up sets both ends of the link up and waits for them: a carrier that comes up is seen up to a
+// second later.
+func (h *Host) Up() {
+	h.t.Helper()
+	Shf(h.t, "ip link set %s up", h.veth)
+	h.Sh("ip link set eth0 up")
+	const wait = "for try in $(seq 500); do ip -o link show %s | grep -q 'state UP' && exit; sleep 0.01; done; echo it stays down; exit 1"
+	Shf(h.t, wait, h.veth)
+	h.Shf(wait, "eth0")
+}
+
+// Command returns one that runs there.
+func (h *Host) Command(args ...string) *exec.Cmd {
+	return exec.Command("nsenter", append([]string{"--net=" + h.Path}, args...)...)
+}
+
+// Sh runs a shell's command there, and returns its output.
+func (h *Host) Sh(command string) string {
+	h.t.Helper()
+	return Output(h.t, h.Command("sh", "-ec", command))
+}
+
+// Shf is Sh with a format.
+func (h *Host) Shf(format string, args ...any) string {
+	h.t.Helper()
+	return h.Sh(fmt.Sprintf(format, args...))
+}
+
+// In runs f on a thread that is there: the sockets that it opens are the Host's.
+func (h *Host) In(f func()) {
+	h.t.Helper()
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocks: the thread ends with the goroutine
+		var ns *os.File
+		if ns, err = os.Open(h.Path); err != nil {
+			return
+		}
+		defer func() { _ = ns.Close() }()
+		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err == nil {
+			f()
+		}
+	}()
+	<-done
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// Dig asks there, and returns what dig +short prints, in one line, or how it failed.
+func (h *Host) Dig(server string, args ...string) string {
+	return short(h.Command(digging(server, args)...))
+}
+
+// Dig asks here.
+func Dig(server string, args ...string) string {
+	ask := digging(server, args)
+	return short(exec.Command(ask[0], ask[1:]...))
+}
+
+func digging(server string, args []string) []string {
+	return append([]string{"dig", "@" + server, "+short", "+tries=1", "+time=2"}, args...)
+}
+
+func short(dig *exec.Cmd) string {
+	out, err := dig.CombinedOutput()
+	text := strings.Join(strings.Fields(string(out)), " ")
+	if err != nil {
+		return "failed: " + text
+	}
+	return text
+}
+
+// Sh runs a shell's command here, and returns its output.
+func Sh(t testing.TB, command string) string {
+	t.Helper()
+	return Output(t, exec.Command("sh", "-ec", command))
+}
+
+// Shf is Sh with a format.
+func Shf(t testing.TB, format string, args ...any) string {
+	t.Helper()
+	return Sh(t, fmt.Sprintf(format, args...))
+}
+
+// Output returns what a command that must succeed prints.
+func Output(t testing.TB, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", cmd, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
