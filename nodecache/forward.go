@@ -27,6 +27,7 @@ type forward struct {
 	conf   *corefile.Forward
 	pool   *upstream.Pool
 	source cache.Source
+	shares *upstream.Shares
 	own    *metrics.Own
 	log    *slog.Logger
 
@@ -49,13 +50,13 @@ func forwardKey(f *corefile.Forward) string {
 
 // newForward returns a forward that works until it is closed. Ctx is for looking up its servers.
 func (p *process) newForward(ctx context.Context, conf *corefile.Forward) (*forward, error) {
-	f := &forward{conf: conf, own: p.metrics.Own, log: p.Log, looping: map[upstream.Endpoint]string{}}
+	f := &forward{conf: conf, shares: &p.shares, own: p.metrics.Own, log: p.Log, looping: map[upstream.Endpoint]string{}}
 	servers, err := f.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}
 	pool := conf.Pool
-	pool.Servers, pool.Shares, pool.Node, pool.Trace = servers, &p.shares, p.Node, f.trace(p.metrics.Trace())
+	pool.Servers, pool.Shares, pool.Node, pool.Trace = servers, f.shares, p.Node, f.trace(p.metrics.Trace())
 	if f.pool, err = upstream.New(pool); err != nil {
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}

@@ -2,6 +2,7 @@ package nodecache
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -55,22 +56,32 @@ func (f *forward) findLoops(ctx context.Context, r *resolve.Resolver, zone wire.
 // loops reports whether a query for zone that is sent to s comes back. It returns an error if
 // it did not, and was not answered either.
 func (f *forward) loops(ctx context.Context, r *resolve.Resolver, s upstream.Endpoint, zone wire.Name) (bool, error) {
-	conf := f.conf.Pool
-	conf.Servers, conf.Name, conf.MaxFails = []upstream.Endpoint{s}, "", -1
-	pool, err := upstream.New(conf)
-	if err != nil {
-		return false, err
-	}
-	defer pool.Close()
 	trap := r.Trap(zone)
 	defer trap.Close()
 	ctx, cancel := context.WithTimeout(ctx, loopTime)
 	defer cancel()
-	_, err = pool.Exchange(ctx, nil, wire.AppendQuery(nil, &trap.Query, nil), upstream.Other)
+	err := f.askOf(ctx, s, wire.AppendQuery(nil, &trap.Query, nil))
 	if trap.Seen() {
 		return true, nil
 	}
 	return false, err
+}
+
+// askOf asks s, also where it is set aside.
+func (f *forward) askOf(ctx context.Context, s upstream.Endpoint, query []byte) error {
+	_, err := f.pool.ExchangeWith(ctx, nil, query, upstream.Other, s)
+	if !errors.Is(err, upstream.ErrNoServer) {
+		return err
+	}
+	conf := f.conf.Pool
+	conf.Servers, conf.Name, conf.MaxFails, conf.Shares = []upstream.Endpoint{s}, "", -1, f.shares
+	pool, err := upstream.New(conf)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	_, err = pool.Exchange(ctx, nil, query, upstream.Other)
+	return err
 }
 
 // mayLookForLoop reports whether a query may be another node cache's that looks for a loop. It

@@ -55,7 +55,7 @@ func (p *forwardParser) readConnOption() error {
 	case "expire":
 		return p.expire()
 	case "max_age":
-		return p.oneDuration(&p.Pool.MaxAge, 0)
+		return p.maxAge()
 	case "read_timeout":
 		return p.oneDuration(&p.Pool.ReadTimeout, 1)
 	case "max_concurrent":
@@ -66,6 +66,15 @@ func (p *forwardParser) readConnOption() error {
 		return p.unused("GET|POST", "no server is asked over HTTPS")
 	}
 	return p.readHealthOption()
+}
+
+// maxAge reads DURATION, where 0 stands for no limit.
+func (p *forwardParser) maxAge() error {
+	err := p.oneDuration(&p.Pool.MaxAge, 0)
+	if err == nil && p.Pool.MaxAge == 0 {
+		p.Pool.MaxAge = -1
+	}
+	return err
 }
 
 // readHealthOption reads an option about servers that fail.

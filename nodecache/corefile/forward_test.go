@@ -77,6 +77,7 @@ func TestForwardOptions(t *testing.T) {
 		{"prefer_udp\nforce_tcp", func(f *Forward) any { return f.PreferUDP }, "false"},
 		{"expire 5s", func(f *Forward) any { return f.Pool.IdleTimeout }, "5s"},
 		{"max_age 10s", func(f *Forward) any { return f.Pool.MaxAge }, "10s"},
+		{"max_age 0s", func(f *Forward) any { return f.Pool.MaxAge < 0 }, "true"}, // no limit
 		{"read_timeout 3s", func(f *Forward) any { return f.Pool.ReadTimeout }, "3s"},
 		{"max_fails 5", func(f *Forward) any { return f.Pool.MaxFails }, "5"},
 		{"max_fails 0", func(f *Forward) any { return f.Pool.MaxFails }, "-1"},

@@ -23,6 +23,20 @@ func (p *Pool) Exchange(ctx context.Context, dst, query []byte, lane Lane) ([]by
 	return p.ask(ctx, dst, query, lane, p.set.Load(), p.conf.MaxAsks)
 }
 
+// ExchangeWith asks one of the Pool's servers, once and over its connections. It returns
+// ErrNoServer for a server that the Pool does not ask at present.
+func (p *Pool) ExchangeWith(ctx context.Context, dst, query []byte, lane Lane, e Endpoint) ([]byte, error) {
+	for _, s := range p.set.Load().order {
+		if s.Endpoint == e {
+			return p.ask(ctx, dst, query, p.conf.lane(lane), s.alone(), 1)
+		}
+	}
+	return dst, ErrNoServer
+}
+
+// alone returns the set of s, to be asked whatever is known of it.
+func (s *server) alone() *set { return &set{order: []*server{s}, fallback: 1, check: true} }
+
 func (p *Pool) enter() bool {
 	n, most := p.active.Add(1), int64(p.conf.MaxConcurrent)
 	if most <= 0 || n <= most {

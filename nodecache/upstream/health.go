@@ -139,7 +139,7 @@ func (s *server) stillOut() bool {
 func (s *server) answers(query []byte) error {
 	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
 	defer cancel()
-	_, err := s.pool.ask(ctx, nil, query, s.pool.conf.lane(Cluster), &set{order: []*server{s}, fallback: 1, check: true}, 1)
+	_, err := s.pool.ask(ctx, nil, query, s.pool.conf.lane(Cluster), s.alone(), 1)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &OpError{"check", s.Endpoint, ErrTimeout}
 	}

@@ -9,7 +9,7 @@ import (
 type set struct {
 	order    []*server // at most maxAsks
 	fallback int       // those from here on are asked only where none before them is well
-	check    bool      // asked for a health check
+	check    bool      // asked once, and whatever is known of the server
 }
 
 // most returns how many asks an Exchange has, configured as most.

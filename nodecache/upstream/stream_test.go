@@ -220,6 +220,26 @@ func TestAtMostFour(t *testing.T) {
 	}
 }
 
+// So it is when one server is asked by name of it, while its connections are in use.
+func TestExchangeWith(t *testing.T) {
+	f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) { time.Sleep(5 * time.Millisecond); echo(q, reply) }})
+	p := pool(t, Config{}, f)
+	var group sync.WaitGroup
+	group.Go(func() { flood(t, p) })
+	for i := range 20 {
+		if _, err := p.ExchangeWith(t.Context(), nil, queryFor(t, fmt.Sprint("with", i)), Other, p.Servers()[0]); err != nil {
+			t.Error(err)
+		}
+	}
+	group.Wait()
+	if n := f.most.Load(); n > 4 {
+		t.Errorf("%d connections", n)
+	}
+	if _, err := p.ExchangeWith(t.Context(), nil, queryFor(t, "other"), Other, Endpoint{}); err != ErrNoServer {
+		t.Error(err)
+	}
+}
+
 // So it is when several Pools ask one server, each by options of its own, and none of them goes
 // without. Once they are closed but for one, that may have all four.
 func TestAtMostFourOfMany(t *testing.T) {
