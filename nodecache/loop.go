@@ -2,7 +2,6 @@ package nodecache
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -69,8 +68,8 @@ func (f *forward) loops(ctx context.Context, r *resolve.Resolver, s upstream.End
 
 // askOf asks s, also where it is set aside.
 func (f *forward) askOf(ctx context.Context, s upstream.Endpoint, query []byte) error {
-	_, err := f.pool.ExchangeWith(ctx, nil, query, upstream.Other, s)
-	if !errors.Is(err, upstream.ErrNoServer) {
+	if slices.Contains(f.pool.Servers(), s) {
+		_, err := f.pool.ExchangeWith(ctx, nil, query, upstream.Other, s)
 		return err
 	}
 	conf := f.conf.Pool

@@ -24,7 +24,7 @@ func (p *Pool) Exchange(ctx context.Context, dst, query []byte, lane Lane) ([]by
 }
 
 // ExchangeWith asks one of the Pool's servers, once and over its connections. It returns
-// ErrNoServer for a server that the Pool does not ask at present.
+// ErrNoServer for a server that is not among Servers, or none of whose connections has room.
 func (p *Pool) ExchangeWith(ctx context.Context, dst, query []byte, lane Lane, e Endpoint) ([]byte, error) {
 	for _, s := range p.set.Load().order {
 		if s.Endpoint == e {

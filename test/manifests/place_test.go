@@ -29,13 +29,12 @@ const (
 // place is a network namespace that a veth leads to.
 type place struct {
 	*netns.Host
-	t testing.TB
 }
 
 // newPlace makes one with an address, of a /24 in which .1 is ours.
 func newPlace(t testing.TB, veth, addr string) *place {
 	t.Helper()
-	p := &place{netns.New(t, veth), t}
+	p := &place{netns.New(t, veth)}
 	ours := addr[:strings.LastIndexByte(addr, '.')] + ".1"
 	netns.Shf(t, "ip addr add %s/24 dev %s", ours, veth)
 	p.Shf("ip addr add %s/24 dev eth0", addr)
@@ -46,7 +45,7 @@ func newPlace(t testing.TB, veth, addr string) *place {
 
 // get returns a page that is served there, empty if it is not.
 func (p *place) get(addr, path string) (body string) {
-	p.t.Helper()
+	p.T.Helper()
 	p.In(func() {
 		c, err := net.DialTimeout("tcp", addr, 5*time.Second)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // Host is a network namespace that a veth leads to: a Pod, a node, or what is outside.
 type Host struct {
-	t    testing.TB
+	T    testing.TB
 	veth string // our end; the Host's is eth0
 	Path string // of the namespace, for setns(2)
 }
@@ -42,11 +42,11 @@ func New(t testing.TB, veth string) *Host {
 // Up sets both ends of the link up and waits for them: a carrier that comes up is seen up to a
 // second later.
 func (h *Host) Up() {
-	h.t.Helper()
-	Shf(h.t, "ip link set %s up", h.veth)
+	h.T.Helper()
+	Shf(h.T, "ip link set %s up", h.veth)
 	h.Sh("ip link set eth0 up")
 	const wait = "for try in $(seq 500); do ip -o link show %s | grep -q 'state UP' && exit; sleep 0.01; done; echo it stays down; exit 1"
-	Shf(h.t, wait, h.veth)
+	Shf(h.T, wait, h.veth)
 	h.Shf(wait, "eth0")
 }
 
@@ -57,19 +57,19 @@ func (h *Host) Command(args ...string) *exec.Cmd {
 
 // Sh runs a shell's command there, and returns its output.
 func (h *Host) Sh(command string) string {
-	h.t.Helper()
-	return Output(h.t, h.Command("sh", "-ec", command))
+	h.T.Helper()
+	return Output(h.T, h.Command("sh", "-ec", command))
 }
 
 // Shf is Sh with a format.
 func (h *Host) Shf(format string, args ...any) string {
-	h.t.Helper()
+	h.T.Helper()
 	return h.Sh(fmt.Sprintf(format, args...))
 }
 
 // In runs f on a thread that is there: the sockets that it opens are the Host's.
 func (h *Host) In(f func()) {
-	h.t.Helper()
+	h.T.Helper()
 	var err error
 	done := make(chan struct{})
 	go func() {
@@ -86,7 +86,7 @@ func (h *Host) In(f func()) {
 	}()
 	<-done
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 }
 

@@ -50,6 +50,7 @@ sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.de
 	if out, err := exec.Command("sh", "-ec", setup).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
+	_ = os.Setenv("CGO_ENABLED", "0") // a folder that a process has for its root has no C library
 	if coredns, err = peer.Build(context.Background(), peer.Ours); err != nil {
 		return err
 	}

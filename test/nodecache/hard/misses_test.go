@@ -108,3 +108,26 @@ func TestSharedConnections(t *testing.T) {
 		t.Errorf("%d connections at a time, expected 1 to 4", most)
 	}
 }
+
+// TestLoopConnections has loops looked for while all 4 connections to a slow server are in use.
+func TestLoopConnections(t *testing.T) {
+	f := newFake(t)
+	f.does(late(300*time.Millisecond, answers))
+	n := start(t, strings.Replace(block(".", "tcp", f), "errors\n", "errors\n\tloop\n", 1))
+	looked := func() bool { // what is looked for stands right below the root
+		return f.totalAsked(".") > f.totalAsked(".example.org.")+f.totalAsked(".cluster.local.")+f.timesAsked(".")
+	}
+	for round := 0; !looked(); round++ {
+		if round == 20 {
+			t.Fatal("no loop was looked for")
+		}
+		names := make([]string, 900)
+		for i := range names {
+			names[i] = fmt.Sprintf("name-%d-%d.%s", round, i, []string{"ns.svc.cluster.local.", "example.org."}[i%2])
+		}
+		all(n.addr, names)
+	}
+	if most := f.most.Load(); most != 4 {
+		t.Errorf("%d connections at a time, expected 4", most)
+	}
+}
