@@ -195,7 +195,7 @@ func (b *builder) setCache(block *resolve.Block, conf *corefile.Cache) {
 	if !conf.CutOff {
 		block.Services = append(wire.Name("\x03svc"), b.cluster()...)
 	}
-	block.Stale = resolve.Stale{On: true, Explicit: true, Wait: conf.Stale.Wait, Recheck: conf.Stale.Recheck}
+	block.Stale = resolve.Stale{On: true, Explicit: true, Wait: conf.Stale.Wait}
 	switch conf.Stale.Mode {
 	case corefile.StaleOff:
 		block.Stale.On = false

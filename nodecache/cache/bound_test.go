@@ -45,7 +45,7 @@ func TestBound(t *testing.T) {
 	for i := range names {
 		switch unique(q, yes, i); i % 4 {
 		case 0:
-			c.Fail(q, new(Source), 0, 0)
+			c.Fail(q, new(Source), p, 0)
 		case 1:
 			unique(q, no, i)
 			c.Store(nil, q, no, &anyone, p, 0)
@@ -203,7 +203,7 @@ func TestRace(t *testing.T) {
 					unique(q, no, i%150)
 					c.Store(nil, q, no, &anyone, p, now)
 				case 2:
-					c.Fail(q, &source, now, 0)
+					c.Fail(q, &source, p, now)
 					source.Recovered()
 				case 3:
 					c.AppendStale(nil, q, p, now)

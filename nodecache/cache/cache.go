@@ -145,10 +145,15 @@ func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Durat
 
 // HasStale reports whether AppendStale would find something.
 func (c *Cache) HasStale(q *wire.Query, p *Policy, now time.Duration) bool {
+	return c.expired(q, p, now) != nil
+}
+
+// expired returns what AppendStale would use, or nil.
+func (c *Cache) expired(q *wire.Query, p *Policy, now time.Duration) *entry {
 	var buf [wire.MaxKey]byte
 	key := wire.AppendKey(buf[:0], q)
 	hash := wire.Hash(c.seed, key)
-	return c.shard(hash).expired(hash, key, p, now) != nil
+	return c.shard(hash).expired(hash, key, p, now)
 }
 
 // Remove forgets everything about q's question.

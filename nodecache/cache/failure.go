@@ -49,11 +49,15 @@ func (f *fault) cleared() bool {
 // next answer (RFC 9520, section 3.2, wants at least 1 s).
 const unanswered = time.Second
 
-// Fail remembers for 1 s, or for longer if life is, that q got no answer of use, so that
-// asking again costs no wait. Recovered of its source, which must not be nil, ends it at once.
-func (c *Cache) Fail(q *wire.Query, s *Source, now, life time.Duration) {
-	epoch := s.epoch.Load()
-	c.putFailure(q, &fault{source: s, epoch: epoch}, now, min(max(life, unanswered), longestFailure))
+// Fail remembers for 1 s, or for the policy's Recheck if that is longer and an answer is there
+// that may still be used, that q got no answer of use, so that asking again costs no wait.
+// Recovered of its source, which must not be nil, ends it at once.
+func (c *Cache) Fail(q *wire.Query, s *Source, p *Policy, now time.Duration) {
+	epoch, life := s.epoch.Load(), unanswered
+	if c.rechecks(q, p, now) {
+		life = p.recheck()
+	}
+	c.putFailure(q, &fault{source: s, epoch: epoch}, now, life)
 	s.failed.Store(true) // last: a Recovered that does not see it yet would clear nothing
 }
 
@@ -64,6 +68,26 @@ func (c *Cache) storeServFail(q *wire.Query, s *Source, p *Policy, now time.Dura
 	}
 	times := c.timesFailed(q, now) + 1
 	return c.putFailure(q, &fault{s, s.servers.Load(), times}, now, p.ServFail.after(times))
+}
+
+// rechecks reports whether the policy's Recheck says when q is asked again: it does where an
+// answer that has expired is still the one to use.
+func (c *Cache) rechecks(q *wire.Query, p *Policy, now time.Duration) bool {
+	if p.Recheck <= 0 {
+		return false
+	}
+	e := c.expired(q, p, now)
+	return e != nil && !e.fresh(now)
+}
+
+// recheck returns Recheck within the limits of RFC 9520, section 3.2.
+func (p *Policy) recheck() time.Duration { return min(max(p.Recheck, shortestFailure), longestFailure) }
+
+// storeRecheck remembers that what s answered to q is no better than an answer that has expired.
+func (c *Cache) storeRecheck(q *wire.Query, s *Source, p *Policy, now time.Duration) {
+	if c.rechecks(q, p, now) {
+		c.putFailure(q, &fault{s, s.servers.Load(), 1}, now, p.recheck())
+	}
 }
 
 // timesFailed returns how often q was answered SERVFAIL in a row, counting those no further

@@ -1,6 +1,10 @@
 package cache
 
-import "time"
+import (
+	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+)
 
 // Policy says what a server block keeps and for how long. It is read at every call and must
 // not change while a call runs; a new configuration is a new Policy.
@@ -15,11 +19,26 @@ type Policy struct {
 	Stale    time.Duration
 	StaleTTL uint32
 
+	// Recheck is how long upstream is not asked again for a name that has such an answer, once
+	// it brought none to take its place; at most 5 min (RFC 8767, section 5, the failure
+	// recheck timer).
+	Recheck time.Duration
+
 	// PreferPositive keeps a name's last success while it is good or stale, whatever denial
 	// arrives: the `serve_stale_policy prefer_positive` of CoreDNS.
 	PreferPositive bool
 	// KeepTTL answers with the TTLs that were stored, not with what is left of them.
 	KeepTTL bool
+}
+
+// Replaces reports whether a response that says v takes the place of an answer that has expired:
+// NOERROR and NXDOMAIN do (RFC 8767, section 4), or only a success with PreferPositive.
+func (p *Policy) Replaces(v *wire.Verdict) bool {
+	switch v.Kind {
+	case wire.Malformed, wire.Failed, wire.Refusal:
+		return false
+	}
+	return v.Kind == wire.Positive || !p.PreferPositive
 }
 
 // Bounds are the least and the greatest TTL, in seconds. Nothing is kept if Max is 0, nor,

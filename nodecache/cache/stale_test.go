@@ -44,7 +44,7 @@ func TestStaleFailure(t *testing.T) {
 	}
 	store(t, c, q, p, 0, "NXDOMAIN", "--", soa)
 	store(t, c, q, p, 40*second, "SERVFAIL")
-	c.Fail(q, new(Source), 40*second, 0)
+	c.Fail(q, new(Source), p, 40*second)
 	if state, _ := get(t, c, q, p, 40*second); state != Failed {
 		t.Error("the failure is not known")
 	}
@@ -71,6 +71,68 @@ func TestPreferPositive(t *testing.T) {
 	store(t, c, q, p, time.Hour, "NXDOMAIN", "--", soa)
 	if state, got := get(t, c, q, p, time.Hour+25*second); state != Fresh || got[:8] != "NXDOMAIN" {
 		t.Error(state, got)
+	}
+}
+
+// TestRecheck says after what a name is not asked again for as long as the policy's Recheck: what
+// is no better than the answer that has expired (RFC 8767, section 5, the failure recheck timer),
+// and only where there is one.
+func TestRecheck(t *testing.T) {
+	const recheck = 40 * second
+	denied, answer := []string{"NXDOMAIN", "--", soa}, []string{"a.example. 60 A 10.0.0.1"}
+	for name, tt := range map[string]struct {
+		old    []string
+		prefer bool
+		new    []string      // empty for none
+		want   time.Duration // until it is asked again
+	}{
+		"SERVFAIL":                     {old: answer, new: []string{"SERVFAIL"}, want: recheck},
+		"SERVFAIL, no old answer":      {new: []string{"SERVFAIL"}, want: second},
+		"SERVFAIL, an old denial":      {old: denied, new: []string{"SERVFAIL"}, want: recheck},
+		"REFUSED":                      {old: answer, new: []string{"REFUSED"}, want: recheck},
+		"REFUSED, no old answer":       {new: []string{"REFUSED"}},
+		"no answer":                    {old: answer, want: recheck},
+		"no answer, none before":       {want: second},
+		"NODATA without SOA":           {old: answer, new: []string{"NOERROR"}},
+		"NODATA without SOA, positive": {old: answer, prefer: true, new: []string{"NOERROR"}, want: recheck},
+		"NXDOMAIN, positive":           {old: answer, prefer: true, new: denied, want: recheck},
+		"an answer":                    {old: answer, new: []string{"a.example. 0 A 10.0.0.2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Source)
+			p.Recheck, p.PreferPositive, p.Positive.Min = recheck, tt.prefer, 0
+			p.ServFail.First = second
+			if tt.old != nil {
+				store(t, c, q, p, 0, tt.old...)
+			}
+			now := 2 * time.Minute
+			if len(tt.new) == 0 {
+				c.Fail(q, s, p, now)
+			} else {
+				c.Store(nil, q, response(t, q, tt.new...), s, p, now)
+				s.Recovered() // it did answer
+			}
+			for _, at := range []time.Duration{0, second - 1, second, recheck - 1, recheck} {
+				if state, _ := get(t, c, q, p, now+at); (state == Failed) != (at < tt.want) {
+					t.Errorf("after %v: state %d", at, state)
+				}
+			}
+		})
+	}
+}
+
+// TestRecheckDenial has a denial answer for its own time where there is no success to prefer.
+func TestRecheckDenial(t *testing.T) {
+	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	p.Recheck, p.PreferPositive = 5*time.Minute, true
+	for _, now := range []time.Duration{0, time.Minute} { // the second time, the first has expired
+		store(t, c, q, p, now, "NXDOMAIN", "--", soa)
+		if state, _ := get(t, c, q, p, now+29*second); state != Fresh {
+			t.Errorf("state %d", state)
+		}
+		if state, _ := get(t, c, q, p, now+30*second); state != Miss {
+			t.Errorf("state %d once the denial has expired", state)
+		}
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 // without an SOA record (RFC 2308, section 5); referrals, and codes other than NOERROR,
 // NXDOMAIN and SERVFAIL; types that stand for no records; what the policy rules out. A
 // SERVFAIL takes no place of an answer, stale or not. Replaced of its source, which must not
-// be nil, ends it at once.
+// be nil, ends it at once. A response that does not replace an answer that has expired has q
+// not asked again for the policy's Recheck.
 func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *Policy, now time.Duration) (clean []byte, v wire.Verdict, kept bool) {
 	start := len(dst)
 	clean, ok := wire.Repack(dst, response)
@@ -31,9 +32,14 @@ func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *
 	case msg.Truncated() || q.Type.Meta():
 		return clean, v, false
 	case v.Kind == wire.Failed:
-		return clean, v, c.storeServFail(q, s, p, now)
+		kept = c.storeServFail(q, s, p, now)
+	default:
+		kept = c.storeAnswer(q, msg, &v, p, now)
 	}
-	return clean, v, c.storeAnswer(q, msg, &v, p, now)
+	if !p.Replaces(&v) {
+		c.storeRecheck(q, s, p, now)
+	}
+	return clean, v, kept
 }
 
 // storeAnswer keeps a repacked message, which it changes.

@@ -13,7 +13,7 @@ func TestCache(t *testing.T) {
 	}
 	stale := func(b *Block) string {
 		p := b.Cache.Policy
-		return fmt.Sprint(b.Cache.Stale, p.Stale, p.StaleTTL, p.PreferPositive)
+		return fmt.Sprint(b.Cache.Stale, p.Stale, p.StaleTTL, p.Recheck, p.PreferPositive)
 	}
 	prefetch := func(b *Block) string { return fmt.Sprint(b.Cache.Policy.Prefetch) }
 	servfail := func(b *Block) string { return fmt.Sprint(b.Cache.Policy.ServFail) }
@@ -37,16 +37,16 @@ func TestCache(t *testing.T) {
 		{"cache {\nprefetch 20\n}", prefetch, "{20 1m0s 10}"},
 		{"cache {\nprefetch 10 2m\n}", prefetch, "{10 2m0s 10}"},
 		{"cache {\nprefetch 10 2m 90%\n}", prefetch, "{10 2m0s 90}"},
-		{"cache", stale, "{0 0s 0s} 0s 0 false"},
-		{"cache {\nserve_stale off\n}", stale, "{1 0s 0s} 0s 0 false"},
-		{"cache {\nserve_stale 0s\n}", stale, "{1 0s 0s} 0s 0 false"},
-		{"cache {\nserve_stale\n}", stale, "{2 0s 0s} 1h0m0s 0 false"},
-		{"cache {\nserve_stale 2h\n}", stale, "{2 0s 0s} 2h0m0s 0 false"},
-		{"cache {\nserve_stale 2h IMMEDIATE 30s 40s\n}", stale, "{2 0s 40s} 2h0m0s 30 false"},
-		{"cache {\nserve_stale 2h verify\n}", stale, "{3 0s 0s} 2h0m0s 0 false"},
-		{"cache {\nserve_stale 2h verify 100ms\n}", stale, "{3 100ms 0s} 2h0m0s 0 false"},
-		{"cache {\nserve_stale 2h verify 100ms 30s 5m\n}", stale, "{3 100ms 5m0s} 2h0m0s 30 false"},
-		{"cache {\nserve_stale_policy prefer_positive\nserve_stale\n}", stale, "{2 0s 0s} 1h0m0s 0 true"},
+		{"cache", stale, "{0 0s} 0s 0 0s false"},
+		{"cache {\nserve_stale off\n}", stale, "{1 0s} 0s 0 0s false"},
+		{"cache {\nserve_stale 0s\n}", stale, "{1 0s} 0s 0 0s false"},
+		{"cache {\nserve_stale\n}", stale, "{2 0s} 1h0m0s 0 0s false"},
+		{"cache {\nserve_stale 2h\n}", stale, "{2 0s} 2h0m0s 0 0s false"},
+		{"cache {\nserve_stale 2h IMMEDIATE 30s 40s\n}", stale, "{2 0s} 2h0m0s 30 40s false"},
+		{"cache {\nserve_stale 2h verify\n}", stale, "{3 0s} 2h0m0s 0 0s false"},
+		{"cache {\nserve_stale 2h verify 100ms\n}", stale, "{3 100ms} 2h0m0s 0 0s false"},
+		{"cache {\nserve_stale 2h verify 100ms 30s 5m\n}", stale, "{3 100ms} 2h0m0s 30 5m0s false"},
+		{"cache {\nserve_stale_policy prefer_positive\nserve_stale\n}", stale, "{2 0s} 1h0m0s 0 0s true"},
 		{"cache", servfail, "{1s 5s}"},
 		{"cache {\nservfail 0\n}", servfail, "{0s 0s}"},
 		{"cache {\nservfail 5m\n}", servfail, "{5m0s 5m0s}"},

@@ -16,12 +16,11 @@ const (
 	StaleVerify                     // used once upstream did not bring a new one
 )
 
-// Stale is a Corefile's serve_stale. How long after its end an answer may be used, and with
-// which TTL, is in Cache.Policy.
+// Stale is a Corefile's serve_stale. How long after its end an answer may be used, with which
+// TTL, and when upstream is asked again, is in Cache.Policy.
 type Stale struct {
-	Mode    StaleMode
-	Wait    time.Duration // of StaleVerify, for upstream; 0: as long as it takes
-	Recheck time.Duration // how long upstream is not asked again after it failed
+	Mode StaleMode
+	Wait time.Duration // of StaleVerify, for upstream; 0: as long as it takes
 }
 
 // staleFor is how long answers are used where serve_stale says nothing of it.
@@ -70,7 +69,7 @@ func (d *directive) staleMode(c *Cache, mode string, args []string) (err error) 
 		c.Policy.StaleTTL, err = d.staleTTL(args[0])
 	}
 	if err == nil && len(args) > 1 {
-		c.Stale.Recheck, err = d.staleRecheck(args[1])
+		c.Policy.Recheck, err = d.staleRecheck(args[1])
 	}
 	return err
 }

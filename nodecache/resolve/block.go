@@ -68,9 +68,6 @@ type Stale struct {
 	// Wait is how long upstream may take before a stale answer is given: 0 for none, which
 	// asks upstream only after; negative for as long as it takes to fail.
 	Wait time.Duration
-
-	// Recheck is how long upstream is not asked again for a name that it failed, at least 1 s.
-	Recheck time.Duration
 }
 
 // Upstream is the servers that a block forwards to.

@@ -102,15 +102,15 @@ func (f *flight) fetch(s *scratch, res *result) {
 	p := f.block.policy(f.query.Name)
 	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, u.Source, &p, f.r.now())
 	s.clean, res.clean = clean, clean
-	res.stale = v.Kind == wire.Failed || v.Kind == wire.Refusal // RFC 8767, section 4
+	res.stale = !p.Replaces(&v)
 	switch {
 	case v.Kind == wire.Failed:
 	case len(clean) > 0:
 		res.run = wire.Message(clean).AddressRun()
 		f.r.learn(f.block, &f.query, &v, kept)
 	default: // also a code that needs an OPT record: it speaks of one hop only
-		f.block.Cache.Fail(&f.query, u.Source, f.r.now(), 0)
-		res.stale, res.dropped = true, true
+		f.block.Cache.Fail(&f.query, u.Source, &p, f.r.now())
+		res.dropped = true
 		res.why = because(wire.InvalidData, "upstream sent a malformed answer")
 	}
 }
@@ -169,7 +169,7 @@ func (f *flight) failed(u *Upstream, err error, res *result) {
 		res.why = because(wire.NotReady, "shutting down")
 		return
 	}
-	f.block.Cache.Fail(&f.query, u.Source, f.r.now(), f.block.Stale.Recheck)
+	f.block.Cache.Fail(&f.query, u.Source, &f.block.Policy, f.r.now())
 	if f.block.Errors != nil {
 		f.block.Errors(&f.query, err)
 	}

@@ -88,6 +88,7 @@ func (r *Resolver) takeOff(s *flightShard, key []byte, b *Block, q *wire.Query) 
 		RD: true, CD: q.CD, AD: true, OPT: wire.OPT{DO: q.DO},
 		Name: append(f.name[:0], q.Name...), Type: q.Type, Class: q.Class,
 	}
+	f.late = b.Policy.Recheck > 0 && f.hasStale() // as CoreDNS, for those who come while one verifies
 	s.flying[f.key] = f
 	r.crew.run(r.ctx, f)
 	return f

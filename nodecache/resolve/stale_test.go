@@ -158,6 +158,61 @@ func TestStaleImmediate(t *testing.T) {
 	})
 }
 
+// TestStalePreferred has only an address take the place of an address, where that is asked for,
+// and a denial that of a denial.
+func TestStalePreferred(t *testing.T) {
+	const old = "NOERROR; a.example. 30 A 10.0.0.1"
+	for says, want := range map[string]string{
+		"NXDOMAIN": old, "NOERROR": old, "SERVFAIL": old, "REFUSED": old,
+		"a.example. 60 A 10.0.0.2": "NOERROR; a.example. 60 A 10.0.0.2",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := staleRig(t, func(b *Block) {
+				b.Stale, b.Policy.PreferPositive = Stale{On: true, Explicit: true, Wait: -1}, true
+			})
+			r.up.say("a.example. A", says)
+			for range 2 {
+				r.want("a.example.", want)
+			}
+			r.want("nx.example. edns", "NXDOMAIN; "+soa+"; OPT 1232")
+		})
+	}
+}
+
+// TestStaleRecheck asks upstream no more for a while once it brought nothing better, and gives
+// what has expired at once, also to those who come while it is asked; as CoreDNS does with
+// FAILURE_RECHECK.
+func TestStaleRecheck(t *testing.T) {
+	const old = "NOERROR; a.example. 30 A 10.0.0.1"
+	for _, says := range []string{"SERVFAIL", "REFUSED", "nothing", "NXDOMAIN"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := staleRig(t, func(b *Block) {
+				b.Stale = Stale{On: true, Explicit: true, Wait: -1}
+				b.Policy.Recheck, b.Policy.PreferPositive = 30*second, true
+			})
+			r.up.set(func(f *fake) { f.took = 3 * second })
+			if says == "nothing" {
+				r.up.set(func(f *fake) { f.err = errGone })
+			} else {
+				r.up.say("a.example. A", says, "--", soa)
+			}
+			first := r.send("a.example.")
+			if s := r.send("a.example."); s.text() != old || !s.now {
+				t.Errorf("%s: the second had to wait", says)
+			}
+			if got := first.text(); got != old || first.now {
+				t.Errorf("%s: the first got %s", says, got)
+			}
+			time.Sleep(30*second - 1)
+			r.want("a.example.", old)
+			r.asked("a.example. A")
+			time.Sleep(1)
+			r.want("a.example.", old)
+			r.asked("a.example. A")
+		})
+	}
+}
+
 // TestStaleEvicted has those wait on for whom nothing stale is there any more.
 func TestStaleEvicted(t *testing.T) {
 	for _, after := range []time.Duration{second / 2, 2 * second} { // before and after the wait is over
