@@ -1,6 +1,7 @@
 package nodecache
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,8 +25,11 @@ func listenAddrs(binds []corefile.Bind, port uint16) ([]netip.AddrPort, error) {
 			}
 		}
 	}
-	if len(binds) == 0 {
+	switch {
+	case len(binds) == 0:
 		addrs = everywhere()
+	case len(addrs) == 0:
+		return nil, fmt.Errorf("%s: bind: nothing left to listen on, expected an address that is not in except", binds[0].Pos)
 	}
 	var list []netip.AddrPort
 	for _, a := range addrs {
@@ -44,24 +48,33 @@ func everywhere() []netip.Addr {
 	return addrs
 }
 
-// bindAddrs returns the addresses that b names.
+// bindAddrs returns the addresses that b names, but for its exceptions.
 func bindAddrs(b corefile.Bind) ([]netip.Addr, error) {
-	if b.Interface == "" {
-		return []netip.Addr{b.Addr}, nil
-	}
-	addrs, err := interfaceAddrs(b.Interface)
+	addrs, err := namedAddrs(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: bind: %s: %w", b.Pos, b.Interface, err)
+		return nil, err
 	}
 	for _, e := range b.Except {
-		out, err := bindAddrs(e)
+		out, err := namedAddrs(e)
 		if err != nil {
 			return nil, err
 		}
 		addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return slices.Contains(out, a) })
 	}
-	if len(addrs) == 0 {
-		return nil, fmt.Errorf("%s: bind: %s has no address to listen on", b.Pos, b.Interface)
+	return addrs, nil
+}
+
+// namedAddrs returns the address that b is, or those of its interface, one at least.
+func namedAddrs(b corefile.Bind) ([]netip.Addr, error) {
+	if b.Interface == "" {
+		return []netip.Addr{b.Addr}, nil
+	}
+	addrs, err := interfaceAddrs(b.Interface)
+	if err == nil && len(addrs) == 0 {
+		err = errors.New("it has no address to listen on")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: bind: %s: %w", b.Pos, b.Interface, err)
 	}
 	return addrs, nil
 }

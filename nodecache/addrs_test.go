@@ -11,6 +11,7 @@ import (
 
 func TestListenAddrs(t *testing.T) {
 	four, two := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
+	lo := []corefile.Bind{{Interface: "lo"}}
 	for _, test := range []struct {
 		name  string
 		binds []corefile.Bind
@@ -23,6 +24,11 @@ func TestListenAddrs(t *testing.T) {
 		{"a device", []corefile.Bind{{Interface: "lo"}}, func(l []netip.AddrPort) bool {
 			return slices.Contains(l, netip.AddrPortFrom(four, 53))
 		}},
+		{"an address that a device has, excepted, and another", []corefile.Bind{
+			{Addr: four, Except: lo}, {Addr: netip.MustParseAddr("192.0.2.1"), Except: lo}, {Interface: "lo", Except: lo},
+		}, func(l []netip.AddrPort) bool {
+			return slices.Equal(l, []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")})
+		}},
 		{"a device without an address", []corefile.Bind{{Interface: "lo", Except: []corefile.Bind{{Addr: netip.IPv6Loopback()}}}}, func(l []netip.AddrPort) bool {
 			return slices.Contains(l, netip.AddrPortFrom(four, 53)) && !slices.Contains(l, netip.AddrPortFrom(netip.IPv6Loopback(), 53))
 		}},
@@ -34,8 +40,9 @@ func TestListenAddrs(t *testing.T) {
 	}
 	pos := corefile.Pos{File: "Corefile", Line: 2}
 	for want, bind := range map[string]corefile.Bind{
-		"Corefile:2: bind: nosuch: ":                       {Pos: pos, Interface: "nosuch"},
-		"Corefile:2: bind: lo has no address to listen on": {Pos: pos, Interface: "lo", Except: []corefile.Bind{{Interface: "lo"}}},
+		"Corefile:2: bind: nosuch: ":                  {Pos: pos, Interface: "nosuch"},
+		"Corefile:2: bind: nothing left to listen on": {Pos: pos, Interface: "lo", Except: lo},
+		"Corefile:2: bind: nothing left to":           {Pos: pos, Addr: four, Except: lo},
 	} {
 		if _, err := listenAddrs([]corefile.Bind{bind}, 53); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, expected %s", err, want)

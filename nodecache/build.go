@@ -117,7 +117,7 @@ func joinNames(zones []wire.Name) string {
 
 // block makes what a server block does.
 func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
-	memory, err := b.next.keep.memory(b.old, b.memoryKey(conf), sizes(conf.Cache))
+	memory, err := b.next.keep.memory(b.old, b.memoryKeys(conf), sizes(conf.Cache))
 	if err != nil {
 		return nil, err
 	}
@@ -146,17 +146,20 @@ func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
 // cluster returns the cluster domain.
 func (b *builder) cluster() wire.Name { return b.conf.ClusterZones()[0] }
 
-// memoryKey tells blocks apart whose caches must not be mixed, and finds that of a block whose
-// other zones or addresses have changed: its first zone and, where another block has it at other
-// addresses, its own.
-func (b *builder) memoryKey(conf *corefile.Block) string {
-	first := func(o *corefile.Block) string { return fmt.Sprint(o.Keys[0]) }
-	for _, other := range b.conf.Blocks {
-		if other != conf && first(other) == first(conf) {
-			return fmt.Sprint(conf.Keys[0], conf.Binds)
+// memoryKeys tell blocks apart whose caches must not be mixed, and find that of a block whose
+// other zones or addresses have changed: each of its zones and, where another block has that at
+// other addresses, its own.
+func (b *builder) memoryKeys(conf *corefile.Block) (keys []string) {
+	for _, k := range conf.Keys {
+		key, same := fmt.Sprint(k), func(o corefile.Key) bool { return o.Port == k.Port && o.Zone.Equal(k.Zone) }
+		for _, other := range b.conf.Blocks {
+			if other != conf && slices.ContainsFunc(other.Keys, same) {
+				key = fmt.Sprint(k, conf.Binds)
+			}
 		}
+		keys = append(keys, key)
 	}
-	return first(conf)
+	return keys
 }
 
 // roomFor is how many bytes an answer may take on average before bytes bound a cache rather

@@ -2,6 +2,8 @@ package nodecache
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/neardns/neardns/nodecache/cache"
@@ -40,12 +42,10 @@ func (h *hostsFile) close() {
 	h.group.Wait()
 }
 
-// memory returns what is remembered under a key, with a cache of these sizes.
-func (k *keep) memory(old *keep, key string, o cache.Options) (*resolve.Memory, error) {
-	if m := k.memories[key]; m != nil {
-		return m, nil
-	}
-	m := old.memories[key]
+// memory returns what old remembers under the first of keys that has a memory which is not taken
+// yet, or a new one with a cache of these sizes. It is kept under each of the keys.
+func (k *keep) memory(old *keep, keys []string, o cache.Options) (*resolve.Memory, error) {
+	m := k.untaken(old, keys)
 	if m == nil {
 		c, err := cache.New(o)
 		if err != nil {
@@ -53,8 +53,20 @@ func (k *keep) memory(old *keep, key string, o cache.Options) (*resolve.Memory, 
 		}
 		m = resolve.NewMemory(c)
 	}
-	k.memories[key] = m
+	for _, key := range keys {
+		k.memories[key] = m
+	}
 	return m, nil
+}
+
+func (k *keep) untaken(old *keep, keys []string) *resolve.Memory {
+	taken := slices.Collect(maps.Values(k.memories))
+	for _, key := range keys {
+		if m := old.memories[key]; m != nil && !slices.Contains(taken, m) {
+			return m
+		}
+	}
+	return nil
 }
 
 // forgetFailures clears what failed because of servers that other does not have: from now on

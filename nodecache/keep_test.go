@@ -13,6 +13,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +117,46 @@ func TestKeepFailures(t *testing.T) {
 	third.forward().setServers([]upstream.Endpoint{{Addr: netip.MustParseAddrPort("192.0.2.2:53")}})
 	if failed() {
 		t.Error("a SERVFAIL of servers that stood in the file before stands")
+	}
+}
+
+// TestKeepCache has a block keep its cache whatever else of it or around it changes, and no two
+// share one.
+func TestKeepCache(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, after []string // the blocks' zones and binds
+		want          []int    // which block before had the cache of one after; -1 for none
+	}{
+		"zones in another order":   {[]string{"a.example b.example"}, []string{"b.example a.example"}, []int{0}},
+		"a zone more, and first":   {[]string{"b.example"}, []string{"a.example b.example"}, []int{0}},
+		"a zone less":              {[]string{"a.example b.example"}, []string{"b.example"}, []int{0}},
+		"a block in two":           {[]string{"a.example b.example"}, []string{"a.example", "b.example"}, []int{0, -1}},
+		"two in one":               {[]string{"a.example", "b.example"}, []string{"b.example a.example"}, []int{1}},
+		"blocks in another order":  {[]string{"a.example", "."}, []string{".", "a.example"}, []int{1, 0}},
+		"another address":          {[]string{". {\n bind 127.0.0.1"}, []string{". {\n bind 127.0.0.2"}, []int{0}},
+		"one of two addresses":     {[]string{". {\n bind 127.0.0.1", ". {\n bind 127.0.0.2"}, []string{". {\n bind 127.0.0.3", ". {\n bind 127.0.0.2"}, []int{-1, 1}},
+		"the same, on other lines": {[]string{". {\n bind 127.0.0.1", ". {\n bind 127.0.0.2"}, []string{". {\n\n\n bind 127.0.0.1", ". {\n bind 127.0.0.2"}, []int{0, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGenerations(t)
+			caches := func(blocks []string) (list []*cache.Cache) {
+				var text string
+				for _, b := range blocks {
+					zones, bind, _ := strings.Cut(b, "{")
+					text += zones + " {" + bind + "\n cache\n forward . 192.0.2.1\n}\n"
+				}
+				for _, s := range g.build(text).sizes {
+					list = append(list, s.Cache)
+				}
+				return list
+			}
+			before := caches(tt.before)
+			for i, c := range caches(tt.after) {
+				if got := slices.Index(before, c); got != tt.want[i] {
+					t.Errorf("block %d has the cache of %d, want that of %d", i, got, tt.want[i])
+				}
+			}
+		})
 	}
 }
 

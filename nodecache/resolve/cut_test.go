@@ -261,13 +261,18 @@ func TestCutBounds(t *testing.T) {
 		c.suspect(name(t, fmt.Sprint(i, ".svc.cluster.local.")))
 	}
 	for i := range 3 * maxBars {
-		c.bar(name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Minute)
+		c.bar(name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Minute+time.Duration(i))
 	}
 	if len(c.suspects) > maxSuspects || len(*c.bars.Load()) > maxBars {
 		t.Errorf("%d suspects, %d bars", len(c.suspects), len(*c.bars.Load()))
 	}
+	for i, want := range map[int]bool{2*maxBars - 1: false, 2 * maxBars: true} {
+		if c.barred(name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Hour) != want {
+			t.Errorf("bar %d of %d: expected %v, as the first go first", i, 3*maxBars, want)
+		}
+	}
 	last := name(t, fmt.Sprint(3*maxBars-1, ".SVC.cluster.local."))
-	if !c.barred(last, time.Hour) || c.barred(last, time.Hour+time.Minute) || c.barred(last.Parent(), time.Minute) {
+	if !c.barred(last, time.Hour) || c.barred(last, time.Hour+2*time.Minute) || c.barred(last.Parent(), time.Minute) {
 		t.Error("the last bar is not there, or does not end")
 	}
 }

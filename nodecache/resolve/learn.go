@@ -34,7 +34,7 @@ type cuts struct {
 }
 
 func (c *cuts) init() {
-	c.bars.Store(new(map[string]time.Duration))
+	c.bars.Store(&map[string]time.Duration{})
 	c.suspects = map[string]uint8{}
 }
 
@@ -112,11 +112,21 @@ func (c *cuts) bar(name wire.Name, now time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	bars := maps.Clone(*c.bars.Load())
-	if bars == nil || len(bars) >= maxBars {
-		bars = map[string]time.Duration{} // they come back as they are found
+	if len(bars) >= maxBars {
+		delete(bars, first(bars))
 	}
 	bars[string(name.AppendLower(nil))] = now + barredFor
 	c.bars.Store(&bars)
+}
+
+// first returns the key that ends first.
+func first(bars map[string]time.Duration) (key string) {
+	for k, end := range bars {
+		if key == "" || end < bars[key] {
+			key = k
+		}
+	}
+	return key
 }
 
 // suspect notes that a name below does not exist, and reports whether it is time to ask for
