@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -60,12 +61,17 @@ func (b *bench) million(ctx context.Context) error {
 	defer s.Stop()
 	var mb [2]float64
 	for i := range mb {
-		file, err := b.names(500000)
+		const names = 500000
+		file, err := b.names(names)
 		if err != nil {
 			return err
 		}
-		if _, err := (load{file: file, once: true, outstanding: 200, lasts: time.Minute}).run(ctx, s, s.addresses[0]); err != nil {
+		o, err := load{file: file, once: true, outstanding: 200, lasts: 2 * time.Minute}.run(ctx, s, s.addresses[0])
+		if err != nil {
 			return err
+		}
+		if o.sent != names {
+			return fmt.Errorf("dnsperf sent %.0f of %d names within its time", o.sent, names)
 		}
 		if mb[i], err = s.Memory("VmRSS"); err != nil {
 			return err

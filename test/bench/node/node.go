@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/neardns/neardns/test/bench/gauge"
 )
@@ -66,6 +67,14 @@ func (f *figures) add(i int, v ...float64) { f[i] = append(f[i], v...) }
 func (f *figures) medians() (v [count]float64) {
 	for i := range f {
 		v[i] = gauge.Median(f[i])
+	}
+	return v
+}
+
+// most returns each contender's greatest.
+func (f *figures) most() (v [count]float64) {
+	for i := range f {
+		v[i] = slices.Max(f[i])
 	}
 	return v
 }
