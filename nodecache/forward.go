@@ -45,7 +45,7 @@ type forward struct {
 func forwardKey(f *corefile.Forward) string {
 	pool := f.Pool
 	pool.TLS = nil // f.TLS says what is in it
-	return fmt.Sprintf("%+v %+v %+v %x %t", f.To, f.Resolvers, pool, f.TLS, f.PreferUDP)
+	return fmt.Sprintf("%+v %+v %+v %x", f.To, f.Resolvers, pool, f.TLS)
 }
 
 // newForward returns a forward that works until it is closed. Ctx is for looking up its servers.

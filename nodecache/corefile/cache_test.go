@@ -108,8 +108,10 @@ func TestCacheErrors(t *testing.T) {
 // TestStaleTTL shows that the zero TTL of CoreDNS's serve_stale is kept where it was asked
 // for, though RFC 8767, section 4, wants more.
 func TestStaleTTL(t *testing.T) {
-	c := block(t, "cache {\nserve_stale 1h verify 0s 30s\n}").Cache
-	if c.Policy.StaleTTL != 30 || c.Policy.Stale != time.Hour || c.Stale.Wait != 0 {
-		t.Errorf("%+v", c)
+	for text, want := range map[string]uint32{"1h": 0, "1h immediate": 0, "1h immediate 0s": 0, "1h verify 0s 0s": 0, "1h verify 0s 30s": 30} {
+		c := block(t, "cache {\nserve_stale "+text+"\n}").Cache
+		if c.Policy.StaleTTL != want || c.Policy.Stale != time.Hour || c.Stale.Wait != 0 {
+			t.Errorf("%s: %+v", text, c)
+		}
 	}
 }

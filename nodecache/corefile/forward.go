@@ -22,7 +22,6 @@ type Forward struct {
 
 	To        []To // see Endpoints
 	Resolvers []netip.AddrPort
-	PreferUDP bool // said prefer_udp, and not force_tcp
 
 	// Pool has what the options say. Servers, Node and what no option is about are not set.
 	Pool upstream.Config
@@ -74,7 +73,6 @@ func (p *forwardParser) finish(to []string) error {
 	if p.Pool.MaxAge > 0 && p.Pool.MaxAge < expire {
 		return p.errorf("max_age %s is less than expire %s, expected it to be no less", p.Pool.MaxAge, expire)
 	}
-	p.PreferUDP = p.PreferUDP && !p.forceTCP
 	for _, word := range to {
 		t, err := p.to(word, p.forceTCP)
 		if err != nil {

@@ -51,7 +51,7 @@ func (p *forwardParser) readConnOption() error {
 	case "force_tcp":
 		return p.flag(&p.forceTCP)
 	case "prefer_udp":
-		return p.flag(&p.PreferUDP)
+		return p.ignore("queries go over UDP unless force_tcp is there")
 	case "expire":
 		return p.expire()
 	case "max_age":

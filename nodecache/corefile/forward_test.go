@@ -73,8 +73,6 @@ func TestForwardOptions(t *testing.T) {
 	}{
 		{"", func(f *Forward) any { return f.Pool }, fmt.Sprint(Forward{}.Pool)},
 		{"except A.example 10.0.0.0/8\nexcept b.example", func(f *Forward) any { return f.Except }, "[a.example. 10.in-addr.arpa. b.example.]"},
-		{"prefer_udp", func(f *Forward) any { return f.PreferUDP }, "true"},
-		{"prefer_udp\nforce_tcp", func(f *Forward) any { return f.PreferUDP }, "false"},
 		{"expire 5s", func(f *Forward) any { return f.Pool.IdleTimeout }, "5s"},
 		{"max_age 10s", func(f *Forward) any { return f.Pool.MaxAge }, "10s"},
 		{"max_age 0s", func(f *Forward) any { return f.Pool.MaxAge < 0 }, "true"}, // no limit
@@ -113,12 +111,13 @@ func healthCheck(f *Forward) any {
 func follow(f *Forward) any { return fmt.Sprintf("%s %d", f.Pool.Name, f.Pool.Port) }
 
 func TestForwardNotes(t *testing.T) {
-	got := notes(t, "forward 10.0.0.0/9 192.0.2.1 {\nmax_idle_conns 5\ndoh_method GET\nexpire 0s\nhealth_check 0s\n}")
+	got := notes(t, "forward 10.0.0.0/9 192.0.2.1 {\nmax_idle_conns 5\ndoh_method GET\nexpire 0s\nhealth_check 0s\nprefer_udp\n}")
 	want := "Corefile:2: forward: of all reverse zones of 10.0.0.0/9 only 0.10.in-addr.arpa. is forwarded, as CoreDNS does\n" +
 		"Corefile:3: forward: max_idle_conns has no meaning here: there are never more than 4 connections to a server\n" +
 		"Corefile:4: forward: doh_method has no meaning here: no server is asked over HTTPS\n" +
 		"Corefile:5: forward: expire has no meaning here: connections are kept for 10s\n" +
-		"Corefile:6: forward: health_check has no meaning here: a server that failed is checked every 500ms"
+		"Corefile:6: forward: health_check has no meaning here: a server that failed is checked every 500ms\n" +
+		"Corefile:7: forward: prefer_udp has no meaning here: queries go over UDP unless force_tcp is there"
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
