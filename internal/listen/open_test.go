@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -49,6 +50,35 @@ func TestOpenErrors(t *testing.T) {
 	denied := &OpError{"bind", "udp", netip.MustParseAddrPort("127.0.0.1:53"), unix.EACCES}
 	if !strings.Contains(denied.Error(), "NET_BIND_SERVICE") {
 		t.Error(denied)
+	}
+}
+
+// TestSockets has a socket of each kind for every CPU that Go uses, 8 at most, each for what
+// arrives on a CPU of its own as long as there are enough.
+func TestSockets(t *testing.T) {
+	cpus := onlineCPUs()
+	for procs, want := range map[int]int{1: 1, 2: 2, 3: 3, 8: 8, 9: 8, 64: 8} {
+		before := runtime.GOMAXPROCS(procs)
+		f := open(t, Config{}, "127.0.0.1:0")
+		runtime.GOMAXPROCS(before)
+		var fds []int
+		for fd := range f.tcp.listeners {
+			fds = append(fds, fd)
+		}
+		slices.Sort(fds)
+		for _, s := range f.udp {
+			s.conn.Control(func(fd uintptr) { fds = append(fds, int(fd)) })
+		}
+		if len(fds) != 2*want {
+			t.Errorf("GOMAXPROCS %d: %d sockets, want %d of each kind", procs, len(fds), want)
+		}
+		for i, fd := range fds {
+			cpu, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_INCOMING_CPU)
+			if i %= want; err != nil || cpu != cpus[i%len(cpus)] {
+				t.Errorf("GOMAXPROCS %d: socket %d is for CPU %d (%v)", procs, i, cpu, err)
+			}
+		}
+		f.Close()
 	}
 }
 

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -145,10 +148,17 @@ func TestFlags(t *testing.T) {
 		t.Error("-prometheus-listen-address: no metrics")
 	}
 	node.Logs(`"msg":"answering"`)
+	pidfile := filepath.Join(dir, "pid")
+	if text, err := os.ReadFile(pidfile); err != nil || string(text) != fmt.Sprintln(node.PID()) {
+		t.Errorf("-pidfile has %q (%v), want %d", text, err, node.PID())
+	}
 	if code, text, _ := command(t, "-version"); code != 0 || text == "" {
 		t.Error(text)
 	}
 	node.Stop()
+	if _, err := os.Stat(pidfile); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("-pidfile outlives the process: %v", err)
+	}
 }
 
 // TestCheck says what is refused, all of it, and what differs, and starts nothing.

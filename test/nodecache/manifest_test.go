@@ -3,6 +3,7 @@ package nodecache
 import (
 	"net/netip"
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/neardns/neardns/test/nodecache/run"
@@ -28,8 +29,8 @@ func TestManifest(t *testing.T) {
 	run.Write(t, dir, "Corefile.base", string(text))
 	run.Write(t, kubeDNS, "stubDomains", `{"acme.local": ["`+stub.String()+`"]}`)
 	run.Write(t, kubeDNS, "upstreamNameservers", `["`+outside.String()+`"]`)
-	node := run.NodeCacheIn(t, dir, "-localip", "127.53.20.10,127.53.0.10", "-setupinterface=false", "-setupiptables=false", "-upstreamsvc", "kube-dns-upstream",
-		"-basecorefile", "Corefile.base", "-kubednscm", kubeDNS)
+	node := run.Start(t, exec.Command(run.Program(), "-localip", "127.53.20.10,127.53.0.10", "-setupinterface=false", "-setupiptables=false",
+		"-upstreamsvc", "kube-dns-upstream", "-basecorefile", "Corefile.base", "-kubednscm", kubeDNS), dir)
 	node.Answers(local)
 
 	for _, at := range []netip.AddrPort{local, service} {
@@ -46,7 +47,7 @@ func TestManifest(t *testing.T) {
 	if m := run.Scrape(t, "127.53.20.10:9253"); m.Sum("coredns_dns_requests_total", `server="dns://127.53.20.10:53"`, `zone="acme.local."`) != 1 {
 		t.Errorf("the stub domain's query is not counted at :9253: %v", m)
 	}
-	if m := node.Scrape(); m.Sum("coredns_proxy_request_duration_seconds_count", `to="127.53.0.11:53"`) < 1 || m.Sum("coredns_nodecache_setup_errors_total") != 0 {
+	if m := run.Scrape(t, "127.0.0.1:9353"); m.Sum("coredns_proxy_request_duration_seconds_count", `to="127.53.0.11:53"`) < 1 || m.Sum("coredns_nodecache_setup_errors_total") != 0 {
 		t.Error("metrics of the upstream or of errors at setup")
 	}
 }

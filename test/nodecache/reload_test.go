@@ -146,6 +146,24 @@ func TestReloadSignal(t *testing.T) {
 	node.Stop()
 }
 
+// TestReloadWatch takes in a changed Corefile without the directive where -reloadwithsignal is given,
+// and not where neither is.
+func TestReloadWatch(t *testing.T) {
+	t.Parallel()
+	upstream := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
+	start := func(args ...string) *run.Node {
+		addr := run.Addr(t)
+		node := run.NodeCache(t, simple(upstream, "", addr), args...)
+		node.Answers(addr)
+		node.Write("Corefile", simple(upstream, "bufsize 1400", addr))
+		return node
+	}
+	not, does := start(), start("-reloadwithsignal")
+	takenIn(t, does, 1)
+	time.Sleep(time.Second)
+	run.Equal(t, "taken in without the flag", len(not.Logged("a changed Corefile was taken in")), 0)
+}
+
 // TestResolvConf follows the servers in a file like /etc/resolv.conf.
 func TestResolvConf(t *testing.T) {
 	t.Parallel()
