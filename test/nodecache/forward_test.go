@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/test/nodecache/run"
@@ -104,5 +105,57 @@ func TestClusterDomain(t *testing.T) {
 			}
 		}
 		node.Stop()
+	}
+}
+
+// TestConnectAttempts gives up after as many tries as `max_connect_attempts` says.
+func TestConnectAttempts(t *testing.T) {
+	t.Parallel()
+	dead, good := run.Addr(t), run.Fake(t, run.Addresses("192.0.2.1", 60))
+	for option, want := range map[string]string{"": "NOERROR; a.example. A 192.0.2.1", "max_connect_attempts 1": "SERVFAIL", "max_connect_attempts 2": "NOERROR; a.example. A 192.0.2.1"} {
+		addr := run.Addr(t)
+		node := run.NodeCache(t, simple(fmt.Sprintf("%s %s {\npolicy sequential\nforce_tcp\n%s\n}", dead, good, option), "", addr))
+		node.Answers(addr)
+		run.Equal(t, option, run.Dig(t, addr, "a.example").String(), want)
+		node.Stop()
+	}
+}
+
+// TestHealthCheck checks a server that fell silent with the question, and with recursion desired
+// or not, that `health_check` says.
+func TestHealthCheck(t *testing.T) {
+	t.Parallel()
+	for option, want := range map[string]struct {
+		name    string
+		recurse bool
+	}{
+		"":                                   {".", true},
+		"health_check 100ms":                 {".", true},
+		"health_check 100ms no_rec":          {".", false},
+		"health_check 100ms domain a.b":      {"a.b.", true},
+		"health_check 1s no_rec domain a.b.": {"a.b.", false},
+	} {
+		t.Run(option, func(t *testing.T) {
+			t.Parallel()
+			checks := make(chan *dns.Msg, 100)
+			up, addr := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
+				if q.Question[0].Qtype == dns.TypeNS { // and it answers nothing else
+					checks <- q
+				}
+			}), run.Addr(t)
+			node := run.NodeCache(t, simple(up.String()+" {\nread_timeout 200ms\n"+option+"\n}", "", addr))
+			node.Answers(addr)
+			run.Equal(t, "answer", run.Dig(t, addr, "a.example").String(), "SERVFAIL")
+			for range 2 {
+				select {
+				case q := <-checks:
+					if q.Question[0].Name != want.name || q.RecursionDesired != want.recurse {
+						t.Errorf("checked with %s, RD %v", q.Question[0].Name, q.RecursionDesired)
+					}
+				case <-time.After(wait):
+					t.Fatal("no check")
+				}
+			}
+		})
 	}
 }
