@@ -36,5 +36,17 @@ func official(t testing.TB, path string) (all Objects) {
 	return all
 }
 
+// TestOfficialCorefile shows that the Corefile which the node cache's tests have is that of the
+// official manifest.
+func TestOfficialCorefile(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(Dir(), "..", "nodecache", "corefile", "testdata", "nodelocaldns.Corefile"))
+	must(t, err)
+	want, _, err := unstructured.NestedString(officialNodeCache(t).Find("ConfigMap", "node-local-dns").Object, "data", "Corefile")
+	must(t, err)
+	if got := installed.Replace(string(text)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func officialCoreDNS(t testing.TB) Objects   { return official(t, "coredns/coredns.yaml.base") }
 func officialNodeCache(t testing.TB) Objects { return official(t, "nodelocaldns/nodelocaldns.yaml") }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -158,6 +159,22 @@ func TestFlags(t *testing.T) {
 	node.Stop()
 	if _, err := os.Stat(pidfile); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("-pidfile outlives the process: %v", err)
+	}
+}
+
+// TestCheckDirectives knows every directive of CoreDNS: one that it does not have is refused as such,
+// and not taken for a typing error.
+func TestCheckDirectives(t *testing.T) {
+	t.Parallel()
+	file := run.Write(t, t.TempDir(), "Corefile", ".:53 {\n\t"+strings.Join(dnsserver.Directives, "\n\t")+"\n}\n")
+	_, out, _ := command(t, "-check", "-conf", file)
+	for i, d := range dnsserver.Directives {
+		if strings.Contains(out, fmt.Sprintf("%s:%d: %q is no directive", file, i+2, d)) {
+			t.Errorf("%s is a directive of CoreDNS", d)
+		}
+	}
+	if refused := strings.Count(out, "the node cache does not have this directive"); refused < 40 {
+		t.Errorf("%d directives are refused, expected most of %d:\n%s", refused, len(dnsserver.Directives), out)
 	}
 }
 

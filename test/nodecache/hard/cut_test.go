@@ -120,7 +120,7 @@ func learnCut(t *testing.T, n *node, below string) {
 func serviceComes(t *testing.T, w *world) {
 	const service, host = "later.team-1.svc.cluster.local.", "web-0.later.team-1.svc.cluster.local."
 	nodes := map[string]*node{
-		"the server says 4 s":   w.node(w.brief, "denial 9984 30"),
+		"the server says 4 s":   w.node(w.brief, "denial 9984 30 0"),
 		"the cache is told 4 s": w.node(w.long, fmt.Sprintf("denial 9984 %d", keepBrief)),
 	}
 	for _, n := range nodes {
