@@ -17,8 +17,8 @@ import (
 const (
 	checkEvery = 200
 
-	// deepest is how many labels below svc the deepest cut has: a Service's name.
-	deepest = 2
+	// deepest is how many labels below svc the deepest cut has. Few searches are for longer names.
+	deepest = 8
 )
 
 // above returns the names above name that may be cut at, which stand 1 to deepest labels

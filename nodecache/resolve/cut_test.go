@@ -73,6 +73,33 @@ func TestCutKnown(t *testing.T) {
 	})
 }
 
+// TestCutDeep cuts below a long name too that does not exist, though only short ones are looked
+// for (RFC 8020, section 2).
+func TestCutDeep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.say("team-1.svc.cluster.local. A", "--", soa)
+		r.want(team("a.b.c.d"), denied)
+		r.want(team("more.a.b.c.d"), denied)
+		r.want(team("yet.more.a.b.c.d")+" AAAA", denied)
+		synctest.Wait()
+		r.asked(team("a.b.c.d") + " A")
+		r.counted("nodecache_cut_answers_total 2", "nodecache_cut_probes_total 0")
+		r.up.say(team("x.q.b.c.d")+" A", team("x.q.b.c.d")+" 5 A 10.0.0.1") // as from a hosts file
+		r.want(team("q.b.c.d"), denied)
+		for i := 0; !strings.HasPrefix(r.ask(team("x.q.b.c.d")), "NOERROR"); i++ {
+			if i == checkEvery {
+				t.Fatal("it is not found")
+			}
+		}
+		time.Sleep(10 * second)
+		r.ask(team("y.q.b.c.d"))
+		if got := r.up.take(); got[len(got)-1] != team("y.q.b.c.d")+" A" {
+			t.Errorf("asked %q: it is cut still", got)
+		}
+	})
+}
+
 // TestCutNot shows where no name is cut, and none is looked for to cut at.
 func TestCutNot(t *testing.T) {
 	for _, tt := range []struct {

@@ -19,6 +19,9 @@ const (
 	// whether the one above them does.
 	suspicion   = 2
 	maxSuspects = 4096
+
+	// probed is how many labels below svc the deepest name has that is asked for so: a Service's.
+	probed = 2
 )
 
 // cuts is what is known of names below which something may or may not be.
@@ -49,7 +52,7 @@ func (r *Resolver) learn(b *Block, q *wire.Query, v *wire.Verdict, kept bool) {
 	case v.Kind == wire.Positive:
 		r.exists(b, q, above)
 	case v.Kind == wire.NoName && !v.Alias && kept:
-		r.suspect(b, q, above)
+		r.suspect(b, q, above[:min(len(above), probed)])
 	}
 }
 
