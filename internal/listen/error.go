@@ -16,33 +16,31 @@ type OpError struct {
 
 // Error names the address, the cause and, where there is one, the remedy.
 func (e *OpError) Error() string {
-	s := e.Network + " " + e.Addr.String() + ": " + e.Op + ": " + e.Err.Error()
-	if r := e.remedy(); r != "" {
-		s += ": " + r
-	}
-	return s
+	return e.Network + " " + e.Addr.String() + ": " + e.Op + ": " + e.Err.Error() + Remedy(e.Err)
 }
 
 // Unwrap returns Err.
 func (e *OpError) Unwrap() error { return e.Err }
 
-func (e *OpError) remedy() string {
+// Remedy returns ": " and what to do about an address that can't be listened on, or "" where err
+// is not the kernel's or there is nothing to do.
+func Remedy(err error) string {
 	var errno syscall.Errno
-	if !errors.As(e.Err, &errno) {
+	if !errors.As(err, &errno) {
 		return ""
 	}
 	switch errno {
 	case syscall.EADDRINUSE:
 		// A port is shared among sockets of one user that all set SO_REUSEPORT, socket(7).
-		return "a process that does not share it, or one of another user, holds the address; stop that process"
+		return ": a process that does not share it, or one of another user, holds the address; stop that process"
 	case syscall.EACCES, syscall.EPERM:
-		return "grant the capability NET_BIND_SERVICE, or choose a port above 1023"
+		return ": grant the capability NET_BIND_SERVICE, or choose a port above 1023"
 	case syscall.EADDRNOTAVAIL:
-		return "no interface has the address; add it first, or allow free binding"
+		return ": no interface has the address; add it first, or allow free binding"
 	case syscall.EAFNOSUPPORT:
-		return "the kernel has this address family switched off; leave the address out"
+		return ": the kernel has this address family switched off; leave the address out"
 	case syscall.EMFILE, syscall.ENFILE:
-		return "raise the limit of open files"
+		return ": raise the limit of open files"
 	}
 	return ""
 }

@@ -55,7 +55,7 @@ func TestLeaveUnanswered(t *testing.T) {
 // TestLeaveBacklog says how many queries of a backlog were left when time was up.
 func TestLeaveBacklog(t *testing.T) {
 	const count = 2 * batchSize
-	f := open(t, Config{Sockets: 1, Drain: 100 * time.Millisecond}, "127.0.0.1:0")
+	f := open(t, Config{Sockets: 1, Drain: 400 * time.Millisecond}, "127.0.0.1:0")
 	c := dial(t, "udp", f.Addrs()[0])
 	for range count {
 		c.Write([]byte("query"))

@@ -51,7 +51,7 @@ func (s *Servers) Open(ctx context.Context, p Pages) (*Change, error) {
 		l, err := lc.Listen(ctx, "tcp", addr)
 		if err != nil {
 			c.Abandon()
-			return nil, fmt.Errorf("%w: stop what holds the port, or name another", err)
+			return nil, fmt.Errorf("%w%s", err, listen.Remedy(err))
 		}
 		c.opened[addr] = l
 	}

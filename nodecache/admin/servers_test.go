@@ -92,7 +92,7 @@ func TestOpenAllOrNone(t *testing.T) {
 	p.Add(free, "/", says(""))
 	p.Add(taken.Addr().String(), "/", says(""))
 	var s Servers
-	if _, err := s.Open(context.Background(), p); err == nil || !strings.Contains(err.Error(), "address already in use: stop what holds the port") {
+	if _, err := s.Open(context.Background(), p); err == nil || !strings.Contains(err.Error(), "address already in use: a process that does not share it") {
 		t.Error(err)
 	}
 	l, err := net.Listen("tcp", free)
