@@ -1,7 +1,6 @@
 package nodecache
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -51,6 +50,9 @@ func everywhere() []netip.Addr {
 // bindAddrs returns the addresses that b names, but for its exceptions.
 func bindAddrs(b corefile.Bind) ([]netip.Addr, error) {
 	addrs, err := namedAddrs(b)
+	if err == nil && len(addrs) == 0 {
+		err = fmt.Errorf("%s: bind: %s has no address to listen on", b.Pos, b.Interface)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +66,12 @@ func bindAddrs(b corefile.Bind) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// namedAddrs returns the address that b is, or those of its interface, one at least.
+// namedAddrs returns the address that b is, or those of its interface.
 func namedAddrs(b corefile.Bind) ([]netip.Addr, error) {
 	if b.Interface == "" {
 		return []netip.Addr{b.Addr}, nil
 	}
 	addrs, err := interfaceAddrs(b.Interface)
-	if err == nil && len(addrs) == 0 {
-		err = errors.New("it has no address to listen on")
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: bind: %s: %w", b.Pos, b.Interface, err)
 	}

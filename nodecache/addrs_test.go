@@ -29,7 +29,7 @@ func TestListenAddrs(t *testing.T) {
 		}, func(l []netip.AddrPort) bool {
 			return slices.Equal(l, []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")})
 		}},
-		{"a device without an address", []corefile.Bind{{Interface: "lo", Except: []corefile.Bind{{Addr: netip.IPv6Loopback()}}}}, func(l []netip.AddrPort) bool {
+		{"a device but for one address", []corefile.Bind{{Interface: "lo", Except: []corefile.Bind{{Addr: netip.IPv6Loopback()}}}}, func(l []netip.AddrPort) bool {
 			return slices.Contains(l, netip.AddrPortFrom(four, 53)) && !slices.Contains(l, netip.AddrPortFrom(netip.IPv6Loopback(), 53))
 		}},
 	} {
@@ -39,13 +39,17 @@ func TestListenAddrs(t *testing.T) {
 		}
 	}
 	pos := corefile.Pos{File: "Corefile", Line: 2}
-	for want, bind := range map[string]corefile.Bind{
-		"Corefile:2: bind: nosuch: ":                  {Pos: pos, Interface: "nosuch"},
-		"Corefile:2: bind: nothing left to listen on": {Pos: pos, Interface: "lo", Except: lo},
-		"Corefile:2: bind: nothing left to":           {Pos: pos, Addr: four, Except: lo},
+	for _, test := range []struct {
+		bind corefile.Bind
+		want string
+	}{
+		{corefile.Bind{Pos: pos, Interface: "nosuch"}, "Corefile:2: bind: nosuch: "},
+		{corefile.Bind{Pos: pos, Interface: "lo", Except: lo}, "Corefile:2: bind: nothing left to listen on"},
+		{corefile.Bind{Pos: pos, Addr: four, Except: lo}, "Corefile:2: bind: nothing left to listen on"},
+		{corefile.Bind{Pos: pos, Addr: four, Except: []corefile.Bind{{Pos: pos, Interface: "nosuch"}}}, "Corefile:2: bind: nosuch: "},
 	} {
-		if _, err := listenAddrs([]corefile.Bind{bind}, 53); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%v, expected %s", err, want)
+		if _, err := listenAddrs([]corefile.Bind{test.bind}, 53); err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("%v, expected %s", err, test.want)
 		}
 	}
 }

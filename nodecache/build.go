@@ -3,7 +3,6 @@ package nodecache
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -27,12 +26,18 @@ type builder struct {
 	next    *generation
 	servers map[netip.AddrPort]*resolve.Server
 	best    wire.Name // the longest zone yet that the cluster domain is in
+
+	memories map[*corefile.Block]*resolve.Memory
 }
 
 // build makes what a Corefile says, with what can be kept of old. It opens no sockets and
 // changes nothing that is at work.
 func (p *process) build(ctx context.Context, conf *corefile.Config, old *keep) (*generation, error) {
-	b := builder{ctx, p, conf, old, &generation{conf: conf, keep: newKeep()}, map[netip.AddrPort]*resolve.Server{}, nil}
+	b := builder{process: p, ctx: ctx, conf: conf, old: old, next: &generation{conf: conf, keep: newKeep()}, servers: map[netip.AddrPort]*resolve.Server{}}
+	var err error
+	if b.memories, err = b.next.keep.takeMemories(old, conf.Blocks); err != nil {
+		return nil, err
+	}
 	for _, block := range conf.Blocks {
 		if err := b.add(block); err != nil {
 			b.next.keep.closeBut(old)
@@ -117,10 +122,7 @@ func joinNames(zones []wire.Name) string {
 
 // block makes what a server block does.
 func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
-	memory, err := b.next.keep.memory(b.old, b.memoryKeys(conf), sizes(conf.Cache))
-	if err != nil {
-		return nil, err
-	}
+	memory := b.memories[conf]
 	b.next.sizes = append(b.next.sizes, sized{memory.Cache, sizes(conf.Cache)})
 	block := &resolve.Block{
 		Memory: memory, Cluster: b.cluster(), Inside: b.conf.ClusterZones(), IPv4Only: conf.IPv4Only,
@@ -145,22 +147,6 @@ func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
 
 // cluster returns the cluster domain.
 func (b *builder) cluster() wire.Name { return b.conf.ClusterZones()[0] }
-
-// memoryKeys tell blocks apart whose caches must not be mixed, and find that of a block whose
-// other zones or addresses have changed: each of its zones and, where another block has that at
-// other addresses, its own.
-func (b *builder) memoryKeys(conf *corefile.Block) (keys []string) {
-	for _, k := range conf.Keys {
-		key, same := fmt.Sprint(k), func(o corefile.Key) bool { return o.Port == k.Port && o.Zone.Equal(k.Zone) }
-		for _, other := range b.conf.Blocks {
-			if other != conf && slices.ContainsFunc(other.Keys, same) {
-				key = fmt.Sprint(k, conf.Binds)
-			}
-		}
-		keys = append(keys, key)
-	}
-	return keys
-}
 
 // roomFor is how many bytes an answer may take on average before bytes bound a cache rather
 // than entries: some four times what most take.

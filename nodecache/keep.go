@@ -2,11 +2,13 @@ package nodecache
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 
 	"github.com/neardns/neardns/nodecache/cache"
+	"github.com/neardns/neardns/nodecache/corefile"
 	"github.com/neardns/neardns/nodecache/hosts"
 	"github.com/neardns/neardns/nodecache/resolve"
 )
@@ -42,31 +44,65 @@ func (h *hostsFile) close() {
 	h.group.Wait()
 }
 
-// memory returns what old remembers under the first of keys that has a memory which is not taken
-// yet, or a new one with a cache of these sizes. It is kept under each of the keys.
-func (k *keep) memory(old *keep, keys []string, o cache.Options) (*resolve.Memory, error) {
-	m := k.untaken(old, keys)
-	if m == nil {
-		c, err := cache.New(o)
-		if err != nil {
-			return nil, err
+// takeMemories gives each block what old remembers of it, or a new memory, and keeps those. None
+// is given twice.
+func (k *keep) takeMemories(old *keep, blocks []*corefile.Block) (map[*corefile.Block]*resolve.Memory, error) {
+	given := map[*corefile.Block]*resolve.Memory{}
+	for likeness := range likenesses {
+		for _, b := range blocks {
+			if given[b] == nil {
+				given[b] = old.untaken(memoryKeys(b, likeness), given)
+			}
 		}
-		m = resolve.NewMemory(c)
 	}
-	for _, key := range keys {
-		k.memories[key] = m
+	for _, b := range blocks {
+		if given[b] == nil {
+			c, err := cache.New(sizes(b.Cache))
+			if err != nil {
+				return nil, err
+			}
+			given[b] = resolve.NewMemory(c)
+		}
+		for likeness := range likenesses {
+			for _, key := range memoryKeys(b, likeness) {
+				k.memories[key] = given[b]
+			}
+		}
 	}
-	return m, nil
+	return given, nil
 }
 
-func (k *keep) untaken(old *keep, keys []string) *resolve.Memory {
-	taken := slices.Collect(maps.Values(k.memories))
+// untaken returns the first of the memories under keys that no block was given, nil if there is
+// none.
+func (k *keep) untaken(keys []string, given map[*corefile.Block]*resolve.Memory) *resolve.Memory {
+	taken := slices.Collect(maps.Values(given))
 	for _, key := range keys {
-		if m := old.memories[key]; m != nil && !slices.Contains(taken, m) {
+		if m := k.memories[key]; m != nil && !slices.Contains(taken, m) {
 			return m
 		}
 	}
 	return nil
+}
+
+// likenesses is how many ways there are in which a block is the one that it was.
+const likenesses = 3
+
+// memoryKeys returns what is the same of two blocks that are one and the same: their first zone
+// and their addresses; else one of the zones, and the addresses; else one of the zones.
+func memoryKeys(b *corefile.Block, likeness int) (keys []string) {
+	switch likeness {
+	case 0:
+		return []string{fmt.Sprint("first ", b.Keys[0], b.Binds)}
+	case 1:
+		for _, k := range b.Keys {
+			keys = append(keys, fmt.Sprint(k, b.Binds))
+		}
+	default:
+		for _, k := range b.Keys {
+			keys = append(keys, fmt.Sprint(k))
+		}
+	}
+	return keys
 }
 
 // forgetFailures clears what failed because of servers that other does not have: from now on

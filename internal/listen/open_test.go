@@ -57,10 +57,10 @@ func TestOpenErrors(t *testing.T) {
 // arrives on a CPU of its own as long as there are enough.
 func TestSockets(t *testing.T) {
 	cpus := onlineCPUs()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for procs, want := range map[int]int{1: 1, 2: 2, 3: 3, 8: 8, 9: 8, 64: 8} {
-		before := runtime.GOMAXPROCS(procs)
+		runtime.GOMAXPROCS(procs)
 		f := open(t, Config{}, "127.0.0.1:0")
-		runtime.GOMAXPROCS(before)
 		var fds []int
 		for fd := range f.tcp.listeners {
 			fds = append(fds, fd)

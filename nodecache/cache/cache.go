@@ -31,7 +31,7 @@ const (
 	Fresh                 // an answer
 	Prefetch              // an answer, and the caller should ask upstream for the next
 	Stale                 // an answer that has expired
-	Failed                // SERVFAIL, as upstream failed a short time ago (RFC 9520)
+	Failed                // that upstream is not to be asked yet, as it failed (RFC 9520) or had nothing better than what has expired; dst is as it was
 )
 
 // Cache keeps answers.
@@ -101,7 +101,7 @@ func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) 
 	case classes:
 		return dst, Miss
 	case failure:
-		return e.append(dst, q), Failed
+		return dst, Failed
 	}
 	if p.Prefetch.due(e, now) {
 		s.prefetches.Add(1)

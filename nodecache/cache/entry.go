@@ -19,13 +19,20 @@ type entry struct {
 	run     wire.Run
 	stored  time.Duration
 	expires time.Duration
-	fault   *fault // of a failure
-	moved   uint64 // see part; the shard's lock guards it
+	fault   *fault                  // of a failure
+	off     atomic.Pointer[recheck] // of what has expired
+	moved   uint64                  // see part; the shard's lock guards it
 
 	turn  atomic.Uint32 // answers given, for rotation
 	hits  atomic.Uint32 // see Popularity
 	last  atomic.Int64  // time of the last hit
 	taken atomic.Int64  // time when an asker claimed the prefetch, 0 for never
+}
+
+// recheck is why upstream is not asked again for an answer that has expired, and until when.
+type recheck struct {
+	*fault
+	until time.Duration
 }
 
 // overhead is what an entry takes beside its data: itself, its place in the list and in the
@@ -71,6 +78,12 @@ func (e *entry) fresh(now time.Duration) bool {
 
 // stale reports whether e expired no longer ago than window. A fresh one counts too.
 func (e *entry) stale(now, window time.Duration) bool { return now-e.expires < window }
+
+// isOff reports whether e has expired, may be used all the same, and is not asked for again yet.
+func (e *entry) isOff(now time.Duration, p *Policy) bool {
+	off := e.off.Load()
+	return off != nil && now < off.until && !off.cleared() && e.stale(now, p.Stale)
+}
 
 // age returns the whole seconds since e was stored.
 func (e *entry) age(now time.Duration) uint32 {

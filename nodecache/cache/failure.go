@@ -34,7 +34,7 @@ func (s *Source) Replaced() {
 type fault struct {
 	source *Source
 	epoch  uint32 // of the source, by which it is void one day
-	times  uint8  // how often an answered SERVFAIL came in a row; 0 for no answer
+	times  uint8  // how often in a row an answer of no use came, mostly SERVFAIL; 0 for none at all
 }
 
 // cleared reports whether the failure is void.
@@ -49,15 +49,13 @@ func (f *fault) cleared() bool {
 // next answer (RFC 9520, section 3.2, wants at least 1 s).
 const unanswered = time.Second
 
-// Fail remembers for 1 s, or for the policy's Recheck if that is longer and an answer is there
-// that may still be used, that q got no answer of use, so that asking again costs no wait.
-// Recovered of its source, which must not be nil, ends it at once.
+// Fail remembers for 1 s that q got no answer of use, so that asking again costs no wait, and
+// for the policy's Recheck where an answer is there that may still be used. Recovered of its
+// source, which must not be nil, ends both at once.
 func (c *Cache) Fail(q *wire.Query, s *Source, p *Policy, now time.Duration) {
-	epoch, life := s.epoch.Load(), unanswered
-	if c.rechecks(q, p, now) {
-		life = p.recheck()
-	}
-	c.putFailure(q, &fault{source: s, epoch: epoch}, now, life)
+	f := &fault{source: s, epoch: s.epoch.Load()}
+	c.putFailure(q, f, now, unanswered)
+	c.putOff(q, f, p, now)
 	s.failed.Store(true) // last: a Recovered that does not see it yet would clear nothing
 }
 
@@ -70,23 +68,14 @@ func (c *Cache) storeServFail(q *wire.Query, s *Source, p *Policy, now time.Dura
 	return c.putFailure(q, &fault{s, s.servers.Load(), times}, now, p.ServFail.after(times))
 }
 
-// rechecks reports whether the policy's Recheck says when q is asked again: it does where an
-// answer that has expired is still the one to use.
-func (c *Cache) rechecks(q *wire.Query, p *Policy, now time.Duration) bool {
+// putOff remembers with the answer to q that has expired, if there is one, that upstream brought
+// none to take its place, and is not asked again for the policy's Recheck.
+func (c *Cache) putOff(q *wire.Query, f *fault, p *Policy, now time.Duration) {
 	if p.Recheck <= 0 {
-		return false
+		return
 	}
-	e := c.expired(q, p, now)
-	return e != nil && !e.fresh(now)
-}
-
-// recheck returns Recheck within the limits of RFC 9520, section 3.2.
-func (p *Policy) recheck() time.Duration { return min(max(p.Recheck, shortestFailure), longestFailure) }
-
-// storeRecheck remembers that what s answered to q is no better than an answer that has expired.
-func (c *Cache) storeRecheck(q *wire.Query, s *Source, p *Policy, now time.Duration) {
-	if c.rechecks(q, p, now) {
-		c.putFailure(q, &fault{s, s.servers.Load(), 1}, now, p.recheck())
+	if e := c.expired(q, p, now); e != nil && !e.fresh(now) {
+		e.off.Store(&recheck{f, now + min(p.Recheck, longestFailure)})
 	}
 }
 

@@ -124,10 +124,11 @@ func getStale(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duratio
 
 func describe(t testing.TB, q *wire.Query, b []byte, state State) string {
 	t.Helper()
-	if string(b[:2]) != "xy" || len(b) == 2 != (state == Miss) {
+	nothing := state == Miss || state == Failed
+	if string(b[:2]) != "xy" || len(b) == 2 != nothing {
 		t.Fatalf("state %d, %q", state, b)
 	}
-	if state == Miss {
+	if nothing {
 		return ""
 	}
 	m := new(dns.Msg)

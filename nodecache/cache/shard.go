@@ -29,12 +29,17 @@ func newShard(limits [classes]Limits) (*shard, error) {
 }
 
 // fresh returns what answers key now, and its class: a success before a denial before a
-// failure. It counts a hit or a miss.
+// failure. What has expired and is not asked for again yet counts as a failure. It counts a hit
+// or a miss.
 func (s *shard) fresh(hash uint64, key []byte, p *Policy, now time.Duration) (*entry, class) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var off *entry
 	for c := success; c < classes; c++ {
 		e := s.parts[c].get(hash, key)
+		if e != nil && off == nil && e.isOff(now, p) {
+			off = e
+		}
 		switch {
 		case e == nil:
 		case e.fresh(now):
@@ -43,6 +48,10 @@ func (s *shard) fresh(hash uint64, key []byte, p *Policy, now time.Duration) (*e
 		case c == success && p.PreferPositive && e.stale(now, p.Stale):
 			c = denial // which has no say
 		}
+	}
+	if off != nil {
+		s.parts[failure].hits++
+		return off, failure
 	}
 	s.misses++
 	return nil, classes

@@ -3,6 +3,8 @@ package cache
 import (
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 func TestStale(t *testing.T) {
@@ -116,6 +118,41 @@ func TestRecheck(t *testing.T) {
 				if state, _ := get(t, c, q, p, now+at); (state == Failed) != (at < tt.want) {
 					t.Errorf("after %v: state %d", at, state)
 				}
+			}
+		})
+	}
+}
+
+// TestRecheckEnds asks again once the answer that has expired may not be used any more, or is gone,
+// or other servers are asked, or the one that said nothing is back.
+func TestRecheckEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		at         time.Duration // after it expired
+		does       func(c *Cache, q *wire.Query, s *Source)
+		unanswered bool
+		want       State
+	}{
+		"it stands":            {at: 20 * second, want: Failed},
+		"too old":              {at: 30 * second, want: Miss},
+		"gone":                 {at: 20 * second, does: func(c *Cache, q *wire.Query, _ *Source) { c.Remove(q) }, want: Miss},
+		"back":                 {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Source) { s.Recovered() }, unanswered: true, want: Miss},
+		"back, but it refused": {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Source) { s.Recovered() }, want: Failed},
+		"other servers":        {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Source) { s.Replaced() }, want: Miss},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Source)
+			p.Recheck, p.Stale = 5*time.Minute, 30*second
+			store(t, c, q, p, 0, "a.example. 60 A 10.0.0.1")
+			if tt.unanswered {
+				c.Fail(q, s, p, 60*second)
+			} else {
+				c.Store(nil, q, response(t, q, "REFUSED"), s, p, 60*second)
+			}
+			if tt.does != nil {
+				tt.does(c, q, s)
+			}
+			if state, _ := get(t, c, q, p, 60*second+tt.at); state != tt.want {
+				t.Errorf("state %d, want %d", state, tt.want)
 			}
 		})
 	}

@@ -36,8 +36,8 @@ func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *
 	default:
 		kept = c.storeAnswer(q, msg, &v, p, now)
 	}
-	if !p.Replaces(&v) {
-		c.storeRecheck(q, s, p, now)
+	if v.Kind != wire.Malformed && !p.Replaces(&v) {
+		c.putOff(q, &fault{source: s, epoch: s.servers.Load(), times: 1}, p, now)
 	}
 	return clean, v, kept
 }

@@ -46,6 +46,7 @@ func TestCache(t *testing.T) {
 		{"cache {\nserve_stale 2h verify\n}", stale, "{3 0s} 2h0m0s 0 0s false"},
 		{"cache {\nserve_stale 2h verify 100ms\n}", stale, "{3 100ms} 2h0m0s 0 0s false"},
 		{"cache {\nserve_stale 2h verify 100ms 30s 5m\n}", stale, "{3 100ms} 2h0m0s 30 5m0s false"},
+		{"cache {\nserve_stale 2h verify 0s 30s 1m\nserve_stale 1h\n}", stale, "{2 0s} 1h0m0s 0 0s false"},
 		{"cache {\nserve_stale_policy prefer_positive\nserve_stale\n}", stale, "{2 0s} 1h0m0s 0 0s true"},
 		{"cache", servfail, "{1s 5s}"},
 		{"cache {\nservfail 0\n}", servfail, "{0s 0s}"},

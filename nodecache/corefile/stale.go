@@ -34,7 +34,8 @@ func (d *directive) serveStale(c *Cache) error {
 	if err != nil {
 		return err
 	}
-	c.Stale, c.Policy.Stale, c.Policy.StaleTTL = Stale{Mode: StaleImmediate}, staleFor, 0
+	c.Stale = Stale{Mode: StaleImmediate}
+	c.Policy.Stale, c.Policy.StaleTTL, c.Policy.Recheck = staleFor, 0, 0
 	if len(args) == 1 && args[0] == "off" {
 		c.Stale, c.Policy.Stale = Stale{Mode: StaleOff}, 0
 		return nil

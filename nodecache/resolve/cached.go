@@ -54,7 +54,7 @@ func (r *Resolver) missed(dst []byte, q *query) ([]byte, origin) {
 	return r.asked(dst, q)
 }
 
-// asked has q answered later by a flight, or at once where that takes too long already.
+// asked has q answered later by a flight, or at once where that is late.
 func (r *Resolver) asked(dst []byte, q *query) ([]byte, origin) {
 	boarded := r.board(q, false)
 	if boarded == late {

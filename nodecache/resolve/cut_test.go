@@ -287,18 +287,19 @@ func TestCutBounds(t *testing.T) {
 	for i := range 3 * maxSuspects {
 		c.suspect(name(t, fmt.Sprint(i, ".svc.cluster.local.")))
 	}
-	for i := range 3 * maxBars {
+	const count = 5 * maxBars / 2 // no multiple
+	for i := range count {
 		c.bar(name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Minute+time.Duration(i))
 	}
 	if len(c.suspects) > maxSuspects || len(*c.bars.Load()) > maxBars {
 		t.Errorf("%d suspects, %d bars", len(c.suspects), len(*c.bars.Load()))
 	}
-	for i, want := range map[int]bool{2*maxBars - 1: false, 2 * maxBars: true} {
+	for i, want := range map[int]bool{count - maxBars - 1: false, count - maxBars: true} {
 		if c.barred(name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Hour) != want {
-			t.Errorf("bar %d of %d: expected %v, as the first go first", i, 3*maxBars, want)
+			t.Errorf("bar %d of %d: expected %v, as the first go first", i, count, want)
 		}
 	}
-	last := name(t, fmt.Sprint(3*maxBars-1, ".SVC.cluster.local."))
+	last := name(t, fmt.Sprint(count-1, ".SVC.cluster.local."))
 	if !c.barred(last, time.Hour) || c.barred(last, time.Hour+2*time.Minute) || c.barred(last.Parent(), time.Minute) {
 		t.Error("the last bar is not there, or does not end")
 	}

@@ -22,7 +22,7 @@ type flight struct {
 
 	// The shard's lock guards these.
 	waiters []*waiter
-	late    bool // upstream takes so long that stale answers are given
+	late    bool // who comes now gets a stale answer: upstream takes too long, or Recheck has it so
 
 	watched bool // by a timer that may still hold it
 }

@@ -34,7 +34,7 @@ type boarding uint8
 
 const (
 	aboard boarding = iota // it is answered later
-	late                   // others wait already too long for the same
+	late                   // others ask the same, and it need not wait for that
 	full                   // too much is under way
 )
 
@@ -88,7 +88,7 @@ func (r *Resolver) takeOff(s *flightShard, key []byte, b *Block, q *wire.Query) 
 		RD: true, CD: q.CD, AD: true, OPT: wire.OPT{DO: q.DO},
 		Name: append(f.name[:0], q.Name...), Type: q.Type, Class: q.Class,
 	}
-	f.late = b.Policy.Recheck > 0 && f.hasStale() // as CoreDNS, for those who come while one verifies
+	f.late = b.Policy.Recheck > 0 && f.hasStale() // for those who come while one verifies, as CoreDNS's README says
 	s.flying[f.key] = f
 	r.crew.run(r.ctx, f)
 	return f

@@ -115,10 +115,11 @@ func (c *cuts) bar(name wire.Name, now time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	bars := maps.Clone(*c.bars.Load())
-	if len(bars) >= maxBars {
+	key := string(name.AppendLower(nil))
+	if _, renewed := bars[key]; !renewed && len(bars) >= maxBars {
 		delete(bars, first(bars))
 	}
-	bars[string(name.AppendLower(nil))] = now + barredFor
+	bars[key] = now + barredFor
 	c.bars.Store(&bars)
 }
 

@@ -159,7 +159,7 @@ func TestStaleImmediate(t *testing.T) {
 }
 
 // TestStalePreferred has only an address take the place of an address, where that is asked for,
-// and a denial that of a denial.
+// and a denial with an SOA record that of a denial.
 func TestStalePreferred(t *testing.T) {
 	const old = "NOERROR; a.example. 30 A 10.0.0.1"
 	for says, want := range map[string]string{
@@ -206,7 +206,7 @@ func TestStaleRecheck(t *testing.T) {
 			time.Sleep(30*second - 1)
 			r.want("a.example.", old)
 			r.asked("a.example. A")
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			r.want("a.example.", old)
 			r.asked("a.example. A")
 		})

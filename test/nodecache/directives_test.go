@@ -116,11 +116,14 @@ func TestKeepaliveAsked(t *testing.T) {
 		node := run.NodeCache(t, fmt.Sprintf(".:%d {\nbind 127.0.0.1\nforward . %s {\n%s\n}\n}\n", addr.Port(), up.addr, options))
 		node.Answers(addr)
 		run.Dig(t, addr, "+tcp", "a.example")
-		if len(up.queries) != 1 || up.network[0] != network {
-			t.Fatalf("%q: asked over %v, want once over %s", options, up.network, network)
+		up.mu.Lock()
+		queries, networks := up.queries, up.network
+		up.mu.Unlock()
+		if len(queries) != 1 || networks[0] != network || queries[0].IsEdns0() == nil {
+			t.Fatalf("%q: asked %v over %v, want once over %s with EDNS", options, queries, networks, network)
 		}
 		asks := false
-		for _, o := range up.queries[0].IsEdns0().Option {
+		for _, o := range queries[0].IsEdns0().Option {
 			asks = asks || o.Option() == dns.EDNS0TCPKEEPALIVE
 		}
 		if asks != (network == "tcp") {

@@ -13,7 +13,8 @@ import (
 const manifest = "../../nodecache/corefile/testdata/nodelocaldns.Corefile"
 
 // TestManifest starts with the Corefile and the arguments of the official manifest. Both speak
-// of port 53, so it listens on loopback addresses that nothing else uses.
+// of port 53, so it listens on loopback addresses that nothing else uses; the ports of its pages
+// must be free.
 func TestManifest(t *testing.T) {
 	text, err := os.ReadFile(manifest)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 func TestServeStale(t *testing.T) {
 	t.Parallel()
 	const old, fresh, failed = "NOERROR; a.example. A 192.0.2.1", "NOERROR; a.example. A 192.0.2.2", "SERVFAIL"
-	answer := func(addr string) dns.HandlerFunc { return run.Addresses(addr, 1) }
+	changed := run.Addresses("192.0.2.2", 300)
 	says := func(code int) dns.HandlerFunc {
 		return func(w dns.ResponseWriter, q *dns.Msg) { _ = w.WriteMsg(new(dns.Msg).SetRcode(q, code)) }
 	}
@@ -31,12 +31,12 @@ func TestServeStale(t *testing.T) {
 		"as it is":                        {"", says(dns.RcodeServerFailure), []string{old, old}, 30, 0},
 		"as it is, refused":               {"", says(dns.RcodeRefused), []string{old, old}, 30, 0},
 		"as it is, silent":                {"", silent, []string{old, old}, 30, 0},
-		"as it is, changed":               {"", answer("192.0.2.2"), []string{fresh, fresh}, 0, 1},
+		"as it is, changed":               {"", changed, []string{fresh, fresh}, 0, 1},
 		"off":                             {"serve_stale off", says(dns.RcodeServerFailure), []string{failed, failed}, 0, 0},
 		"no time":                         {"serve_stale 0s", says(dns.RcodeServerFailure), []string{failed, failed}, 0, 0},
-		"immediate":                       {"serve_stale", answer("192.0.2.2"), []string{old, fresh}, 0, 1},
+		"immediate":                       {"serve_stale", changed, []string{old, fresh}, 0, 1},
 		"immediate, with a TTL":           {"serve_stale 1h immediate 20s", says(dns.RcodeServerFailure), []string{old, old}, 20, 0},
-		"verify":                          {"serve_stale 1h verify", answer("192.0.2.2"), []string{fresh, fresh}, 0, 1},
+		"verify":                          {"serve_stale 1h verify", changed, []string{fresh, fresh}, 0, 1},
 		"verify, refused":                 {"serve_stale 1h verify", says(dns.RcodeRefused), []string{old, old}, 0, 2},
 		"verify, refused, recheck":        {"serve_stale 1h verify 0s 20s 1m", says(dns.RcodeRefused), []string{old, old}, 20, 1},
 		"verify, denied":                  {"serve_stale 1h verify", says(dns.RcodeNameError), []string{"NXDOMAIN", "NXDOMAIN"}, 0, 2},
@@ -46,7 +46,7 @@ func TestServeStale(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			var does atomic.Pointer[dns.HandlerFunc]
-			first := answer("192.0.2.1")
+			first := run.Addresses("192.0.2.1", 1)
 			does.Store(&first)
 			var asked atomic.Int64
 			up, addr := run.Fake(t, counted(&asked, func(w dns.ResponseWriter, q *dns.Msg) { (*does.Load())(w, q) })), run.Addr(t)
