@@ -120,8 +120,8 @@ func TestKeepFailures(t *testing.T) {
 	}
 }
 
-// TestKeepCache has a block keep its cache whatever else of it or around it changes, and no two
-// share one.
+// TestKeepCache has a block keep its cache when its other zones, its addresses or other blocks
+// change, as far as it is clear which block it was; no two share one.
 func TestKeepCache(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before, after []string // the blocks' zones and binds
