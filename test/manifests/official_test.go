@@ -43,7 +43,7 @@ func TestOfficialCorefile(t *testing.T) {
 	must(t, err)
 	want, _, err := unstructured.NestedString(officialNodeCache(t).Find("ConfigMap", "node-local-dns").Object, "data", "Corefile")
 	must(t, err)
-	if got := installed.Replace(string(text)); got != want {
+	if got := installed.Replace(string(text)); strings.TrimSpace(got) != strings.TrimSpace(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
