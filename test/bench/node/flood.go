@@ -47,7 +47,7 @@ func (b *bench) flood(ctx context.Context) error {
 var (
 	onItsOwn    = []string{"taskset", "--cpu-list", "0"}
 	onTheOther  = []string{"taskset", "--cpu-list", "1"}
-	beforeThose = append(slices.Clone(onTheOther), "chrt", "--fifo", "1") // needs root
+	beforeThose = append(slices.Clone(onTheOther), "chrt", "--rr", "1") // needs root; with --fifo, one thread of dnsperf can keep the other from ever running
 )
 
 // fair measures a contender.
