@@ -31,7 +31,7 @@ const (
 	Fresh                 // an answer
 	Prefetch              // an answer, and the caller should ask upstream for the next
 	Stale                 // an answer that has expired
-	Failed                // that upstream is not to be asked yet, as it failed (RFC 9520) or had nothing better than what has expired; dst is as it was
+	Failed                // that upstream is not to be asked yet; dst is as it was: see Fail, and Policy.Recheck
 )
 
 // Cache keeps answers.

@@ -87,7 +87,7 @@ func TestDirectives(t *testing.T) {
 		"hosts FILE":    {"hosts " + hosts + " {\nfallthrough\n}", []ask{{"a.example A", "NOERROR; a.example. A 192.0.2.9"}, {"b.example A", "NOERROR; b.example. A 192.0.2.1"}}, map[string]int{"b.example A": 1}},
 		"bufsize":       {"bufsize 512", []ask{{"+notcp +ignore +bufsize=4096 a.example TXT", "TC"}}, map[string]int{"a.example TXT": 1}},
 		"no bufsize":    {"", []ask{{"+notcp +ignore +bufsize=4096 a.example TXT", ""}}, map[string]int{"a.example TXT": 1}},
-		"an order kept": {"hosts {\n192.0.2.8 a.example\nfallthrough\n}\nfamily ipv4\ncache", []ask{{"a.example A", "NOERROR; a.example. A 192.0.2.8"}, {"b.example AAAA", "NOERROR"}}, map[string]int{}},
+		"hosts inline":  {"hosts {\n192.0.2.8 a.example\nfallthrough\n}\nfamily ipv4\ncache", []ask{{"a.example A", "NOERROR; a.example. A 192.0.2.8"}, {"b.example AAAA", "NOERROR"}}, map[string]int{}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

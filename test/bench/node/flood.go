@@ -43,11 +43,12 @@ func (b *bench) flood(ctx context.Context) error {
 	return nil
 }
 
-// How each is run.
+// How each is run. The quiet client's threads take turns: with --fifo, one of them can keep the
+// other from ever running.
 var (
 	onItsOwn    = []string{"taskset", "--cpu-list", "0"}
 	onTheOther  = []string{"taskset", "--cpu-list", "1"}
-	beforeThose = append(slices.Clone(onTheOther), "chrt", "--rr", "1") // needs root; with --fifo, one thread of dnsperf can keep the other from ever running
+	beforeThose = append(slices.Clone(onTheOther), "chrt", "--rr", "1") // needs root
 )
 
 // fair measures a contender.
