@@ -76,18 +76,18 @@ func TestDirectives(t *testing.T) {
 		asks  []ask
 		asked map[string]int // upstream was, for names and types
 	}{
-		"nothing":       {"", []ask{{"a.example A", both}, {"a.example A", both}, {"a.example AAAA", aaaa}}, map[string]int{"a.example A": 2, "a.example AAAA": 1}},
-		"cache":         {"cache", []ask{{"a.example A", both}, {"a.example A", both}, {"no.example A", "NXDOMAIN"}, {"no.example A", "NXDOMAIN"}}, map[string]int{"a.example A": 1, "no.example A": 1}},
-		"cache ZONES":   {"cache 300 example.org", []ask{{"a.example A", both}, {"a.example A", both}, {"a.example.org A", ""}, {"a.example.org A", ""}}, map[string]int{"a.example A": 2, "a.example.org A": 1}},
-		"no success":    {"cache {\ndisable success\n}", []ask{{"a.example A", both}, {"a.example A", both}, {"no.example A", "NXDOMAIN"}, {"no.example A", "NXDOMAIN"}}, map[string]int{"a.example A": 2, "no.example A": 1}},
-		"no denial":     {"cache {\ndisable denial\n}", []ask{{"a.example A", both}, {"a.example A", both}, {"no.example A", "NXDOMAIN"}, {"no.example A", "NXDOMAIN"}}, map[string]int{"a.example A": 1, "no.example A": 2}},
-		"denial ZONES":  {"cache {\ndisable denial org\n}", []ask{{"no.org A", ""}, {"no.org A", ""}, {"no.example A", ""}, {"no.example A", ""}}, map[string]int{"no.org A": 2, "no.example A": 1}},
-		"family ipv4":   {"family ipv4", []ask{{"a.example A", both}, {"a.example AAAA", "NOERROR"}}, map[string]int{"a.example A": 1}},
-		"template":      {"template IN AAAA {\nrcode NOERROR\n}", []ask{{"a.example A", both}, {"a.example AAAA", "NOERROR"}}, map[string]int{"a.example A": 1}},
-		"hosts FILE":    {"hosts " + hosts + " {\nfallthrough\n}", []ask{{"a.example A", "NOERROR; a.example. A 192.0.2.9"}, {"b.example A", "NOERROR; b.example. A 192.0.2.1"}}, map[string]int{"b.example A": 1}},
-		"bufsize":       {"bufsize 512", []ask{{"+notcp +ignore +bufsize=4096 a.example TXT", "TC"}}, map[string]int{"a.example TXT": 1}},
-		"no bufsize":    {"", []ask{{"+notcp +ignore +bufsize=4096 a.example TXT", ""}}, map[string]int{"a.example TXT": 1}},
-		"hosts inline":  {"hosts {\n192.0.2.8 a.example\nfallthrough\n}\nfamily ipv4\ncache", []ask{{"a.example A", "NOERROR; a.example. A 192.0.2.8"}, {"b.example AAAA", "NOERROR"}}, map[string]int{}},
+		"nothing":      {"", []ask{{"a.example A", both}, {"a.example A", both}, {"a.example AAAA", aaaa}}, map[string]int{"a.example A": 2, "a.example AAAA": 1}},
+		"cache":        {"cache", []ask{{"a.example A", both}, {"a.example A", both}, {"no.example A", "NXDOMAIN"}, {"no.example A", "NXDOMAIN"}}, map[string]int{"a.example A": 1, "no.example A": 1}},
+		"cache ZONES":  {"cache 300 example.org", []ask{{"a.example A", both}, {"a.example A", both}, {"a.example.org A", ""}, {"a.example.org A", ""}}, map[string]int{"a.example A": 2, "a.example.org A": 1}},
+		"no success":   {"cache {\ndisable success\n}", []ask{{"a.example A", both}, {"a.example A", both}, {"no.example A", "NXDOMAIN"}, {"no.example A", "NXDOMAIN"}}, map[string]int{"a.example A": 2, "no.example A": 1}},
+		"no denial":    {"cache {\ndisable denial\n}", []ask{{"a.example A", both}, {"a.example A", both}, {"no.example A", "NXDOMAIN"}, {"no.example A", "NXDOMAIN"}}, map[string]int{"a.example A": 1, "no.example A": 2}},
+		"denial ZONES": {"cache {\ndisable denial org\n}", []ask{{"no.org A", ""}, {"no.org A", ""}, {"no.example A", ""}, {"no.example A", ""}}, map[string]int{"no.org A": 2, "no.example A": 1}},
+		"family ipv4":  {"family ipv4", []ask{{"a.example A", both}, {"a.example AAAA", "NOERROR"}}, map[string]int{"a.example A": 1}},
+		"template":     {"template IN AAAA {\nrcode NOERROR\n}", []ask{{"a.example A", both}, {"a.example AAAA", "NOERROR"}}, map[string]int{"a.example A": 1}},
+		"hosts FILE":   {"hosts " + hosts + " {\nfallthrough\n}", []ask{{"a.example A", "NOERROR; a.example. A 192.0.2.9"}, {"b.example A", "NOERROR; b.example. A 192.0.2.1"}}, map[string]int{"b.example A": 1}},
+		"bufsize":      {"bufsize 512", []ask{{"+notcp +ignore +bufsize=4096 a.example TXT", "TC"}}, map[string]int{"a.example TXT": 1}},
+		"no bufsize":   {"", []ask{{"+notcp +ignore +bufsize=4096 a.example TXT", ""}}, map[string]int{"a.example TXT": 1}},
+		"hosts inline": {"hosts {\n192.0.2.8 a.example\nfallthrough\n}\nfamily ipv4\ncache", []ask{{"a.example A", "NOERROR; a.example. A 192.0.2.8"}, {"b.example AAAA", "NOERROR"}}, map[string]int{}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
