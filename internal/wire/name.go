@@ -60,6 +60,9 @@ func (n Name) Equal(o Name) bool {
 
 // Below reports whether n is zone or a name below it.
 func (n Name) Below(zone Name) bool {
+	if zone.IsRoot() {
+		return len(n) > 0
+	}
 	for len(n) > len(zone) && !n.IsRoot() {
 		parent := n.Parent()
 		if len(parent) == len(n) {

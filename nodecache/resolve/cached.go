@@ -26,7 +26,7 @@ func (r *Resolver) cached(dst []byte, q *query) ([]byte, origin) {
 // failedBefore answers q, for which upstream failed a moment ago.
 func (r *Resolver) failedBefore(dst []byte, q *query) ([]byte, origin) {
 	b := q.route.Block
-	if b.mayBeStale(q.Name, b.firstUpstream(q.Name)) {
+	if b.mayBeStale(q.Name) {
 		if stale, from, ok := r.stale(dst, q); ok {
 			return stale, from
 		}
@@ -37,13 +37,13 @@ func (r *Resolver) failedBefore(dst []byte, q *query) ([]byte, origin) {
 // missed answers q from what is known of a name above, or from what has expired if upstream
 // is out, or has it answered later.
 func (r *Resolver) missed(dst []byte, q *query) ([]byte, origin) {
-	if reply, ok := r.cut(dst, q); ok {
-		return reply, origin{source: metrics.Cut}
-	}
 	b := q.route.Block
 	u := b.firstUpstream(q.Name)
 	if u == nil {
 		return r.code(dst, q, wire.ServFail, because(wire.NotReady, "no upstream for this name")), origin{}
+	}
+	if reply, ok := r.cut(dst, q); ok {
+		return reply, origin{source: metrics.Cut}
 	}
 	if b.staleAtOnce(q.Name, u) {
 		if stale, from, ok := r.stale(dst, q); ok {

@@ -4,16 +4,21 @@ import (
 	"bytes"
 
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
 )
 
 // With ndots:5 a Pod that asks for api.github.com first asks for
 // api.github.com.team-1.svc.cluster.local. Each such name is new to the cache, but all of
 // them stand below com.team-1.svc.cluster.local, which does not exist, and nor then does
 // anything below it (RFC 8020). That is true of the names of Services. A server may still
-// serve other names there, from a hosts file say, so one cut answer in checkEvery is asked
-// upstream all the same, and what is found to exist bars the cut; see learn.go. Names with an
-// underscore (RFC 8552) are no search's junk, and there are servers that deny the names between
-// theirs and a Service's: they are neither cut nor cut at.
+// serve other names there, from a hosts file say. So
+//   - nothing is cut below a namespace unless upstream says that it exists;
+//   - one cut answer in checkEvery is asked upstream all the same, and what is found to exist
+//     bars the cut; see learn.go;
+//   - names that other upstreams are asked for are not cut, nor those of our own hosts file;
+//   - A has to be denied: there are servers that deny any other type at names that exist;
+//   - names with an underscore (RFC 8552) are no search's junk, and there are servers that deny
+//     the names between theirs and a Service's: they are neither cut nor cut at.
 const (
 	checkEvery = 200
 
@@ -21,14 +26,15 @@ const (
 	deepest = 8
 )
 
-// above returns the names above name that may be cut at, which stand 1 to deepest labels
-// below services. The shortest is the first. An underscore in a name's labels below services
-// rules all of them out.
+// above returns the names above name that the cut of name depends on, which stand 1 to deepest
+// labels below services: the namespace, and then those that may be cut at, the shortest first. An
+// underscore in a name's labels below services rules all of them out, and so does another
+// upstream for the namespace than for name.
 func (b *Block) above(names *[deepest]wire.Name, name wire.Name) []wire.Name {
 	if b.Services == nil || !name.Below(b.Services) || bytes.IndexByte(name[:len(name)-len(b.Services)], '_') >= 0 {
 		return nil // no length of a label looks like an underscore: they are less
 	}
-	depth := name.Labels() - b.Services.Labels()
+	asked, depth := name, name.Labels()-b.Services.Labels()
 	n := max(min(depth-1, deepest), 0)
 	for ; depth > 1; depth-- {
 		name = name.Parent()
@@ -36,17 +42,36 @@ func (b *Block) above(names *[deepest]wire.Name, name wire.Name) []wire.Name {
 			names[depth-2] = name
 		}
 	}
+	for i := range n {
+		if !b.sameUpstreams(names[i], asked) {
+			return names[:i]
+		}
+	}
 	return names[:n]
 }
 
+// sameUpstreams reports whether the same upstreams are asked for two names.
+func (b *Block) sameUpstreams(one, other wire.Name) bool {
+	for _, u := range b.Upstreams {
+		serves := u.serves(one)
+		if serves != u.serves(other) {
+			return false
+		}
+		if serves && !u.mayHandOn() {
+			return true
+		}
+	}
+	return true
+}
+
 // asks returns the queries that may have told whether a name exists: as a search for it asks,
-// and like q.
+// and with q's flags.
 func asks(name wire.Name, q *wire.Query) (queries [2]wire.Query, n int) {
 	queries[0] = wire.Query{Name: name, Type: wire.A, Class: wire.IN}
-	if q.Type == wire.A && !q.DO && !q.CD {
+	if !q.DO && !q.CD {
 		return queries, 1
 	}
-	queries[1] = wire.Query{Name: name, Type: q.Type, Class: wire.IN, CD: q.CD, OPT: wire.OPT{DO: q.DO}}
+	queries[1] = wire.Query{Name: name, Type: wire.A, Class: wire.IN, CD: q.CD, OPT: wire.OPT{DO: q.DO}}
 	return queries, 2
 }
 
@@ -55,12 +80,12 @@ func (r *Resolver) cut(dst []byte, q *query) (reply []byte, ok bool) {
 	b, start := q.route.Block, len(dst)
 	var names [deepest]wire.Name
 	above := b.above(&names, q.Name)
-	for i := len(above) - 1; i >= 0; i-- { // mostly it is the longest
+	for i := len(above) - 1; i > 0; i-- { // mostly it is the longest
 		reply, ok := b.denied(dst, q, above[i])
 		if !ok {
 			continue
 		}
-		if b.cuts.checks.Add(1)%checkEvery == 0 || b.cuts.barred(above[i], q.began) {
+		if q.inHosts || b.knows(above[0], &q.Query, q.began) != cache.Exists || b.cuts.barred(above[i], q.began) || b.cuts.checks.Add(1)%checkEvery == 0 {
 			return dst, false
 		}
 		return r.finish(reply, start, q, wire.Error{}), true

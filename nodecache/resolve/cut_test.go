@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
 )
 
 const denied = "NXDOMAIN; " + soa
@@ -59,17 +61,135 @@ func TestCutFound(t *testing.T) {
 	})
 }
 
-// TestCutKnown cuts below what clients asked for themselves, by any type.
+// TestCutKnown cuts below what clients asked for themselves.
 func TestCutKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.want(team("com")+" AAAA", denied)
+		r.up.say("team-1.svc.cluster.local. A", "--", soa)
+		r.ask("team-1.svc.cluster.local.")
+		r.want(team("com"), denied)
+		r.up.take()
 		r.want(team("a.com")+" AAAA", denied)
-		r.asked(team("com") + " AAAA")
-		r.want("none.svc.cluster.local.", denied)
-		r.want("db.none.svc.cluster.local.", denied)
-		r.want("pod-0.db.none.svc.cluster.local. SRV", denied)
-		r.asked("none.svc.cluster.local. A")
+		r.want(team("b.a.com")+" SRV", denied)
+		r.want(team("net")+" do", denied+"; OPT 1232 do")
+		r.want(team("a.net")+" do", denied+"; OPT 1232 do")
+		r.asked(team("net") + " A")
+	})
+}
+
+// TestCutTypes cuts only where A is denied: stock CoreDNS says NXDOMAIN to TXT at a namespace or a
+// Service that exists, below which other names do.
+func TestCutTypes(t *testing.T) {
+	for _, typ := range []string{"AAAA", "TXT", "HTTPS", "SRV", "MX"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.up.say("team-1.svc.cluster.local. A", "--", soa)
+			r.ask("team-1.svc.cluster.local.")
+			exists := "pod-0." + team("db")
+			r.up.say(exists+" "+typ, "--", soa)
+			for _, name := range []string{"team-1.svc.cluster.local.", team("db")} { // which A says exist
+				r.want(name+" "+typ, denied)
+			}
+			r.up.take()
+			r.want(exists+" "+typ, "NOERROR; "+soa)
+			r.want("pod-1."+team("db")+" "+typ, denied)
+			r.asked(exists+" "+typ, "pod-1."+team("db")+" "+typ)
+		})
+	}
+}
+
+// TestCutNamespaces cuts only below namespaces that upstream says exist: below others it may have
+// names from elsewhere, a hosts file say, and one Pod's junk must not deny them to another.
+func TestCutNamespaces(t *testing.T) {
+	for what, says := range map[string][]string{
+		"denied":                  {"NXDOMAIN", "--", soa},
+		"an upstream that fails":  {"SERVFAIL"},
+		"an upstream that is shy": {"REFUSED"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.up.say("legacy.svc.cluster.local. A", says...)
+			exists := "git.legacy.svc.cluster.local."
+			r.up.say(exists+" A", exists+" 5 A 10.0.0.1")
+			r.up.say("x."+exists+" A", "x."+exists+" 5 A 10.0.0.2")
+			r.ask("legacy.svc.cluster.local.")
+			for i := range 10 {
+				r.want(fmt.Sprintf("%d.legacy.svc.cluster.local.", i), denied)
+				r.want(fmt.Sprintf("%d.com.legacy.svc.cluster.local.", i), denied)
+			}
+			synctest.Wait()
+			r.want(exists, "NOERROR; "+exists+" 5 A 10.0.0.1")
+			r.want("x."+exists, "NOERROR; x."+exists+" 5 A 10.0.0.2")
+			r.up.take()
+			r.want("com.legacy.svc.cluster.local.", denied)
+			r.want("new.com.legacy.svc.cluster.local.", denied)
+			if got := r.up.take(); !slices.Contains(got, "new.com.legacy.svc.cluster.local. A") {
+				t.Errorf("%s: it was cut; asked %q", what, got)
+			}
+		})
+	}
+}
+
+// TestCutUpstreams has a denial of one upstream deny nothing that another is asked for.
+func TestCutUpstreams(t *testing.T) {
+	here := func(zone string) func(*Block, *fake) {
+		return func(b *Block, other *fake) {
+			b.Upstreams = slices.Insert(b.Upstreams, 0, &Upstream{From: name(t, zone), Pool: other, Source: new(cache.Source)})
+		}
+	}
+	for what, tt := range map[string]struct {
+		edit func(*Block, *fake)
+		want string
+	}{
+		"a forward of a Service":       {here(team("deep.com")), "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
+		"a forward of the name itself": {here(team("x.deep.com")), "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
+		"a forward behind except": {func(b *Block, other *fake) {
+			b.Upstreams[0].Except = []wire.Name{name(t, team("deep.com"))}
+			b.Upstreams = append(b.Upstreams, &Upstream{From: wire.Name{0}, Pool: other, Source: new(cache.Source)})
+		}, "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
+		"except, and no other forward": {func(b *Block, _ *fake) {
+			b.Upstreams[0].Except = []wire.Name{name(t, team("deep.com"))}
+		}, "SERVFAIL"},
+		"a forward that others hand on to": {func(b *Block, other *fake) {
+			b.Upstreams[0].Next = []wire.Rcode{wire.NXDomain}
+			b.Upstreams = append(b.Upstreams, &Upstream{From: name(t, team("deep.com")), Pool: other, Source: new(cache.Source)})
+		}, "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			other := newFake()
+			other.say(team("x.deep.com")+" A", team("x.deep.com")+" 5 A 10.0.0.1")
+			r := newRig(t, func(b *Block) { tt.edit(b, other) })
+			r.up.say("team-1.svc.cluster.local. A", "--", soa)
+			for i := range 5 {
+				r.ask(team(fmt.Sprint("host.", i, ".com")))
+				r.ask(team(fmt.Sprint(i, ".com")))
+			}
+			synctest.Wait()
+			r.up.take()
+			if r.want(team("y.com"), denied); len(r.up.take()) > 0 {
+				t.Errorf("%s: nothing is cut at all", what)
+			}
+			if got := r.ask(team("x.deep.com")); got != tt.want {
+				t.Errorf("%s: %s", what, got)
+			}
+		})
+	}
+}
+
+// TestCutHosts does not deny other types of a name that our own hosts file has addresses of.
+func TestCutHosts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(b *Block) {
+			b.Hosts = inline("10.0.0.9 git."+strings.TrimSuffix(team("com"), "."), wire.Name{0})
+			b.Hosts.Unsupported = true
+		})
+		r.up.say("team-1.svc.cluster.local. A", "--", soa)
+		r.up.say("git."+team("com")+" TXT", "git."+team("com")+` 5 TXT "x"`)
+		for i := range 5 {
+			r.want(team(fmt.Sprint(i, ".com")), denied)
+		}
+		synctest.Wait()
+		r.want("git."+team("com")+" TXT", "NOERROR; git."+team("com")+` 5 TXT "x"`)
 	})
 }
 
@@ -79,6 +199,8 @@ func TestCutDeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.up.say("team-1.svc.cluster.local. A", "--", soa)
+		r.ask("team-1.svc.cluster.local.")
+		r.up.take()
 		r.want(team("a.b.c.d"), denied)
 		r.want(team("more.a.b.c.d"), denied)
 		r.want(team("yet.more.a.b.c.d")+" AAAA", denied)
@@ -210,12 +332,16 @@ func TestCutCheck(t *testing.T) {
 			r.ask(team("x.com"))
 		}
 		time.Sleep(31 * second)
+		r.up.take()
 		for i := range 5 { // nor is it looked for
 			r.ask(team(fmt.Sprint(i, ".new.com")))
 		}
 		synctest.Wait()
-		r.counted("nodecache_cut_probes_total 2") // of cutRig
+		if got := r.up.take(); slices.Contains(got, team("com")+" A") {
+			t.Errorf("asked %q", got)
+		}
 		time.Sleep(barredFor + time.Minute)
+		r.ask("team-1.svc.cluster.local.")
 		r.ask(team("com"))
 		r.want(exists, denied)
 	})
@@ -274,7 +400,8 @@ func TestCutExists(t *testing.T) {
 		r.want(team("db"), denied)
 		r.want(team("pod-0.db"), denied)
 		r.want("other.svc.cluster.local.", denied)
-		if got := r.up.take(); len(got) != 5 {
+		synctest.Wait()
+		if got := r.up.take(); len(got) != 7 { // the last one asks whether the namespace exists
 			t.Errorf("asked %q", got)
 		}
 	})
@@ -323,46 +450,61 @@ func kubernetes(query []byte) ([]byte, error) {
 	return response(q, []string{name + " 5 A 10.96.0.1"}), nil
 }
 
-// TestCutNdots asks within 10 s what ndots:5 makes of 1,000 external names under 5 TLDs in 20
-// namespaces, 10,000 names that do not exist and are new to the cache. The cut takes 19 of 20
-// from upstream, and what exists is found all the while.
+// ndots asks within 10 s what the first searches of ndots:5 make of 1,000 external names under 5
+// TLDs in 20 namespaces, 10,000 questions that are new to the cache in the first search and 2,000
+// in the second, and returns how many came to upstream. What exists is found all the while.
+func ndots(t *testing.T, searches []string, edits ...func(*Block)) (queries int) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, edits...)
+		r.up.whole, r.up.took = kubernetes, 2*time.Millisecond
+		tlds := []string{"com", "org", "net", "io", "dev"}
+		var list []*sent
+		for i := range 10000 {
+			site, namespace := i%1000, (i+i/1000)%20
+			types := []string{" A", " AAAA"}
+			for _, search := range searches {
+				search = strings.Replace(search, "*", fmt.Sprint("team-", namespace), 1)
+				list = append(list, r.send(fmt.Sprintf("host-%d.%s.%s%s", site, tlds[site%5], search, types[i/1000%2])))
+			}
+			if i%100 == 0 {
+				db := fmt.Sprintf("db.team-%d.svc.cluster.local.", namespace)
+				if got := r.ask(db); !strings.HasPrefix(got, "NOERROR; "+db) {
+					t.Error(got)
+				}
+			}
+			time.Sleep(time.Millisecond)
+		}
+		for _, s := range list {
+			if got := s.text(); !strings.HasPrefix(got, "NXDOMAIN; cluster.local. ") {
+				t.Fatal(got)
+			}
+		}
+		for _, asked := range r.up.take() {
+			if !strings.HasPrefix(asked, "db.") {
+				queries++
+			}
+		}
+	})
+	return queries
+}
+
+// TestCutNdots has the cut take 19 of 20 from upstream of a namespace's searches. Those of
+// svc.cluster.local, where a TLD would be a namespace that does not exist, are not cut: each costs
+// one query for all namespaces.
 func TestCutNdots(t *testing.T) {
-	run := func(t *testing.T, edits ...func(*Block)) (queries int) {
-		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, edits...)
-			r.up.whole, r.up.took = kubernetes, 2*time.Millisecond
-			tlds := []string{"com", "org", "net", "io", "dev"}
-			var list []*sent
-			for i := range 10000 {
-				site, namespace := i%1000, (i+i/1000)%20
-				types := []string{" A", " AAAA"}
-				words := fmt.Sprintf("host-%d.%s.team-%d.svc.cluster.local.%s", site, tlds[site%5], namespace, types[i%2])
-				list = append(list, r.send(words))
-				if i%100 == 0 {
-					db := fmt.Sprintf("db.team-%d.svc.cluster.local.", namespace)
-					if got := r.ask(db); !strings.HasPrefix(got, "NOERROR; "+db) {
-						t.Error(got)
-					}
-				}
-				time.Sleep(time.Millisecond)
-			}
-			for _, s := range list {
-				if got := s.text(); !strings.HasPrefix(got, "NXDOMAIN; cluster.local. ") {
-					t.Fatal(got)
-				}
-			}
-			for _, asked := range r.up.take() {
-				if !strings.HasPrefix(asked, "db.") {
-					queries++
-				}
-			}
-		})
-		return queries
-	}
-	plain := run(t, func(b *Block) { b.Services = nil })
-	cut := run(t)
-	t.Logf("%d queries upstream, %d without the cut: %.1f-fold", cut, plain, float64(plain)/float64(cut))
-	if plain != 10000 || cut*20 > plain {
-		t.Error("less than 20-fold")
+	for _, tt := range []struct {
+		searches []string
+		plain    int // queries without the cut
+		fold     int // at least so many fewer with it
+	}{
+		{[]string{"*.svc.cluster.local."}, 10000, 20},
+		{[]string{"*.svc.cluster.local.", "svc.cluster.local."}, 12000, 4},
+	} {
+		plain := ndots(t, tt.searches, func(b *Block) { b.Services = nil })
+		cut := ndots(t, tt.searches)
+		t.Logf("%q: %d queries upstream, %d without the cut: %.1f-fold", tt.searches, cut, plain, float64(plain)/float64(cut))
+		if plain != tt.plain || cut*tt.fold > plain {
+			t.Errorf("less than %d-fold", tt.fold)
+		}
 	}
 }

@@ -136,12 +136,15 @@ func (f *flight) ask(s *scratch) (u *Upstream, err error) {
 
 // handsOn reports whether an answer of u's hands the query to the next upstream.
 func (u *Upstream) handsOn(response wire.Message) bool {
-	if len(u.Next) == 0 && !u.NextOnNodata {
+	if !u.mayHandOn() {
 		return false
 	}
 	rcode := response.Rcode()
 	return slices.Contains(u.Next, rcode) || u.NextOnNodata && rcode == wire.NoError && response.Answers() == 0
 }
+
+// mayHandOn reports whether any answer of u's hands the query to the next upstream.
+func (u *Upstream) mayHandOn() bool { return len(u.Next) > 0 || u.NextOnNodata }
 
 func (f *flight) exchange(dst, query []byte, u *Upstream) ([]byte, error) {
 	ctx := f.r.ctx

@@ -26,7 +26,7 @@ func (f *flight) watch() (stop func()) {
 // hasStale reports whether there is an answer that has expired, and may be given.
 func (f *flight) hasStale() bool {
 	b := f.block
-	return b.mayBeStale(f.query.Name, b.firstUpstream(f.query.Name)) && b.Cache.HasStale(&f.query, &b.Policy, f.r.now())
+	return b.mayBeStale(f.query.Name) && b.Cache.HasStale(&f.query, &b.Policy, f.r.now())
 }
 
 // tooLate answers those who wait, and lets those who come yet be answered at once.

@@ -50,7 +50,7 @@ func (r *Resolver) learn(b *Block, q *wire.Query, v *wire.Verdict, kept bool) {
 	switch {
 	case len(above) == 0:
 	case v.Kind == wire.Positive:
-		r.exists(b, q, above)
+		r.exists(b, q, above[1:])
 	case v.Kind == wire.NoName && !v.Alias && kept:
 		r.suspect(b, q, above[:min(len(above), probed)])
 	}
@@ -72,12 +72,16 @@ func (r *Resolver) exists(b *Block, q *wire.Query, names []wire.Name) {
 	}
 }
 
-// suspect notes that a name below names does not exist. When that comes again, upstream is
-// asked whether they do.
+// suspect notes that a name below names, of which the first is its namespace, does not exist. When
+// that comes again, upstream is asked whether they do.
 func (r *Resolver) suspect(b *Block, q *wire.Query, names []wire.Name) {
 	now := r.now()
-	for _, name := range names {
-		if b.cuts.barred(name, now) || b.knows(name, q, now) != cache.Unknown || !b.cuts.suspect(name) {
+	for i, name := range names {
+		known := b.knows(name, q, now)
+		if i == 0 && known == cache.Denied {
+			return // nothing is cut there
+		}
+		if known != cache.Unknown || b.cuts.barred(name, now) || !b.cuts.suspect(name) {
 			continue
 		}
 		r.Metrics.Own.CutProbes.Inc()

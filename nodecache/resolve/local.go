@@ -55,6 +55,7 @@ func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, state ho
 	start := len(dst)
 	reply, state = h.Table().Append(dst, &q.Query, h.TTL)
 	through := belowAny(q.Name, h.Through)
+	q.inHosts = state == hosts.Unsupported
 	switch {
 	case state == hosts.Answered || state == hosts.Unsupported && !(through && h.Unsupported):
 		return r.finish(reply, start, q, wire.Error{}), hosts.Answered

@@ -32,10 +32,11 @@ func TestObserve(t *testing.T) {
 		})
 		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 		r.up.say("bad.example. A", "SERVFAIL")
+		r.up.say("team-1.svc.cluster.local. A", "--", soa)
 		for _, words := range []string{
 			"a.example.", "a.example.", "a.example. tcp", "a.example. do", "nx.example.", "nx.example.", "bad.example.", "bad.example.",
 			"a.example. version=1", "a.example. twice", "known.", "a.four. AAAA", "localhost.", "a.example. opcode=9", "a.example. AXFR tcp",
-			team("com"), team("a.com"),
+			"team-1.svc.cluster.local.", team("com"), team("a.com"),
 		} {
 			r.ask(words)
 		}
@@ -51,14 +52,14 @@ func TestObserve(t *testing.T) {
 			`coredns_dns_responses_total{plugin="cache",rcode="NOERROR"`+l+" 2",
 			`coredns_dns_responses_total{plugin="cache",rcode="NXDOMAIN"`+l+" 2",
 			`coredns_dns_responses_total{plugin="cache",rcode="SERVFAIL"`+l+" 1",
-			`coredns_dns_responses_total{plugin="forward",rcode="NOERROR"`+l+" 2",
+			`coredns_dns_responses_total{plugin="forward",rcode="NOERROR"`+l+" 3",
 			`coredns_dns_responses_total{plugin="forward",rcode="NXDOMAIN"`+l+" 2",
 			`coredns_dns_responses_total{plugin="forward",rcode="SERVFAIL"`+l+" 1",
 			`nodecache_cut_answers_total 1`,
 			`coredns_cache_hits_total{server="dns://:53",type="success",view="",zones="."} 2`,
 			`coredns_dns_do_requests_total{server="dns://:53",view="",zone="."} 1`,
 		)
-		if n := r.zoneAnswers(); n != 17 {
+		if n := r.zoneAnswers(); n != 18 {
 			t.Errorf("%d answers were counted", n)
 		}
 	})

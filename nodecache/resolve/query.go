@@ -17,6 +17,8 @@ type query struct {
 	client *listen.Client
 	server *Server // nil where nothing is answered
 	route  *Route  // nil where no zone is
+
+	inHosts bool // the hosts file has addresses of its name, but not of its type
 }
 
 // asker is who asked, and how.

@@ -5,17 +5,33 @@ import (
 	"github.com/neardns/neardns/nodecache/cache"
 )
 
-// mayBeStale reports whether a name of u may be answered from what has expired (RFC 8767,
-// section 5), now that u has been asked and takes long, or failed: names inside the cluster
-// only while no server can be reached at all.
-func (b *Block) mayBeStale(name wire.Name, u *Upstream) bool {
-	return b.Stale.On && u != nil && (u.Pool.Out() || b.Stale.Explicit || !belowAny(name, b.Inside))
+// mayBeStale reports whether a name may be answered from what has expired (RFC 8767, section 5),
+// now that its upstreams have been asked and take long, or failed: names inside the cluster only
+// while no server of one of them can be reached at all.
+func (b *Block) mayBeStale(name wire.Name) bool {
+	if !b.Stale.On || b.firstUpstream(name) == nil {
+		return false
+	}
+	return b.Stale.Explicit || !belowAny(name, b.Inside) || b.out(name)
 }
 
-// staleAtOnce reports whether that is so before u is asked: while no server can be reached,
-// or where the configuration says so.
+// out reports whether no server can be reached of an upstream that name may be asked of.
+func (b *Block) out(name wire.Name) bool {
+	for u, i := b.upstream(name, 0); u != nil; u, i = b.upstream(name, i+1) {
+		if u.Pool.Out() {
+			return true
+		}
+		if !u.mayHandOn() {
+			break
+		}
+	}
+	return false
+}
+
+// staleAtOnce reports whether that is so before u, the first, is asked: while no server of it can
+// be reached, or where the configuration says so.
 func (b *Block) staleAtOnce(name wire.Name, u *Upstream) bool {
-	return b.mayBeStale(name, u) && (b.Stale.Wait == 0 || u.Pool.Out())
+	return b.mayBeStale(name) && (b.Stale.Wait == 0 || u.Pool.Out())
 }
 
 // stale appends a reply to q from an answer that has expired, if there is one.

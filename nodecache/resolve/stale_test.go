@@ -6,6 +6,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
 )
 
 var errGone = errors.New("gone")
@@ -281,4 +284,33 @@ func TestStaleBack(t *testing.T) {
 		r.want("a.svc.cluster.local.", fresh)
 		r.asked("a.svc.cluster.local. A")
 	})
+}
+
+// TestStaleHandedOn gives an answer that has expired where the servers are out that a name is
+// handed on to, though those that are asked first answer.
+func TestStaleHandedOn(t *testing.T) {
+	for _, next := range []Upstream{{Next: []wire.Rcode{wire.NXDomain}}, {NextOnNodata: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			last := newFake()
+			r := newRig(t, func(b *Block) {
+				b.Upstreams[0].Next, b.Upstreams[0].NextOnNodata = next.Next, next.NextOnNodata
+				b.Upstreams = append(b.Upstreams, &Upstream{From: wire.Name{0}, Pool: last, Source: new(cache.Source)})
+			})
+			const question = "a.svc.cluster.local. A"
+			if next.NextOnNodata {
+				r.up.say(question, "--", soa)
+			}
+			last.say(question, "a.svc.cluster.local. 60 A 10.0.0.1")
+			r.want("a.svc.cluster.local.", "NOERROR; a.svc.cluster.local. 60 A 10.0.0.1")
+			time.Sleep(2 * time.Minute)
+			last.set(func(f *fake) { f.err = errGone })
+			last.out.Store(true)
+			for range 2 { // the second time it is known that it failed a moment ago
+				r.want("a.svc.cluster.local.", "NOERROR; a.svc.cluster.local. 30 A 10.0.0.1")
+			}
+			last.out.Store(false)
+			time.Sleep(2 * second)
+			r.want("a.svc.cluster.local.", "SERVFAIL") // one server of the cluster's is there
+		})
+	}
 }

@@ -56,7 +56,7 @@ func (r *Resolver) land(buf []byte, w *waiter, n int, res *result) (reply []byte
 // landed appends the reply to w.
 func (r *Resolver) landed(dst []byte, w *waiter, n int, res *result) ([]byte, origin) {
 	b := w.route.Block
-	if res.stale && b.mayBeStale(w.Name, b.firstUpstream(w.Name)) {
+	if res.stale && b.mayBeStale(w.Name) {
 		// A denial that came just now is no better than that very denial.
 		if reply, from, ok := r.stale(dst, &w.query); ok && (from.stale || len(res.clean) == 0) {
 			return reply, from
