@@ -18,7 +18,9 @@ const (
 	namespaces = 20
 	special    = "special.com.team-19.svc.cluster.local." // in a hosts file, below what is denied
 	specialIs  = "192.0.2.19"
-	keepLong   = 30 // seconds that the server has a denial kept
+	legacy     = "git.legacy.svc.cluster.local."      // in a hosts file, in a namespace that does not exist
+	noted      = "note.web.team-5.svc.cluster.local." // has a TXT record, below a Service
+	keepLong   = 30                                   // seconds that the server has a denial kept
 	keepBrief  = 4
 )
 
@@ -49,15 +51,18 @@ func (w *world) corefile(addr netip.AddrPort, ttl int) string {
 	bind 127.0.0.1
 	prometheus %[2]s
 	hosts {
-		%[3]s %[4]s
+		%[3]s %[4]s %[5]s
 		fallthrough
 	}
+	template IN TXT %[6]s {
+		answer "{{ .Name }} 30 IN TXT here"
+	}
 	kubernetes cluster.local in-addr.arpa {
-		kubeconfig %[5]s
-		ttl %[6]d
+		kubeconfig %[7]s
+		ttl %[8]d
 	}
 }
-`, addr.Port(), w.metrics, specialIs, special, w.Kubeconfig(), ttl)
+`, addr.Port(), w.metrics, specialIs, special, legacy, noted, w.Kubeconfig(), ttl)
 }
 
 // asked returns how many queries the server had in a zone, cluster.local. or in-addr.arpa.

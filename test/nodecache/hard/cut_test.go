@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // The run of search-path names.
@@ -26,7 +28,7 @@ func TestCut(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]func(*testing.T, *world){
 		"search path": searchPath, "a Service that comes": serviceComes,
-		"a name in a hosts file": hostsEntry, "never cut": neverCut,
+		"a name in a hosts file": hostsEntry, "no such namespace": noNamespace, "types": otherTypes, "never cut": neverCut,
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := *w
@@ -201,6 +203,56 @@ func hostsEntry(t *testing.T, w *world) {
 	}
 	if d := after.Sum("nodecache_cuts_dropped_total"); d < 1 {
 		t.Errorf("nodecache_cuts_dropped_total is %v", d)
+	}
+}
+
+// noNamespace has a name in a hosts file of the server's, in a namespace that does not exist. It
+// resolves whatever junk others ask for there.
+func noNamespace(t *testing.T, w *world) {
+	n := w.node(w.long, "denial 9984 30")
+	for i := range 100 {
+		for _, name := range []string{"junk-%d.legacy.svc.cluster.local.", "junk-%d.com.legacy.svc.cluster.local."} {
+			if a := overUDP.ask(n.addr, fmt.Sprintf(name, i)); a.Rcode != dns.RcodeNameError {
+				t.Fatalf(name+": %v", i, a)
+			}
+		}
+	}
+	if a := overUDP.ask(n.addr, legacy); len(a.Answer) != 1 || a.Answer[0].(*dns.A).A.String() != specialIs {
+		t.Errorf("%s: %v", legacy, a)
+	}
+	if got := n.Scrape().Sum("nodecache_cut_answers_total"); got != 0 {
+		t.Errorf("%v answers were cut in a namespace that does not exist", got)
+	}
+}
+
+// otherTypes has the server deny types at names that exist, as its kubernetes plugin does with
+// those that it does not look up. That denies nothing below.
+func otherTypes(t *testing.T, w *world) {
+	const service = "web.team-5.svc.cluster.local."
+	w.headless("team-5", "web", "web-0", "10.1.5.5")
+	run.Eventually(t, time.Minute, "the server knows the Service", func() bool {
+		return overUDP.ask(w.long, service).Rcode == dns.RcodeSuccess
+	})
+	n := w.node(w.long, "denial 9984 30")
+	text := func(name string) answer {
+		m, err := overUDP.exchange(n.addr, question(name).SetQuestion(name, dns.TypeTXT))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer{Msg: m}
+	}
+	for range 5 {
+		for _, name := range []string{"team-5.svc.cluster.local.", service} {
+			if a := text(name); a.Rcode != dns.RcodeNameError {
+				t.Fatalf("TXT at %s: %v, expected the stock program's NXDOMAIN", name, a)
+			}
+		}
+	}
+	if a := text(noted); len(a.Answer) != 1 {
+		t.Errorf("TXT at %s: %v", noted, a)
+	}
+	if a := overUDP.ask(n.addr, "web-0."+service); len(a.Answer) != 1 {
+		t.Errorf("web-0.%s: %v", service, a)
 	}
 }
 
