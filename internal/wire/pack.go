@@ -3,10 +3,10 @@ package wire
 import "encoding/binary"
 
 // Repack appends a clean copy of the response msg to dst: one question, every name
-// compressed that may be, no OPT, TSIG or bytes behind the last record, as these belong to
-// one hop. A server that answers over TCP often compresses nothing, and its answer would
-// not fit a UDP reply as it is. Records keep their order, and the data of unknown types
-// keeps its bytes (RFC 3597).
+// compressed that may be and every other written out, no OPT, TSIG or bytes behind the last
+// record, as these belong to one hop. A server that answers over TCP often compresses
+// nothing, and its answer would not fit a UDP reply as it is. Records keep their order, and
+// the data of unknown types keeps its bytes (RFC 3597).
 //
 // It reports false and leaves dst alone where msg has not exactly one question, a record is
 // malformed (a name or data that runs over its end, an A that is not four bytes), or the
@@ -51,11 +51,8 @@ func (p *packer) open(q *Query, flags uint16) {
 
 // copy copies a record of msg unless it belongs to one hop.
 func (p *packer) copy(msg []byte, r *Record) bool {
-	switch r.Type {
-	case OPTRR:
-		return r.TTL>>24 == 0 // the upper bits of the code
-	case TSIG:
-		return true
+	if r.oneHop(msg) {
+		return r.Type != OPTRR || r.TTL>>24 == 0 // the upper bits of the code
 	}
 	return p.record(msg, r)
 }
@@ -79,17 +76,13 @@ func (p *packer) record(msg []byte, r *Record) bool {
 
 // data copies a record's data with the names in it.
 func (p *packer) data(msg []byte, r *Record) bool {
-	s := shapeOf(r.Type)
-	if s.names == 0 {
-		p.dst = append(p.dst, msg[r.Data:r.End]...)
-		return r.dataOK()
-	}
+	s := shapeOf(r.Type, msg[r.Data:r.End])
 	at := r.Data + s.before
-	if at >= r.End {
+	if at > r.End {
 		return false
 	}
 	p.dst = append(p.dst, msg[r.Data:at]...)
-	for range s.names {
+	for left := s.names; left > 0 || s.names == toEnd && at < r.End; left-- {
 		next, ok := SkipName(msg, at)
 		if !ok || next > r.End || !p.name(msg, at, next, s.compress) {
 			return false
@@ -97,10 +90,12 @@ func (p *packer) data(msg []byte, r *Record) bool {
 		at = next
 	}
 	p.dst = append(p.dst, msg[at:r.End]...)
-	return r.End-at == s.after
+	return r.dataOK() && (s.after == open || s.names == 0 || r.End-at == s.after)
 }
 
-// name copies the name between off and end of msg, compressed if it may be.
+// name copies the name between off and end of msg, compressed if it may be. It reports false
+// where there is none, and once the message is too long: names of two bytes each could grow
+// to a hundred times their length.
 func (p *packer) name(msg []byte, off, end int, compress bool) bool {
 	if compress && end-off == 2 && msg[off] == pointerBits && msg[off+1] == HeaderLen {
 		p.dst = append(p.dst, pointerBits, HeaderLen) // the question stands where it stood
@@ -111,5 +106,5 @@ func (p *packer) name(msg []byte, off, end int, compress bool) bool {
 	if ok {
 		p.dst = p.names.append(p.dst, p.start, n, compress)
 	}
-	return ok
+	return ok && len(p.dst)-p.start <= MaxMessage
 }
