@@ -38,6 +38,7 @@ type block struct {
 type parked struct {
 	name                       unix.RawSockaddrInet6
 	nameLen                    uint32
+	flags                      int32
 	start, controlLen, dataLen int32 // in octets: its control message, and what was sent
 }
 
@@ -52,7 +53,7 @@ func (l *backlog) push(b *batch, i int) bool {
 	if k == nil {
 		return false
 	}
-	q := parked{b.names[i], m.hdr.Namelen, int32(k.used), int32(len(control)), int32(len(data))} // #nosec G115 -- blockRoom at most
+	q := parked{b.names[i], m.hdr.Namelen, m.hdr.Flags, int32(k.used), int32(len(control)), int32(len(data))} // #nosec G115 -- blockRoom at most
 	k.used += copy(k.octets[k.used:], control)
 	k.used += copy(k.octets[k.used:], data)
 	k.queries[k.end] = q
@@ -86,7 +87,7 @@ func (l *backlog) pop(b *batch, i int) {
 	k := l.first
 	q := &k.queries[k.taken]
 	m := &b.queries[i]
-	b.names[i], m.hdr.Namelen, m.hdr.Flags = q.name, q.nameLen, 0
+	b.names[i], m.hdr.Namelen, m.hdr.Flags = q.name, q.nameLen, q.flags
 	octets := k.octets[q.start:]
 	m.hdr.SetControllen(copy(b.controls[i].raw[:], octets[:q.controlLen]))
 	m.n = uint32(copy(b.queryBuf[i][:], octets[q.controlLen:q.controlLen+q.dataLen])) // #nosec G115 -- queryRoom at most

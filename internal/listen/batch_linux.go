@@ -18,7 +18,7 @@ const (
 	answersMost = 32
 
 	// queryRoom is the room for a query, octets. Ours advertise 1232 (RFC 9715, section 3.1);
-	// what is longer than this room is dropped.
+	// of what is longer the handler sees the beginning, see Client.Cut.
 	queryRoom = 1232
 
 	// answersRoom is the room for the answers that are sent together, octets. When less than
@@ -83,16 +83,15 @@ func (b *batch) begin(s *udpSocket) {
 	b.client.Leaving = s.deadline.Load() != nil
 }
 
-// isQuery reports whether datagram i may be a query: it has content, and came whole.
-func (b *batch) isQuery(i int) bool { return b.queries[i].n > 0 && !b.isOversized(i) }
-
-func (b *batch) isOversized(i int) bool { return b.queries[i].hdr.Flags&unix.MSG_TRUNC != 0 }
+// isQuery reports whether datagram i may be a query: it has content.
+func (b *batch) isQuery(i int) bool { return b.queries[i].n > 0 }
 
 // take makes datagram i the one being answered.
 func (b *batch) take(i int) (query []byte) {
 	b.index = i
 	b.client.Remote = addrPort(&b.names[i])
 	m := &b.queries[i]
+	b.client.Cut = m.hdr.Flags&unix.MSG_TRUNC != 0
 	if m.hdr.Controllen > 0 {
 		b.client.Local = netip.AddrPortFrom(b.controls[i].local(), b.socket.addr.Port())
 	}

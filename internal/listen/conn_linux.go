@@ -32,6 +32,7 @@ type conn struct {
 	late   int    // queries left open
 	events uint32 // what the poller watches
 	eof    bool   // the client's side is closed
+	deaf   bool   // what else comes in is thrown away
 	kicked bool   // the loop should take a turn even if nothing comes in
 	lost   bool   // it was shut down for the loop to close
 	closed bool
@@ -39,6 +40,9 @@ type conn struct {
 
 // full reports whether the connection must wait before it asks more. The caller holds mu.
 func (c *conn) full() bool { return c.late >= c.server.limits.Pipeline || len(c.out) >= maxOut }
+
+// last reports whether no query may come any more. The caller holds mu.
+func (c *conn) last() bool { return c.eof || c.deaf }
 
 // owed reports whether queries are left open.
 func (c *conn) owed() bool {

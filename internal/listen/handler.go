@@ -17,6 +17,7 @@ type Client struct {
 	Local   netip.AddrPort // the address that was asked, also on a socket bound to any address
 	TCP     bool           // the query came over TCP, and its answer may take 65,535 octets
 	Leaving bool           // the front is leaving: the client should close (RFC 7828, section 3.4: timeout 0)
+	Cut     bool           // the datagram was longer than the 1,232 octets that are left of it
 
 	// Shard is the number of the loop that read the query, from Config.FirstShard on, see
 	// Front.Shards. The handler runs once at a time in each, so what is kept by shard has one

@@ -9,15 +9,20 @@ func (t *tcpServer) serveConn(c *conn, events uint32) {
 		return
 	}
 	c.mu.Lock()
-	done := c.eof && c.late == 0 && len(c.out) == 0
+	done := c.late == 0 && len(c.out) == 0
+	eof, deaf := c.eof, c.deaf
 	pending := len(c.in) > 0 || len(c.out) > 0
 	c.watch()
 	c.mu.Unlock()
-	if done {
+	switch {
+	case done && eof:
 		t.closeConn(c)
 		return
+	case done && deaf && !c.finished:
+		t.finish(c)
+	default:
+		t.place(c, pending)
 	}
-	t.place(c, pending)
 	for t.crowded() && t.stalled.first != nil {
 		t.evict(t.hoarder())
 	}
@@ -29,7 +34,7 @@ func (t *tcpServer) progress(c *conn) bool {
 	c.mu.Lock()
 	c.kicked = false
 	n, ok := c.flush()
-	full := c.full()
+	full, deaf := c.full(), c.deaf
 	c.mu.Unlock()
 	c.moved = n > 0
 	if !ok || full {
@@ -41,7 +46,7 @@ func (t *tcpServer) progress(c *conn) bool {
 			return false
 		}
 	}
-	if c.finished {
+	if c.finished || deaf {
 		return true // what comes after our side is closed can't be answered
 	}
 	return t.ask(c, buf)
@@ -56,9 +61,10 @@ func (t *tcpServer) ask(c *conn, buf []byte) bool {
 		if !ok {
 			break
 		}
-		if len(message) == 0 { // no message is empty: this is not DNS
-			t.count.malformed.Add(1)
-			return false
+		if len(message) == 0 { // no message is empty: what follows is not DNS
+			t.stopListening(c)
+			buf = nil
+			break
 		}
 		t.askOne(message)
 		c.moved, buf = true, rest
@@ -68,6 +74,14 @@ func (t *tcpServer) ask(c *conn, buf []byte) bool {
 	}
 	c.keep(buf)
 	return t.deliver(c)
+}
+
+// stopListening has what c asked before answered, and then the client told to close.
+func (t *tcpServer) stopListening(c *conn) {
+	t.count.malformed.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = true
 }
 
 func (t *tcpServer) mayAsk(c *conn) bool {

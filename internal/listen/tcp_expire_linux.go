@@ -35,7 +35,7 @@ func (t *tcpServer) due() (at time.Duration) {
 	if t.leaving {
 		return t.now + leaveStepEvery
 	}
-	for _, q := range [...]*queue{&t.quiet, &t.stalled} {
+	for _, q := range [...]*queue{&t.quiet, &t.stalled, &t.finished} {
 		if c := q.first; c != nil && (at == 0 || c.since+q.limit < at) {
 			at = c.since + q.limit
 		}

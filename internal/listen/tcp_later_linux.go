@@ -25,7 +25,7 @@ func (l *tcpLater) Send(answer []byte) {
 	if len(answer) > 0 {
 		c.pushLate(answer)
 	}
-	if wasFull || c.eof {
+	if wasFull || c.last() {
 		c.kicked = true // the loop asks on, or closes
 	}
 	c.watch()

@@ -126,15 +126,42 @@ func TestTCPTooLong(t *testing.T) {
 	}
 }
 
-// TestTCPEmpty closes the connection that sends an empty message.
+// TestTCPEmpty answers what a connection asked before it sent an empty message, in the same
+// segment too, at once and late, and then has its client close. What comes behind is thrown
+// away: left unread it would reset the connection, and the answers with it (RFC 9293, section
+// 3.10.4).
 func TestTCPEmpty(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+		for name, h := range map[string]Handler{"now": echo, "late": delayed(50 * time.Millisecond)} {
+			for _, queries := range []int{0, 1, 3} {
+				r := start(t, Config{}, h, addr)
+				c := dial(t, "tcp", r.Addrs()[0])
+				want := bytes.Repeat(frame("query"), queries)
+				c.Write(append(append(want, 0, 0), strings.Repeat("garbage", 20000)...))
+				all, err := io.ReadAll(c)
+				if err != nil || !bytes.Equal(all, want) {
+					t.Errorf("%s, %s, %d queries: %q, %v", addr, name, queries, all, err)
+				}
+				c.Close()
+				until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Malformed == 1 && s.Buffered == 0 })
+			}
+		}
+	}
+}
+
+// TestTCPEmptyHeld closes our side for who sends an empty message and goes on, and does not wait
+// for theirs for long.
+func TestTCPEmptyHeld(t *testing.T) {
 	r := start(t, Config{}, echo, "127.0.0.1:0")
 	c := dial(t, "tcp", r.Addrs()[0])
 	c.Write([]byte{0, 0})
-	if _, err := c.Read(make([]byte, 1)); err == nil {
-		t.Error("still open")
+	until(t, "closed", func() bool {
+		c.Write(frame("query"))
+		return r.TCP().Open == 0
+	})
+	if n := r.TCP().Queries; n != 0 {
+		t.Errorf("%d queries behind an empty message were answered", n)
 	}
-	until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Malformed == 1 && s.Buffered == 0 })
 }
 
 // TestTCPHalfClosed answers a client that has closed its side, at once and late.

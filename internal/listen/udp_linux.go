@@ -99,9 +99,6 @@ func (s *udpSocket) receive(fd int, b *batch) int {
 
 // answerOne has datagram i of b answered, if it is one.
 func (s *udpSocket) answerOne(fd int, b *batch, i int) {
-	if b.isOversized(i) {
-		s.count.oversized.Add(1)
-	}
 	if !b.isQuery(i) {
 		return
 	}

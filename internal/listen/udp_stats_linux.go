@@ -15,7 +15,7 @@ func (s *udpSocket) stats() UDPStats {
 	return UDPStats{
 		Addr: s.addr, CPU: s.cpu,
 		Queries: n.queries.Load(), Answers: n.answers.Load(), Late: n.late.Load(), Batches: n.batches.Load(),
-		Oversized: n.oversized.Load(), Unsent: n.unsent.Load(), Overflow: s.overflow(), Shed: n.shed.Load(), Waiting: int(n.waiting.Load()),
+		Unsent: n.unsent.Load(), Overflow: s.overflow(), Shed: n.shed.Load(), Waiting: int(n.waiting.Load()),
 	}
 }
 

@@ -46,10 +46,11 @@ func appendHeader(dst []byte, q *Query, flags uint16) []byte {
 	return binary.BigEndian.AppendUint16(dst, uint16(q.Class))
 }
 
-// AppendReply appends a reply without records: the header with RA set and q's ID, opcode,
-// RD and CD, the question as far as q has one, and for a query with an OPT record one of our
+// AppendReply appends a reply without records: the header with q's ID, opcode, RD and CD, and
+// with RA, the question as far as q has one, and for a query with an OPT record one of our
 // own with the options o, which may be nil, and the upper bits of rcode (RFC 6891, section
-// 6.1.3).
+// 6.1.3). RA and CD mean nothing to an opcode other than QUERY, and are left out (RFC 8906,
+// section 3.1.4).
 func AppendReply(dst []byte, q *Query, rcode Rcode, o *Options) []byte {
 	start := len(dst)
 	return appendOPT(AppendHeader(dst, q, rcode), start, q, rcode, o)
@@ -58,7 +59,10 @@ func AppendReply(dst []byte, q *Query, rcode Rcode, o *Options) []byte {
 // AppendHeader appends what AppendReply does, less the OPT record, so that AppendRecord and
 // AppendOPT can go on from there.
 func AppendHeader(dst []byte, q *Query, rcode Rcode) []byte {
-	flags := QR | RA | uint16(q.Opcode)<<opcodeShift&opcodeBits | q.flags()&(RD|CD) | uint16(rcode)&rcodeBits
+	flags := QR | uint16(q.Opcode)<<opcodeShift&opcodeBits | q.flags()&RD | uint16(rcode)&rcodeBits
+	if q.Opcode == OpcodeQuery {
+		flags |= RA | q.flags()&CD
+	}
 	return appendHeader(dst, q, flags)
 }
 

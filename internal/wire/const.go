@@ -20,6 +20,7 @@ const (
 	TC uint16 = 1 << 9  // truncated
 	RD uint16 = 1 << 8  // recursion desired
 	RA uint16 = 1 << 7  // recursion available
+	Z  uint16 = 1 << 6  // reserved, zero in all messages
 	AD uint16 = 1 << 5  // authentic data
 	CD uint16 = 1 << 4  // checking disabled
 

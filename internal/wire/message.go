@@ -74,7 +74,7 @@ func (m Message) OPT() (o OPT, ok bool) {
 // and AD left only to who asked for it (RFC 6840, section 5.8). Records are not touched.
 func (m Message) FinishReply(q *Query) {
 	m.SetID(q.ID)
-	off := RD | CD | opcodeBits
+	off := RD | CD | Z | opcodeBits
 	if !q.AD && !q.DO {
 		off |= AD
 	}

@@ -48,14 +48,44 @@ func (m Message) Truncate(size int) Message {
 }
 
 // CloseReply ends the reply to q that begins at dst[start]: it is cut to size bytes, OPT
-// included, and gets its OPT record as AppendOPT writes it. Over UDP the size is q.UDPSize or
-// less, over TCP MaxMessage.
+// included, and gets its OPT record as AppendOPT writes it, with the options o, which may be
+// nil, as far as there is room. Over UDP the size is q.UDPSize or less, over TCP MaxMessage.
 func CloseReply(dst []byte, start, size int, q *Query, o *Options) []byte {
-	if q.EDNS {
-		size -= o.Len()
+	m := Message(dst[start:])
+	switch {
+	case !q.EDNS:
+		return dst[:start+len(m.Truncate(size))]
+	case len(m)+o.Len() <= size:
+		return AppendOPT(dst, start, q, o)
+	case size < MaxMessage:
+		o = m.dropReason(o)
+	case m.fits(size) && !m.fits(size-optLen):
+		return dst[:start+len(m.Truncate(size))]
+	default: // TC over TCP says to ask what was asked
+		o = nil
 	}
-	m := Message(dst[start:]).Truncate(size)
+	m = m.Truncate(size - o.Len())
 	return AppendOPT(dst[:start+len(m)], start, q, o)
+}
+
+// dropReason returns o without its extended error, which goes before any record does, and says
+// so in the message (RFC 8914, section 3).
+func (m Message) dropReason(o *Options) *Options {
+	if o == nil || !o.Error.Set {
+		return o
+	}
+	m.SetFlags(TC, 0)
+	return &Options{Cookie: o.Cookie, Keepalive: o.Keepalive, Timed: o.Timed, Timeout: o.Timeout}
+}
+
+// fits reports whether m has at most size bytes without its additional section.
+func (m Message) fits(size int) bool {
+	w := Walk(m)
+	end := w.End
+	for w.Next() && w.Section != Additional {
+		end = w.End
+	}
+	return w.OK() && end <= size
 }
 
 // header returns the header alone, with TC set.

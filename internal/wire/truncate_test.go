@@ -80,6 +80,77 @@ func TestCloseReply(t *testing.T) {
 	}
 }
 
+// sized returns a response of a size, in bytes, with a text, and an additional record if there is
+// to be one. It has no OPT record.
+func sized(t testing.TB, size int, extra bool) []byte {
+	b := pack(t, reply(t, question("db.example.", dns.TypeNULL)))
+	rest := size - len(b) - 12
+	if extra {
+		rest -= 16
+	}
+	b = AppendRecord(b, 0, Answer, nil, 10, IN, 5, make([]byte, rest))
+	if extra {
+		b = AppendRecord(b, 0, Additional, nil, A, IN, 5, []byte{10, 0, 0, 1})
+	}
+	if len(b) != size {
+		t.Fatalf("%d bytes, want %d", len(b), size)
+	}
+	return b
+}
+
+// TestCloseReplyTCP never says over TCP that something is missing, where asking again would
+// bring the same. Options go first, then the additional section, then the OPT record.
+func TestCloseReplyTCP(t *testing.T) {
+	q := parse(t, withOPT(question("db.example.", dns.TypeNULL), 1232, true, cookie("0102030405060708")))
+	o := &Options{Cookie: make([]byte, 24), Keepalive: true, Error: Error{Set: true, Text: "stale"}}
+	for _, extra := range []bool{false, true} {
+		for spare := range 2 * o.Len() { // how much room the reply leaves
+			b := sized(t, MaxMessage-spare, extra)
+			whole := len(b)
+			if extra {
+				whole -= 16
+			}
+			b = CloseReply(b, 0, MaxMessage, q, o)
+			m := unpack(t, b)
+			opt := m.IsEdns0()
+			switch {
+			case m.Truncated || len(m.Answer) != 1 || len(b) > MaxMessage:
+				t.Fatalf("%d to spare: %d bytes, TC %v", spare, len(b), m.Truncated)
+			case (opt != nil) != (whole+optLen <= MaxMessage):
+				t.Errorf("%d to spare: OPT %v", spare, opt)
+			case opt != nil && len(opt.Option) > 0 != (spare >= o.Len()):
+				t.Errorf("%d to spare: options %v", spare, opt.Option)
+			}
+			if has := len(m.Extra) > 0 && m.Extra[0].Header().Rrtype == dns.TypeA; extra && has != (spare >= optLen || opt == nil) {
+				t.Errorf("%d to spare: additional %v", spare, m.Extra)
+			}
+		}
+	}
+}
+
+// TestCloseReplyTCPOver has TC, and an OPT record, where there is more than a message holds.
+func TestCloseReplyTCPOver(t *testing.T) {
+	q := parse(t, withOPT(question("db.example.", dns.TypeA), 1232, true))
+	b := Message(many(t, 5000)).StripOPT()
+	m := unpack(t, CloseReply(b, 0, MaxMessage, q, nil))
+	if !m.Truncated || m.IsEdns0() == nil || len(m.Answer) != (MaxMessage-optLen-28)/16 {
+		t.Errorf("TC %v, %d answers", m.Truncated, len(m.Answer))
+	}
+}
+
+// TestCloseReplyReason leaves a reason out before any record, with TC (RFC 8914, section 3).
+func TestCloseReplyReason(t *testing.T) {
+	q := parse(t, withOPT(question("db.example.", dns.TypeA), 1232, true, cookie("0102030405060708")))
+	o := &Options{Cookie: make([]byte, 24), Error: Error{Set: true, Code: StaleAnswer, Text: "upstream is out"}}
+	const cookieLen = 4 + 24
+	for spare, options := range map[int]int{o.Len(): 2, o.Len() - 1: 1, optLen + cookieLen: 1} {
+		m := unpack(t, CloseReply(sized(t, 1232-spare, false), 0, 1232, q, o))
+		if len(m.Answer) != 1 || m.Truncated != (options == 1) || len(m.IsEdns0().Option) != options {
+			t.Errorf("%d to spare: %v, want %d options", spare, m, options)
+		}
+	}
+}
+
 // TestTruncateMalformed gives up what stands behind a fault.
 func TestTruncateMalformed(t *testing.T) {
 	good := many(t, 100)

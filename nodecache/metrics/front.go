@@ -22,7 +22,7 @@ type front struct {
 
 // frontCounts are what sockets count, over all that there were.
 type frontCounts struct {
-	overflow, shed, oversized     rising
+	overflow, shed                rising
 	accepted                      rising
 	evicted, expired, malformed   rising
 	unsentDatagrams, unsentFrames rising
@@ -33,7 +33,7 @@ func newFront() *front {
 	return &front{
 		watch: func() ([]listen.UDPStats, listen.TCPStats) { return nil, listen.TCPStats{} },
 		dropped: newFamily(counter, ours, "", "dropped_queries_total",
-			"Counter of datagrams that were not answered: the kernel's queue was full (overflow), their sender sent more than its share (shed), they are longer than any query (oversized).", "reason"),
+			"Counter of datagrams that were not answered: the kernel's queue was full (overflow), their sender sent more than its share (shed).", "reason"),
 		unsent: newFamily(counter, ours, "", "unsent_answers_total",
 			"Counter of answers that could not be sent.", "proto"),
 		accepted: newFamily(counter, ours, "", "tcp_connections_total",
@@ -63,7 +63,6 @@ func add(list []listen.UDPStats, tcp listen.TCPStats) (udp listen.UDPStats, _ li
 	for _, u := range list {
 		udp.Overflow += u.Overflow
 		udp.Shed += u.Shed
-		udp.Oversized += u.Oversized
 		udp.Unsent += u.Unsent
 		udp.Waiting += u.Waiting
 	}
@@ -85,7 +84,7 @@ func (n *frontCounts) resume(udp listen.UDPStats, tcp listen.TCPStats) {
 // of returns what each counter follows.
 func (n *frontCounts) of(udp listen.UDPStats, tcp listen.TCPStats) map[*rising]uint64 {
 	return map[*rising]uint64{
-		&n.overflow: udp.Overflow, &n.shed: udp.Shed, &n.oversized: udp.Oversized, &n.unsentDatagrams: udp.Unsent,
+		&n.overflow: udp.Overflow, &n.shed: udp.Shed, &n.unsentDatagrams: udp.Unsent,
 		&n.accepted: tcp.Accepted, &n.unsentFrames: tcp.Unsent,
 		&n.evicted: tcp.Evicted, &n.expired: tcp.Expired, &n.malformed: tcp.Malformed,
 	}
@@ -103,7 +102,6 @@ func (f *front) Collect(ch chan<- prometheus.Metric) {
 	n.follow(udp, tcp)
 	f.dropped.to(ch, float64(n.overflow.total), "overflow")
 	f.dropped.to(ch, float64(n.shed.total), "shed")
-	f.dropped.to(ch, float64(n.oversized.total), "oversized")
 	f.unsent.to(ch, float64(n.unsentDatagrams.total), "udp")
 	f.unsent.to(ch, float64(n.unsentFrames.total), "tcp")
 	f.accepted.to(ch, float64(n.accepted.total))

@@ -57,8 +57,8 @@ func TestWatchCaches(t *testing.T) {
 func TestWatchFront(t *testing.T) {
 	s := New(1)
 	udp := []listen.UDPStats{
-		{Overflow: 1, Shed: 2, Oversized: 3, Unsent: 4, Waiting: 5},
-		{Overflow: 10, Shed: 20, Oversized: 30, Unsent: 40, Waiting: 50},
+		{Overflow: 1, Shed: 2, Unsent: 4, Waiting: 5},
+		{Overflow: 10, Shed: 20, Unsent: 40, Waiting: 50},
 	}
 	tcp := listen.TCPStats{Accepted: 9, Open: 8, Evicted: 7, Expired: 6, Malformed: 5, Unsent: 4, Waiting: 3}
 	first := false
@@ -72,7 +72,6 @@ func TestWatchFront(t *testing.T) {
 	want := map[string]float64{
 		`nodecache_dropped_queries_total{reason="overflow"}`:         11,
 		`nodecache_dropped_queries_total{reason="shed"}`:             22,
-		`nodecache_dropped_queries_total{reason="oversized"}`:        33,
 		`nodecache_unsent_answers_total{proto="udp"}`:                44,
 		`nodecache_unsent_answers_total{proto="tcp"}`:                4,
 		`nodecache_waiting_queries{proto="udp"}`:                     55,

@@ -24,7 +24,7 @@ func build(t testing.TB, words string) []byte {
 			continue
 		}
 		switch key {
-		case "tcp", "leaving":
+		case "tcp", "leaving", "cut":
 		case "edns":
 			edns = max(edns, 1)
 		case "twice":
@@ -42,6 +42,8 @@ func build(t testing.TB, words string) []byte {
 			m.AuthenticatedData = true
 		case "cd":
 			m.CheckingDisabled = true
+		case "z":
+			m.Zero = true
 		case "nord":
 			m.RecursionDesired = false
 		case "id":

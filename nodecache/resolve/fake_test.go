@@ -32,7 +32,7 @@ type fake struct {
 func newFake() *fake { return &fake{says: map[string][]string{}, lanes: map[string]upstream.Lane{}} }
 
 // say has the fake answer with records, those of the authority section behind "--", those of
-// the additional section behind "++", the name of a code, "TC" or "AD" or "AA".
+// the additional section behind "++", the name of a code, "TC" or "AD" or "AA" or "Z".
 func (f *fake) say(question string, records ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -115,6 +115,8 @@ func response(q *dns.Msg, records []string) []byte {
 			m.Truncated = true
 		case text == "AD":
 			m.AuthenticatedData = true
+		case text == "Z":
+			m.Zero = true
 		case text == "AA":
 			m.Authoritative = true
 		default:

@@ -57,7 +57,8 @@ func checkReply(t *testing.T, msg, reply []byte, tcp bool) {
 	w := wire.Walk(reply)
 	for w.Next() {
 	}
-	if _, opt := m.OPT(); !w.OK() || w.End != len(reply) || opt != q.EDNS {
+	full := len(reply) > wire.MaxMessage-11 // there is no room for an OPT record
+	if _, opt := m.OPT(); !w.OK() || w.End != len(reply) || opt != q.EDNS && !full {
 		t.Fatalf("malformed: %x\nanswers %x", reply, msg)
 	}
 	if q.Name != nil && !q.Asked(reply) && !m.Truncated() {

@@ -114,7 +114,7 @@ func (r *rig) sendMsg(query []byte, words string) *sent {
 	r.t.Helper()
 	s := &sent{t: r.t, query: slices.Clone(query), answer: make(chan []byte, 1)}
 	c := listen.NewClient(r.client, r.local, has(words, "tcp"), func() listen.Responder { return s })
-	c.Leaving = has(words, "leaving")
+	c.Leaving, c.Cut = has(words, "leaving"), has(words, "cut")
 	if reply := r.Handle(make([]byte, 0, 4096), query, c); len(reply) > 0 {
 		s.now = true
 		s.Send(reply)

@@ -42,7 +42,13 @@ func TestProtocol(t *testing.T) {
 		{"RFC 9619: no question", "a.example. questions=0", "FORMERR noquestion"},
 		{"RFC 9619: two questions", "a.example. questions=2", "FORMERR noquestion"},
 		{"RFC 1035, 4.1.1: NOTIFY", "a.example. opcode=4", "NOTIMP noquestion"},
-		{"RFC 1035, 4.1.1: an opcode of nobody's", "a.example. opcode=15 edns", "NOTIMP noquestion"},
+		{"RFC 1035, 4.1.1: more than was read", "a.example. cut", "FORMERR"},
+		{"RFC 1035, 4.1.1: more than was read, OPT", "a.example. cut edns", "FORMERR; OPT 1232"},
+		{"RFC 1035, 4.1.1: more than was read, a cookie alone", "a.example. questions=0 cookie=0102030405060708 cut", "FORMERR noquestion; OPT 1232"},
+		{"RFC 1035, 4.1.1: more than was read, an opcode of nobody's", "a.example. opcode=15 cut", "NOTIMP noquestion"},
+		{"RFC 8906, 8.1.4: an opcode of nobody's", "a.example. opcode=15 edns", "NOTIMP noquestion"},
+		{"RFC 8906, 8.1.4: nothing echoed", "a.example. opcode=15 nord ad cd", "NOTIMP noquestion"},
+		{"RFC 8906, 8.1.3: the reserved bit is not echoed", "a.example. z", "NOERROR" + a},
 		{"RFC 8482, 4.2: ANY", "a.example. ANY", `NOERROR; a.example. 3600 HINFO "RFC8482" ""`},
 		{"RFC 5936, 2.2: no transfer", "a.example. AXFR", "REFUSED"},
 		{"RFC 1995: no transfer", "a.example. IXFR tcp edns", "REFUSED; OPT 1232"},
@@ -174,6 +180,19 @@ func TestAuthenticData(t *testing.T) {
 	})
 }
 
+// TestReserved clears the reserved bit that an upstream set (RFC 1035, section 4.1.1).
+func TestReserved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.up.say("a.example. A", "Z", "a.example. 60 A 10.0.0.1")
+		for range 2 { // a miss, and a hit
+			if flags := wire.Message(r.send("a.example.").wait()).Flags(); flags&wire.Z != 0 {
+				t.Errorf("flags %x", flags)
+			}
+		}
+	})
+}
+
 // TestRecords passes on what is not understood byte for byte (RFC 3597, section 3), and both
 // a DNAME and the CNAME that stands for it (RFC 6672, section 3.1).
 func TestRecords(t *testing.T) {
@@ -184,6 +203,7 @@ func TestRecords(t *testing.T) {
 		{"a.example. TYPE65280", []string{`a.example. 60 TYPE65280 \# 8 c00cdeadc00c0001`}},
 		{"a.example. HTTPS", []string{`a.example. 60 HTTPS 1 . alpn="h2,h3" ipv4hint="10.0.0.1"`}},
 		{"x.old.example. A", []string{"old.example. 60 DNAME new.example.", "x.old.example. 60 CNAME x.new.example.", "x.new.example. 60 A 10.0.0.1"}},
+		{"a.example. NAPTR", []string{`a.example. 60 NAPTR 1 2 "s" "SIP+D2U" "" _sip._udp.a.example.`}},
 		{"a.example. MX", []string{"a.example. 60 MX 10 mx.example.", "++", "mx.example. 60 A 10.0.0.9"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -219,6 +239,7 @@ func TestSize(t *testing.T) {
 				{"a.example. size=100", 496, 512, true},
 				{"a.example. size=700", 684, 700, true},
 				{"a.example. size=4096 cookie=0102030405060708", 1216, 1232, true},
+				{"a.example. size=65535", 1216, 1232, true}, // and not more than a datagram holds
 				{"a.example. size=512 tcp", 1600, 1700, false},
 				{"a.example. tcp", 1600, 1700, false},
 			} {

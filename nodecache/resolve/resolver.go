@@ -78,8 +78,11 @@ func (r *Resolver) Handle(dst, msg []byte, c *listen.Client) (reply []byte) {
 	q := query{asker: newAsker(c, len(msg)), client: c}
 	q.began = r.now()
 	status := q.Parse(msg)
-	if status == wire.Drop {
+	switch {
+	case status == wire.Drop:
 		return nil
+	case c.Cut && (status == wire.Valid || status == wire.CookieOnly):
+		status = wire.FormErr // whatever the rest said; the reply is a fraction as long
 	}
 	q.find(r.table.Load())
 	reply, from := r.answer(dst, &q, status)

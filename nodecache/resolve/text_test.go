@@ -53,7 +53,7 @@ func describe(t testing.TB, query, reply []byte) string {
 	if len(m.Question) == 1 && m.Question[0] != q.Question[0] {
 		t.Fatalf("asked %v, the reply has %v", q.Question[0], m.Question[0])
 	}
-	if !m.RecursionAvailable || q.Opcode == dns.OpcodeQuery && m.RecursionDesired != q.RecursionDesired {
+	if known := q.Opcode == dns.OpcodeQuery; m.RecursionAvailable != known || m.RecursionDesired != q.RecursionDesired || m.Zero {
 		t.Errorf("RD or RA is wrong in %v", &m)
 	}
 	text := wire.Rcode(m.Rcode).String() + flags(&m)
