@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type flight struct {
 	shard *flightShard
 	key   string
 	block *Block
+	owner netip.Addr // the client that it counts for
 	query wire.Query // what is asked; its name is in name
 	name  [wire.MaxName]byte
 
@@ -44,7 +46,7 @@ func (f *flight) run() {
 	defer f.free()
 	s := f.r.scratches.Get().(*scratch)
 	res := result{rcode: wire.ServFail, source: metrics.Failed}
-	defer f.r.limits.land()
+	defer f.r.limits.leave(f.owner, load{flights: 1})
 	defer f.land(s, &res) // whatever happens below
 	defer f.r.survive()
 	defer f.watch()()

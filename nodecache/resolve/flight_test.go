@@ -81,8 +81,8 @@ func (r *rig) idle() {
 	l := &r.limits
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.waiters != 0 || len(l.clients) != 0 || l.flights.Load() != 0 {
-		r.t.Errorf("%d waiters of %d clients, %d flights", l.waiters, len(l.clients), l.flights.Load())
+	if l.all != (load{}) || len(l.clients) != 0 {
+		r.t.Errorf("%+v of %d clients", l.all, len(l.clients))
 	}
 	for i := range r.block.flights.shards {
 		if n := len(r.block.flights.shards[i].flying); n != 0 {

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"hash/maphash"
+	"net/netip"
 	"sync"
 
 	"github.com/neardns/neardns/internal/wire"
@@ -50,14 +51,15 @@ func (r *Resolver) board(q *query, evenLate bool) boarding {
 	if f != nil && f.late && !evenLate {
 		return late
 	}
-	if !r.limits.enter(q.remote.Addr()) {
+	more := load{waiters: 1}
+	if f == nil {
+		more.flights = 1
+	}
+	if !r.limits.enter(q.remote.Addr(), more) {
 		return full
 	}
 	if f == nil {
-		if f = r.takeOff(s, key, q.route.Block, &q.Query); f == nil {
-			r.limits.leave(q.remote.Addr())
-			return full
-		}
+		f = r.takeOff(s, key, q.route.Block, &q.Query, q.remote.Addr())
 	} else {
 		r.Metrics.Own.Coalesced.Inc()
 	}
@@ -72,18 +74,15 @@ func (r *Resolver) refresh(b *Block, q *wire.Query) {
 	s := b.flights.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flying[string(key)] == nil && b.firstUpstream(q.Name) != nil {
-		r.takeOff(s, key, b, q)
+	if s.flying[string(key)] == nil && b.firstUpstream(q.Name) != nil && r.limits.enter(nobody, load{flights: 1}) {
+		r.takeOff(s, key, b, q, nobody)
 	}
 }
 
-// takeOff starts a flight, or returns nil if there are too many. The caller holds s.mu.
-func (r *Resolver) takeOff(s *flightShard, key []byte, b *Block, q *wire.Query) *flight {
-	if !r.limits.takeOff() {
-		return nil
-	}
+// takeOff starts a flight, which the limits have admitted for owner. The caller holds s.mu.
+func (r *Resolver) takeOff(s *flightShard, key []byte, b *Block, q *wire.Query, owner netip.Addr) *flight {
 	f := r.flights.Get().(*flight)
-	f.r, f.shard, f.key, f.block = r, s, string(key), b
+	f.r, f.shard, f.key, f.block, f.owner = r, s, string(key), b, owner
 	f.query = wire.Query{
 		RD: true, CD: q.CD, AD: true, OPT: wire.OPT{DO: q.DO},
 		Name: append(f.name[:0], q.Name...), Type: q.Type, Class: q.Class,

@@ -75,7 +75,7 @@ func TestRace(t *testing.T) {
 		t.Errorf("%d queries were left open and %d answered, %d at once", left.Load(), later.sent.Load(), now.Load())
 	}
 	l := &r.limits
-	if l.waiters != 0 || l.flights.Load() != 0 {
-		t.Errorf("%d wait, %d flights", l.waiters, l.flights.Load())
+	if l.all != (load{}) {
+		t.Errorf("%+v", l.all)
 	}
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/neardns/neardns/nodecache/querylog"
 )
 
-// Config is what a Resolver is made of. All of it is needed.
+// Config is what a Resolver is made of. All of it but Limits is needed.
 type Config struct {
 	Metrics *metrics.Set
 	Shard   int // of the metrics, for what flights count
 	Cookies *cookie.Maker
 	Queries *querylog.Log
 	Log     *slog.Logger
+	Limits  Limits
 
 	Version  string // answers version.bind
 	ID       string // answers id.server
@@ -51,7 +52,7 @@ func New(c Config) *Resolver {
 	r.scratches.New = func() any { return new(scratch) }
 	r.flights.New = func() any { return new(flight) }
 	r.waiters.New = func() any { return new(waiter) }
-	r.limits.init()
+	r.limits.init(c.Limits)
 	r.crew.init()
 	r.table.Store(new(Table))
 	return r

@@ -43,7 +43,7 @@ type result struct {
 func (r *Resolver) land(buf []byte, w *waiter, n int, res *result) (reply []byte) {
 	defer r.survive()
 	defer func() {
-		r.limits.leave(w.remote.Addr())
+		r.limits.leave(w.remote.Addr(), load{waiters: 1})
 		w.to.Send(reply)
 		w.query, w.to = query{}, nil
 		r.waiters.Put(w)

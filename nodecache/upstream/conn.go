@@ -41,6 +41,7 @@ type conn struct {
 	idle    time.Duration // how long it may stay unused
 	spoke   bool          // a message matched a slot
 	strange int           // messages since then that matched none
+	forgot  int           // slots forgotten whose answers did not come since; see forget
 }
 
 // slot is a query that was asked. It stays when its call is withdrawn, so that its ID is
@@ -143,6 +144,19 @@ func (c *conn) dropLive() {
 	c.live--
 	if c.live == 0 {
 		c.owing.Store(0)
+	}
+}
+
+// forget gives the slots up whose calls have ended and whose answers are not to be expected any
+// more: there are servers that never answer some names, and their slots would fill the
+// connection. An answer that comes all the same is no strange one.
+func (c *conn) forget(now time.Duration) {
+	conf := &c.server.pool.conf
+	for id, s := range c.slots {
+		if s.call == nil && now-s.at > conf.Timeout+conf.ReadTimeout {
+			c.drop(id)
+			c.forgot++
+		}
 	}
 }
 

@@ -71,13 +71,14 @@ func (e *exchange) hedge(now time.Duration) {
 		e.hedgeAt = now + delay/8 // a server that lives answers that at once
 		return
 	}
+	later := now + max(delay/4, (now-e.began)/2) // a slow query is looked at some ten times in all
 	price, keep := e.price()
 	if price == priceHedge && !e.mayCopy(now) || !budget.spend(price, keep) {
-		e.hedgeAt = now + delay/4
+		e.hedgeAt = later
 		return
 	}
 	if !e.next(now, true) {
-		e.hedgeAt = now + delay
+		e.hedgeAt = max(later, now+delay)
 		budget.tenths.Add(price)
 		return
 	}

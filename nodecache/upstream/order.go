@@ -95,6 +95,9 @@ func (e *exchange) cost(i int, now time.Duration, hedging bool) (cost int, ok bo
 	if asked*len(e.set.order) >= e.most || asked > 0 && e.have == poor {
 		return 0, false
 	}
+	if hedging && s.Proto == UDP && !e.pool.conf.Shares.spare(asked > 0) {
+		return 0, false
+	}
 	if hedging && e.pool.conf.Policy == Sequential && now < last.at+e.pool.conf.ReadTimeout && !last.server.out.Load() {
 		return 0, s == last.server
 	}

@@ -1,11 +1,15 @@
 package upstream
 
 import (
+	"cmp"
 	"crypto/rand"
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/neardns/neardns/internal/wire"
 )
@@ -13,7 +17,6 @@ import (
 const (
 	maxDatagram = 4096 // a longer answer counts as truncated
 	maxForged   = 16   // datagrams that answer nothing, after which UDP is not trusted
-	maxSockets  = 2000 // queries to one server at a time
 )
 
 // datagram asks one query over UDP, from a socket and thus a port of its own, with a random
@@ -26,16 +29,23 @@ type datagram struct {
 	q      wire.Query // a view of it
 	at     time.Duration
 
-	mu   sync.Mutex
-	call *call // nil once withdrawn; the server's health is still to be learned
-	ask  int
+	mu     sync.Mutex
+	call   *call // nil once withdrawn or told
+	ask    int
+	orphan bool // withdrawn: the server's health is still to be learned
+	cut    bool // withdrawn, and closed before that
 }
 
 // send sends ask k of a call over UDP.
 func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint16, ok bool) {
-	if s.sockets() >= maxSockets {
+	if !s.pool.conf.Shares.takeSocket() {
 		return nil, 0, false
 	}
+	defer func() {
+		if !ok {
+			s.pool.conf.Shares.giveSocket(false)
+		}
+	}()
 	d := s.pool.dialer()
 	nc, err := d.DialUDP(s.ctx, "udp", s.pool.source(), s.Addr)
 	if err != nil {
@@ -63,12 +73,6 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 	return g, 0, true
 }
 
-func (s *server) sockets() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.grams)
-}
-
 // start starts reading, unless the server is closed.
 func (s *server) start(g *datagram) bool {
 	s.mu.Lock()
@@ -83,23 +87,45 @@ func (s *server) start(g *datagram) bool {
 
 func (g *datagram) run() {
 	defer g.close()
-	buf := g.server.pool.buffers.Get().(*[maxDatagram]byte)
-	defer g.server.pool.buffers.Put(buf)
-	if err := g.nc.SetReadDeadline(time.Now().Add(g.server.pool.conf.ReadTimeout)); err != nil {
-		g.fail(err)
-		return
+	raw, err := g.nc.SyscallConn()
+	if err == nil {
+		err = g.nc.SetReadDeadline(time.Now().Add(g.server.pool.conf.ReadTimeout))
 	}
 	for range maxForged {
-		n, err := g.nc.Read(buf[:])
+		done := false
+		if err == nil {
+			done, err = g.receive(raw)
+		}
 		if err != nil {
 			g.fail(err)
 			return
 		}
-		if g.take(buf[:n]) {
+		if done {
 			return
 		}
 	}
 	g.tell(func(c *call, k int) { c.overTCP(k, nil) })
+}
+
+// receive waits for one datagram, takes it in, and reports whether it was the answer. It holds
+// a buffer only once there is one: most of those who wait at a time wait for long.
+func (g *datagram) receive(raw syscall.RawConn) (done bool, err error) {
+	failed := raw.Read(func(fd uintptr) bool {
+		buf := g.server.pool.buffers.Get().(*[maxDatagram]byte)
+		defer g.server.pool.buffers.Put(buf)
+		n, errno := unix.Read(int(fd), buf[:])
+		for errno == unix.EINTR {
+			n, errno = unix.Read(int(fd), buf[:])
+		}
+		if errno == unix.EAGAIN {
+			return false
+		}
+		if err = os.NewSyscallError("read", errno); err == nil {
+			done = g.take(buf[:n])
+		}
+		return true
+	})
+	return done, cmp.Or(failed, err)
 }
 
 // take takes in one datagram and reports whether it was the answer.
@@ -129,6 +155,9 @@ func (g *datagram) fail(err error) {
 		err = ErrTimeout
 	}
 	err = &OpError{"receive", g.server.Endpoint, err}
+	if g.wasCut() {
+		return
+	}
 	g.server.unheard[g.lane].Store(0)
 	if g.server.ctx.Err() == nil {
 		g.server.fail(err, g.at)
@@ -149,13 +178,32 @@ func (g *datagram) tell(f func(c *call, k int)) {
 func (g *datagram) withdraw(_ uint16, _ *call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.call == nil {
+		return
+	}
 	g.call = nil
+	if g.orphan = g.server.pool.conf.Shares.orphan(); !g.orphan {
+		g.cut = true
+		g.nc.Close()
+	}
+}
+
+// wasCut reports whether the socket was closed before the server's time was up.
+func (g *datagram) wasCut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.cut
 }
 
 func (g *datagram) held(_ uint16) bool { return false }
 
 func (g *datagram) close() {
 	g.nc.Close()
+	g.mu.Lock()
+	orphan := g.orphan
+	g.call, g.orphan = nil, false
+	g.mu.Unlock()
+	g.server.pool.conf.Shares.giveSocket(orphan)
 	g.server.mu.Lock()
 	defer g.server.mu.Unlock()
 	delete(g.server.grams, g)

@@ -118,7 +118,11 @@ func (c *conn) frames(buf []byte) (rest []byte, ok bool) {
 		if len(buf) < 2+size {
 			break
 		}
-		if !c.message(buf[2:2+size], now) {
+		switch {
+		case c.message(buf[2:2+size], now):
+		case c.forgot > 0:
+			c.forgot--
+		default:
 			c.strange++
 		}
 		buf = buf[2+size:]

@@ -121,6 +121,7 @@ func (c *conn) patience() time.Duration {
 func (c *conn) overdue(now time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forget(now)
 	unused := now - c.used
 	switch {
 	case c.unheard != 0 && now-c.unheard > c.patience():
