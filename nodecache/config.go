@@ -21,7 +21,8 @@ type Config struct {
 
 	Version, Revision string
 	Level             *slog.LevelVar // of Log; the debug directive lowers it
-	Log               *slog.Logger
+	Log               *slog.Logger   // which never waits for a reader: see package logqueue
+	LogDropped        func() uint64  // how many of its lines were dropped; nil for none
 }
 
 // configMap is the kube-dns ConfigMap as it was when it was last right.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 // errorLog writes the errors of queries, no more than errorsMost a second: an upstream that
-// is out fails thousands.
+// is out fails thousands. Flights write to it, so the log must not wait: see Config.Log.
 type errorLog struct {
 	log *slog.Logger
 
@@ -63,21 +64,22 @@ func (l *errorLog) group(c corefile.Consolidate) *errorGroup {
 
 // put writes an error, or counts it.
 func (l *errorLog) put(groups []*errorGroup, q *wire.Query, err error) {
+	text, now := err.Error(), time.Now()
+	i := slices.IndexFunc(groups, func(g *errorGroup) bool { return g.Pattern.MatchString(text) })
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	for _, g := range groups {
-		if g.Pattern.MatchString(err.Error()) {
-			if g.count++; g.count == 1 {
-				g.since = now
-			}
-			if g.count > 1 || !g.ShowFirst {
-				return
-			}
-			break
-		}
+	if i < 0 || groups[i].add(now) {
+		l.write(now, q, err)
 	}
-	l.write(now, q, err)
+}
+
+// add counts an error, and reports whether it is written by itself.
+func (g *errorGroup) add(now time.Time) bool {
+	if g.count++; g.count == 1 {
+		g.since = now
+		return g.ShowFirst
+	}
+	return false
 }
 
 // write writes an error unless there were too many in this second. The caller holds mu.

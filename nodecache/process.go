@@ -72,7 +72,10 @@ func newProcess(c Config) *process {
 		Config: c, instance: hex.EncodeToString(id[:]), metrics: metrics.New(shards),
 		queries: querylog.New(c.Log.Handler(), logRoom), stopping: make(chan struct{}), leaving: make(chan struct{}),
 	}
-	p.metrics.Own.WatchQueryLog(p.queries.Dropped)
+	if p.LogDropped == nil {
+		p.LogDropped = func() uint64 { return 0 }
+	}
+	p.metrics.Own.WatchLog(p.LogDropped, p.queries.Dropped)
 	p.pages = p.metrics.Handler(c.Version, c.Revision)
 	p.errors = newErrorLog(c.Log)
 	p.admin.FreeBind = c.freeBind()

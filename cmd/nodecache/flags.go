@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -189,7 +188,7 @@ func (f *flags) configMap() string {
 }
 
 // config returns what the flags say.
-func (f *flags) config(log *slog.Logger, level *slog.LevelVar) nodecache.Config {
+func (f *flags) config() nodecache.Config {
 	c := nodecache.Config{
 		Corefile: f.source(), KubeDNS: f.configMap(),
 		Options: corefile.Options{
@@ -200,7 +199,7 @@ func (f *flags) config(log *slog.Logger, level *slog.LevelVar) nodecache.Config 
 			Fallback: f.fallback,
 		},
 		Watch: f.reloadWithSignal, Node: f.node,
-		Version: version(), Revision: revision(), Log: log, Level: level,
+		Version: version(), Revision: revision(),
 	}
 	for _, addr := range []string{f.metrics, f.prometheus} {
 		if addr != "" {

@@ -11,22 +11,39 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/neardns/neardns/internal/logqueue"
 	"github.com/neardns/neardns/nodecache"
 	"github.com/neardns/neardns/nodecache/hostnet"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+// The log on standard error: how many bytes of it may wait for a reader, and how long the exit
+// does.
+const (
+	logRoom = 256 << 10
+	logTime = time.Second
+)
+
+func main() {
+	stderr := logqueue.New(logRoom, func(l logqueue.Line) error {
+		_, err := os.Stderr.WriteString(l.Text)
+		return err
+	})
+	code := run(os.Args[1:], stderr)
+	stderr.Flush(logTime)
+	os.Exit(code)
+}
 
 // run returns the exit code: 0, 1 for what failed, 2 for a wrong command line.
-func run(args []string) int {
+func run(args []string, stderr *logqueue.Queue) int {
 	f, err := parseFlags(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "nodecache:", err)
+		fmt.Fprintln(stderr, "nodecache:", err)
 		return 2
 	case f.version:
 		fmt.Println("nodecache", versionText())
@@ -36,25 +53,26 @@ func run(args []string) int {
 	defer stop()
 	switch {
 	case f.checkOnly:
-		err = nodecache.Check(f.config(nil, nil), os.Stdout)
+		err = nodecache.Check(f.config(), os.Stdout)
 	case f.remove:
 		err = hostnet.RemoveRedirect()
 	case f.probe != "":
 		err = nodecache.Probe(ctx, f.probe)
 	default:
-		err = serve(ctx, f)
+		err = serve(ctx, f, stderr)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "nodecache:", err)
+		fmt.Fprintln(stderr, "nodecache:", err)
 		return 1
 	}
 	return 0
 }
 
 // serve runs the resolver.
-func serve(ctx context.Context, f *flags) error {
+func serve(ctx context.Context, f *flags, stderr *logqueue.Queue) error {
+	signal.Ignore(syscall.SIGPIPE) // of a log that has lost its reader, as while journald restarts
 	level := new(slog.LevelVar)
-	log := newLog(f.logFormat, level)
+	log := newLog(f.logFormat, level, stderr)
 	limitMemory(ctx, log, memlimit.FromCgroup)
 	if f.pidfile != "" {
 		if err := os.WriteFile(f.pidfile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil { // #nosec G306 -- to be read
@@ -62,14 +80,22 @@ func serve(ctx context.Context, f *flags) error {
 		}
 		defer os.Remove(f.pidfile)
 	}
-	return nodecache.Run(ctx, f.config(log, level))
+	c := f.config()
+	c.Log, c.Level, c.LogDropped = log, level, stderr.Dropped
+	return nodecache.Run(ctx, c)
 }
 
-// newLog returns a log that writes to standard error.
-func newLog(format string, level slog.Leveler) *slog.Logger {
+// newLog returns a log that writes to a queue. What the libraries log goes there too.
+func newLog(format string, level slog.Leveler, to *logqueue.Queue) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
+	log := slog.New(slog.NewTextHandler(to, o))
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+		log = slog.New(slog.NewJSONHandler(to, o))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, o))
+	to.OnLoss(func(lines uint64) {
+		log.Warn("lines of the log were dropped: nobody read them in time", "count", lines)
+	})
+	slog.SetDefault(log) // which package log writes to from here on
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	return log
 }

@@ -82,12 +82,17 @@ func (o *Own) addHost() {
 	o.parts = append(o.parts, o.intercepting, o.hostMode, o.impaired)
 }
 
-// WatchQueryLog tells how many entries the query log has dropped. It must be called before
-// Handler, once.
-func (o *Own) WatchQueryLog(dropped func() uint64) {
-	o.parts = append(o.parts, prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: ours, Name: "query_log_dropped_total", Help: "Counter of entries of the query log that were dropped.",
-	}, func() float64 { return float64(dropped()) }))
+// WatchLog tells how many lines of the log were dropped, and how many entries of the query log
+// never became a line. It must be called before Handler, once.
+func (o *Own) WatchLog(lines, entries func() uint64) {
+	o.countFunc("log_dropped_total", "Counter of lines of the log, of queries or not, that were dropped: nobody read them in time, or they could not be written.", lines)
+	o.countFunc("query_log_dropped_total", "Counter of entries of the query log that found no room to wait in, here or in the log.", entries)
+}
+
+// countFunc adds a counter that is kept elsewhere.
+func (o *Own) countFunc(name, help string, count func() uint64) {
+	o.parts = append(o.parts, prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: ours, Name: name, Help: help},
+		func() float64 { return float64(count()) }))
 }
 
 // counter returns a new counter, which it adds.

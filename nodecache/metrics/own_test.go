@@ -15,7 +15,7 @@ func TestOwn(t *testing.T) {
 	o.Coalesced.Inc()
 	o.CutProbes.Add(3)
 	o.CutsDropped.Add(4)
-	o.WatchQueryLog(func() uint64 { return 6 })
+	o.WatchLog(func() uint64 { return 5 }, func() uint64 { return 6 })
 	o.Panics.Add(7)
 	o.ReloadFailed.Add(8)
 	o.HealthFailures.Add(9)
@@ -30,6 +30,7 @@ func TestOwn(t *testing.T) {
 		`nodecache_coalesced_queries_total`:                                       1,
 		`nodecache_cut_probes_total`:                                              3,
 		`nodecache_cuts_dropped_total`:                                            4,
+		`nodecache_log_dropped_total`:                                             5,
 		`nodecache_query_log_dropped_total`:                                       6,
 		`coredns_panics_total`:                                                    7,
 		`coredns_reload_failed_total`:                                             8,

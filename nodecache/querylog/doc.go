@@ -4,6 +4,9 @@
 //	                            |
 //	                            +--> the queue is full: dropped and counted
 //
+// The handler does not wait either, see package logqueue: this queue keeps the making of text off
+// the queries' way, that one the reader of the log.
+//
 // A Filter is a server block's, a Log is the process's. Put never waits and allocates nothing;
 // names and numbers turn to text in Run's goroutine only.
 //

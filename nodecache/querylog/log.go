@@ -29,7 +29,8 @@ func (l *Log) Put(e *Entry) {
 	}
 }
 
-// Dropped returns how many entries were not written: the queue was full, or the handler failed.
+// Dropped returns how many entries were not written: the queue was full, or the handler would
+// not take them.
 func (l *Log) Dropped() uint64 { return l.dropped.Load() }
 
 // Run writes entries until ctx ends, and then those that wait. It must run once, and returns

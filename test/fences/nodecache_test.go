@@ -12,6 +12,7 @@ var arrows = map[string][]string{
 	"internal/image":      nil,
 	"internal/image/make": {"internal/image"},
 	"internal/listen":     nil,
+	"internal/logqueue":   nil,
 	"internal/wire":       nil,
 	"nodecache/admin":     {"internal/listen"},
 	"nodecache/cache":     {"internal/wire"},

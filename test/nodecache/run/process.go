@@ -28,6 +28,7 @@ type Process struct {
 }
 
 // Start runs a program. Its folder and what it prints live as long as the test, which stops it.
+// It prints into a log in its folder, but for what the command says goes elsewhere.
 func Start(t testing.TB, cmd *exec.Cmd, dir string) *Process {
 	t.Helper()
 	p := &Process{Dir: dir, t: t, cmd: cmd, done: make(chan struct{})}
@@ -35,7 +36,10 @@ func Start(t testing.TB, cmd *exec.Cmd, dir string) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Dir, cmd.Stdout = dir, log
+	if cmd.Stderr == nil {
+		cmd.Stderr = log
+	}
 	err = cmd.Start()
 	_ = log.Close()
 	if err != nil {
