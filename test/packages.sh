@@ -10,6 +10,7 @@ need() { # a command, and the packages that bring it
 need dig bind9-dnsutils
 need unbound unbound
 need dnsmasq dnsmasq-base
+need named bind9
 need dnsperf dnsperf
 need ip iproute2
 need nft nftables

@@ -29,12 +29,13 @@ func warm(t testing.TB) *rig {
 	})
 	r.up.say("a.example. A", "a.example. 3600 A 10.0.0.1", "a.example. 3600 A 10.0.0.2", "a.example. 3600 A 10.0.0.3")
 	r.up.say("db.team-1.svc.cluster.local. A", "db.team-1.svc.cluster.local. 3600 A 10.96.0.1")
+	r.up.say("a.example. ANY", "a.example. 3600 A 10.0.0.1", "a.example. 3600 TXT x")
 	r.up.say("bad.example. A", "SERVFAIL")
 	r.up.say("team-1.svc.cluster.local. A", "--", strings.ReplaceAll(soa, "30", "3600"))
 	for _, question := range []string{"nx.example. A", team("com") + " A"} {
 		r.up.say(question, "NXDOMAIN", "--", strings.ReplaceAll(soa, "30", "3600"))
 	}
-	for _, words := range []string{"a.example.", team("db"), "bad.example.", "nx.example.", "team-1.svc.cluster.local.", team("com")} {
+	for _, words := range []string{"a.example.", "a.example. ANY", team("db"), "bad.example.", "nx.example.", "team-1.svc.cluster.local.", team("com")} {
 		r.ask(words)
 	}
 	r.block.Hosts = inline("10.0.0.1 known", name(t, "."))

@@ -3,7 +3,7 @@
 //
 //	listen --Handle--> parse, route by longest zone
 //	                     |
-//	                     |  malformed, CHAOS, ANY, localhost, hosts: answered here    local.go
+//	                     |  malformed, CHAOS, localhost, hosts: answered here    local.go
 //	                     v
 //	                   cache: fresh, or a failure a moment ago                        cached.go
 //	                     |  a name below one that is denied                           cut.go

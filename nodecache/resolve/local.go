@@ -97,15 +97,6 @@ func appendSOA(dst []byte, start int, zone wire.Name) []byte {
 	return wire.AppendRecord(dst, start, wire.Authority, zone, wire.SOA, wire.IN, 3600, []byte(names+times))
 }
 
-// any answers ANY with one small record, whatever there is (RFC 8482, section 4.2).
-func (r *Resolver) any(dst []byte, q *query) []byte {
-	const hinfo = "\x07RFC8482\x00"
-	start := len(dst)
-	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
-	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.HINFO, wire.IN, 3600, []byte(hinfo))
-	return r.finish(dst, start, q, wire.Error{})
-}
-
 // chaos tells who answers (RFC 4892, section 2).
 func (r *Resolver) chaos(dst []byte, q *query) []byte {
 	text, loop := "", ""

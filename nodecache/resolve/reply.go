@@ -32,14 +32,17 @@ func because(code wire.ErrorCode, text string) wire.Error {
 	return wire.Error{Set: true, Code: code, Text: text}
 }
 
-// finish ends the reply that begins at dst[start]: its size is what the asker takes. The zero
-// why is none.
+// finish ends the reply that begins at dst[start]: its size is what the asker takes, and to ANY
+// over UDP it has one set of records. The zero why is none.
 func (r *Resolver) finish(dst []byte, start int, q *query, why wire.Error) []byte {
 	var buf [cookie.Len]byte
 	o := r.options(buf[:0], q, why)
 	size := wire.MaxMessage
 	if !q.tcp {
 		size = min(int(q.UDPSize), q.most())
+		if q.Type == wire.ANY { // whoever asks over TCP is who they say (RFC 8482, section 4.4)
+			dst = wire.TakeFew(dst, start)
+		}
 	}
 	return wire.CloseReply(dst, start, size, &q.Query, &o)
 }

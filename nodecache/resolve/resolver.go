@@ -120,8 +120,5 @@ func (r *Resolver) answer(dst []byte, q *query, status wire.Status) ([]byte, ori
 	if reply, source, ok := r.local(dst, q); ok {
 		return reply, origin{source: source}
 	}
-	if q.Type == wire.ANY {
-		return r.any(dst, q), origin{}
-	}
 	return r.cached(dst, q)
 }
