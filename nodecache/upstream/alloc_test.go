@@ -20,8 +20,8 @@ func poolsLose() bool {
 // An Exchange over TCP allocates nothing, neither where it is called nor where queries are
 // written and answers read. One over UDP allocates
 //
-//	 2  the datagram, and the query with its own ID
-//	 2  its goroutine
+//	 2  the datagram with its query, and its goroutine
+//	 2  what waits at its socket
 //	15  in package net: a socket, its addresses, and those in words
 func TestAllocations(t *testing.T) {
 	lost := 0.0

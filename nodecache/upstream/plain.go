@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +16,7 @@ import (
 const (
 	maxDatagram = 4096 // a longer answer counts as truncated
 	maxForged   = 16   // datagrams that answer nothing, after which UDP is not trusted
+	queryRoom   = 128  // enough for most
 )
 
 // datagram asks one query over UDP, from a socket and thus a port of its own, with a random
@@ -25,9 +25,14 @@ type datagram struct {
 	server *server
 	nc     *net.UDPConn
 	lane   Lane
-	query  []byte     // a copy, with our ID: it outlives the call
-	q      wire.Query // a view of it
+	query  []byte          // a copy, with our ID: it outlives the call
+	q      wire.Query      // a view of it
+	room   [queryRoom]byte // for query, unless that is longer
 	at     time.Duration
+
+	// Of run alone: what receive found.
+	answered bool
+	failed   error
 
 	mu     sync.Mutex
 	call   *call // nil once withdrawn or told
@@ -53,7 +58,7 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 		return nil, 0, false
 	}
 	g := &datagram{server: s, nc: nc, lane: call.lane, at: now, call: call, ask: k}
-	g.query = append(make([]byte, 0, len(call.query)), call.query...)
+	g.query = append(g.room[:0], call.query...)
 	rand.Read(g.query[:2])
 	g.q.Parse(g.query)
 	s.asked(call.lane, now)
@@ -81,51 +86,52 @@ func (s *server) start(g *datagram) bool {
 		return false
 	}
 	s.grams[g] = struct{}{}
-	s.group.Go(g.run)
+	s.group.Add(1)
+	go g.run()
 	return true
 }
 
 func (g *datagram) run() {
+	defer g.server.group.Done()
 	defer g.close()
 	raw, err := g.nc.SyscallConn()
 	if err == nil {
 		err = g.nc.SetReadDeadline(time.Now().Add(g.server.pool.conf.ReadTimeout))
 	}
+	try := g.receive
 	for range maxForged {
-		done := false
 		if err == nil {
-			done, err = g.receive(raw)
+			err = cmp.Or(raw.Read(try), g.failed)
 		}
 		if err != nil {
 			g.fail(err)
 			return
 		}
-		if done {
+		if g.answered {
 			return
 		}
 	}
 	g.tell(func(c *call, k int) { c.overTCP(k, nil) })
 }
 
-// receive waits for one datagram, takes it in, and reports whether it was the answer. It holds
-// a buffer only once there is one: most of those who wait at a time wait for long.
-func (g *datagram) receive(raw syscall.RawConn) (done bool, err error) {
-	failed := raw.Read(func(fd uintptr) bool {
-		buf := g.server.pool.buffers.Get().(*[maxDatagram]byte)
-		defer g.server.pool.buffers.Put(buf)
-		n, errno := unix.Read(int(fd), buf[:])
-		for errno == unix.EINTR {
-			n, errno = unix.Read(int(fd), buf[:])
-		}
-		if errno == unix.EAGAIN {
-			return false
-		}
-		if err = os.NewSyscallError("read", errno); err == nil {
-			done = g.take(buf[:n])
-		}
-		return true
-	})
-	return done, cmp.Or(failed, err)
+// receive takes in one datagram, and reports whether there was one, or an error. It has a
+// buffer only then: most of those that wait at a time wait for long.
+func (g *datagram) receive(fd uintptr) (ok bool) {
+	buf := g.server.pool.buffers.Get().(*[maxDatagram]byte)
+	defer g.server.pool.buffers.Put(buf)
+	n, errno := unix.Read(int(fd), buf[:])
+	for errno == unix.EINTR {
+		n, errno = unix.Read(int(fd), buf[:])
+	}
+	switch {
+	case errno == unix.EAGAIN:
+		return false
+	case errno != nil:
+		g.failed = os.NewSyscallError("read", errno)
+	default:
+		g.answered = g.take(buf[:n])
+	}
+	return true
 }
 
 // take takes in one datagram and reports whether it was the answer.

@@ -87,9 +87,9 @@ func TestSlowNamesOverTCP(t *testing.T) {
 		}
 		echo(q, reply)
 	}})
-	p := pool(t, Config{MaxConns: 1, Reserve: -1, ReadTimeout: 500 * time.Millisecond, Hedge: -1}, f)
+	p := pool(t, Config{MaxConns: 1, Reserve: -1, ReadTimeout: time.Second, Hedge: -1}, f)
 	ctx, cancel := context.WithCancel(t.Context())
-	var others sync.WaitGroup
+	var others, group sync.WaitGroup
 	others.Go(func() { // the server is not silent
 		for i := 0; ctx.Err() == nil; i++ {
 			_, _ = exchangeErr(p, fmt.Sprintf("n%d.example", i), Other)
@@ -98,8 +98,9 @@ func TestSlowNamesOverTCP(t *testing.T) {
 	})
 	defer others.Wait()
 	defer cancel()
-	var group sync.WaitGroup
-	askSlow(ctx, t, p, &group, connFull-10)
+	for i := range connFull - 10 {
+		group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("slow-%d.example", i)), Other) })
+	}
 	group.Wait()
 	eventually(t, "the connection has room", func() bool {
 		conns := p.set.Load().order[0].conns[Other]
