@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/corefile"
 	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/querylog"
@@ -48,6 +47,7 @@ func (p *process) build(ctx context.Context, conf *corefile.Config, old *keep) (
 		b.next.keep.closeBut(old)
 		return nil, err
 	}
+	fit(b.next.sizes, p.Memory.Cache)
 	var servers []resolve.Server
 	for _, addr := range b.next.addrs {
 		servers = append(servers, *b.servers[addr])
@@ -154,17 +154,6 @@ const roomFor = 1024
 
 // failures is how many failures are kept at a time.
 const failures = 2048
-
-// sizes returns the sizes of a block's cache. Failures are kept without the directive too
-// (RFC 9520, section 3.2).
-func sizes(conf *corefile.Cache) cache.Options {
-	o := cache.Options{Failure: cache.Limits{Entries: failures, Bytes: failures * roomFor}}
-	if conf != nil {
-		o.Success = cache.Limits{Entries: conf.Success, Bytes: int64(conf.Success) * roomFor}
-		o.Denial = cache.Limits{Entries: conf.Denial, Bytes: int64(conf.Denial) * roomFor}
-	}
-	return o
-}
 
 // What is used of answers that have expired where the Corefile says nothing: RFC 8767,
 // section 4 and 5, recommends the TTL, a time-out of 1.8 s, and days. Pods that have moved

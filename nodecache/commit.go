@@ -19,7 +19,7 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 	p.metrics.SetPlugins(next.plugins)
 	before := p.resolver.Set(next.table)
 	if !p.front.serves(next.addrs) {
-		f, err := startFront(next.addrs, p.freeBind(), p.fronts%2*frontShards, p.resolver.Handle)
+		f, err := startFront(p.frontConfig(next.addrs), p.resolver.Handle)
 		if err != nil {
 			p.resolver.Set(before)
 			p.metrics.WatchCaches(old.caches)
@@ -33,9 +33,11 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 		p.metrics.WatchFront(f.stats)
 	}
 	pages.Commit()
+	old.empty(next)
 	for _, s := range next.sizes {
 		s.SetLimits(s.Options)
 	}
+	p.warnUnfit(next)
 	p.current = next
 	p.cluster.Store(next.cluster)
 	p.Level.Set(level(next.conf))

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/neardns/neardns/nodecache/budget"
 	"github.com/neardns/neardns/nodecache/corefile"
 	"github.com/neardns/neardns/nodecache/metrics"
 )
@@ -19,6 +20,7 @@ type Config struct {
 	Watch        bool     // take in a changed Corefile though it has no reload directive
 	Node         string   // this node's name or address, by which it chooses among servers
 
+	Memory            budget.Budget // zero for that of the default limit
 	Version, Revision string
 	Level             *slog.LevelVar // of Log; the debug directive lowers it
 	Log               *slog.Logger   // which never waits for a reader: see package logqueue

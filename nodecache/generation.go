@@ -51,18 +51,18 @@ type front struct {
 	done   chan error
 }
 
-// startFront opens the sockets and serves. Shards of the metrics count from shard on.
-func startFront(addrs []netip.AddrPort, freeBind bool, shard int, h listen.Handler) (*front, error) {
-	f, err := listen.Open(listen.Config{Addrs: addrs, FreeBind: freeBind, FirstShard: shard})
+// startFront opens the sockets and serves.
+func startFront(c listen.Config, h listen.Handler) (*front, error) {
+	f, err := listen.Open(c)
 	if err != nil {
 		return nil, err
 	}
 	if f.Shards() > frontShards {
 		f.Close()
-		return nil, fmt.Errorf("%d addresses to listen on are too many: each takes a socket for every CPU, and there may be %d in all", len(addrs), frontShards)
+		return nil, fmt.Errorf("%d addresses to listen on are too many: each takes a socket for every CPU, and there may be %d in all", len(c.Addrs), frontShards)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	front := &front{f, addrs, cancel, make(chan error, 1)}
+	front := &front{f, c.Addrs, cancel, make(chan error, 1)}
 	go func() { front.done <- f.Serve(ctx, h) }()
 	return front, nil
 }

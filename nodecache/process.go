@@ -14,7 +14,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/nodecache/admin"
+	"github.com/neardns/neardns/nodecache/budget"
 	"github.com/neardns/neardns/nodecache/cookie"
 	"github.com/neardns/neardns/nodecache/hostnet"
 	"github.com/neardns/neardns/nodecache/metrics"
@@ -42,9 +44,11 @@ type process struct {
 	pages    http.Handler // /metrics
 	queries  *querylog.Log
 	shares   upstream.Shares // of all forwards
-	resolver *resolve.Resolver
-	errors   *errorLog
-	admin    admin.Servers
+
+	connections listen.Total // of all fronts
+	resolver    *resolve.Resolver
+	errors      *errorLog
+	admin       admin.Servers
 
 	kubeDNS configMap
 
@@ -79,10 +83,15 @@ func newProcess(c Config) *process {
 	p.pages = p.metrics.Handler(c.Version, c.Revision)
 	p.errors = newErrorLog(c.Log)
 	p.admin.FreeBind = c.freeBind()
+	if p.Memory.Limit == 0 {
+		p.Memory = budget.Divide(0, 0)
+	}
+	p.shares.Queries = p.Memory.Queries
 	p.current = &generation{keep: newKeep(), cancel: func() {}}
 	host, _ := os.Hostname()
 	p.resolver = resolve.New(resolve.Config{
 		Metrics: p.metrics, Shard: flightShard, Cookies: cookie.New(secret), Queries: p.queries, Log: c.Log,
+		Limits:  resolve.Limits{Flights: p.Memory.Queries, Waiters: p.Memory.Waiters},
 		Version: "neardns nodecache " + c.Version, ID: host, Instance: p.instance,
 	})
 	return p
@@ -115,6 +124,7 @@ func Run(ctx context.Context, c Config) error {
 	if err = p.openHost(); err == nil {
 		p.interception.round(ctx)
 		p.startProbes(background, &group)
+		p.Log.Info("bounds within the memory limit, in bytes and pieces", "memory", &p.Memory)
 		p.Log.Info("answering", "addresses", p.front.addrs, "version", c.Version)
 		err = p.serve(ctx, signals)
 	}

@@ -64,7 +64,7 @@ func checked(t *testing.T, addr netip.AddrPort) (f *front, wedged *atomic.Int32,
 	p.resolver.Set(resolve.NewTable(nil))
 	wedged = new(atomic.Int32)
 	wedged.Store(none)
-	f, err := startFront([]netip.AddrPort{addr}, false, 0, func(dst, query []byte, c *listen.Client) []byte {
+	f, err := startFront(p.frontConfig([]netip.AddrPort{addr}), func(dst, query []byte, c *listen.Client) []byte {
 		if w := wedged.Load(); w == all || w == int32(c.Shard) {
 			return nil
 		}

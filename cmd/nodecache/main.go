@@ -73,7 +73,7 @@ func serve(ctx context.Context, f *flags, stderr *logqueue.Queue) error {
 	signal.Ignore(syscall.SIGPIPE) // of a log that has lost its reader, as while journald restarts
 	level := new(slog.LevelVar)
 	log := newLog(f.logFormat, level, stderr)
-	limitMemory(ctx, log, memlimit.FromCgroup)
+	memory := divideMemory(ctx, log, memlimit.FromCgroup)
 	if f.pidfile != "" {
 		if err := os.WriteFile(f.pidfile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil { // #nosec G306 -- to be read
 			return fmt.Errorf("-pidfile: %w", err)
@@ -81,7 +81,7 @@ func serve(ctx context.Context, f *flags, stderr *logqueue.Queue) error {
 		defer os.Remove(f.pidfile)
 	}
 	c := f.config()
-	c.Log, c.Level, c.LogDropped = log, level, stderr.Dropped
+	c.Log, c.Level, c.LogDropped, c.Memory = log, level, stderr.Dropped, memory
 	return nodecache.Run(ctx, c)
 }
 

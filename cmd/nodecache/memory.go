@@ -8,22 +8,38 @@ import (
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/neardns/neardns/nodecache/budget"
 )
 
-// The collector keeps the process below this share of what its cgroup allows, which may be
-// changed while it runs.
-const (
-	memoryShare = 0.9
-	memoryLook  = time.Minute
-)
+// memoryLook is how often the limit is looked at again: it may be changed while the process runs.
+const memoryLook = time.Minute
 
-// limitMemory sets GOMEMLIMIT from what the cgroup allows, unless the environment sets it.
-func limitMemory(ctx context.Context, log *slog.Logger, allowed memlimit.Provider) {
-	limit, err := memlimit.Set(memlimit.WithProvider(allowed), memlimit.WithRatio(memoryShare), memlimit.WithRefreshInterval(ctx, memoryLook))
-	switch {
-	case err == nil && limit < math.MaxInt64:
-		log.Info("memory limit", "bytes", limit)
-	case err != nil && !errors.Is(err, memlimit.ErrNoCgroup):
+// pages is what HTTP servers take at most, in bytes.
+const pages = 2 << 20
+
+// divideMemory divides what the cgroup allows. The bounds stay as they are then; the collector
+// follows what is changed, unless the environment sets GOMEMLIMIT.
+func divideMemory(ctx context.Context, log *slog.Logger, allowed memlimit.Provider) budget.Budget {
+	limit, err := allowed()
+	if err != nil && !errors.Is(err, memlimit.ErrNoCgroup) && !errors.Is(err, memlimit.ErrNoLimit) {
 		log.Warn("no memory limit is taken from the cgroup", "error", err)
 	}
+	if err != nil || limit > math.MaxInt64/2 {
+		limit = 0
+	}
+	b := budget.Divide(int64(limit), pages) // #nosec G115 -- just looked at
+	if limit > 0 && limit < budget.Least {
+		log.Warn("the memory limit is too low: the process may be killed", "bytes", limit, "least", budget.Least)
+	}
+	if limit > 0 {
+		heap := func() (uint64, error) {
+			bytes, err := allowed()
+			return uint64(b.Heap(int64(min(bytes, math.MaxInt64)))), err // #nosec G115 -- not negative
+		}
+		if _, err := memlimit.Set(memlimit.WithProvider(heap), memlimit.WithRatio(1), memlimit.WithRefreshInterval(ctx, memoryLook)); err != nil {
+			log.Warn("GOMEMLIMIT is not set", "error", err)
+		}
+	}
+	return b
 }

@@ -14,65 +14,72 @@ import (
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/neardns/neardns/nodecache/budget"
 )
 
-// TestLimitMemory gives the collector nine tenths of what the cgroup allows, and says so. That
-// a cgroup of either version is found is the library's own tests' business.
-func TestLimitMemory(t *testing.T) {
+// TestDivideMemory divides what the cgroup allows, and gives the collector its part. That a
+// cgroup of either version is found is the library's own tests' business.
+func TestDivideMemory(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	for _, test := range []struct {
 		name    string
 		allowed memlimit.Provider
-		want    int64
+		limit   int64
+		heap    bool
 		logged  string
 	}{
-		{"a limit", memlimit.Limit(1 << 30), 966367641, "memory limit,bytes=966367641"},
-		{"none", func() (uint64, error) { return 0, memlimit.ErrNoLimit }, math.MaxInt64, ""},
-		{"no cgroup", func() (uint64, error) { return 0, memlimit.ErrNoCgroup }, before, ""},
-		{"an error", func() (uint64, error) { return 0, errors.New("broken") }, before, "no memory limit is taken from the cgroup,error="},
+		{"a limit", memlimit.Limit(1 << 30), 1 << 30, true, ""},
+		{"too low", memlimit.Limit(8 << 20), budget.Least, true, "the memory limit is too low"},
+		{"none", func() (uint64, error) { return 0, memlimit.ErrNoLimit }, budget.Default, false, ""},
+		{"version 1 without one", memlimit.Limit(math.MaxInt64 &^ 4095), budget.Default, false, ""},
+		{"no cgroup", func() (uint64, error) { return 0, memlimit.ErrNoCgroup }, budget.Default, false, ""},
+		{"an error", func() (uint64, error) { return 0, errors.New("broken") }, budget.Default, false, "error=broken"},
 	} {
 		debug.SetMemoryLimit(before)
 		ctx, cancel := context.WithCancel(t.Context())
 		var out bytes.Buffer
-		limitMemory(ctx, slog.New(slog.NewTextHandler(&out, nil)), test.allowed)
+		b := divideMemory(ctx, slog.New(slog.NewTextHandler(&out, nil)), test.allowed)
 		cancel()
-		if got := debug.SetMemoryLimit(-1); got != test.want {
-			t.Errorf("%s: %d bytes, expected %d", test.name, got, test.want)
+		want := before
+		if limit, _ := test.allowed(); test.heap {
+			want = b.Heap(int64(limit))
 		}
-		for part := range strings.SplitSeq(test.logged, ",") {
-			if !strings.Contains(out.String(), part) || test.logged == "" && out.Len() > 0 {
-				t.Errorf("%s: logged %q, expected %q", test.name, out.String(), test.logged)
-			}
+		if got := debug.SetMemoryLimit(-1); b.Limit != test.limit || got != want {
+			t.Errorf("%s: %d bytes are divided, GOMEMLIMIT is %d, expected %d and %d", test.name, b.Limit, got, test.limit, want)
+		}
+		if !strings.Contains(out.String(), test.logged) || test.logged == "" && out.Len() > 0 {
+			t.Errorf("%s: logged %q, expected %q", test.name, out.String(), test.logged)
 		}
 	}
 }
 
-// TestLimitMemoryFollows takes in that the cgroup allows more, or less, while the process runs.
-func TestLimitMemoryFollows(t *testing.T) {
+// TestDivideMemoryFollows takes in that the cgroup allows more, or less, while the process runs.
+func TestDivideMemoryFollows(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var allowed atomic.Uint64
-		limitMemory(ctx, slog.New(slog.DiscardHandler), func() (uint64, error) { return max(allowed.Load(), 1<<30), nil })
+		b := divideMemory(ctx, slog.New(slog.DiscardHandler), func() (uint64, error) { return max(allowed.Load(), 1<<30), nil })
 		for _, bytes := range []uint64{1 << 32, 1 << 31} {
 			allowed.Store(bytes)
 			time.Sleep(memoryLook + time.Second)
-			if got, want := debug.SetMemoryLimit(-1), int64(float64(bytes)*memoryShare); got != want {
+			if got, want := debug.SetMemoryLimit(-1), b.Heap(int64(bytes)); got != want {
 				t.Errorf("%d bytes are allowed: %d, expected %d", bytes, got, want)
 			}
 		}
 	})
 }
 
-// TestLimitMemoryEnvironment leaves the limit to who set it.
-func TestLimitMemoryEnvironment(t *testing.T) {
+// TestDivideMemoryEnvironment leaves GOMEMLIMIT to who set it.
+func TestDivideMemoryEnvironment(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "1GiB") // the runtime has read it already
 	before := debug.SetMemoryLimit(-1)
-	limitMemory(t.Context(), slog.New(slog.DiscardHandler), memlimit.Limit(1<<20))
-	if got := debug.SetMemoryLimit(-1); got != before {
-		t.Errorf("%d bytes, expected %d", got, before)
+	b := divideMemory(t.Context(), slog.New(slog.DiscardHandler), memlimit.Limit(64<<20))
+	if got := debug.SetMemoryLimit(-1); got != before || b.Limit != 64<<20 {
+		t.Errorf("%d bytes, expected %d; %+v", got, before, b)
 	}
 }

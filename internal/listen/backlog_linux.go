@@ -2,24 +2,25 @@ package listen
 
 import (
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
-	// blocksMost is how many blocks a backlog has at most. They hold more than the kernel's
-	// queue does, so that a burst of usual queries is not lost by moving it from there to here.
-	blocksMost = 32
-
 	// blockRoom is the room of a block for what its queries said, octets. A query for a name
 	// of the search path has 70.
 	blockRoom = 64 * batchSize
+
+	blockSize = int(unsafe.Sizeof(block{}))
 )
 
 // backlog holds the queries of clients that have sent more than their share, in the order of
 // their arrival. They are copied, which takes less memory than to keep the batches that they
-// came in. The zero value is empty.
+// came in. By default it holds more than the kernel's queue does, so that a burst of usual
+// queries is not lost by moving it from there to here.
 type backlog struct {
+	most        int // blocks; 0 for none
 	count       int // queries
 	blocks      int
 	first, last *block
@@ -67,7 +68,7 @@ func (l *backlog) room(n int) *block {
 	if k := l.last; k != nil && k.end < len(k.queries) && k.used+n <= len(k.octets) {
 		return k
 	}
-	if l.blocks == blocksMost {
+	if l.blocks >= l.most {
 		return nil
 	}
 	k := blocks.Get().(*block)

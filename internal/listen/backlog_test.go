@@ -29,7 +29,8 @@ func TestBacklog(t *testing.T) {
 	}
 	room := func(m message) int { return len(m.octets) + int(m.port%2)*controlRoom }
 	var model []message
-	l, in, out := new(backlog), newBatch(), newBatch()
+	const most = 32 // blocks
+	l, in, out := &backlog{most: most}, newBatch(), newBatch()
 	refused, octets := 0, 0
 	for n := range 200000 {
 		longest := queryRoom
@@ -46,7 +47,7 @@ func TestBacklog(t *testing.T) {
 			} else {
 				refused++
 				const least = blockRoom - queryRoom - controlRoom // octets of a block that is full, unless it has batchSize queries
-				if float64(len(model))/batchSize+float64(octets)/least < blocksMost-2 {
+				if float64(len(model))/batchSize+float64(octets)/least < most-2 {
 					t.Fatalf("refused %d octets after %d messages of %d", len(m.octets), len(model), octets)
 				}
 			}

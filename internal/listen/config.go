@@ -3,6 +3,7 @@ package listen
 import (
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,15 @@ type Config struct {
 
 	// UDPOnly leaves TCP to another.
 	UDPOnly bool
+
+	// Queue is how many octets the kernel may keep of the datagrams that wait at one socket. It
+	// counts 768 for a small query, so the default, 2 MiB, holds about 2,700: what comes in
+	// while a CPU limit pauses the process for 50 ms.
+	Queue int
+
+	// Backlog is how many octets of the queries of one socket may wait behind others', see
+	// fair_linux.go. The default is 448 KiB.
+	Backlog int
 
 	// Drain bounds how long leaving may take. The default is 5 s, as long as a stub
 	// resolver waits for its answer (resolv.conf(5), timeout).
@@ -60,11 +70,24 @@ type Limits struct {
 	// for all connections. For more, one is closed that keeps much, of a client that does, see
 	// hoarder. The default is 16 MiB; one connection may hold a sixteenth.
 	Buffers int
+
+	// Unsent is how many octets the kernel may keep of answers that clients have not taken, in
+	// the same way. The default is 16 MiB.
+	Unsent int
+
+	// Total is given to Fronts that take over from one another: Conns, Buffers and Unsent are
+	// then for all of them together. The default is one of its own.
+	Total *Total
 }
+
+// Total counts what several Fronts keep. The zero value is ready.
+type Total struct{ conns, buffered, unsent atomic.Int64 }
 
 // withDefaults returns c with every zero value replaced.
 func (c Config) withDefaults() Config {
 	c.Sockets = or(c.Sockets, min(runtime.GOMAXPROCS(0), 8))
+	c.Queue = or(c.Queue, 2<<20)
+	c.Backlog = or(c.Backlog, 448<<10)
 	c.Drain = or(c.Drain, 5*time.Second)
 	c.TCP.Conns = or(c.TCP.Conns, 10000)
 	c.TCP.PerClient = or(c.TCP.PerClient, 256)
@@ -72,6 +95,10 @@ func (c Config) withDefaults() Config {
 	c.TCP.Idle = or(c.TCP.Idle, 10*time.Second)
 	c.TCP.Stall = or(c.TCP.Stall, 5*time.Second)
 	c.TCP.Buffers = or(c.TCP.Buffers, 16<<20)
+	c.TCP.Unsent = or(c.TCP.Unsent, 16<<20)
+	if c.TCP.Total == nil {
+		c.TCP.Total = new(Total)
+	}
 	return c
 }
 

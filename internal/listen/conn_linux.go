@@ -29,6 +29,7 @@ type conn struct {
 
 	mu     sync.Mutex
 	out    []byte // answered but not sent yet
+	unsent int    // octets that the kernel may keep of what was sent
 	late   int    // queries left open
 	events uint32 // what the poller watches
 	eof    bool   // the client's side is closed
@@ -76,14 +77,42 @@ func (c *conn) watch() {
 // buffer counts n more octets kept.
 func (c *conn) buffer(n int) {
 	c.server.count.buffered.Add(int64(n))
+	c.server.limits.Total.buffered.Add(int64(n))
 	c.peer.buffered.Add(int64(n))
+}
+
+// sent counts n more octets that the kernel took, which are kept there until the client takes
+// them. The caller holds mu.
+func (c *conn) sent(n int) {
+	if n > 0 {
+		c.setUnsent(min(c.unsent+n+packetCost, 2*StreamOut))
+	}
+}
+
+// packetCost is what the kernel counts for a packet beside its content.
+const packetCost = 1280
+
+// setUnsent counts n octets as those that the kernel keeps. The caller holds mu.
+func (c *conn) setUnsent(n int) {
+	c.server.limits.Total.unsent.Add(int64(n - c.unsent))
+	c.peer.buffered.Add(int64(n - c.unsent))
+	c.unsent = n
+}
+
+// look asks the kernel how much it keeps.
+func (c *conn) look() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unsent > 0 {
+		c.setUnsent(unsent(c.fd))
+	}
 }
 
 // kept returns how many octets are kept.
 func (c *conn) kept() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.in) + len(c.out)
+	return len(c.in) + len(c.out) + c.unsent
 }
 
 // push sends frames, and keeps what the socket doesn't take. It returns false if the
@@ -94,6 +123,7 @@ func (c *conn) push(frames []byte) bool {
 		if !ok {
 			return false
 		}
+		c.sent(n)
 		frames = frames[n:]
 	}
 	c.out = append(c.out, frames...)
@@ -108,6 +138,7 @@ func (c *conn) flush() (n int, ok bool) {
 	}
 	n, ok = send(c.fd, c.out)
 	c.buffer(-n)
+	c.sent(n)
 	if c.out = c.out[n:]; len(c.out) == 0 {
 		c.out = nil
 	}

@@ -52,13 +52,13 @@ func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
 		cpu := cpus[i%len(cpus)]
 		if f.tcp != nil {
 			// TCP comes first: a free port of UDP is often taken by some TCP client.
-			bound, err := f.tcp.listen(addr, cpu, f.config.FreeBind)
+			bound, err := f.tcp.listen(addr, cpu, &f.config)
 			if err != nil {
 				return err
 			}
 			addr = bound
 		}
-		s, err := openUDP(addr, cpu, f.config.FreeBind, batches)
+		s, err := openUDP(addr, cpu, &f.config, batches)
 		if err != nil {
 			return err
 		}

@@ -178,7 +178,7 @@ func TestTCPCaps(t *testing.T) {
 
 // TestTCPKeep keeps no long buffer for a short rest.
 func TestTCPKeep(t *testing.T) {
-	c := &conn{server: &tcpServer{}, peer: &peer{}}
+	c := &conn{server: &tcpServer{limits: Limits{Total: new(Total)}}, peer: &peer{}}
 	for _, n := range []int{100, 60000, 1, 40000, 20000, 9000, 0} {
 		c.keep(make([]byte, n))
 		if len(c.in) != n || cap(c.in) > 4*n+16 {
@@ -216,4 +216,51 @@ func TestQueue(t *testing.T) {
 			t.Fatalf("step %d: %d connections, want %d", i, k, len(list))
 		}
 	}
+}
+
+// TestTCPUnsent has clients ask for more than they read. The kernel would keep it for them: only
+// so much in all, at once and later, and who reads is served.
+func TestTCPUnsent(t *testing.T) {
+	const most = 512 << 10
+	total := new(Total)
+	long := func(dst, _ []byte, _ *Client) []byte { return append(dst, make([]byte, 30000)...) }
+	late := func(_, _ []byte, c *Client) []byte {
+		go c.Later().Send(make([]byte, 30000))
+		return nil
+	}
+	for name, h := range map[string]Handler{"at once": long, "late": late} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, Config{TCP: Limits{Unsent: most, Total: total}}, h, "127.0.0.1:0")
+			good := streamFrom(t, "127.0.0.9", r.Addrs()[0])
+			for range 60 {
+				c := streamFrom(t, "127.0.0.8", r.Addrs()[0])
+				c.(*net.TCPConn).SetReadBuffer(4096)
+				c.Write(frame("one"))
+				c.Write(frame("two"))
+				if !isOpen(good) {
+					t.Fatal("the other connection is closed")
+				}
+			}
+			until(t, "room is made", func() bool { return r.TCP().Evicted > 20 && total.unsent.Load() <= most })
+			until(t, "some may stay", func() bool { return r.TCP().Open > 3 })
+		})
+	}
+	if n := total.conns.Load() + total.buffered.Load() + total.unsent.Load(); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}
+
+// TestTCPTotal has two Fronts keep no more connections than one may.
+func TestTCPTotal(t *testing.T) {
+	limits := Limits{Conns: 6, Total: new(Total)}
+	a := start(t, Config{TCP: limits}, echo, "127.0.0.1:0")
+	b := start(t, Config{TCP: limits}, echo, "127.0.0.1:0")
+	for i := range 12 {
+		f := []*running{a, b}[i%2]
+		c := dial(t, "tcp", f.Addrs()[0])
+		if !isOpen(c) {
+			t.Fatal("closed at once")
+		}
+	}
+	until(t, "evicted", func() bool { return a.TCP().Open+b.TCP().Open == 6 })
 }

@@ -10,15 +10,17 @@ import (
 // net.core.somaxconn.
 const listenBacklog = 4096
 
-// queueRoom is the room asked of the kernel for datagrams received or sent, octets. A small
-// query counts 768, so the kernel, which doubles the figure, holds about 2,700: what comes in
-// while a CPU limit pauses the process for 50 ms.
-const queueRoom = 1 << 20
+// sendRoom is the room asked of the kernel for datagrams that a socket sends, octets.
+const sendRoom = 1 << 20
 
-// streamRoom is the room asked of the kernel for what a connection has received and has yet to
-// send, octets. Left alone it would grow to megabytes for a client that does not read, all of
-// them counted as ours.
-const streamRoom = 64 << 10
+// The room asked of the kernel for what a connection has received, and for what it has yet to
+// send, octets. The kernel doubles them. Left alone they would grow to megabytes for a client
+// that does not stop or does not read, all of them counted as ours. Queries are short, and read
+// at once; what the kernel keeps of answers is bounded in all, see Limits.Unsent.
+const (
+	StreamIn  = 4 << 10
+	StreamOut = 64 << 10
+)
 
 // noCPU is no CPU's number.
 const noCPU = 1 << 20
@@ -31,7 +33,7 @@ type option struct {
 }
 
 // socketOptions returns the options of one socket for addr, in the order to set them.
-func socketOptions(kind int, addr netip.Addr, cpu int, freeBind bool) []option {
+func socketOptions(kind int, addr netip.Addr, cpu int, c *Config) []option {
 	list := []option{
 		{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, "SO_REUSEPORT", true},
 		{unix.SOL_SOCKET, unix.SO_INCOMING_CPU, cpu, "SO_INCOMING_CPU", false},
@@ -39,7 +41,7 @@ func socketOptions(kind int, addr netip.Addr, cpu int, freeBind bool) []option {
 	if addr.Is6() {
 		list = append(list, option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1, "IPV6_V6ONLY", true})
 	}
-	if freeBind {
+	if c.FreeBind {
 		list = append(list, freeBindOption(addr))
 	}
 	if kind == unix.SOCK_STREAM {
@@ -47,10 +49,10 @@ func socketOptions(kind int, addr netip.Addr, cpu int, freeBind bool) []option {
 			// Connections that the last process on this port closed must not keep us from it.
 			option{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, "SO_REUSEADDR", true},
 			option{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY", true},
-			option{unix.SOL_SOCKET, unix.SO_RCVBUF, streamRoom, "SO_RCVBUF", false},
-			option{unix.SOL_SOCKET, unix.SO_SNDBUF, streamRoom, "SO_SNDBUF", false})
+			option{unix.SOL_SOCKET, unix.SO_RCVBUF, StreamIn, "SO_RCVBUF", false},
+			option{unix.SOL_SOCKET, unix.SO_SNDBUF, StreamOut, "SO_SNDBUF", false})
 	}
-	return append(list, datagramOptions(addr)...)
+	return append(list, datagramOptions(addr, c.Queue/2)...) // the kernel doubles it
 }
 
 func freeBindOption(addr netip.Addr) option {
@@ -62,12 +64,12 @@ func freeBindOption(addr netip.Addr) option {
 
 // datagramOptions returns those of a UDP socket. The options named FORCE exceed
 // net.core.rmem_max but need NET_ADMIN.
-func datagramOptions(addr netip.Addr) []option {
+func datagramOptions(addr netip.Addr, room int) []option {
 	list := []option{
-		{unix.SOL_SOCKET, unix.SO_RCVBUF, queueRoom, "SO_RCVBUF", false},
-		{unix.SOL_SOCKET, unix.SO_SNDBUF, queueRoom, "SO_SNDBUF", false},
-		{unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, queueRoom, "SO_RCVBUFFORCE", false},
-		{unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, queueRoom, "SO_SNDBUFFORCE", false},
+		{unix.SOL_SOCKET, unix.SO_RCVBUF, room, "SO_RCVBUF", false},
+		{unix.SOL_SOCKET, unix.SO_SNDBUF, sendRoom, "SO_SNDBUF", false},
+		{unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, room, "SO_RCVBUFFORCE", false},
+		{unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendRoom, "SO_SNDBUFFORCE", false},
 	}
 	// A forged ICMP message must not make us fragment answers (RFC 9715, section 3.1).
 	level, discover, omit := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_OMIT
@@ -85,7 +87,7 @@ func datagramOptions(addr netip.Addr) []option {
 
 // openSocket returns a bound socket of kind SOCK_DGRAM, or a listening one of SOCK_STREAM,
 // that takes what arrives on cpu.
-func openSocket(kind int, addr netip.AddrPort, cpu int, freeBind bool) (int, error) {
+func openSocket(kind int, addr netip.AddrPort, cpu int, c *Config) (int, error) {
 	network, family := "udp", unix.AF_INET
 	if kind == unix.SOCK_STREAM {
 		network = "tcp"
@@ -97,7 +99,7 @@ func openSocket(kind int, addr netip.AddrPort, cpu int, freeBind bool) (int, err
 	if err != nil {
 		return -1, &OpError{"socket", network, addr, err}
 	}
-	if op, err := bind(fd, kind, addr, socketOptions(kind, addr.Addr(), cpu, freeBind)); err != nil {
+	if op, err := bind(fd, kind, addr, socketOptions(kind, addr.Addr(), cpu, c)); err != nil {
 		closeFD(fd)
 		return -1, &OpError{op, network, addr, err}
 	}

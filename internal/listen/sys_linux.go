@@ -60,6 +60,25 @@ func accept(fd int, sa *sockaddr) (int, syscall.Errno) {
 	return int(n), errno
 }
 
+// unsent returns how many octets the kernel keeps of what a connection sent: SK_MEMINFO_WMEM_QUEUED
+// and SK_MEMINFO_FWD_ALLOC of SO_MEMINFO, or nothing before Linux 4.12.
+func unsent(fd int) int {
+	var info [9]uint32
+	size := uint32(unsafe.Sizeof(info))
+	unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	if info[5] == 0 {
+		return 0
+	}
+	return int(info[4] + info[5])
+}
+
+// reset has what was sent and not taken dropped when fd is closed, and the client told so (RST).
+// Else the kernel would keep it, as ours, for minutes.
+func reset(fd int) {
+	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
 func closeFD(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 func shutdown(fd, how int) { unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0) }

@@ -57,7 +57,7 @@ func (t *tcpServer) admit(fd int, remote, local netip.AddrPort) {
 	if p != nil && p.count >= t.limits.PerClient {
 		t.evict(p.idlest())
 	}
-	if t.count.open.Load() >= int64(t.limits.Conns) {
+	if t.limits.Total.conns.Load() >= int64(t.limits.Conns) && t.count.open.Load() > 0 {
 		t.evict(t.idlest())
 	}
 	if p = t.peers[remote.Addr()]; p == nil {
@@ -72,6 +72,7 @@ func (t *tcpServer) admit(fd int, remote, local netip.AddrPort) {
 	t.conns[fd] = c
 	p.count++
 	t.count.open.Add(1)
+	t.limits.Total.conns.Add(1)
 	t.move(c, &t.quiet)
 	if t.poll.add(fd, c.mark, c.events) != 0 {
 		t.closeConn(c)
@@ -88,17 +89,46 @@ func (t *tcpServer) idlest() *conn {
 	return t.stalled.first
 }
 
-// hoarder returns the connection to close first while too much is kept. There is one. It is of
-// a client that keeps more than its share of all, and itself keeps its share of that or more:
-// of such, the one that has stalled longest.
+// hoarder returns the connection to close first while too much is kept, nil if none keeps
+// anything. It is of a client that keeps more than its share of all, and itself keeps its share
+// of that or more: of such, the one that has stalled longest.
 func (t *tcpServer) hoarder() *conn {
-	share := int64(t.limits.Buffers / len(t.peers))
-	for c := t.stalled.first; c != nil; c = c.links[byState].next {
-		if all := c.peer.buffered.Load(); all > share && int64(c.kept()*c.peer.count) >= all {
-			return c
+	share := (t.limits.Total.buffered.Load() + t.limits.Total.unsent.Load()) / int64(len(t.peers)+1)
+	for _, q := range [...]*queue{&t.stalled, &t.quiet, &t.finished} {
+		for c := q.first; c != nil; c = c.links[byState].next {
+			if all := c.peer.buffered.Load(); all > share && int64(c.kept()*c.peer.count) >= all {
+				return c
+			}
 		}
 	}
 	return t.stalled.first // the clients that keep more have all been answered just now
+}
+
+// clear closes connections until no more is kept than may be.
+func (t *tcpServer) clear() {
+	if t.overfull() {
+		for _, c := range t.conns {
+			if c != nil {
+				c.look()
+			}
+		}
+	}
+	most := int64(t.limits.Unsent)
+	if t.overfull() {
+		most -= most / 8 // so that it is not looked for again at once
+	}
+	for t.crowded() || t.limits.Total.unsent.Load() > most {
+		c := t.hoarder()
+		if c == nil {
+			return
+		}
+		t.evict(c)
+	}
+}
+
+// overfull reports whether the kernel may keep more of what clients have not taken than it may.
+func (t *tcpServer) overfull() bool {
+	return t.limits.Total.unsent.Load() > int64(t.limits.Unsent)
 }
 
 // evict closes c to make room.
@@ -112,6 +142,10 @@ func (t *tcpServer) closeConn(c *conn) {
 	c.mu.Lock()
 	c.closed = true
 	c.buffer(-len(c.out) - len(c.in))
+	if len(c.out) > 0 || unsent(c.fd) > 0 {
+		reset(c.fd)
+	}
+	c.setUnsent(0)
 	c.in, c.out = nil, nil
 	closeFD(c.fd)
 	c.mu.Unlock()
@@ -119,6 +153,7 @@ func (t *tcpServer) closeConn(c *conn) {
 	c.queue.remove(c)
 	c.peer.remove(c)
 	t.count.open.Add(-1)
+	t.limits.Total.conns.Add(-1)
 	if c.peer.count--; c.peer.count == 0 {
 		delete(t.peers, c.remote.Addr())
 	}

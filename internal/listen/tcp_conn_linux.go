@@ -23,9 +23,7 @@ func (t *tcpServer) serveConn(c *conn, events uint32) {
 	default:
 		t.place(c, pending)
 	}
-	for t.crowded() && t.stalled.first != nil {
-		t.evict(t.hoarder())
-	}
+	t.clear()
 }
 
 // progress sends, reads and asks what it can. It returns false if the connection is to be
@@ -157,4 +155,6 @@ func (t *tcpServer) move(c *conn, q *queue) {
 }
 
 // crowded reports whether connections keep more than they may.
-func (t *tcpServer) crowded() bool { return t.count.buffered.Load() > int64(t.limits.Buffers) }
+func (t *tcpServer) crowded() bool {
+	return t.limits.Total.buffered.Load() > int64(t.limits.Buffers)
+}

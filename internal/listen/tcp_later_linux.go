@@ -25,8 +25,8 @@ func (l *tcpLater) Send(answer []byte) {
 	if len(answer) > 0 {
 		c.pushLate(answer)
 	}
-	if wasFull || c.last() {
-		c.kicked = true // the loop asks on, or closes
+	if wasFull || c.last() || c.server.overfull() {
+		c.kicked = true // the loop asks on, closes, or makes room
 	}
 	c.watch()
 	c.server.count.waiting.Add(-1)

@@ -70,8 +70,8 @@ func newTCPServer(limits Limits) (*tcpServer, error) {
 
 // listen opens a listener for the connections to addr that arrive on cpu. It returns addr
 // with the port that was found if it was 0.
-func (t *tcpServer) listen(addr netip.AddrPort, cpu int, freeBind bool) (netip.AddrPort, error) {
-	fd, err := openSocket(unix.SOCK_STREAM, addr, cpu, freeBind)
+func (t *tcpServer) listen(addr netip.AddrPort, cpu int, c *Config) (netip.AddrPort, error) {
+	fd, err := openSocket(unix.SOCK_STREAM, addr, cpu, c)
 	if err != nil {
 		return addr, err
 	}

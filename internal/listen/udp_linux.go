@@ -27,12 +27,12 @@ type udpSocket struct {
 	count      udpCounters
 }
 
-func openUDP(addr netip.AddrPort, cpu int, freeBind bool, batches *batchPool) (*udpSocket, error) {
-	fd, err := openSocket(unix.SOCK_DGRAM, addr, cpu, freeBind)
+func openUDP(addr netip.AddrPort, cpu int, c *Config, batches *batchPool) (*udpSocket, error) {
+	fd, err := openSocket(unix.SOCK_DGRAM, addr, cpu, c)
 	if err != nil {
 		return nil, err
 	}
-	s := &udpSocket{cpu: cpu, batches: batches}
+	s := &udpSocket{cpu: cpu, batches: batches, backlog: backlog{most: c.Backlog / blockSize}}
 	s.addr = netip.AddrPortFrom(addr.Addr(), localAddr(fd).Port())
 	if addr.Addr().IsUnspecified() {
 		s.controlLen = controlRoom

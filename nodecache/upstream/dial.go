@@ -7,6 +7,10 @@ import (
 	"net/netip"
 )
 
+// streamRoom is the room asked of the kernel for what a connection has received, and for what it
+// has yet to send, in bytes. Left alone it would grow to megabytes.
+const streamRoom = 32 << 10
+
 // dialer returns how sockets are opened: from the configured address, and without the
 // kernel's keepalive, as an idle connection is closed before that would start.
 func (p *Pool) dialer() net.Dialer {
@@ -27,6 +31,8 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = tcp.SetReadBuffer(streamRoom)
+	_ = tcp.SetWriteBuffer(streamRoom)
 	if s.Proto != TLS {
 		return newRawConn(tcp)
 	}

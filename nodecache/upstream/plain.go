@@ -17,6 +17,10 @@ const (
 	maxDatagram = 4096 // a longer answer counts as truncated
 	maxForged   = 16   // datagrams that answer nothing, after which UDP is not trusted
 	queryRoom   = 128  // enough for most
+
+	// datagramRoom is the room asked of the kernel for answers, which doubles it: some ten
+	// short ones, or any one.
+	datagramRoom = 4 << 10
 )
 
 // datagram asks one query over UDP, from a socket and thus a port of its own, with a random
@@ -57,6 +61,7 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 		s.fail(&OpError{"dial", s.Endpoint, err}, now)
 		return nil, 0, false
 	}
+	_ = nc.SetReadBuffer(datagramRoom)
 	g := &datagram{server: s, nc: nc, lane: call.lane, at: now, call: call, ask: k}
 	g.query = append(g.room[:0], call.query...)
 	rand.Read(g.query[:2])

@@ -87,6 +87,9 @@ func (c *conn) read(nc net.Conn) error {
 			if !enough {
 				return errGarbage
 			}
+			if len(buf) > readBuffer {
+				runtime.Gosched() // let whoever has a long answer hand it on before the next comes
+			}
 			buf, have = keep(buf, rest)
 		}
 		if err != nil {

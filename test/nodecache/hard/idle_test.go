@@ -12,16 +12,16 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// The idle connections: as many as the front takes, from as many clients as that needs.
+// The idle connections: nearly as many as the front takes, from as many clients as that needs.
 const (
-	idle      = 10_000
+	idle      = 5000
 	idlers    = 50
 	perClient = 256 // connections that one client may have
 	files     = idle + 2000
 	idleLimit = 10 * time.Second
 )
 
-// TestIdle has 10,000 connections that ask nothing, or once, and one client that opens more
+// TestIdle has 5,000 connections that ask nothing, or once, and one client that opens more
 // than it may.
 func TestIdle(t *testing.T) {
 	moreFiles(t)

@@ -40,7 +40,7 @@ func TestStreams(t *testing.T) {
 }
 
 // TestStreamsMemory has connections send 72 MB of messages that never end, and take none of
-// 2,600 MB of answers. The front keeps 16 MiB of it all, and those who write slowly are answered.
+// 2,600 MB of answers. The front keeps some 15 MB of it all, and those who write slowly are answered.
 func TestStreamsMemory(t *testing.T) {
 	s := newSiege(t)
 	s.cacheMany()
