@@ -12,7 +12,9 @@ import (
 // answer is what a reply is made of. Without records, existence tells the rcode.
 type answer struct {
 	existence zone.Existence
+	rcode     int // of an alias: what became of its target
 	records   []dns.RR
+	authority []dns.RR
 	extra     []dns.RR
 	truncated bool
 }
@@ -39,7 +41,7 @@ func (k *Kubernetes) answer(ctx context.Context, q *question) answer {
 	case zone.NameServer:
 		a.records = k.nameServerAddrs(q)
 	case zone.Alias:
-		a.records, a.truncated = k.alias(ctx, q, &found, nil)
+		return k.alias(ctx, q, &found)
 	case zone.ServiceIPs, zone.ServicePods:
 		if q.qtype == dns.TypeSRV {
 			a.records, a.extra, a.truncated = k.srv(q, &found)

@@ -24,6 +24,9 @@ type Kubernetes struct {
 	fall     fall.F
 	upstream upstreamer
 
+	asked asked
+	said  once
+
 	localIPs []netip.Addr // addresses the server is bound to, but loopback
 	search   []string     // the host's own search path, for autopath
 }
@@ -74,13 +77,13 @@ func (k *Kubernetes) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.
 	case a.existence == zone.NoName:
 		return k.writeNegative(&q, dns.RcodeNameError)
 	case len(a.records) == 0:
-		return k.writeNegative(&q, dns.RcodeSuccess)
+		return k.writeNegative(&q, a.rcode)
 	}
 	m := new(dns.Msg)
-	m.SetReply(r)
+	m.SetRcode(r, a.rcode)
 	m.Authoritative = true
 	m.Truncated = a.truncated
-	m.Answer, m.Extra = a.records, a.extra
+	m.Answer, m.Ns, m.Extra = a.records, a.authority, a.extra
 	w.WriteMsg(m)
 	return dns.RcodeSuccess, nil
 }

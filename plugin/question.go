@@ -91,10 +91,14 @@ func (k *Kubernetes) match(name string) (best *served) {
 // origin is the zone's name, in the letter case that the query gives it (RFC 4343).
 func (q *question) origin() string { return q.qname[len(q.qname)-len(q.zone.name):] }
 
-// at returns the question for another name of the same zone, in whatever letter case.
-func (q *question) at(qname string) question {
+// at returns q for another name, in whatever letter case. It reports false if that stands in
+// another zone.
+func (k *Kubernetes) at(q *question, qname string) (question, bool) {
 	p := *q
 	p.qname, p.name = qname, strings.ToLower(qname)
+	if k.match(p.name) != q.zone {
+		return p, false
+	}
 	p.rest = strings.TrimSuffix(p.name[:len(p.name)-len(p.zone.name)], ".")
-	return p
+	return p, true
 }

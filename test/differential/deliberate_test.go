@@ -52,6 +52,11 @@ func deliberates() []deliberate {
 		{"terminating", "pods verified", "10-1-2-3.ns.pod.cluster.local.", "A", "NXDOMAIN", "A 10.1.2.3"},
 		{"pod-srv", "pods insecure", "10-1-2-3.ns.pod.cluster.local.", "SRV", "SRV 0 100 0 10-1-2-3.ns.pod.cluster.local.", "NODATA"},
 		{"nameserver", "namespaces", "cluster.local.", "NS", "NS web.ns.svc.cluster.local.", "NS ns.dns.cluster.local."},
+		{"alias", "default", "away.ns.svc.cluster.local.", "A", "CNAME missing.outside.test.", "CNAME missing.outside.test. NXDOMAIN"},
+		{"alias", "default", "away.ns.svc.cluster.local.", "TXT", "NODATA", "CNAME missing.outside.test. NXDOMAIN"},
+		{"alias", "default", "lame.ns.svc.cluster.local.", "A", "CNAME nowhere.invalid.", "CNAME nowhere.invalid. SERVFAIL"},
+		{"alias", "default", "circle.ns.svc.cluster.local.", "A", "NODATA", "CNAME circle.ns.svc.cluster.local. SERVFAIL"},
+		{"alias", "fallthrough", "behind.ns.svc.cluster.local.", "A", "NODATA", "CNAME extra.default.svc.cluster.local. A 203.0.113.2"},
 		{"transfer", "transfer", "ip6.arpa.", "AXFR", "", ""},
 	}
 }
@@ -114,6 +119,8 @@ func brief(a ask.Answer) string {
 	switch {
 	case a.Silent:
 		return "silent"
+	case len(words) > 0 && a.Rcode != dns.RcodeSuccess:
+		return strings.Join(words, " ") + " " + dns.RcodeToString[a.Rcode]
 	case len(words) > 0:
 		return strings.Join(words, " ")
 	case a.Rcode == dns.RcodeSuccess:
@@ -148,6 +155,11 @@ func smallWorld(local []netip.Addr) *world.World {
 	other.Zone = new("b")
 	w.Namespaces = []*corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "ns", Labels: map[string]string{"env": "prod"}}}}
 	w.Services = []*corev1.Service{service("ns", "web", "10.96.0.20"), service("ns", "db", "None"), service("ns", "twice", "None"), service("missing", "far", "None")}
+	for name, target := range map[string]string{
+		"away": "missing.outside.test", "lame": "nowhere.invalid", "circle": "circle.ns.svc.cluster.local", "behind": "extra.default.svc.cluster.local",
+	} {
+		w.Services = append(w.Services, &corev1.Service{ObjectMeta: meta(name), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: target}})
+	}
 	w.Slices = []*discoveryv1.EndpointSlice{
 		slice("ns", "web", at(local[0].String())), slice("ns", "db", at("10.0.0.1")), slice("ns", "twice", other, named),
 		slice("ns", "orphan", at("10.7.0.1")), slice("missing", "far", at("10.8.0.1")),
