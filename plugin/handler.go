@@ -27,7 +27,7 @@ type Kubernetes struct {
 	asked asked
 	said  once
 
-	localIPs []netip.Addr // addresses the server is bound to, but loopback
+	localIPs []netip.Addr // addresses the server is bound to; see boundIPs
 	search   []string     // the host's own search path, for autopath
 }
 

@@ -220,13 +220,46 @@ func TestPrimaryZone(t *testing.T) {
 	}
 }
 
+// TestBoundIPs leaves out loopback addresses, unless there are no others: then they are where
+// the zone is served, as with corefile.example.
 func TestBoundIPs(t *testing.T) {
-	got := fmt.Sprint(boundIPs([]string{"127.0.0.1", "::1", "10.0.0.5", "10.0.0.6/24", "fd00::5", "nonsense"}))
-	if got != "[10.0.0.5 10.0.0.6 fd00::5]" {
-		t.Error(got)
+	for _, tt := range []struct {
+		bind []string
+		want string
+	}{
+		{[]string{"127.0.0.1", "::1", "10.0.0.5", "10.0.0.6/24", "fd00::5", "nonsense"}, "[10.0.0.5 10.0.0.6 fd00::5]"},
+		{[]string{"127.0.0.1"}, "[127.0.0.1]"},
+		{[]string{"::1", "127.0.0.53"}, "[::1 127.0.0.53]"},
+	} {
+		if got := fmt.Sprint(boundIPs(tt.bind)); got != tt.want {
+			t.Errorf("bind %v: %s, want %s", tt.bind, got, tt.want)
+		}
 	}
-	if boundIPs([]string{""}) == nil && len(interfaceAddrs()) > 2 {
-		t.Error("no address of the machine's own")
+	for _, every := range [][]string{nil, {""}} {
+		if len(boundIPs(every)) == 0 {
+			t.Errorf("bind %q: no address, not even a loopback one", every)
+		}
+	}
+}
+
+// TestLoopbackOnly asks a server that listens on loopback alone for its zone's servers: they
+// have a name and addresses, and the SOA's name is one (RFC 1034, section 4.2.1; RFC 1035,
+// section 3.3.13).
+func TestLoopbackOnly(t *testing.T) {
+	k, _ := testHandler(testConfig())
+	k.localIPs = boundIPs([]string{"127.0.0.1", "::1"})
+	for _, tt := range []struct{ name, typ, want string }{
+		{"cluster.local.", "NS", "NOERROR; cluster.local. NS ns.dns.cluster.local.; [ns.dns.cluster.local. A 127.0.0.1]; [ns.dns.cluster.local. AAAA ::1]"},
+		{"ns.dns.cluster.local.", "A", "NOERROR; ns.dns.cluster.local. A 127.0.0.1"},
+		{"ns.dns.cluster.local.", "AAAA", "NOERROR; ns.dns.cluster.local. AAAA ::1"},
+		{"in-addr.arpa.", "NS", "NOERROR; in-addr.arpa. NS ns.dns.in-addr.arpa.; [ns.dns.in-addr.arpa. A 127.0.0.1]; [ns.dns.in-addr.arpa. AAAA ::1]"},
+	} {
+		if got := short(ask(t, k, tt.name, tt.typ)); got != tt.want {
+			t.Errorf("%s %s:\n got %s\nwant %s", tt.name, tt.typ, got, tt.want)
+		}
+	}
+	if soa := k.soa(&question{zone: &k.zones[0], qname: "cluster.local."}); soa.Ns != "ns.dns.cluster.local." {
+		t.Errorf("the SOA names %s", soa.Ns)
 	}
 }
 

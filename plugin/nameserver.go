@@ -89,16 +89,25 @@ func (q *question) asksFor(addr netip.Addr) bool {
 	return q.qtype == dns.TypeA && addr.Is4() || q.qtype == dns.TypeAAAA && !addr.Is4()
 }
 
-// boundIPs returns the addresses, but loopback ones, that a server listens on: those named
-// by `bind`, or all of the machine's.
-func boundIPs(hosts []string) (ips []netip.Addr) {
+// boundIPs returns the addresses that a server listens on: those named by `bind`, or all of
+// the machine's. Loopback addresses count where there are no others: a zone has a name server
+// with an address (RFC 1034, section 4.2.1), which is of use to those who can ask.
+func boundIPs(hosts []string) []netip.Addr {
 	if len(hosts) == 0 || hosts[0] == "" {
 		hosts = interfaceAddrs()
 	}
+	var ips, loopback []netip.Addr
 	for _, h := range hosts {
-		if ip, ok := parseIP(h); ok && !ip.IsLoopback() {
+		switch ip, ok := parseIP(h); {
+		case !ok:
+		case ip.IsLoopback():
+			loopback = append(loopback, ip)
+		default:
 			ips = append(ips, ip)
 		}
+	}
+	if len(ips) == 0 {
+		return loopback
 	}
 	return ips
 }

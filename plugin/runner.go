@@ -47,7 +47,19 @@ func (r *runner) start(s source) error {
 	}
 }
 
-// stop ends the source and waits until it has ended.
+// replaced is for caddy's OnShutdown: it ends the source of an instance that another took the
+// place of. When the program leaves, caddy calls it as well, before OnFinalShutdown, in which
+// the health plugin waits out its lameduck time: records have to go on changing until that is
+// over.
+func (r *runner) replaced() error {
+	if live.leaves(r) {
+		return r.stop()
+	}
+	return nil
+}
+
+// stop is for caddy's OnFinalShutdown: it ends the source and waits until it has ended. The
+// plugins' order has health stand before us.
 func (r *runner) stop() error {
 	r.cancel()
 	r.done.Wait()
@@ -61,7 +73,7 @@ func (r *runner) stop() error {
 type runners struct {
 	mu     sync.Mutex
 	all    []*runner
-	before []*runner
+	before []*runner // while a restart is under way: those of the old instance
 }
 
 // live holds the runners of all instances, of which a restart has two.
@@ -76,7 +88,15 @@ func (l *runners) add(r *runner) {
 func (l *runners) remove(r *runner) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all = slices.DeleteFunc(l.all, func(o *runner) bool { return o == r })
+	same := func(o *runner) bool { return o == r }
+	l.all, l.before = slices.DeleteFunc(l.all, same), slices.DeleteFunc(l.before, same)
+}
+
+// leaves reports whether a restart has another instance take r's place.
+func (l *runners) leaves(r *runner) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.before, r)
 }
 
 // restarting is for caddy's OnRestart.
@@ -91,6 +111,7 @@ func (l *runners) restarting() error {
 func (l *runners) failed() error {
 	l.mu.Lock()
 	orphans := slices.DeleteFunc(slices.Clone(l.all), func(r *runner) bool { return slices.Contains(l.before, r) })
+	l.before = nil
 	l.mu.Unlock()
 	for _, r := range orphans {
 		_ = r.stop() // it returns no error

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,9 +38,10 @@ func TestStartTimeout(t *testing.T) {
 	}
 }
 
-// TestFailedRestart reloads a Corefile whose new port is taken: the old instance serves
-// on, and the new one's source does not outlive the attempt.
-func TestFailedRestart(t *testing.T) {
+// TestRestart reloads a Corefile whose new port is taken: the old instance serves
+// on, and the new one's source does not outlive the attempt. Then it reloads one that is
+// good, and ends: each source runs until another has taken over, or the end.
+func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	records := "apiVersion: v1\nkind: Namespace\nmetadata: {name: ns}\n"
 	if err := os.WriteFile(filepath.Join(dir, "records.yaml"), []byte(records), 0o600); err != nil {
@@ -60,7 +62,6 @@ func TestFailedRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer first.ShutdownCallbacks()
 	defer first.Stop()
 	before := len(live.all)
 	if _, err := first.Restart(input(block(0) + block(taken.Addr().(*net.TCPAddr).Port))); err == nil {
@@ -68,5 +69,37 @@ func TestFailedRestart(t *testing.T) {
 	}
 	if len(live.all) != before {
 		t.Errorf("%d sources run, %d before", len(live.all), before)
+	}
+	onShutdown(t, first)
+	if len(live.all) != before {
+		t.Error("after a restart that failed, a source ends before the lameduck time")
+	}
+	old := live.all[len(live.all)-1]
+	second, err := first.Restart(input(block(0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Stop()
+	if len(live.all) != before || slices.Contains(live.all, old) || len(live.before) != 0 {
+		t.Errorf("after a restart: %d sources run, %d before; the old one among them: %v", len(live.all), before, slices.Contains(live.all, old))
+	}
+	onShutdown(t, second)
+	if len(live.all) != before {
+		t.Error("a source ends before the lameduck time")
+	}
+	second.ShutdownCallbacks()
+	if len(live.all) != before-1 || len(live.before) != 0 {
+		t.Errorf("after the end: %d sources run", len(live.all))
+	}
+}
+
+// onShutdown calls what caddy does before the callbacks in which the health plugin waits out
+// its lameduck time.
+func onShutdown(t *testing.T, i *caddy.Instance) {
+	t.Helper()
+	for _, fn := range i.OnShutdown {
+		if err := fn(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -30,7 +30,8 @@ func setup(c *caddy.Controller) error {
 		}
 		return run.start(src)
 	})
-	c.OnShutdown(run.stop)
+	c.OnShutdown(run.replaced)
+	c.OnFinalShutdown(run.stop)
 	c.OnRestart(live.restarting)
 	c.OnRestartFailed(live.failed)
 

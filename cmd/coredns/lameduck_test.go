@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// service is a snapshot of one Service, with an address.
+func service(address string) string {
+	return `apiVersion: v1
+kind: Namespace
+metadata: {name: ns}
+---
+apiVersion: v1
+kind: Service
+metadata: {namespace: ns, name: web}
+spec: {clusterIP: ` + address + `, clusterIPs: [` + address + `], ports: [{port: 80, protocol: TCP}]}
+`
+}
+
+// TestLameduck changes a record after SIGTERM, in the lameduck time of the health plugin, which
+// other Pods use to learn that this one leaves: it answers with what is so now.
+func TestLameduck(t *testing.T) {
+	p := start(t, `cluster.local:PORT {
+    bind 127.0.0.1
+    health 127.0.0.1:0 {
+        lameduck 60s
+    }
+    kubernetes {
+        snapshot records.yaml
+    }
+}
+`, map[string]string{"records.yaml": service("10.96.0.1")})
+	answers := func(address string) func() bool {
+		return func() bool {
+			r, err := p.ask("udp", new(dns.Msg).SetQuestion("web.ns.svc.cluster.local.", dns.TypeA))
+			return err == nil && len(r.Answer) == 1 && r.Answer[0].(*dns.A).A.String() == address
+		}
+	}
+	p.until(t, "it serves the file", answers("10.96.0.1"))
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.until(t, "it is about to leave", func() bool { return strings.Contains(p.printed(), "Going into lameduck mode") })
+	p.write(t, "records.yaml", service("10.96.0.2"))
+	p.until(t, "it serves what has changed", answers("10.96.0.2"))
+}
+
+// TestLeave ends a program that has no lameduck time, and one that has: both leave by themselves.
+func TestLeave(t *testing.T) {
+	for _, health := range []string{"", "health 127.0.0.1:0 {\n lameduck 10ms\n }"} {
+		p := start(t, "cluster.local:PORT {\n bind 127.0.0.1\n "+health+"\n kubernetes {\n  snapshot records.yaml\n }\n}\n",
+			map[string]string{"records.yaml": service("10.96.0.1")})
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		<-p.ended
+		if code := p.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	}
+}
