@@ -13,6 +13,8 @@ var differences = []struct {
 }{
 	{"before the first sync every name gets SERVFAIL, reverse zones with fallthrough included", always},
 	{"a name above others, such as dns.cluster.local or _tcp.web.my-ns.svc.cluster.local, gets NODATA instead of NXDOMAIN (RFC 8020)", always},
+	{"an ExternalName whose target does not exist gets NXDOMAIN, and one whose target can't be looked up SERVFAIL, both with its CNAME record (RFC 6604)", always},
+	{"over UDP at most 1,232 bytes are sent, unless bufsize is in the same server block (RFC 9715)", always},
 	{"PTR answers with names that resolve, and no others", always},
 	{"after it was away, the API server is followed again within some 5 s", always},
 	{"namespaces: nothing of other namespaces is watched, and Roles in these suffice", func(c *config) bool { return len(c.namespaces) > 0 }},

@@ -24,8 +24,9 @@ type Kubernetes struct {
 	fall     fall.F
 	upstream upstreamer
 
-	asked asked
-	said  once
+	udpSize uint16 // bytes, the most that a reply over UDP may have
+	asked   asked
+	said    once
 
 	localIPs []netip.Addr // addresses the server is bound to; see boundIPs
 	search   []string     // the host's own search path, for autopath
@@ -45,6 +46,7 @@ func New(cfg *config) *Kubernetes {
 		ttl:     cfg.ttl,
 		fall:    cfg.fall,
 		search:  searchPath("/etc/resolv.conf"),
+		udpSize: defaultUDPSize,
 	}
 	for _, z := range cfg.zones {
 		k.zones = append(k.zones, newServed(z, cfg.multicluster))
@@ -65,6 +67,7 @@ func (k *Kubernetes) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.
 	if !ok {
 		return plugin.NextOrFailure(pluginName, k.Next, ctx, w, r)
 	}
+	k.fitUDP(q.state)
 	if q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR {
 		return dns.RcodeRefused, nil // the transfer plugin's business
 	}

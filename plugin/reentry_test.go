@@ -22,6 +22,7 @@ import (
 
 	_ "github.com/coredns/coredns/plugin/autopath"
 	_ "github.com/coredns/coredns/plugin/bind"
+	_ "github.com/coredns/coredns/plugin/bufsize"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/dns64"
 	_ "github.com/coredns/coredns/plugin/errors"
@@ -61,10 +62,7 @@ func TestMain(m *testing.M) {
 		k.upstream = counted{upstream.New()}
 		k.search = []string{"apps.example.", "other.local."}
 		k.store = written.store
-		dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
-			k.Next = next
-			return k
-		})
+		k.install(c)
 		return nil
 	})
 	os.Exit(m.Run())

@@ -35,9 +35,6 @@ func setup(c *caddy.Controller) error {
 	c.OnRestart(live.restarting)
 	c.OnRestartFailed(live.failed)
 
-	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
-		k.Next = next
-		return k
-	})
+	k.install(c)
 	return nil
 }

@@ -57,7 +57,7 @@ func question(r *rand.Rand, name string, kind uint16) ask.Question {
 	case n < 35:
 		q.Size = 1232
 	default:
-		q.Size = 4096
+		q.Size = largestUDP
 	}
 	q.DO = q.Size > 0 && r.IntN(5) == 0
 	q.RD, q.CD, q.AD = r.IntN(3) > 0, r.IntN(10) == 0, r.IntN(10) == 0
