@@ -123,7 +123,6 @@ func joinNames(zones []wire.Name) string {
 // block makes what a server block does.
 func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
 	memory := b.memories[conf]
-	b.next.sizes = append(b.next.sizes, sized{memory.Cache, sizes(conf.Cache)})
 	block := &resolve.Block{
 		Memory: memory, Cluster: b.cluster(), Inside: b.conf.ClusterZones(), IPv4Only: conf.IPv4Only,
 		UDPSize: wire.UDPSize, Log: filter(conf.Log), Errors: b.errors.of(conf.Errors),
@@ -142,6 +141,7 @@ func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
 		}
 		block.Upstreams = append(block.Upstreams, u)
 	}
+	b.next.sizes = append(b.next.sizes, sized{block, sizes(conf.Cache)})
 	return block, nil
 }
 

@@ -35,7 +35,7 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 	pages.Commit()
 	old.empty(next)
 	for _, s := range next.sizes {
-		s.SetLimits(s.Options)
+		s.apply()
 	}
 	p.warnUnfit(next)
 	p.current = next
@@ -73,6 +73,9 @@ func (p *process) retire(old *generation, oldFront *front) {
 		select {
 		case <-time.After(retireAfter):
 		case <-p.stopping:
+		}
+		for _, s := range next.sizes { // what was asked by old's rules has come meanwhile
+			s.Tighten()
 		}
 		old.keep.closeBut(next.keep)
 	})

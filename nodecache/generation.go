@@ -31,10 +31,16 @@ type generation struct {
 	group  sync.WaitGroup // what looks for loops
 }
 
-// sized is a cache, and the sizes that this configuration wants of it.
+// sized is a block, and the sizes that this configuration wants of its cache.
 type sized struct {
-	*cache.Cache
+	*resolve.Block
 	cache.Options
+}
+
+// apply has what is kept follow the configuration.
+func (s sized) apply() {
+	s.Cache.SetLimits(s.Options)
+	s.Tighten()
 }
 
 // loopWatch is a forward through which loops are looked for, by names of zone.

@@ -138,6 +138,9 @@ func (b *Block) policy(name wire.Name) cache.Policy {
 	return p
 }
 
+// Tighten has what b's cache keeps be within what b says now; see cache.Cache.
+func (b *Block) Tighten() { b.Cache.Tighten(b.policy) }
+
 func belowAny(name wire.Name, zones []wire.Name) bool {
 	return slices.ContainsFunc(zones, func(z wire.Name) bool { return name.Below(z) })
 }
