@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // A probe must ask this very process: during an upgrade two share the ports, and an HTTP
@@ -38,42 +39,51 @@ func Probe(ctx context.Context, question string) error {
 	if err != nil {
 		return err
 	}
-	return probe(ctx, addr, question)
+	_, err = probe(ctx, addr, question)
+	return err
 }
 
-// probe asks the process that has the socket at addr.
-func probe(ctx context.Context, addr *net.UnixAddr, question string) error {
+// probe asks the process that has the socket at addr, and returns what it says beside ok.
+func probe(ctx context.Context, addr *net.UnixAddr, question string) (result string, err error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", addr.Name)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("no nodecache runs in this PID namespace: %w", err)
+		return "", fmt.Errorf("no nodecache runs in this PID namespace: %w", err)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(probeTime + time.Second))
 	if _, err := io.WriteString(c, question+"\n"); err != nil {
-		return err
+		return "", err
 	}
-	answer, err := bufio.NewReader(io.LimitReader(c, 1024)).ReadString('\n')
-	switch answer = strings.TrimSuffix(answer, "\n"); {
-	case err != nil:
-		return fmt.Errorf("nodecache runs but does not answer: %w", err)
-	case answer != "ok":
-		return errors.New(answer)
+	answer, err := bufio.NewReader(io.LimitReader(c, longestLine)).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("nodecache runs but does not answer: %w", err)
 	}
-	return nil
+	answer = strings.TrimSuffix(answer, "\n")
+	if result, ok := strings.CutPrefix(answer, "ok"); ok {
+		return strings.TrimPrefix(result, " "), nil
+	}
+	return "", errors.New(answer)
 }
+
+// longestLine is how long a question or an answer may be, in bytes. A name in presentation form
+// has some 1,000.
+const longestLine = 2048
+
+// answerer answers a question with nil, and perhaps some words, or says what is wrong.
+type answerer func(ctx context.Context, question string) (result string, err error)
 
 // prober answers probes.
 type prober struct {
 	listener *net.UnixListener
-	answer   func(ctx context.Context, question string) error
+	answer   answerer
 }
 
 // openProber opens the socket of this PID namespace.
-func openProber(answer func(context.Context, string) error) (*prober, error) {
+func openProber(answer answerer) (*prober, error) {
 	addr, err := probeAddr()
 	if err != nil {
 		return nil, err
@@ -82,7 +92,7 @@ func openProber(answer func(context.Context, string) error) (*prober, error) {
 }
 
 // newProber opens the socket at addr. Only one process has it.
-func newProber(addr *net.UnixAddr, answer func(context.Context, string) error) (*prober, error) {
+func newProber(addr *net.UnixAddr, answer answerer) (*prober, error) {
 	l, err := net.ListenUnix("unix", addr)
 	if err != nil {
 		return nil, err
@@ -112,9 +122,26 @@ func (p *prober) run(ctx context.Context) {
 			time.Sleep(acceptPause)
 			continue
 		}
+		if !trusted(c) {
+			c.Close()
+			continue
+		}
 		group.Go(func() error { p.serve(ctx, c); return nil })
 	}
 	group.Wait()
+}
+
+// trusted reports whether who asks is of our PID namespace, where others have no number, and may
+// do what we may. Any process of the network namespace can reach the socket, which on a node may be
+// many a Pod's.
+func trusted(c *net.UnixConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var peer *unix.Ucred
+	failed := raw.Control(func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	return failed == nil && err == nil && peer.Pid != 0 && (peer.Uid == 0 || int(peer.Uid) == os.Geteuid())
 }
 
 func (p *prober) serve(ctx context.Context, c net.Conn) {
@@ -122,12 +149,13 @@ func (p *prober) serve(ctx context.Context, c net.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	c.SetDeadline(time.Now().Add(probeTime))
-	question, err := bufio.NewReader(io.LimitReader(c, 64)).ReadString('\n')
+	question, err := bufio.NewReader(io.LimitReader(c, longestLine)).ReadString('\n')
 	if err != nil {
 		return
 	}
-	answer := "ok"
-	if err := p.answer(ctx, strings.TrimSuffix(question, "\n")); err != nil {
+	result, err := p.answer(ctx, strings.TrimSuffix(question, "\n"))
+	answer := strings.TrimSpace("ok " + result)
+	if err != nil {
 		answer = err.Error()
 	}
 	c.SetDeadline(time.Now().Add(probeTime))

@@ -14,15 +14,17 @@ import (
 // tested with whole programs, as the socket's name is made of a namespace.
 func TestProber(t *testing.T) {
 	addr := &net.UnixAddr{Net: "unix", Name: "@neardns-test-" + rand.Text()}
-	p, err := newProber(addr, func(ctx context.Context, question string) error {
+	p, err := newProber(addr, func(ctx context.Context, question string) (string, error) {
 		switch question {
 		case "live":
-			return nil
+			return "", nil
+		case "flush a.":
+			return "3 answers", nil
 		case "slow":
 			<-ctx.Done()
-			return ctx.Err()
+			return "", ctx.Err()
 		}
-		return errors.New("not " + question)
+		return "", errors.New("not " + question)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -33,10 +35,10 @@ func TestProber(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { p.run(ctx); close(done) }()
-	for question, want := range map[string]string{"live": "", "ready": "not ready", "slow": "context deadline exceeded"} {
+	for question, want := range map[string]string{"live": "", "flush a.": "3 answers", "ready": "not ready", "slow": "context deadline exceeded"} {
 		began := time.Now()
-		got := ""
-		if err := probe(t.Context(), addr, question); err != nil {
+		got, err := probe(t.Context(), addr, question)
+		if err != nil {
 			got = err.Error()
 		}
 		if got != want || time.Since(began) > probeTime+time.Second {
@@ -45,7 +47,7 @@ func TestProber(t *testing.T) {
 	}
 	cancel()
 	<-done
-	if err := probe(t.Context(), addr, "live"); err == nil || !strings.HasPrefix(err.Error(), "no nodecache runs in this PID namespace: ") {
+	if _, err := probe(t.Context(), addr, "live"); err == nil || !strings.HasPrefix(err.Error(), "no nodecache runs in this PID namespace: ") {
 		t.Errorf("without one: %v", err)
 	}
 }

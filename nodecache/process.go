@@ -151,7 +151,7 @@ func (p *process) serve(ctx context.Context, signals <-chan os.Signal) (silent e
 // startProbes answers probes of the container that this process is alone in. Elsewhere the
 // socket may be another's.
 func (p *process) startProbes(ctx context.Context, group *sync.WaitGroup) {
-	prober, err := openProber(p.answerProbe)
+	prober, err := openProber(p.answer)
 	if err != nil {
 		p.Log.Warn("nodecache -probe can't ask this process", "error", err)
 		return

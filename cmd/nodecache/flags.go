@@ -35,7 +35,8 @@ type flags struct {
 
 	clusterDomain, node, logFormat, probe string
 	fallback, remove                      bool
-	checkOnly, version                    bool
+	checkOnly, version, flush             bool
+	flushName                             string // empty for all
 }
 
 // seconds is a duration, or a bare number of seconds.
@@ -67,8 +68,8 @@ func parseFlags(args []string) (*flags, error) {
 		usage(set)
 		return nil, err
 	}
-	if err == nil && set.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q", set.Arg(0))
+	if err == nil {
+		err = f.takeArgs(set.Args())
 	}
 	if err == nil {
 		err = f.check()
@@ -79,9 +80,20 @@ func parseFlags(args []string) (*flags, error) {
 	return f, nil
 }
 
+// takeArgs takes what stands behind the flags.
+func (f *flags) takeArgs(args []string) error {
+	if f.flush && len(args) > 0 {
+		f.flushName, args = args[0], args[1:]
+	}
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
 func usage(set *flag.FlagSet) {
 	set.SetOutput(os.Stdout)
-	fmt.Println("nodecache is a caching DNS resolver for a Kubernetes node.\n\nUsage: nodecache [flags]\n\nFlags:")
+	fmt.Println("nodecache is a caching DNS resolver for a Kubernetes node.\n\nUsage: nodecache [flags]\n       nodecache -flush [NAME]\n\nFlags:")
 	set.PrintDefaults()
 }
 
@@ -104,6 +116,7 @@ func (f *flags) define(s *flag.FlagSet) {
 	s.BoolVar(new(bool), "quiet", false, "accepted; there is little to be quiet about")
 	s.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	s.StringVar(&f.probe, "probe", "", "ask the nodecache that runs in this container whether it is live or ready, and exit")
+	s.BoolVar(&f.flush, "flush", false, "have the nodecache that runs in this container forget what it keeps of NAME and of all names below it, or of all names, and exit")
 	s.BoolVar(&f.checkOnly, "check", false, "read the Corefile, start nothing, and say what is refused and what differs from the stock programs")
 	s.BoolVar(&f.version, "version", false, "print the version and exit")
 	f.defineNode(s)

@@ -58,6 +58,8 @@ func run(args []string, stderr *logqueue.Queue) int {
 		err = hostnet.RemoveRedirect()
 	case f.probe != "":
 		err = nodecache.Probe(ctx, f.probe)
+	case f.flush:
+		err = flush(ctx, f.flushName)
 	default:
 		err = serve(ctx, f, stderr)
 	}
@@ -66,6 +68,15 @@ func run(args []string, stderr *logqueue.Queue) int {
 		return 1
 	}
 	return 0
+}
+
+// flush has the running process forget a name, and prints what came of it.
+func flush(ctx context.Context, name string) error {
+	result, err := nodecache.Flush(ctx, name)
+	if err == nil {
+		fmt.Println(result)
+	}
+	return err
 }
 
 // serve runs the resolver.

@@ -62,6 +62,17 @@ func New(c Config) *Resolver {
 // way go on.
 func (r *Resolver) Set(t *Table) (before *Table) { return r.table.Swap(t) }
 
+// Flush forgets what all caches keep of name and of the names below it; see cache.Cache. It
+// returns how many answers that were.
+func (r *Resolver) Flush(name wire.Name) (forgotten int) {
+	for _, s := range r.table.Load().servers {
+		for _, route := range s.Routes {
+			forgotten += route.Block.Cache.Flush(name)
+		}
+	}
+	return forgotten
+}
+
 // Close ends all flights, whose askers get SERVFAIL, and waits for them. Handle must not be
 // called any more.
 func (r *Resolver) Close() {
