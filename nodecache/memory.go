@@ -68,7 +68,7 @@ func (g *generation) empty(next *generation) {
 	}
 	for _, s := range g.sizes {
 		if !kept[s.Cache] {
-			s.SetLimits(cache.Options{})
+			s.Cache.SetLimits(cache.Options{})
 		}
 	}
 }
