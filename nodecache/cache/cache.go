@@ -122,7 +122,7 @@ func appendFresh(dst []byte, q *wire.Query, e *entry, p *Policy, now time.Durati
 
 // AppendStale appends the reply to q from an answer that has expired no longer ago than the
 // policy's Stale, which may be NXDOMAIN or NODATA but is never a failure. Its TTLs are
-// StaleTTL, and it is not authoritative. If a fresh answer has arrived since, that is taken.
+// StaleTTL. If a fresh answer has arrived since, that is taken.
 func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, state State) {
 	var buf [wire.MaxKey]byte
 	key := wire.AppendKey(buf[:0], q)
@@ -139,7 +139,6 @@ func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Durat
 	start := len(dst)
 	dst = e.append(dst, q)
 	e.setTTLs(dst[start:], p.StaleTTL)
-	wire.Message(dst[start:]).SetFlags(0, wire.AA)
 	return dst, Stale
 }
 

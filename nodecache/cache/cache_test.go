@@ -51,7 +51,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestFlags keeps AA as upstream had it, and AD for who asked with DO or AD (RFC 6840, 5.8).
+// TestFlags passes on no AA (RFC 1035, section 4.1.1), and AD for who asked with DO or AD (RFC 6840, 5.8).
 func TestFlags(t *testing.T) {
 	c, p := roomy(t), usual()
 	for _, text := range []string{"a.example.", "a.example. do"} {
@@ -66,7 +66,7 @@ func TestFlags(t *testing.T) {
 		"a.example.": 0, "a.example. ad": wire.AD, "a.example. do": wire.AD, "a.example. do ad": wire.AD,
 	} {
 		b, _ := c.Append(nil, ask(t, text), p, 0)
-		if got := wire.Message(b).Flags(); got != wire.QR|wire.AA|wire.RD|wire.RA|want {
+		if got := wire.Message(b).Flags(); got != wire.QR|wire.RD|wire.RA|want {
 			t.Errorf("%s: %04x", text, got)
 		}
 		b, _ = c.AppendStale(nil, ask(t, text), p, 61*second)

@@ -7,9 +7,9 @@ import (
 )
 
 // Store keeps a response to q. It appends a clean copy of it to dst for those who wait for
-// it, with TTLs within the policy's bounds if it was kept, and without a copy where the
-// response is malformed or answers another question; and reports what the response says and
-// whether it was kept. Not kept are, beside the malformed: what is truncated; a denial
+// it, never authoritative, with TTLs within the policy's bounds if it was kept, and without a
+// copy where the response is malformed or answers another question; and reports what the
+// response says and whether it was kept. Not kept are, beside the malformed: what is truncated; a denial
 // without an SOA record (RFC 2308, section 5); referrals, and codes other than NOERROR,
 // NXDOMAIN and SERVFAIL; types that stand for no records; what the policy rules out. A
 // SERVFAIL takes no place of an answer, stale or not. Replaced of its source, which must not
@@ -21,6 +21,7 @@ func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *
 	msg := wire.Message(clean[start:])
 	switch {
 	case ok && q.Asked(msg):
+		msg.SetFlags(0, wire.AA) // from here on it is hearsay (RFC 1035, section 4.1.1)
 		v = wire.Classify(msg)
 	case wire.Message(response).Rcode() == wire.ServFail:
 		v.Kind = wire.Failed // such a response may lack the question

@@ -22,6 +22,7 @@ func (d *directive) differences() []string {
 }
 
 func (c *Cache) differences() (all []string) {
+	all = append(all, "no answer of an upstream is passed on as authoritative, the first one included")
 	if c.Stale.Mode == StaleDefault {
 		all = append(all, "while an upstream is out, names outside the cluster are answered from what has expired, for an hour at most; serve_stale off switches it off")
 	}

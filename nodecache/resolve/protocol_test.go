@@ -300,3 +300,36 @@ func TestRotation(t *testing.T) {
 		}
 	})
 }
+
+// TestAA never claims authority for what came from upstream, though that has it: not to who asked
+// first, nor to who waited along, nor from the cache (RFC 1035, section 4.1.1; RFC 2181, section 5.4.1).
+func TestAA(t *testing.T) {
+	for query, says := range map[string][]string{
+		"a.example.":       {"AA", "a.example. 60 A 10.0.0.1"},
+		"a.example. edns":  {"AA", "a.example. 60 CNAME b.example.", "b.example. 60 A 10.0.0.1"},
+		"nx.example.":      {"AA", "NXDOMAIN", "--", soa},
+		"a.example. AAAA":  {"AA", "--", soa},
+		"a.example. ANY":   {"AA", "a.example. 60 A 10.0.0.1", "a.example. 60 TXT x"},
+		"no.example. tcp":  {"AA", "REFUSED"},
+		"bad.example. tcp": {"AA", "SERVFAIL"},
+		"not.kept.":        {"AA", "not.kept. 0 A 10.0.0.1"},
+		"aa.example. do":   {"AA", "AD", "aa.example. 60 A 10.0.0.1"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			words := strings.Fields(query + " A")
+			typ := "A"
+			if words[1] == "AAAA" || words[1] == "ANY" {
+				typ = words[1]
+			}
+			r.up.say(words[0]+" "+typ, says...)
+			r.up.set(func(f *fake) { f.took = second })
+			first, along := r.send(query), r.send(query)
+			for _, got := range []string{first.text(), along.text(), r.ask(query), r.ask(query + " tcp")} {
+				if code, _, _ := strings.Cut(got, ";"); strings.Contains(code, " aa") {
+					t.Errorf("%s: %s", query, got)
+				}
+			}
+		})
+	}
+}
