@@ -22,12 +22,11 @@ func (d *directive) differences() []string {
 }
 
 func (c *Cache) differences() (all []string) {
-	all = append(all, "no answer of an upstream is passed on as authoritative, the first one included")
 	if c.Stale.Mode == StaleDefault {
 		all = append(all, "while an upstream is out, names outside the cluster are answered from what has expired, for an hour at most; serve_stale off switches it off")
 	}
 	if !c.CutOff {
-		all = append(all, "names below one of svc.<cluster domain> that does not exist are denied without asking (RFC 8020); cut off switches it off")
+		all = append(all, "names below one that does not exist, of a namespace that does, are denied without asking (RFC 8020); cut off switches it off")
 	}
 	if p := c.Policy.Prefetch; p.Amount == prefetchHits {
 		all = append(all, "names asked for ten times, never a minute apart, are asked for again before they expire; prefetch 0 switches it off")
@@ -35,7 +34,10 @@ func (c *Cache) differences() (all []string) {
 	if c.Policy.ServFail == newCache().Policy.ServFail {
 		all = append(all, "a SERVFAIL is kept for 1 s at first instead of 5 s; servfail 5s has it as it was")
 	}
-	return all
+	return append(all,
+		"no answer of an upstream is passed on as authoritative, the first one included",
+		"ANY over UDP is answered with one set of records (RFC 8482), over TCP with all",
+	)
 }
 
 func (f *Forward) differences() []string {
