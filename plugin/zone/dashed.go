@@ -5,13 +5,24 @@ import (
 	"strings"
 )
 
-// parseDashed reads an address written with dashes for dots or colons: 10-1-2-3, fd00--1.
-// It takes what netip.ParseAddr takes, without zones and without allocating.
-func parseDashed(label string) (netip.Addr, bool) {
+// dashed is what a label means as an address written with dashes for dots or colons, in any
+// spelling: 10-1-2-3, fd00--1, fd00-0--01. One that ends as an IPv4 address does may mean two:
+// fd00--10-1-2-3 is fd00::10:1:2:3 and fd00::10.1.2.3. Where it means none, both are invalid.
+type dashed struct{ addr, mixed netip.Addr }
+
+// has reports whether the label means addr, which is valid.
+func (d dashed) has(addr netip.Addr) bool { return addr == d.addr || addr == d.mixed }
+
+// parseDashed reads a label. It takes what netip.ParseAddr takes, without zones and, in most
+// cases, without allocating.
+func parseDashed(label string) (d dashed) {
 	if strings.Count(label, "-") == 3 && !strings.Contains(label, "--") {
-		return parseDashed4(label)
+		d.addr, _ = parseDashed4(label)
+		return d
 	}
-	return parseDashed6(label)
+	d.addr, _ = parseDashed6(label)
+	d.mixed, _ = parseMixed(label)
+	return d
 }
 
 func parseDashed4(label string) (netip.Addr, bool) {
@@ -58,6 +69,28 @@ func parseDashed6(label string) (netip.Addr, bool) {
 	return netip.AddrFrom16(a).Unmap(), true
 }
 
+// parseMixed reads an IPv6 address whose last four bytes are written as an IPv4 address
+// (RFC 4291, section 2.2).
+func parseMixed(label string) (netip.Addr, bool) {
+	at := len(label)
+	for range 4 {
+		if at = strings.LastIndexByte(label[:at], '-'); at < 0 {
+			return netip.Addr{}, false
+		}
+	}
+	v4, ok := parseDashed4(label[at+1:])
+	if !ok {
+		return netip.Addr{}, false
+	}
+	whole, ok := parseDashed6(label[:at+1] + "0-0")
+	if !ok {
+		return netip.Addr{}, false
+	}
+	a, end := whole.As16(), v4.As4()
+	copy(a[12:], end[:])
+	return netip.AddrFrom16(a).Unmap(), true
+}
+
 // parseGroups reads groups of one to four hexadecimal digits and returns how many there are.
 func parseGroups(groups *[8]uint16, s string) (n int, ok bool) {
 	for more := s != ""; more; n++ {
@@ -88,8 +121,9 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// appendDashes appends addr with its dots or colons turned to dashes.
-func appendDashes(dst []byte, addr netip.Addr) []byte {
+// AppendDashed appends the label of an endpoint that has no host name: its address (RFC 5952)
+// with dashes for dots or colons, and a 0 at the end where that would be a dash.
+func AppendDashed(dst []byte, addr netip.Addr) []byte {
 	start := len(dst)
 	dst = addr.AppendTo(dst)
 	for i := start; i < len(dst); i++ {
@@ -97,27 +131,8 @@ func appendDashes(dst []byte, addr netip.Addr) []byte {
 			dst[i] = '-'
 		}
 	}
-	return dst
-}
-
-// AppendDashed appends the label of an endpoint that has no host name: its address with
-// dashes, and a 0 at the end where that would be a dash.
-func AppendDashed(dst []byte, addr netip.Addr) []byte {
-	dst = appendDashes(dst, addr)
 	if dst[len(dst)-1] == '-' {
 		dst = append(dst, '0')
 	}
 	return dst
-}
-
-// isEndpointLabel reports whether label is what AppendDashed writes for addr.
-func isEndpointLabel(label string, addr netip.Addr) bool {
-	var buf [64]byte
-	return string(AppendDashed(buf[:0], addr)) == label
-}
-
-// isPodLabel reports whether label is the one spelling of addr in a pod's name.
-func isPodLabel(label string, addr netip.Addr) bool {
-	var buf [64]byte
-	return string(appendDashes(buf[:0], addr)) == label
 }

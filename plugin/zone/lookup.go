@@ -166,14 +166,21 @@ func (s *Store) lookupPod(name string) Result {
 		return Result{Existence: NoData}
 	}
 	name, label := cut(name)
-	addr, ok := parseDashed(label)
+	addr, ok := s.podAddr(namespace, parseDashed(label))
 	if !ok || splitBelow(name).count > 2 {
 		return Result{Existence: NoName}
 	}
-	if s.options.Pods == PodsVerified && !(isPodLabel(label, addr) && s.hasPod(namespace, addr)) {
-		return Result{Existence: NoName}
-	}
 	return Result{Existence: Records, What: PodIP, Addr: addr}
+}
+
+// podAddr returns the address that a pod's name has, if it has one.
+func (s *Store) podAddr(namespace string, d dashed) (netip.Addr, bool) {
+	for _, addr := range [...]netip.Addr{d.addr, d.mixed} {
+		if addr.IsValid() && (s.options.Pods == PodsInsecure || s.hasPod(namespace, addr)) {
+			return addr, true
+		}
+	}
+	return netip.Addr{}, false
 }
 
 func (s *Store) hasPod(namespace string, addr netip.Addr) bool {

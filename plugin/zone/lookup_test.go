@@ -72,6 +72,10 @@ func TestLookup(t *testing.T) {
 		{"_tcp.web.ns.svc", "nodata"}, // RFC 8020: _http._tcp stands below
 		{"_udp.web.ns.svc", "noname"},
 		{"_.web.ns.svc", "noname"},
+		{"_._tcp.web.ns.svc", "noname"}, // an empty label selects nothing
+		{"_http._.web.ns.svc", "noname"},
+		{"_._.web.ns.svc", "noname"},
+		{"_._.bare.ns.svc", "noname"},
 		{"_http._udp.web.ns.svc", "noname"},
 		{"x._http._tcp.web.ns.svc", "noname"},
 		{"a.b.c.web.ns.svc", "noname"},
@@ -82,9 +86,16 @@ func TestLookup(t *testing.T) {
 		{"10-0-0-1.db.ns.svc", "noname"}, // it has a host name
 		{"10-0-0-2.db.ns.svc", "10.0.0.2"},
 		{"fd00--0.db.ns.svc", "fd00::"},
-		{"fd00--.db.ns.svc", "noname"},
+		{"fd00--.db.ns.svc", "fd00::"}, // any spelling of the address (RFC 4291, section 2.2)
+		{"fd00-0--00.db.ns.svc", "fd00::"},
+		{"fd00--0-0-0-0.db.ns.svc", "fd00::"},
+		{"--ffff-a00-2.db.ns.svc", "10.0.0.2"},
+		{"--ffff-10-0-0-2.db.ns.svc", "10.0.0.2"},
+		{"fd00--0-0-0-1.db.ns.svc", "noname"},
 		{"_sql._tcp.db.ns.svc", "10.0.0.1 10.0.0.2 fd00::"},
 		{"_tcp.db.ns.svc", "nodata"},
+		{"_._tcp.db.ns.svc", "noname"},
+		{"_sql._.db.ns.svc", "noname"},
 		{"none.ns.svc", "noname"},
 		{"ext.ns.svc", "alias"},
 		{"x.ext.ns.svc", "noname"},
@@ -105,7 +116,10 @@ func TestLookup(t *testing.T) {
 		{`x\.y.z.10-0-0-9.ns.pod`, "10.0.0.9"},
 		{"x.y.z.10-0-0-9.ns.pod", "noname"},
 		{"fd00--9.ns.pod", "fd00::9"},
-		{"fd00-0--9.ns.pod", "noname"},
+		{"fd00-0--09.ns.pod", "fd00::9"},
+		{"fd00--0-0-0-9.ns.pod", "fd00::9"},
+		{"--ffff-10-0-0-9.ns.pod", "10.0.0.9"},
+		{"fd00--8.ns.pod", "noname"},
 		{"10-0-0-8.ns.pod", "noname"},
 		{"10-0-0-9.svc.pod", "noname"},
 	} {
@@ -126,6 +140,8 @@ func TestLookupImported(t *testing.T) {
 		"east.db.ns.svc":        "nodata", // RFC 8020: db-0.east stands below
 		"web.ns.svc":            "noname",
 		"a.pin._zone.db.ns.svc": "noname",
+		"_._tcp.db.ns.svc":      "noname",
+		"_._.db.ns.svc":         "noname",
 	} {
 		if got := describe(s.Lookup(Imported, name)); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
@@ -180,7 +196,7 @@ func TestLookupAllocates(t *testing.T) {
 	var pointers [4]Pointer
 	for _, name := range []string{
 		"web.ns.svc", "db.ns.svc", "10-0-0-2.db.ns.svc", "fd00--0.db.ns.svc", "api.github.com.ns.svc",
-		"10-0-0-9.ns.pod", "_sql._tcp.db.ns.svc", "x.pin._zone.db.ns.svc", "ext.ns.svc",
+		"10-0-0-9.ns.pod", "fd00--0-0-0-9.ns.pod", "_sql._tcp.db.ns.svc", "x.pin._zone.db.ns.svc", "ext.ns.svc",
 	} {
 		if n := testing.AllocsPerRun(100, func() { s.Lookup(Local, name) }); n != 0 {
 			t.Errorf("Lookup(%s): %v allocations", name, n)

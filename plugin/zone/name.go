@@ -1,9 +1,6 @@
 package zone
 
-import (
-	"net/netip"
-	"strings"
-)
+import "strings"
 
 // request is a name below svc.<zone> or pod.<zone>, taken apart:
 //
@@ -18,7 +15,7 @@ type request struct {
 	namespace string
 	service   string
 	endpoint  string
-	addr      netip.Addr // endpoint, where it is the dashed form of an address
+	addrs     dashed // what endpoint means as an address
 	cluster   string
 	port      string
 	protocol  string
@@ -91,6 +88,7 @@ func (r *request) parse(b below, set Set, zonal bool) bool {
 	case b.count == 2:
 		r.protocol = strings.TrimPrefix(b.labels[0], "_")
 		r.port = strings.TrimPrefix(b.labels[1], "_")
+		return r.protocol != "" && r.port != "" // an empty one would select all
 	default:
 		return zonal && set == Local && r.parseZonal(b)
 	}
@@ -106,10 +104,7 @@ func (r *request) parseZonal(b below) bool {
 }
 
 func (r *request) setEndpoint(label string) {
-	r.endpoint = label
-	if addr, ok := parseDashed(label); ok && isEndpointLabel(label, addr) {
-		r.addr = addr
-	}
+	r.endpoint, r.addrs = label, parseDashed(label)
 }
 
 // matches reports whether the endpoint is the one that r names, if r names one.
@@ -120,7 +115,7 @@ func (r *request) matches(e Endpoint) bool {
 	if e.Host != "" {
 		return e.Host == r.endpoint
 	}
-	return e.Addr == r.addr
+	return r.addrs.has(e.Addr)
 }
 
 // selects reports whether p is among the ports that r names.

@@ -51,6 +51,14 @@ func deliberates() []deliberate {
 			"SRV 0 100 80 t.twice.ns.svc.cluster.local."},
 		{"terminating", "pods verified", "10-1-2-3.ns.pod.cluster.local.", "A", "NXDOMAIN", "A 10.1.2.3"},
 		{"pod-srv", "pods insecure", "10-1-2-3.ns.pod.cluster.local.", "SRV", "SRV 0 100 0 10-1-2-3.ns.pod.cluster.local.", "NODATA"},
+		{"label", "default", "_._tcp.web.ns.svc.cluster.local.", "SRV", "SRV 0 100 80 web.ns.svc.cluster.local.", "NXDOMAIN"},
+		{"label", "default", "_http._.web.ns.svc.cluster.local.", "A", "A 10.96.0.20", "NXDOMAIN"},
+		{same, "default", "fd00-2ea-3c--0-21f.odd.ns.svc.cluster.local.", "AAAA", "AAAA fd00:2ea:3c::21f", "AAAA fd00:2ea:3c::21f"},
+		{"spelling", "default", "fd00-2ea-3c--21f.odd.ns.svc.cluster.local.", "AAAA", "NXDOMAIN", "AAAA fd00:2ea:3c::21f"},
+		{"spelling", "default", "odd.ns.svc.cluster.local.", "SRV", "SRV 0 100 80 fd00-2ea-3c--0-21f.odd.ns.svc.cluster.local.",
+			"SRV 0 100 80 fd00-2ea-3c--21f.odd.ns.svc.cluster.local."},
+		{same, "pods verified", "fd00-2ea-3c--0-21f.ns.pod.cluster.local.", "AAAA", "AAAA fd00:2ea:3c::21f", "AAAA fd00:2ea:3c::21f"},
+		{"spelling", "pods verified", "fd00-2ea-3c--21f.ns.pod.cluster.local.", "AAAA", "NXDOMAIN", "AAAA fd00:2ea:3c::21f"},
 		{"nameserver", "namespaces", "cluster.local.", "NS", "NS web.ns.svc.cluster.local.", "NS ns.dns.cluster.local."},
 		{"alias", "default", "away.ns.svc.cluster.local.", "A", "CNAME missing.outside.test.", "CNAME missing.outside.test. NXDOMAIN"},
 		{"alias", "default", "away.ns.svc.cluster.local.", "TXT", "NODATA", "CNAME missing.outside.test. NXDOMAIN"},
@@ -153,8 +161,10 @@ func smallWorld(local []netip.Addr) *world.World {
 	named.Hostname, named.Zone = new("t"), new("a")
 	other := at("10.0.0.9")
 	other.Zone = new("b")
+	const odd = "fd00:2ea:3c::0:21f" // not as RFC 5952 writes it
 	w.Namespaces = []*corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "ns", Labels: map[string]string{"env": "prod"}}}}
-	w.Services = []*corev1.Service{service("ns", "web", "10.96.0.20"), service("ns", "db", "None"), service("ns", "twice", "None"), service("missing", "far", "None")}
+	w.Services = []*corev1.Service{service("ns", "web", "10.96.0.20"), service("ns", "db", "None"), service("ns", "twice", "None"),
+		service("ns", "odd", "None"), service("missing", "far", "None")}
 	for name, target := range map[string]string{
 		"away": "missing.outside.test", "lame": "nowhere.invalid", "circle": "circle.ns.svc.cluster.local", "behind": "extra.default.svc.cluster.local",
 	} {
@@ -163,10 +173,13 @@ func smallWorld(local []netip.Addr) *world.World {
 	w.Slices = []*discoveryv1.EndpointSlice{
 		slice("ns", "web", at(local[0].String())), slice("ns", "db", at("10.0.0.1")), slice("ns", "twice", other, named),
 		slice("ns", "orphan", at("10.7.0.1")), slice("missing", "far", at("10.8.0.1")),
+		slice("ns", "odd", at(odd)),
 	}
+	w.Slices[len(w.Slices)-1].AddressType = discoveryv1.AddressTypeIPv6
 	going := &corev1.Pod{ObjectMeta: meta("going"), Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: "10.1.2.3"}}}}
 	going.DeletionTimestamp = new(metav1.Now())
-	w.Pods = []*corev1.Pod{going}
+	pod6 := &corev1.Pod{ObjectMeta: meta("six"), Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: odd}}}}
+	w.Pods = []*corev1.Pod{going, pod6}
 	imported := slice("ns", "db", at("10.9.0.1"))
 	imported.Name, imported.Labels = "db-east", map[string]string{mcsv1alpha1.LabelServiceName: "db", mcsv1alpha1.LabelSourceCluster: "east"}
 	vip := slice("ns", "vip", at("10.9.0.2"))

@@ -206,9 +206,6 @@ func wantImports(t *trial) ([]ask.Answer, error) {
 // wantPortless is about ServiceImports without ports, which stock does not find.
 func wantPortless(t *trial) ([]ask.Answer, error) {
 	below := t.below()
-	if len(below) == 5 && below[0] == "_" && below[1] == "_" { // any port of any protocol
-		below = below[2:]
-	}
 	if !t.view.o.imported(strings.ToLower(t.zone())) || len(below) != 3 || below[2] != "svc" || !t.view.exposed[below[1]] {
 		return nil, nil
 	}
@@ -242,4 +239,60 @@ func wantTerminating(t *trial) ([]ask.Answer, error) {
 		}
 	}
 	return nil, nil
+}
+
+// wantLabel is about names with a port or protocol that is an underscore and nothing else.
+// Stock takes it for any port, or any protocol.
+func wantLabel(t *trial) ([]ask.Answer, error) {
+	below := t.below()
+	if isTransfer(t.q.Type) || len(below) != 5 || below[4] != "svc" || below[0] != "_" && below[1] != "_" {
+		return nil, nil
+	}
+	return one(t.absent())
+}
+
+// wantSpelling is about addresses that an object writes otherwise than RFC 5952 says. Stock
+// has names for them in that spelling alone.
+func wantSpelling(t *trial) ([]ask.Answer, error) {
+	if isTransfer(t.q.Type) {
+		return nil, nil
+	}
+	theirs := t.theirs
+	if own, ok := t.ownSpelling(); ok {
+		q := t.q
+		q.Name = own + t.q.Name[strings.IndexByte(t.q.Name, '.'):]
+		var err error
+		if theirs, err = t.probe(q); err != nil {
+			return nil, err
+		}
+	}
+	wanted := theirs
+	for i, section := range theirs.Sections {
+		wanted.Sections[i] = nil
+		for _, text := range section {
+			wanted.Sections[i] = append(wanted.Sections[i], t.canonical(text))
+		}
+		slices.Sort(wanted.Sections[i])
+	}
+	return one(wanted, nil)
+}
+
+// ownSpelling is the first label of the trial's name as the object writes the address.
+func (t *trial) ownSpelling() (own string, found bool) {
+	label, _, _ := strings.Cut(strings.ToLower(t.q.Name), ".")
+	addr, err := netip.ParseAddr(strings.ReplaceAll(label, "-", ":"))
+	for _, text := range addresses(t.view.w) {
+		if a := netip.MustParseAddr(text); err == nil && a == addr {
+			own, found = dashed(text), true
+		}
+	}
+	return own, found
+}
+
+// canonical writes the addresses in a record's names as RFC 5952 says.
+func (t *trial) canonical(text string) string {
+	for _, address := range addresses(t.view.w) {
+		text = strings.ReplaceAll(text, dashed(address)+".", dashed(netip.MustParseAddr(address).String())+".")
+	}
+	return text
 }

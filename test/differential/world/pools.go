@@ -15,21 +15,23 @@ func long() string { return strings.Repeat("x", 63) }
 func namespaceNames() []string {
 	return []string{
 		"default", "kube-system", "svc", "pod", "dns", "ns", "a", "b", "team-1",
-		"in-addr", "cluster", "local", "tcp",
+		"in-addr", "cluster", "local", "tcp", "0", "1-2-3-4",
 	}
 }
 
-// serviceNames are names that a resolver could take for something else.
+// serviceNames are names that a resolver could take for something else. They may begin with a
+// digit (KEP-5311).
 func serviceNames() []string {
 	return []string{
 		"web", "db", "svc", "pod", "tcp", "udp", "pin", "prefer", "zone", "dns-version",
 		"ns", "dns", "api", "cache", "cluster-a", "hostmaster", "a", "http", "web-0",
 		"ip-10-96-0-1", "in-addr", "east", long(),
+		"0", "9lives", "53", "1-2-3-4", "10-244-0-1", "fd00--1", "2001-db8--5", "1--0", "1-tcp",
 	}
 }
 
 func hostnames() []string {
-	return []string{"web-0", "web-1", "a", "svc", "tcp", "pin", "db-0", "http", "zone", "h-" + strings.Repeat("y", 61)}
+	return []string{"web-0", "web-1", "a", "svc", "tcp", "pin", "db-0", "http", "zone", "0", "10-244-0-1", "1--0", "h-" + strings.Repeat("y", 61)}
 }
 
 // zoneNames are topology zones: they may have dots and capitals.
