@@ -1,6 +1,7 @@
 package object
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -68,7 +69,7 @@ func (t *Translator) Import(o *mcs.ServiceImport) (r *zone.Service) {
 	}
 	r = &zone.Service{Key: key}
 	r.Ports = ports(s, "spec.ports", o.Spec.Ports, func(p mcs.ServicePort) (string, string, int32) {
-		return p.Name, string(p.Protocol), p.Port
+		return p.Name, cmp.Or(string(p.Protocol), "TCP"), p.Port // the default that the API's definition names, and does not set
 	})
 	if o.Spec.Type == mcs.Headless {
 		r.Kind = zone.Headless

@@ -132,12 +132,12 @@ func TestImport(t *testing.T) {
 		{
 			name: "headless",
 			spec: mcs.ServiceImportSpec{Type: mcs.Headless, Ports: []mcs.ServicePort{{Port: 53}}},
-			want: &zone.Service{Key: web, Kind: zone.Headless, Ports: []zone.Port{{Number: 53}}},
+			want: &zone.Service{Key: web, Kind: zone.Headless, Ports: []zone.Port{{Protocol: "tcp", Number: 53}}}, // KEP-1645: "Default is TCP"
 		},
 		{
 			name:    "bad parts",
 			spec:    mcs.ServiceImportSpec{IPs: []string{"x", "10.1.0.1"}, Ports: []mcs.ServicePort{{}, {Port: 1}}},
-			want:    &zone.Service{Key: web, Addrs: ips("10.1.0.1"), Ports: []zone.Port{{Number: 1}}},
+			want:    &zone.Service{Key: web, Addrs: ips("10.1.0.1"), Ports: []zone.Port{{Protocol: "tcp", Number: 1}}},
 			skipped: []string{"spec.ports[0]", "spec.ips[0]"},
 		},
 	}

@@ -12,6 +12,7 @@ func (p *parser) namespace(o *raw) error {
 	if err := p.name(o, false); err != nil {
 		return err
 	}
+	completeNamespace(o)
 	p.remarks.namespaces[o.Metadata.Name] = true
 	if p.among(o.Metadata.Name) && matches(p.cfg.NamespaceLabels, o) {
 		p.namespaces = append(p.namespaces, strings.ToLower(o.Metadata.Name)) // as in the records
@@ -32,6 +33,7 @@ func (p *parser) service(o *raw) error {
 	if err != nil {
 		return err
 	}
+	completeService(v)
 	if err := checkService(o, v); err != nil {
 		return err
 	}
@@ -64,6 +66,7 @@ func (p *parser) slice(o *raw) error {
 	if err != nil {
 		return err
 	}
+	completeSlice(v)
 	local, imported := p.translate.Slice(v), p.translate.ImportedSlice(v)
 	if err := p.settle(o); err != nil {
 		return err
@@ -86,9 +89,7 @@ func (p *parser) pod(o *raw) error {
 	if err != nil {
 		return err
 	}
-	if len(v.Status.PodIPs) == 0 && v.Status.PodIP != "" { // clusters print both
-		v.Status.PodIPs = []corev1.PodIP{{IP: v.Status.PodIP}}
-	}
+	completePod(v)
 	r := p.translate.Pod(v)
 	if err := p.settle(o); err != nil {
 		return err
