@@ -29,6 +29,17 @@ type config struct {
 	startupTimeout time.Duration
 }
 
+// octets returns the length, in a message, of the longest forward zone that has a set's names,
+// or 0 if none has.
+func (c *config) octets(set zone.Set) (longest int) {
+	for _, name := range c.zones {
+		if z := newServed(name, c.multicluster); z.set == set && !z.reverse {
+			longest = max(longest, octets(name))
+		}
+	}
+	return longest
+}
+
 const (
 	defaultTTL            = 5 // seconds
 	defaultStartupTimeout = 5 * time.Second

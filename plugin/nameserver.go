@@ -16,11 +16,15 @@ type host struct {
 }
 
 // nameServers returns where this zone is served: the Services whose endpoints this server
-// is, or, as none is known, ns.dns.<zone> with the server's own addresses.
-func (k *Kubernetes) nameServers(origin string) []host {
+// is, or, as none is known, the server's own addresses. The name is ns.dns.<zone> for these, and
+// where a Service has no name: in reverse zones and those of ServiceImports.
+func (k *Kubernetes) nameServers(z *served, origin string) []host {
 	var hosts []host
 	add := func(h host) {
-		if !slices.Contains(hosts, h) {
+		if z.reverse || z.set == zone.Imported {
+			h.name = join("ns.dns.", origin)
+		}
+		if legal(h.name) && !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
 		}
 	}
@@ -58,7 +62,7 @@ func appendHosts(found zone.Result, ip netip.Addr, origin string, add func(host)
 // ns returns the zone's NS records and the addresses of the servers they name.
 func (k *Kubernetes) ns(q *question) (records, extra []dns.RR) {
 	var seen []string
-	for _, h := range k.nameServers(q.origin()) {
+	for _, h := range k.nameServers(q.zone, q.origin()) {
 		if !slices.Contains(seen, h.name) {
 			seen = append(seen, h.name)
 			records = append(records, k.recordNS(q.qname, h.name))
@@ -75,7 +79,7 @@ func (k *Kubernetes) recordNS(name, server string) *dns.NS {
 // nameServerAddrs answers at ns.dns.
 func (k *Kubernetes) nameServerAddrs(q *question) (records []dns.RR) {
 	var seen []netip.Addr
-	for _, h := range k.nameServers(q.origin()) {
+	for _, h := range k.nameServers(q.zone, q.origin()) {
 		if q.asksFor(h.addr) && !slices.Contains(seen, h.addr) {
 			seen = append(seen, h.addr)
 			records = append(records, k.addr(q.qname, h.addr))

@@ -94,8 +94,8 @@ func TestTransfer(t *testing.T) {
 		"cluster.local.": {
 			"cluster.local.	5	IN	NS	dns.ns.svc.cluster.local.",
 			"web.ns.svc.cluster.local.	5	IN	AAAA	fd00::20",
-			"web.ns.svc.cluster.local.	5	IN	SRV	0 100 80 web.ns.svc.cluster.local.",
-			"_http._tcp.web.ns.svc.cluster.local.	5	IN	SRV	0 100 80 web.ns.svc.cluster.local.",
+			"web.ns.svc.cluster.local.	5	IN	SRV	0 50 80 web.ns.svc.cluster.local.",
+			"_http._tcp.web.ns.svc.cluster.local.	5	IN	SRV	0 50 80 web.ns.svc.cluster.local.",
 			"db.ns.svc.cluster.local.	5	IN	A	10.0.0.2",
 			"db-0.db.ns.svc.cluster.local.	5	IN	A	10.0.0.1",
 			"_http._tcp.db.ns.svc.cluster.local.	5	IN	SRV	0 50 80 db-0.db.ns.svc.cluster.local.",

@@ -28,6 +28,7 @@ func newSource(cfg *config, store *zone.Store) (source, error) {
 		Labels:   cfg.names.Pods == zone.PodsVerified,
 		Skipped:  skipped,
 	}
+	t.Local, t.Imported = cfg.octets(zone.Local), cfg.octets(zone.Imported)
 	if cfg.snapshot != "" {
 		return newSnapshot(cfg, t, zone.NewWriter(store))
 	}

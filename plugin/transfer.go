@@ -2,7 +2,9 @@ package kubernetes
 
 import (
 	"cmp"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/coredns/coredns/request"
@@ -10,9 +12,10 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// Transfer implements transfer.Transferer. A forward zone is sent with the records of its
-// Services and their endpoints, a reverse zone with its PTR records. IXFR is answered with
-// the SOA alone where the serial has not moved, else as AXFR (RFC 1995, section 4).
+// Transfer implements transfer.Transferer. A zone is sent as it is served: at each name what
+// questions for it are answered with, at one spelling of the name. Left out is what has no end,
+// the names of `pods insecure` and of topology zones that no endpoint is in. IXFR is answered
+// with the SOA alone where the serial has not moved, else as AXFR (RFC 1995, section 4).
 func (k *Kubernetes) Transfer(name string, serial uint32) (<-chan []dns.RR, error) {
 	q, ok := k.transferQuestion(name)
 	if !ok || !k.store.Synced() {
@@ -45,88 +48,60 @@ func (k *Kubernetes) transferQuestion(name string) (question, bool) {
 	return q, ok && q.rest == ""
 }
 
+// sendZone sends what questions for the zone's names are answered with, each record once.
 func (k *Kubernetes) sendZone(q *question, out chan<- []dns.RR) {
-	ns, glue := k.ns(q)
-	out <- append(ns, glue...)
-	if q.zone.reverse {
-		k.sendPointers(q, out)
-		return
-	}
-	for _, found := range k.sortedServices(q.zone.set) {
-		if rrs := k.serviceRecords(q.zone.name, &found); len(rrs) > 0 {
+	send := func(rrs []dns.RR) {
+		if len(rrs) > 0 && k.match(strings.ToLower(rrs[0].Header().Name)) == q.zone {
 			out <- rrs
 		}
 	}
+	ns, _ := k.ns(q)
+	send(ns)
+	server := join("ns.dns.", q.origin())
+	for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
+		send(k.nameServerAddrs(&question{zone: q.zone, qtype: qtype, qname: server}))
+	}
+	k.sendPointers(send)
+	if q.zone.reverse {
+		return
+	}
+	send(k.version(&question{zone: q.zone, qtype: dns.TypeTXT, qname: join("dns-version.", q.zone.name)}))
+	k.sendServices(q.zone, send)
+	for name, addr := range k.store.PodNames() {
+		send([]dns.RR{k.addr(join(name+"pod.", q.zone.name), addr)})
+	}
 }
 
-func (k *Kubernetes) sortedServices(set zone.Set) []zone.Result {
-	return slices.SortedFunc(k.store.Services(set), func(a, b zone.Result) int {
-		return cmp.Or(cmp.Compare(a.Service.Name, b.Service.Name),
-			cmp.Compare(a.Service.Namespace, b.Service.Namespace))
-	})
-}
-
-func (k *Kubernetes) sendPointers(q *question, out chan<- []dns.RR) {
+func (k *Kubernetes) sendPointers(send func([]dns.RR)) {
 	for addr, pointers := range k.store.Pointers() {
-		name, err := dns.ReverseAddr(addr.String())
-		if err != nil || !inZone(name, q.zone.name) {
-			continue
+		if name, err := dns.ReverseAddr(addr.String()); err == nil {
+			send(k.ptrs(name, pointers))
 		}
-		rrs := make([]dns.RR, len(pointers))
-		for i, p := range pointers {
-			rrs[i] = k.ptr(name, p)
-		}
-		out <- rrs
 	}
 }
 
-// serviceRecords returns all records of one Service.
-func (k *Kubernetes) serviceRecords(origin string, found *zone.Result) []dns.RR {
-	name := serviceName(found.Service, origin)
-	switch found.Service.Kind {
-	case zone.ExternalName:
-		return []dns.RR{&dns.CNAME{Hdr: k.header(name, dns.TypeCNAME), Target: dns.Fqdn(found.Service.Target)}}
-	case zone.Headless:
-		return k.endpointRecords(name, found)
-	}
-	return k.clusterIPRecords(name, found.Service)
-}
-
-func (k *Kubernetes) clusterIPRecords(name string, s *zone.Service) (rrs []dns.RR) {
-	for _, addr := range s.Addrs {
-		rrs = append(rrs, k.addr(name, addr))
-	}
-	for _, p := range s.Ports {
-		if p.Number == 0 || len(s.Addrs) == 0 {
-			continue
-		}
-		rrs = append(rrs, k.transferSRV(name, name, p, zone.ShareOf(1)))
-		if p.Name != "" {
-			rrs = append(rrs, k.transferSRV(portName(p, name), name, p, zone.ShareOf(1)))
-		}
-	}
-	return rrs
-}
-
-func (k *Kubernetes) endpointRecords(name string, found *zone.Result) (rrs []dns.RR) {
-	for slice, e := range found.Endpoints() {
-		t := zone.Target{Host: e.Host, Cluster: slice.Cluster, Addr: e.Addr}
-		target := endpointName(t, name)
-		rrs = append(rrs, k.addr(name, e.Addr), k.addr(target, e.Addr))
-		for _, p := range slice.Ports {
-			if p.Name != "" && p.Number != 0 {
-				rrs = append(rrs, k.transferSRV(portName(p, name), target, p, zone.ShareOf(len(slice.Endpoints))))
+// sendServices sends the records of all Services in order of their names.
+func (k *Kubernetes) sendServices(z *served, send func([]dns.RR)) {
+	services := slices.SortedFunc(k.store.Services(z.set), func(a, b zone.Result) int {
+		return cmp.Or(cmp.Compare(a.Service.Name, b.Service.Name), cmp.Compare(a.Service.Namespace, b.Service.Namespace))
+	})
+	for _, service := range services {
+		own := serviceName(service.Service, z.name)
+		for name, found := range k.store.Names(z.set, service) {
+			if name += own; legal(name) {
+				send(k.recordsAt(name, own, &found))
 			}
 		}
 	}
-	return dns.Dedup(rrs, nil)
 }
 
-// portName is the name of a named port's SRV records.
-func portName(p zone.Port, service string) string {
-	return "_" + p.Name + "._" + p.Protocol + "." + service
-}
-
-func (k *Kubernetes) transferSRV(name, target string, p zone.Port, weight uint16) *dns.SRV {
-	return &dns.SRV{Hdr: k.header(name, dns.TypeSRV), Weight: weight, Port: p.Number, Target: target}
+// recordsAt returns the records of all types at a name of the Service service.
+func (k *Kubernetes) recordsAt(name, service string, found *zone.Result) []dns.RR {
+	if found.What == zone.Alias {
+		return []dns.RR{&dns.CNAME{Hdr: k.header(name, dns.TypeCNAME), Target: dns.Fqdn(found.Service.Target)}}
+	}
+	rrs := k.recordsA(name, found.AppendAddrs(nil, true, math.MaxInt))
+	rrs = append(rrs, k.recordsAAAA(name, found.AppendAddrs(nil, false, math.MaxInt))...)
+	n := found.TargetCount()
+	return append(rrs, k.targets(name, service, found, n, 0).records...)
 }

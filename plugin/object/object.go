@@ -20,6 +20,8 @@ type Translator struct {
 	PodNames bool          // name endpoints that have no host name after their Pod
 	Zonal    bool          // keep endpoints' topology zones
 	Labels   bool          // keep Pods' labels
+	Local    int           // octets of the longest zone that Services are served in, 0 if none is
+	Imported int           // the same of ServiceImports
 	Skipped  func(Problem) // told of each part that could not be used; must not be nil
 }
 
@@ -31,6 +33,7 @@ type Problem struct {
 	Name      string
 	Field     string // where it stands: endpoints[3].hostname
 	Reason    string
+	TooLong   bool // a part without a fault, but with a name that is longer than DNS has them
 }
 
 // String returns the problem as one line for a log.
@@ -56,6 +59,18 @@ func (s subject) skip(field, reason string, args ...any) {
 		Name:      s.meta.Name,
 		Field:     field,
 		Reason:    fmt.Sprintf(reason, args...),
+	})
+}
+
+// tooLong reports a part that is in order, but has no name for its length.
+func (s subject) tooLong(field, reason string, args ...any) {
+	s.Skipped(Problem{
+		Kind:      s.kind,
+		Namespace: s.meta.Namespace,
+		Name:      s.meta.Name,
+		Field:     field,
+		Reason:    fmt.Sprintf(reason, args...),
+		TooLong:   true,
 	})
 }
 

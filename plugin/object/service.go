@@ -19,6 +19,7 @@ func (t *Translator) Service(o *corev1.Service) (r *zone.Service) {
 	if !ok {
 		return nil
 	}
+	s.measureService(key, t.Local)
 	r = &zone.Service{Key: key, Selector: len(o.Spec.Selector) > 0}
 	if o.Spec.Type == corev1.ServiceTypeExternalName {
 		return s.externalName(r, o.Spec.ExternalName)
@@ -67,6 +68,7 @@ func (t *Translator) Import(o *mcs.ServiceImport) (r *zone.Service) {
 	if !ok {
 		return nil
 	}
+	s.measureService(key, t.Imported)
 	r = &zone.Service{Key: key}
 	r.Ports = ports(s, "spec.ports", o.Spec.Ports, func(p mcs.ServicePort) (string, string, int32) {
 		return p.Name, cmp.Or(string(p.Protocol), "TCP"), p.Port // the default that the API's definition names, and does not set
@@ -98,7 +100,8 @@ func ports[P any](s subject, field string, list []P, parts func(P) (name, protoc
 			s.skip(fmt.Sprintf("%s[%d]", field, i), "%d is not a port number", number)
 			continue
 		}
-		out = append(out, zone.Port{Name: intern(name), Protocol: intern(protocol), Number: uint16(number)}) // #nosec G115 -- checked
+		name, protocol = s.portLabels(field, i, name, protocol)
+		out = append(out, zone.Port{Name: name, Protocol: protocol, Number: uint16(number)}) // #nosec G115 -- checked
 	}
 	return fit(out)
 }

@@ -12,7 +12,11 @@ import (
 // Slice translates an EndpointSlice of the cluster's own (KEP-752). It returns nil if the
 // slice belongs to no Service, or holds names rather than addresses.
 func (t *Translator) Slice(o *discoveryv1.EndpointSlice) *zone.Slice {
-	return t.slice(o, discoveryv1.LabelServiceName)
+	r := t.slice(o, discoveryv1.LabelServiceName)
+	if r != nil {
+		subject{t, "EndpointSlice", &o.ObjectMeta}.measureSlice(r, t.Local)
+	}
+	return r
 }
 
 // ImportedSlice translates an EndpointSlice that was imported for a ServiceImport
@@ -20,9 +24,22 @@ func (t *Translator) Slice(o *discoveryv1.EndpointSlice) *zone.Slice {
 func (t *Translator) ImportedSlice(o *discoveryv1.EndpointSlice) *zone.Slice {
 	r := t.slice(o, mcs.LabelServiceName)
 	if r != nil {
-		r.Cluster = intern(o.Labels[mcs.LabelSourceCluster])
+		s := subject{t, "EndpointSlice", &o.ObjectMeta}
+		s.setCluster(r, o.Labels[mcs.LabelSourceCluster])
+		s.measureSlice(r, t.Imported)
 	}
 	return r
+}
+
+// setCluster puts the endpoints' names below a cluster's id. One that can't be a label (the API
+// lets it have dots) leaves them without names of their own.
+func (s subject) setCluster(r *zone.Slice, id string) {
+	if id != "" && (!isName(id) || strings.Contains(id, ".")) {
+		s.skip("metadata.labels["+mcs.LabelSourceCluster+"]", "%.80q is not a DNS label, so that its endpoints have no names of their own", id)
+		r.Nameless = true
+		return
+	}
+	r.Cluster = intern(id)
 }
 
 // slice translates an EndpointSlice whose Service stands in the label given.
@@ -73,11 +90,20 @@ func (s subject) endpoints(list []discoveryv1.Endpoint) ([]zone.Endpoint, []stri
 			}
 			endpoints = append(endpoints, zone.Endpoint{Addr: addr, Host: host})
 			if s.Zonal {
-				zones = append(zones, intern(value(list[i].Zone)))
+				zones = append(zones, s.topology(i, value(list[i].Zone)))
 			}
 		}
 	}
 	return fit(endpoints), fit(zones)
+}
+
+// topology returns the endpoint's zone, if a name can hold it.
+func (s subject) topology(i int, zone string) string {
+	if zone != "" && !isName(zone) {
+		s.skip(fmt.Sprintf("endpoints[%d].zone", i), "%.80q is not a name", zone)
+		return ""
+	}
+	return intern(zone)
 }
 
 // host returns the endpoint's label below its Service's name, empty for its dashed address.
@@ -118,7 +144,8 @@ func countReady(list []discoveryv1.Endpoint) int {
 func (s subject) slicePorts(list []discoveryv1.EndpointPort) []zone.Port {
 	out := make([]zone.Port, 0, len(list))
 	for i, p := range list {
-		port := zone.Port{Name: intern(value(p.Name)), Protocol: intern(string(value(p.Protocol)))}
+		var port zone.Port
+		port.Name, port.Protocol = s.portLabels("ports", i, value(p.Name), string(value(p.Protocol)))
 		if p.Port != nil {
 			if *p.Port < 1 || *p.Port > 65535 {
 				s.skip(fmt.Sprintf("ports[%d]", i), "%d is not a port number", *p.Port)

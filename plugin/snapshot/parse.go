@@ -91,7 +91,7 @@ func (p *parser) name(o *raw, namespaced bool) error {
 func (p *parser) settle(o *raw) error {
 	for _, problem := range p.problems {
 		field := parsePath(problem.Field)
-		if !passes(field) {
+		if !problem.TooLong && !passes(field) {
 			return o.fault(field, problem.Reason)
 		}
 	}
@@ -101,10 +101,11 @@ func (p *parser) settle(o *raw) error {
 }
 
 // passes reports whether an API server lets the field hold what DNS can't serve: a target
-// that is an address, endpoints that are names, any text in a label.
+// that is an address, endpoints that are names, any text in a label or as a topology zone.
 func passes(field path) bool {
 	s := field.String()
-	return s == "spec.externalName" || s == "addressType" || len(field) > 1 && field[1] == any("labels")
+	return s == "spec.externalName" || s == "addressType" ||
+		len(field) > 1 && field[1] == any("labels") || len(field) == 3 && field[2] == any("zone")
 }
 
 // serves reports whether an object belongs to what is to be served.

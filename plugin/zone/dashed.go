@@ -7,11 +7,11 @@ import (
 
 // dashed is what a label means as an address written with dashes for dots or colons, in any
 // spelling: 10-1-2-3, fd00--1, fd00-0--01. One that ends as an IPv4 address does may mean two:
-// fd00--10-1-2-3 is fd00::10:1:2:3 and fd00::10.1.2.3. Where it means none, both are invalid.
-type dashed struct{ addr, mixed netip.Addr }
-
-// has reports whether the label means addr, which is valid.
-func (d dashed) has(addr netip.Addr) bool { return addr == d.addr || addr == d.mixed }
+// fd00--10-1-2-3 is fd00::10:1:2:3, or else fd00::10.1.2.3. Where it means none, both are invalid.
+type dashed struct {
+	addr  netip.Addr
+	mixed netip.Addr // what it means if there is no addr
+}
 
 // parseDashed reads a label. It takes what netip.ParseAddr takes, without zones and, in most
 // cases, without allocating.

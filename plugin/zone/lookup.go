@@ -130,7 +130,7 @@ func (s *Store) standsAbove(st *state, b below, set Set) bool {
 
 func (st *state) hasCluster(id string) bool {
 	return slices.ContainsFunc(st.slices, func(sl *Slice) bool {
-		return sl.Cluster == id && len(sl.Endpoints) > 0
+		return sl.Cluster == id && !sl.Nameless && len(sl.Endpoints) > 0
 	})
 }
 

@@ -15,7 +15,7 @@ type request struct {
 	namespace string
 	service   string
 	endpoint  string
-	addrs     dashed // what endpoint means as an address
+	dashed    // what endpoint means as an address
 	cluster   string
 	port      string
 	protocol  string
@@ -104,7 +104,7 @@ func (r *request) parseZonal(b below) bool {
 }
 
 func (r *request) setEndpoint(label string) {
-	r.endpoint, r.addrs = label, parseDashed(label)
+	r.endpoint, r.dashed = label, parseDashed(label)
 }
 
 // matches reports whether the endpoint is the one that r names, if r names one.
@@ -115,7 +115,7 @@ func (r *request) matches(e Endpoint) bool {
 	if e.Host != "" {
 		return e.Host == r.endpoint
 	}
-	return r.addrs.has(e.Addr)
+	return e.Addr == r.addr
 }
 
 // selects reports whether p is among the ports that r names.

@@ -56,6 +56,7 @@ type Slice struct {
 	SliceKey
 	Service   Key    // the Service, or ServiceImport, that the endpoints belong to
 	Cluster   string // the id of the cluster an imported slice comes from
+	Nameless  bool   // its endpoints have no names of their own, as Cluster can't be a label
 	Ports     []Port
 	Endpoints []Endpoint // ascending by address; see SortEndpoints
 	Zones     []string   // Endpoints' topology zones, lower case; nil unless zonal names are served
@@ -68,8 +69,17 @@ type Endpoint struct {
 	Host string
 }
 
+// Label is the endpoint's label below its Service's name, or below its cluster's.
+func (e Endpoint) Label() string {
+	if e.Host != "" {
+		return e.Host
+	}
+	var buf [64]byte
+	return string(AppendDashed(buf[:0], e.Addr))
+}
+
 func (s *Slice) equal(o *Slice) bool {
-	return s.SliceKey == o.SliceKey && s.Service == o.Service && s.Cluster == o.Cluster &&
+	return s.SliceKey == o.SliceKey && s.Service == o.Service && s.Cluster == o.Cluster && s.Nameless == o.Nameless &&
 		slices.Equal(s.Ports, o.Ports) && slices.Equal(s.Endpoints, o.Endpoints) &&
 		slices.Equal(s.Zones, o.Zones)
 }

@@ -62,6 +62,10 @@ func (r Result) endpoints() Result {
 		r.Existence, r.What = Records, ServicePods
 		return r
 	}
+	if r.want.mixed.IsValid() {
+		r.want.dashed = dashed{addr: r.want.mixed}
+		return r.endpoints()
+	}
 	if r.want.topology == "" {
 		return Result{Existence: NoName}
 	}
@@ -84,7 +88,7 @@ func (r *Result) anyEndpoint() bool {
 
 // chosen reports whether r names slice sl at all: its cluster and one of its ports.
 func (r *Result) chosen(sl *Slice) bool {
-	if r.want.endpoint != "" && r.want.cluster != sl.Cluster {
+	if r.want.endpoint != "" && (r.want.cluster != sl.Cluster || sl.Nameless) {
 		return false
 	}
 	for _, p := range declared(sl.Ports) {

@@ -33,6 +33,9 @@ func (r *Result) serviceTargets(yield func(Target) bool) {
 
 func (r *Result) endpointTargets(yield func(Target) bool) {
 	for sl, e := range r.Endpoints() {
+		if sl.Nameless {
+			continue
+		}
 		for _, p := range declared(sl.Ports) {
 			if !r.want.selects(p) {
 				continue
@@ -64,7 +67,9 @@ func (r *Result) TargetCount() int {
 	}
 	n := 0
 	for _, sl := range r.slices {
-		n += len(sl.Endpoints) * r.countPorts(sl.Ports)
+		if !sl.Nameless {
+			n += len(sl.Endpoints) * r.countPorts(sl.Ports)
+		}
 	}
 	return n
 }

@@ -65,6 +65,8 @@ func deliberates() []deliberate {
 		{"alias", "default", "lame.ns.svc.cluster.local.", "A", "CNAME nowhere.invalid.", "CNAME nowhere.invalid. SERVFAIL"},
 		{"alias", "default", "circle.ns.svc.cluster.local.", "A", "NODATA", "CNAME circle.ns.svc.cluster.local. SERVFAIL"},
 		{"alias", "fallthrough", "behind.ns.svc.cluster.local.", "A", "NODATA", "CNAME extra.default.svc.cluster.local. A 203.0.113.2"},
+		{"nameserver", "default", "in-addr.arpa.", "NS", "NS web.ns.svc.in-addr.arpa.", "NS ns.dns.in-addr.arpa."},
+		{"nameserver", "multicluster", "clusterset.local.", "NS", "NS web.ns.svc.clusterset.local.", "NS ns.dns.clusterset.local."},
 		{"transfer", "transfer", "ip6.arpa.", "AXFR", "", ""},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
@@ -61,6 +62,11 @@ func (v *view) servers(zone string) (all []server) {
 	if len(all) == 0 {
 		for _, a := range v.w.Local {
 			all = append(all, server{"ns.dns." + zone, a})
+		}
+	}
+	if reverse(zone) || v.o.imported(strings.ToLower(zone)) { // where Services have no names
+		for i := range all {
+			all[i].name = "ns.dns." + zone
 		}
 	}
 	return all

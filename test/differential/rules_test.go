@@ -32,9 +32,9 @@ func rules() []rule {
 		{"pod-srv", "a Pod has no port, so its name has no SRV", wantPodSRV},
 		{"label", "an underscore alone names no port and no protocol", wantLabel},
 		{"spelling", "an address's names resolve in every spelling; SRV and PTR write the one of RFC 5952", wantSpelling},
-		{"nameserver", "a Service that is not served is not the name server; stock names it, or names none", wantNameServer},
 		{"alias", "an ExternalName leads on for every type, and what becomes of its target is the rcode (RFC 1034, section 3.6.2, and RFC 6604)", wantAlias},
-		{"transfer", "a transfer has only what questions get, but for weights: no port -1, no Services in reverse zones, imported endpoints with their cluster", wantTransfer},
+		{"nameserver", "a Service that is not served, or has no name in the zone, is not the name server; stock names it, or names none", wantNameServer},
+		{"transfer", "a transfer has what questions get, and nothing else; stock's has ports -1 and Services in reverse zones, and lacks Pods and clusters", wantTransfer},
 	}
 }
 

@@ -1,0 +1,183 @@
+package kubernetes
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/miekg/dns"
+	"github.com/neardns/neardns/plugin/object"
+	"github.com/neardns/neardns/plugin/zone"
+	"github.com/neardns/neardns/test/differential/world"
+)
+
+// TestTransferIsTheZone compares a transfer of each zone of random clusters with what is
+// answered to a question for each name and type: neither has a record that the other has not,
+// and none twice (RFC 5936, section 3.2: an AXFR response is the zone's content).
+func TestTransferIsTheZone(t *testing.T) {
+	const worlds = 12
+	local := []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}
+	for seed := range uint64(worlds) {
+		r := rand.New(rand.NewPCG(seed, 15))
+		k := worldHandler(randomConfig(r), world.New(seed, 0, local))
+		k.localIPs = local
+		for _, z := range k.zones {
+			t.Run(fmt.Sprintf("%d %s", seed, z.name), func(t *testing.T) { compareTransfer(t, k, z.name) })
+		}
+	}
+}
+
+func randomConfig(r *rand.Rand) *config {
+	yes := func() bool { return r.IntN(2) == 0 }
+	cfg := testConfig()
+	cfg.names = zone.Options{Pods: []zone.PodMode{zone.PodsDisabled, zone.PodsVerified}[r.IntN(2)], Zonal: yes(), IgnoreEmptyService: yes()}
+	cfg.podNames = yes()
+	switch r.IntN(4) {
+	case 0: // zones within each other
+		cfg.zones = append(cfg.zones, "a.svc.cluster.local.", "96.10.in-addr.arpa.")
+	case 1:
+		cfg.zones = []string{"."}
+	case 2: // names of 63-octet labels have no room
+		cfg.zones = append(cfg.zones, strings.Repeat("z", 63)+"."+strings.Repeat("y", 40)+".")
+	}
+	return cfg
+}
+
+// worldHandler serves a random cluster.
+func worldHandler(cfg *config, w *world.World) *Kubernetes {
+	k := New(cfg)
+	k.upstream = outside{}
+	to := zone.NewWriter(k.store)
+	tr := &object.Translator{PodNames: cfg.podNames, Zonal: cfg.names.Zonal, Skipped: func(object.Problem) {}}
+	for _, o := range w.Namespaces {
+		to.SetNamespace(o.Name)
+	}
+	for _, o := range w.Services {
+		if s := tr.Service(o); s != nil {
+			to.SetService(zone.Local, s)
+		}
+	}
+	for _, o := range w.Imports {
+		if s := tr.Import(o); s != nil {
+			to.SetService(zone.Imported, s)
+		}
+	}
+	for _, o := range w.Slices {
+		if s := tr.Slice(o); s != nil {
+			to.SetSlice(zone.Local, s)
+		}
+		if s := tr.ImportedSlice(o); s != nil {
+			to.SetSlice(zone.Imported, s)
+		}
+	}
+	for _, o := range w.Pods {
+		if p := tr.Pod(o); p != nil {
+			to.SetPod(p)
+		}
+	}
+	to.SetSynced()
+	return k
+}
+
+// zoneTypes are those that a zone has records of.
+var zoneTypes = []uint16{
+	dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypeCNAME, dns.TypePTR, dns.TypeTXT, dns.TypeNS, dns.TypeSOA,
+}
+
+// rrset names all records of one name and type.
+type rrset struct {
+	name  string
+	qtype uint16
+}
+
+func compareTransfer(t *testing.T, k *Kubernetes, z string) {
+	sent := map[rrset][]string{}
+	owners := map[string]bool{}
+	rrs := transferred(t, k, z, 0)
+	for _, rr := range rrs[:len(rrs)-1] { // the last is the SOA again
+		set := rrset{strings.ToLower(rr.Header().Name), rr.Header().Rrtype}
+		readable(t, rr)
+		if slices.Contains(sent[set], recordText(rr)) {
+			t.Errorf("sent twice: %v", rr)
+		}
+		sent[set] = append(sent[set], recordText(rr))
+		owners[set.name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(owners)) {
+		for _, qtype := range zoneTypes {
+			got := answersAt(t, k, name, qtype)
+			want := slices.Sorted(slices.Values(sent[rrset{name, qtype}]))
+			if alias := sent[rrset{name, dns.TypeCNAME}]; alias != nil && qtype != dns.TypeCNAME {
+				want, got = alias, slices.DeleteFunc(got, func(text string) bool { return text != alias[0] })
+				if len(got) == 0 {
+					continue // nothing of this type at its end
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s %s\nanswered %s\nsent     %s", name, dns.TypeToString[qtype], brief(got), brief(want))
+			}
+		}
+	}
+	named(t, k, z, owners)
+}
+
+// named follows what SRV, PTR and NS records name: it is in the transfer of its zone, too.
+func named(t *testing.T, k *Kubernetes, z string, owners map[string]bool) {
+	for _, rr := range transferred(t, k, z, 0) {
+		var target string
+		switch rr := rr.(type) {
+		case *dns.SRV:
+			target = rr.Target
+		case *dns.NS:
+			target = rr.Ns
+		}
+		if target != "" && !owners[strings.ToLower(target)] {
+			t.Errorf("%v names what is not in the zone", rr)
+		}
+	}
+}
+
+func brief(list []string) string { return "\n  " + strings.Join(list, "\n  ") }
+
+// answersAt asks over TCP, and returns the answer section sorted.
+func answersAt(t *testing.T, k *Kubernetes, name string, qtype uint16) (list []string) {
+	t.Helper()
+	m := new(dns.Msg)
+	m.SetQuestion(name, qtype)
+	rec := dnstest.NewRecorder(&test.ResponseWriter{TCP: true})
+	if _, err := k.ServeDNS(t.Context(), rec, m); err != nil {
+		t.Fatal(err)
+	}
+	for _, rr := range rec.Msg.Answer {
+		list = append(list, recordText(rr))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// recordText is a record without the serial, which is a time.
+func recordText(rr dns.RR) string {
+	if soa, ok := rr.(*dns.SOA); ok {
+		soa.Serial = 0
+	}
+	return rr.String()
+}
+
+// readable fails if a record can't be read from a message.
+func readable(t *testing.T, rr dns.RR) {
+	t.Helper()
+	wire := make([]byte, 2000)
+	n, err := dns.PackRR(rr, wire, 0, nil, false)
+	if err == nil {
+		_, _, err = dns.UnpackRR(wire[:n], 0)
+	}
+	if err != nil {
+		t.Errorf("%v: %v", rr, err)
+	}
+}
