@@ -14,6 +14,7 @@ type config struct {
 	zones        []string // normalized
 	multicluster []string // normalized, each among zones
 
+	source   place       // the option that says where records come from, or the directive
 	access   kube.Access // how to reach the API server
 	snapshot string      // absolute path of a file to serve instead
 
@@ -27,6 +28,9 @@ type config struct {
 	ttl            uint32 // seconds
 	fall           fall.F
 	startupTimeout time.Duration
+
+	places   map[string]place // where each option stands
+	warnings []string         // what is odd about the block, with its place
 }
 
 // octets returns the length, in a message, of the longest forward zone that has a set's names,

@@ -28,12 +28,17 @@ var differences = []struct {
 
 func always(*config) bool { return true }
 
-// Differences reads a block, starts nothing, and returns in plain words what it means here and
+// Differences reads a block and its snapshot, starts nothing, and returns in plain words what it means here and
 // not in the stock plugin of CoreDNS 1.15.0.
 func Differences(c *caddy.Controller) (texts []string, err error) {
 	conf, err := parse(c)
 	if err != nil {
 		return nil, err
+	}
+	if conf.snapshot != "" {
+		if err := readSnapshot(conf); err != nil {
+			return nil, conf.source.errorf("%v", err)
+		}
 	}
 	for _, d := range differences {
 		if d.when(conf) {
@@ -41,4 +46,14 @@ func Differences(c *caddy.Controller) (texts []string, err error) {
 		}
 	}
 	return texts, nil
+}
+
+// readSnapshot reads the snapshot as a start would, and serves nothing of it.
+func readSnapshot(conf *config) error {
+	store := zone.New(conf.names)
+	if _, err := newSource(conf, store); err != nil {
+		return err
+	}
+	reportMissing(conf, store)
+	return nil
 }

@@ -1,81 +1,97 @@
 package kubernetes
 
 import (
+	"maps"
+	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/coredns/coredns/plugin"
 	"github.com/neardns/neardns/plugin/zone"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// options are the properties of a block. README describes each one.
-var options = map[string]func(b *block, args []string) error{
-	"endpoint":               api(endpoint),
-	"tls":                    api(tls),
-	"kubeconfig":             api(kubeconfig),
-	"apiserver_qps":          api(apiserverQPS),
-	"apiserver_burst":        api(apiserverBurst),
-	"apiserver_max_inflight": api(apiserverMaxInflight),
-	"snapshot":               snapshotFile,
-	"namespaces":             namespaces,
-	"namespace_labels":       namespaceLabels,
-	"labels":                 objectLabels,
-	"pods":                   pods,
-	"endpoint_pod_names":     flag(func(b *block) { b.podNames = true }),
-	"noendpoints":            flag(func(b *block) { b.noEndpoints = true }),
-	"zonal":                  flag(func(b *block) { b.names.Zonal = true }),
-	"ttl":                    ttl,
-	"fallthrough":            fallThrough,
-	"ignore":                 ignore,
-	"multicluster":           multicluster,
-	"startup_timeout":        startupTimeout,
+// option is a property of a block.
+type option struct {
+	usage    string // its arguments, as README writes them
+	min, max int    // how many there are; many is any number
+	api      bool   // it is about the API server, which a snapshot does without
+	again    bool   // it may be said again, and adds to what was said
+	read     func(b *block, args []string) error
 }
 
-// api marks an option that is about the API server, which a snapshot does without.
-func api(option func(*block, []string) error) func(*block, []string) error {
-	return func(b *block, args []string) error {
-		b.apiOption = b.option
-		return option(b, args)
+const many = math.MaxInt
+
+// options are the properties of a block. README describes each one.
+var options = map[string]option{
+	"endpoint":               {usage: "URL", min: 1, max: many, api: true, read: endpoint},
+	"tls":                    {usage: "CERT KEY CACERT", min: 3, max: 3, api: true, read: tls},
+	"kubeconfig":             {usage: "KUBECONFIG [CONTEXT]", min: 1, max: 2, api: true, read: kubeconfig},
+	"apiserver_qps":          {usage: "QPS", min: 1, max: 1, api: true, read: apiserverQPS},
+	"apiserver_burst":        {usage: "BURST", min: 1, max: 1, api: true, read: apiserverBurst},
+	"apiserver_max_inflight": {usage: "MAX", min: 1, max: 1, api: true, read: apiserverMaxInflight},
+	"snapshot":               {usage: "FILE", min: 1, max: 1, read: snapshotFile},
+	"namespaces":             {usage: "NAMESPACE...", min: 1, max: many, again: true, read: namespaces},
+	"namespace_labels":       {usage: "EXPRESSION", min: 1, max: many, read: namespaceLabels},
+	"labels":                 {usage: "EXPRESSION", min: 1, max: many, read: objectLabels},
+	"pods":                   {usage: "disabled|insecure|verified", min: 1, max: 1, read: pods},
+	"endpoint_pod_names":     {read: flag(func(b *block) { b.podNames = true })},
+	"noendpoints":            {read: flag(func(b *block) { b.noEndpoints = true })},
+	"zonal":                  {read: flag(func(b *block) { b.names.Zonal = true })},
+	"ttl":                    {usage: "TTL", min: 1, max: 1, read: ttl},
+	"fallthrough":            {usage: "[ZONES...]", max: many, read: fallThrough},
+	"ignore":                 {usage: "empty_service", min: 1, max: 1, read: ignore},
+	"multicluster":           {usage: "ZONES...", min: 1, max: many, read: multicluster},
+	"startup_timeout":        {usage: "DURATION", min: 1, max: 1, read: startupTimeout},
+}
+
+// gone are properties of older versions of the stock plugin, and what to do without them.
+var gone = map[string]string{
+	"upstream":     "since CoreDNS 1.7 names outside the zones are resolved by the server itself: remove it",
+	"resyncperiod": "changes are watched, and nothing is fetched again: remove it",
+	"transfer":     "since CoreDNS 1.8 the transfer plugin does it: remove it, and write `transfer { to ... }` beside the kubernetes block",
+}
+
+// unknown says what there is instead of a property.
+func (b *block) unknown() error {
+	if instead, ok := gone[b.option]; ok {
+		return b.Errf("unknown property '%s': it is gone; %s", b.option, instead)
 	}
+	return b.Errf("unknown property '%s': expected one of %s", b.option, strings.Join(slices.Sorted(maps.Keys(options)), ", "))
+}
+
+// count checks how many arguments there are.
+func (b *block) count(o option, args []string) error {
+	if o.min <= len(args) && len(args) <= o.max {
+		return nil
+	}
+	return b.Errf("Wrong argument count after '%s': expected '%s', got %d", b.option, strings.TrimSpace(b.option+" "+o.usage), len(args))
 }
 
 // flag is an option without arguments.
 func flag(set func(*block)) func(*block, []string) error {
-	return func(b *block, args []string) error {
-		if len(args) > 0 {
-			return b.ArgErr()
-		}
+	return func(b *block, _ []string) error {
 		set(b)
 		return nil
 	}
 }
 
 func endpoint(b *block, args []string) error {
-	if len(args) == 0 {
-		return b.ArgErr()
-	}
 	if len(args) > 1 {
-		log.Warningf("Multiple endpoints have been deprecated, only the first specified endpoint '%s' is used", args[0])
+		b.warn("Multiple endpoints have been deprecated, only the first specified endpoint '%s' is used", args[0])
 	}
 	b.access.Endpoint = args[0]
 	return nil
 }
 
 func tls(b *block, args []string) error {
-	if len(args) != 3 {
-		return b.ArgErr()
-	}
 	b.access.Cert, b.access.Key, b.access.CA = args[0], args[1], args[2]
 	return nil
 }
 
 func kubeconfig(b *block, args []string) error {
-	if len(args) != 1 && len(args) != 2 {
-		return b.ArgErr()
-	}
 	b.access.Kubeconfig = args[0]
 	if len(args) == 2 {
 		b.access.Context = args[1]
@@ -84,9 +100,6 @@ func kubeconfig(b *block, args []string) error {
 }
 
 func apiserverQPS(b *block, args []string) error {
-	if len(args) != 1 {
-		return b.ArgErr()
-	}
 	qps, err := strconv.ParseFloat(args[0], 32)
 	if err != nil || !(qps >= 0) {
 		return b.Errf("invalid apiserver_qps %q: expected a number >= 0", args[0])
@@ -96,30 +109,27 @@ func apiserverQPS(b *block, args []string) error {
 }
 
 func apiserverBurst(b *block, args []string) (err error) {
-	b.access.Burst, err = b.count(args)
+	b.access.Burst, err = b.number(args[0])
 	return err
 }
 
 func apiserverMaxInflight(b *block, args []string) (err error) {
-	b.access.MaxInflight, err = b.count(args)
+	b.access.MaxInflight, err = b.number(args[0])
 	return err
 }
 
-// count reads the one argument of an option, an integer that is not negative.
-func (b *block) count(args []string) (int, error) {
-	if len(args) != 1 {
-		return 0, b.ArgErr()
-	}
-	n, err := strconv.Atoi(args[0])
+// number reads an integer that is not negative.
+func (b *block) number(text string) (int, error) {
+	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return 0, b.Errf("invalid %s %q: expected an integer >= 0", b.option, args[0])
+		return 0, b.Errf("invalid %s %q: expected an integer >= 0", b.option, text)
 	}
 	return n, nil
 }
 
 func snapshotFile(b *block, args []string) error {
-	if len(args) != 1 {
-		return b.ArgErr()
+	if b.snapshot != "" {
+		return b.Errf("snapshot stands there twice: expected one file")
 	}
 	path := args[0]
 	if !filepath.IsAbs(path) {
@@ -134,9 +144,6 @@ func snapshotFile(b *block, args []string) error {
 }
 
 func namespaces(b *block, args []string) error {
-	if len(args) == 0 {
-		return b.ArgErr()
-	}
 	b.namespaces = append(b.namespaces, args...)
 	return nil
 }
@@ -152,9 +159,6 @@ func objectLabels(b *block, args []string) (err error) {
 }
 
 func (b *block) selector(what string, args []string) (labels.Selector, error) {
-	if len(args) == 0 {
-		return nil, b.ArgErr()
-	}
 	text := strings.Join(args, " ")
 	s, err := labels.Parse(text)
 	if err != nil {
@@ -164,9 +168,6 @@ func (b *block) selector(what string, args []string) (labels.Selector, error) {
 }
 
 func pods(b *block, args []string) error {
-	if len(args) != 1 {
-		return b.ArgErr()
-	}
 	modes := map[string]zone.PodMode{
 		"disabled": zone.PodsDisabled,
 		"insecure": zone.PodsInsecure,
@@ -181,9 +182,6 @@ func pods(b *block, args []string) error {
 }
 
 func ttl(b *block, args []string) error {
-	if len(args) == 0 {
-		return b.ArgErr()
-	}
 	t, err := strconv.Atoi(args[0])
 	if err != nil || t < 0 || t > 3600 {
 		return b.Errf("ttl must be in range [0, 3600]: %s", args[0])
@@ -193,27 +191,31 @@ func ttl(b *block, args []string) error {
 }
 
 func fallThrough(b *block, args []string) error {
+	zones, err := b.zonesOf(args)
+	apart := slices.DeleteFunc(zones, func(z string) bool {
+		return slices.ContainsFunc(b.zones, func(own string) bool { return inZone(z, own) || inZone(own, z) })
+	})
+	if len(apart) > 0 {
+		b.warn("fallthrough has no effect for %s: no zone of this block is above or below (%s)", strings.Join(apart, " "), strings.Join(b.zones, " "))
+	}
 	b.fall.SetZonesFromArgs(args)
-	return nil
+	return err
 }
 
 func ignore(b *block, args []string) error {
-	if len(args) != 1 || args[0] != "empty_service" {
-		return b.Errf("unable to parse ignore value: expected empty_service, got '%s'", strings.Join(args, " "))
+	if args[0] != "empty_service" {
+		return b.Errf("unable to parse ignore value: expected empty_service, got '%s'", args[0])
 	}
 	b.names.IgnoreEmptyService = true
 	return nil
 }
 
-func multicluster(b *block, args []string) error {
-	b.config.multicluster = plugin.OriginsFromArgsOrServerBlock(args, nil)
-	return nil
+func multicluster(b *block, args []string) (err error) {
+	b.config.multicluster, err = b.zonesOf(args)
+	return err
 }
 
 func startupTimeout(b *block, args []string) error {
-	if len(args) == 0 {
-		return b.ArgErr()
-	}
 	d, err := time.ParseDuration(args[0])
 	if err != nil || d <= 0 {
 		return b.Errf("failed to parse startup_timeout: expected a duration such as 5s, got %s", args[0])

@@ -1,6 +1,8 @@
 package kubernetes
 
 import (
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -21,44 +23,167 @@ type block struct {
 // what was expected.
 func parse(c *caddy.Controller) (*config, error) {
 	c.Next()
-	b := block{Controller: c, config: &config{ttl: defaultTTL, startupTimeout: defaultStartupTimeout}}
-	b.zones = plugin.OriginsFromArgsOrServerBlock(c.RemainingArgs(), c.ServerBlockKeys)
-	if !slices.ContainsFunc(b.zones, isForward) {
-		return nil, c.Errf("non-reverse zone name must be used: expected one such as cluster.local, got only %s", strings.Join(b.zones, " "))
+	b := block{Controller: c, config: &config{places: map[string]place{}, ttl: defaultTTL, startupTimeout: defaultStartupTimeout}}
+	b.source = b.here()
+	if err := b.readZones(c.RemainingArgs()); err != nil {
+		return nil, err
 	}
 	for c.NextBlock() {
-		b.option = c.Val()
-		read, ok := options[b.option]
-		if !ok {
-			return nil, c.Errf("unknown property '%s'", b.option)
-		}
-		if err := read(&b, c.RemainingArgs()); err != nil {
+		if err := b.readOption(c.Val()); err != nil {
 			return nil, err
 		}
 	}
-	if c.Next() {
-		return nil, c.Errf("%v: zones and options belong in one kubernetes block per server block", plugin.ErrOnce)
+	if err := b.end(); err != nil {
+		return nil, err
 	}
 	return b.config, b.check()
+}
+
+// readZones reads the zones that stand behind the directive, or else those of the server block.
+func (b *block) readZones(args []string) (err error) {
+	if b.zones, err = b.zonesOf(args); err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		b.zones = plugin.OriginsFromArgsOrServerBlock(nil, b.ServerBlockKeys)
+	}
+	for _, z := range b.zones {
+		if err := b.checkZone(z); err != nil {
+			return err
+		}
+	}
+	if !slices.ContainsFunc(b.zones, isForward) {
+		return b.Errf("non-reverse zone name must be used: expected one such as cluster.local, got only %s", strings.Join(b.zones, " "))
+	}
+	return nil
+}
+
+// zonesOf reads zones as CoreDNS does, but for those that it passes over: names and networks
+// that are none.
+func (b *block) zonesOf(args []string) (zones []string, err error) {
+	for _, arg := range args {
+		names := plugin.Host(arg).NormalizeExact()
+		if len(names) == 0 {
+			return nil, b.Errf("%q is no zone: expected a name such as cluster.local, or a network such as 10.96.0.0/12", arg)
+		}
+		for _, name := range names {
+			if err := b.checkZone(name); err != nil {
+				return nil, err
+			}
+		}
+		zones = append(zones, names...)
+	}
+	return zones, nil
+}
+
+// checkZone refuses a network that CoreDNS took for a name, and a name that has no room below.
+func (b *block) checkZone(name string) error {
+	if addr, length, ok := strings.Cut(strings.TrimSuffix(name, "."), "/"); ok {
+		if a, err := netip.ParseAddr(addr); err == nil {
+			return b.Errf("%s/%s is no network: expected a length of 0 to %d", addr, length, a.BitLen())
+		}
+	}
+	if longest := join("hostmaster.", name); !legal(longest) {
+		return b.Errf("zone %s is too long: names below it, such as %s, have 255 octets at most", name, longest)
+	}
+	return nil
+}
+
+func (b *block) readOption(name string) error {
+	b.option = name
+	o, ok := options[name]
+	if !ok {
+		return b.unknown()
+	}
+	_, again := b.places[name]
+	b.places[name] = b.here()
+	args := b.RemainingArgs()
+	if err := b.count(o, args); err != nil {
+		return err
+	}
+	if b.NextArg() { // RemainingArgs stops at a brace only
+		return b.Errf("unexpected '%s' after '%s': no option has a block", b.Val(), name)
+	}
+	if o.api {
+		b.apiOption = name
+	}
+	if err := o.read(b, args); err != nil {
+		return err
+	}
+	if again && !o.again && o.max > 0 {
+		b.warn("%s stands there twice: the last one counts", name)
+	}
+	return nil
+}
+
+// end makes sure that nothing stands behind the block.
+func (b *block) end() error {
+	switch {
+	case !b.Next():
+		return nil
+	case b.Val() == "{" && b.option == "":
+		return b.Errf("'{' has to stand on the line of %s, at its end", pluginName)
+	case b.Val() == pluginName:
+		return b.Errf("%v: zones and options belong in one kubernetes block per server block", plugin.ErrOnce)
+	}
+	return b.Errf("unexpected '%s' in, or behind, the kubernetes block", b.Val())
 }
 
 // check finds options that exclude each other.
 func (b *block) check() error {
 	if len(b.namespaces) > 0 && b.namespaceLabels != nil {
-		return b.Errf("namespaces and namespace_labels cannot both be set")
+		return b.at("namespace_labels", "namespaces and namespace_labels cannot both be set")
 	}
 	for _, z := range b.multicluster {
 		if !slices.Contains(b.zones, z) {
-			return b.Errf("is not authoritative for the multicluster zone %s (authoritative zones: %v)", z, b.zones)
+			return b.at("multicluster", "is not authoritative for the multicluster zone %s (authoritative zones: %v)", z, b.zones)
 		}
 	}
 	if b.names.Zonal && b.noEndpoints {
-		return b.Errf("zonal requires the endpoint cache; remove noendpoints")
+		return b.at("noendpoints", "zonal requires the endpoint cache; remove noendpoints")
 	}
 	if b.snapshot != "" && b.apiOption != "" {
-		return b.Errf("snapshot serves a file and %s is about the API server: expected one or the other", b.apiOption)
+		return b.at(b.apiOption, "snapshot serves a file and %s is about the API server: expected one or the other", b.apiOption)
+	}
+	if p, ok := b.places[b.sourceOption()]; ok {
+		b.source = p
 	}
 	return nil
+}
+
+// sourceOption is the option that says where records come from: empty if none does.
+func (b *block) sourceOption() string {
+	if b.snapshot != "" {
+		return "snapshot"
+	}
+	return b.apiOption
+}
+
+// place is a line of a Corefile.
+type place struct {
+	file string
+	line int
+}
+
+// String writes the place as FILE:LINE.
+func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
+
+// errorf is an error at the place, written as the Corefile's parser writes its own.
+func (p place) errorf(format string, args ...any) error {
+	return fmt.Errorf("%v - Error during parsing: %s", p, fmt.Sprintf(format, args...))
+}
+
+// here is where the parser stands.
+func (b *block) here() place { return place{b.File(), b.Line()} }
+
+// at is an error where an option stands.
+func (b *block) at(option, format string, args ...any) error {
+	return b.places[option].errorf(format, args...)
+}
+
+// warn notes what is odd about the option being read, and does no harm.
+func (b *block) warn(format string, args ...any) {
+	b.warnings = append(b.warnings, b.places[b.option].String()+": "+fmt.Sprintf(format, args...))
 }
 
 func isForward(z string) bool { return !zone.IsReverse(z) }

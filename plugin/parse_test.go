@@ -74,7 +74,21 @@ func TestSnapshotPath(t *testing.T) {
 // TestParseMistakes shows that each mistake is told with its line and what was expected.
 func TestParseMistakes(t *testing.T) {
 	for _, tt := range []struct{ body, want string }{
-		{"nonsense", "unknown property 'nonsense'"},
+		{"nonsense", "unknown property 'nonsense': expected one of apiserver_burst, apiserver_max_inflight,"},
+		{"upstream", "unknown property 'upstream': it is gone"},
+		{"resyncperiod 5m", "unknown property 'resyncperiod': it is gone"},
+		{"transfer to *", "unknown property 'transfer': it is gone; since CoreDNS 1.8 the transfer plugin does it"},
+		{"ttl 5 6", "Wrong argument count after 'ttl': expected 'ttl TTL', got 2"},
+		{"startup_timeout 1s 2s", "expected 'startup_timeout DURATION', got 2"},
+		{"pods verified insecure", "expected 'pods disabled|insecure|verified', got 2"},
+		{"zonal yes", "expected 'zonal', got 1"},
+		{"multicluster", "expected 'multicluster ZONES...', got 0"},
+		{"multicluster a..b", `"a..b" is no zone`},
+		{"fallthrough a..b", `"a..b" is no zone`},
+		{"fallthrough 10.96.0.0/40", "10.96.0.0/40 is no network: expected a length of 0 to 32"},
+		{"snapshot f\nsnapshot f", "snapshot stands there twice"},
+		{"fallthrough {", "unexpected '{' after 'fallthrough'"},
+		{"zonal\n{", "unexpected '{'"},
 		{"pods", "Wrong argument count"},
 		{"pods some", "must be one of: disabled, verified, insecure"},
 		{"endpoint", "Wrong argument count"},
@@ -94,7 +108,7 @@ func TestParseMistakes(t *testing.T) {
 		{"endpoint_pod_names x", "Wrong argument count"},
 		{"zonal x", "Wrong argument count"},
 		{"zonal\nnoendpoints", "remove noendpoints"},
-		{"ignore", "expected empty_service"},
+		{"ignore", "expected 'ignore empty_service', got 0"},
 		{"ignore x", "expected empty_service"},
 		{"multicluster other.local", "not authoritative for the multicluster zone other.local."},
 		{"startup_timeout", "Wrong argument count"},
@@ -112,16 +126,51 @@ func TestParseMistakes(t *testing.T) {
 		{"snapshot f\napiserver_qps 1", "apiserver_qps is about the API server"},
 	} {
 		_, err := read("kubernetes {\n" + tt.body + "\n}")
-		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "Testfile:") {
-			t.Errorf("%q: %v; want Testfile:LINE and %q", tt.body, err, tt.want)
+		line := fmt.Sprintf("Testfile:%d -", 2+strings.Count(tt.body, "\n"))
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), line) {
+			t.Errorf("%q: %v; want %s and %q", tt.body, err, line, tt.want)
 		}
 	}
 	if _, err := read("kubernetes\nkubernetes"); err == nil || !strings.Contains(err.Error(), "once") {
 		t.Errorf("two blocks: %v", err)
 	}
+	for zones, want := range map[string]string{
+		"cluster.local\n{\nttl 5\n}": "Testfile:2 - Error during parsing: '{' has to stand on the line of kubernetes",
+		"10.96.0.0/40":               "10.96.0.0/40 is no network: expected a length of 0 to 32",
+		"cluster.local fd00::/129":   "fd00::/129 is no network: expected a length of 0 to 128",
+		"cluster.local a..b":         `"a..b" is no zone`,
+		strings.Repeat(strings.Repeat("z", 63)+".", 3) + strings.Repeat("z", 60): "is too long",
+	} {
+		if _, err := read("kubernetes " + zones); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", zones, err, want)
+		}
+	}
 	for _, zones := range []string{"10.in-addr.arpa", "in-addr.arpa ip6.arpa"} {
 		if _, err := read("kubernetes " + zones); err == nil || !strings.Contains(err.Error(), "non-reverse zone") {
 			t.Errorf("%s: %v", zones, err)
+		}
+	}
+}
+
+// TestParseWarnings shows what is accepted, as the stock plugin accepts it, and not in silence.
+func TestParseWarnings(t *testing.T) {
+	for _, tt := range []struct{ body, want string }{
+		{"fallthrough not a zone", "Testfile:2: fallthrough has no effect for not. a. zone.: no zone of this block is above or below (cluster.local. 10.in-addr.arpa.)"},
+		{"fallthrough a.cluster.local arpa", ""},
+		{"fallthrough", ""},
+		{"ttl 5\nttl 6", "Testfile:3: ttl stands there twice: the last one counts"},
+		{"pods insecure\npods verified", "Testfile:3: pods stands there twice: the last one counts"},
+		{"namespaces a\nnamespaces b", ""},
+		{"zonal\nzonal", ""},
+		{"endpoint a b", "Testfile:2: Multiple endpoints have been deprecated"},
+	} {
+		cfg, err := read("kubernetes {\n" + tt.body + "\n}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(cfg.warnings, "; ")
+		if !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
+			t.Errorf("%q: %q, want %q", tt.body, got, tt.want)
 		}
 	}
 }

@@ -47,6 +47,22 @@ func (r *runner) start(s source) error {
 	}
 }
 
+// whenSynced calls then once the source has filled the store, unless it is stopped before.
+func (r *runner) whenSynced(s source, then func()) {
+	r.done.Go(func() {
+		poll := time.NewTicker(100 * time.Millisecond)
+		defer poll.Stop()
+		for !s.Synced() {
+			select {
+			case <-r.ctx.Done():
+				return
+			case <-poll.C:
+			}
+		}
+		then()
+	})
+}
+
 // replaced is for caddy's OnShutdown: it ends the source of an instance that another took the
 // place of. When the program leaves, caddy calls it as well, before OnFinalShutdown, in which
 // the health plugin waits out its lameduck time: records have to go on changing until that is

@@ -6,6 +6,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/coredns/coredns/plugin/pkg/upstream"
+	"github.com/neardns/neardns/plugin/zone"
 )
 
 const pluginName = "kubernetes"
@@ -19,6 +20,9 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
+	for _, w := range cfg.warnings {
+		log.Warning(w)
+	}
 	k := New(cfg)
 	k.upstream = upstream.New()
 	run := newRunner(cfg.startupTimeout)
@@ -26,8 +30,9 @@ func setup(c *caddy.Controller) error {
 		k.localIPs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
 		src, err := newSource(cfg, k.store)
 		if err != nil {
-			return plugin.Error(pluginName, c.Err(err.Error()))
+			return plugin.Error(pluginName, cfg.source.errorf("%v", err))
 		}
+		run.whenSynced(src, func() { reportMissing(cfg, k.store) })
 		return run.start(src)
 	})
 	c.OnShutdown(run.replaced)
@@ -37,4 +42,13 @@ func setup(c *caddy.Controller) error {
 
 	k.install(c)
 	return nil
+}
+
+// reportMissing logs which of the `namespaces` do not exist.
+func reportMissing(cfg *config, store *zone.Store) {
+	for _, name := range cfg.namespaces {
+		if !store.NamespaceExists(name) {
+			log.Warningf("%v: namespaces: there is no Namespace %q, and no name in it until there is one", cfg.places["namespaces"], name)
+		}
+	}
 }

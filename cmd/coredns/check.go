@@ -36,9 +36,6 @@ func explain(w io.Writer, input caddy.Input) error {
 	}
 	heading := "Different from stock CoreDNS:\n"
 	for _, b := range blocks {
-		if tokens := b.Tokens["k8s_external"]; len(tokens) > 0 {
-			return fmt.Errorf("%s: k8s_external is not in this program, as it needs the stock plugin; serve its zone with stock CoreDNS", place(input, tokens[0]))
-		}
 		tokens := b.Tokens["kubernetes"]
 		if len(tokens) == 0 {
 			continue

@@ -21,7 +21,7 @@ func TestExplain(t *testing.T) {
 		{"an option that is none", ".:53 {\n kubernetes cluster.local {\n  podz\n }\n}\n", "", "F:3 - Error during parsing: unknown property 'podz'"},
 		{"another plugin's", ".:53 {\n errors\n forward .\n}\n", "", "F:3"},
 		{"a directive that is none", ".:53 {\n forwardy . 192.0.2.1\n}\n", "", "F:2 - Error during parsing: Unknown directive 'forwardy'"},
-		{"left out", ".:53 {\n k8s_external a.example\n}\n", "", "F:2: k8s_external is not in this program"},
+		{"left out", ".:53 {\n k8s_external a.example\n}\n", "", "F:2 - Error during parsing: k8s_external is not in this program"},
 		{"no end", ".:53 {\n", "", "F:1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
