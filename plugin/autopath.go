@@ -6,6 +6,9 @@ import (
 	"github.com/miekg/dns"
 )
 
+// noSearchPath is why autopath does nothing.
+const noSearchPath = "autopath @kubernetes needs `pods verified` in the kubernetes block: without it no client's search path is known, and no name is completed"
+
 // AutoPath implements autopath.AutoPather: the search path of the Pod that asks, which
 // `pods verified` lets us know. The empty string at the end stands for the name as it is.
 func (k *Kubernetes) AutoPath(state request.Request) []string {

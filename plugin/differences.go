@@ -28,12 +28,16 @@ var differences = []struct {
 
 func always(*config) bool { return true }
 
-// Differences reads a block and its snapshot, starts nothing, and returns in plain words what it means here and
-// not in the stock plugin of CoreDNS 1.15.0.
-func Differences(c *caddy.Controller) (texts []string, err error) {
+// Check reads a block and its snapshot, starts nothing, and returns in plain words what it means
+// here and not in the stock plugin of CoreDNS 1.15.0. It logs what is odd about the records, and
+// about an `autopath @kubernetes` that stands beside the block.
+func Check(c *caddy.Controller, autopath bool) (texts []string, err error) {
 	conf, err := parse(c)
 	if err != nil {
 		return nil, err
+	}
+	if autopath && conf.names.Pods != zone.PodsVerified {
+		log.Warning(noSearchPath)
 	}
 	if conf.snapshot != "" {
 		if err := readSnapshot(conf); err != nil {

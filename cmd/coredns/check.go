@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
@@ -40,9 +41,10 @@ func explain(w io.Writer, input caddy.Input) error {
 		if len(tokens) == 0 {
 			continue
 		}
-		texts, err := kubernetes.Differences(&caddy.Controller{
+		autopath := slices.ContainsFunc(b.Tokens["autopath"], func(t caddyfile.Token) bool { return t.Text == "@kubernetes" })
+		texts, err := kubernetes.Check(&caddy.Controller{
 			Dispenser: caddyfile.NewDispenserTokens(input.Path(), tokens), ServerBlockKeys: b.Keys,
-		})
+		}, autopath)
 		if err != nil {
 			return err
 		}

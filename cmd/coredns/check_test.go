@@ -1,11 +1,31 @@
 package main
 
 import (
+	"io"
+	golog "log"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/coredns/caddy"
 )
+
+// TestExplainWarns shows what starts, and does not do what it seems to.
+func TestExplainWarns(t *testing.T) {
+	for corefile, want := range map[string]string{
+		".:53 {\n autopath @kubernetes\n kubernetes cluster.local\n}\n":                        "autopath @kubernetes needs `pods verified`",
+		".:53 {\n autopath @kubernetes\n kubernetes cluster.local {\n  pods verified\n }\n}\n": "",
+		".:53 {\n kubernetes cluster.local {\n  fallthrough a b\n }\n}\n":                      "F:3: fallthrough has no effect for a. b.",
+	} {
+		var log strings.Builder
+		golog.SetOutput(&log)
+		err := explain(io.Discard, caddy.CaddyfileInput{Filepath: "F", Contents: []byte(corefile), ServerTypeName: serverType})
+		golog.SetOutput(os.Stderr)
+		if got := log.String(); err != nil || want == "" && got != "" || strings.Count(got, want) != 1 && want != "" {
+			t.Errorf("%q: %v, logged %q, want %q", corefile, err, got, want)
+		}
+	}
+}
 
 // TestExplain reads Corefiles that would start and others.
 func TestExplain(t *testing.T) {
@@ -22,6 +42,7 @@ func TestExplain(t *testing.T) {
 		{"another plugin's", ".:53 {\n errors\n forward .\n}\n", "", "F:3"},
 		{"a directive that is none", ".:53 {\n forwardy . 192.0.2.1\n}\n", "", "F:2 - Error during parsing: Unknown directive 'forwardy'"},
 		{"left out", ".:53 {\n k8s_external a.example\n}\n", "", "F:2 - Error during parsing: k8s_external is not in this program"},
+		{"a snapshot that is none", ".:53 {\n kubernetes cluster.local {\n  snapshot /none\n  ttl 5\n }\n}\n", "", "F:3 - Error during parsing: /none: no such file"},
 		{"no end", ".:53 {\n", "", "F:1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -57,6 +58,8 @@ func checkService(o *raw, v *corev1.Service) error {
 	case v.Spec.Type == corev1.ServiceTypeExternalName:
 	case v.Spec.ClusterIP == "" && len(v.Spec.ClusterIPs) == 0:
 		return o.fault(path{"spec", "clusterIP"}, "missing; the cluster assigns one, or None for a headless Service")
+	case v.Spec.ClusterIP != "" && len(v.Spec.ClusterIPs) > 0 && v.Spec.ClusterIP != v.Spec.ClusterIPs[0]:
+		return o.fault(path{"spec", "clusterIP"}, fmt.Sprintf("is %.80q, and the first of clusterIPs is %.80q", v.Spec.ClusterIP, v.Spec.ClusterIPs[0]))
 	}
 	return nil
 }

@@ -1,10 +1,12 @@
 package snapshot
 
 import (
-	"encoding/json"
+	stdjson "encoding/json"
+	"errors"
 	"strings"
 
 	kjson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/json"
 )
 
 // kubectl prints what a file may hold.
@@ -47,14 +49,45 @@ func (o *raw) fault(field path, reason string) error {
 }
 
 // decode reads an object into its type. Fields that the type lacks are passed over, as
-// newer clusters have more.
+// newer clusters have more; a field that stands there twice is a fault.
 func decode[T any](o *raw) (*T, error) {
 	value := new(T)
-	if err := kjson.Unmarshal(o.json, value); err != nil {
+	twice, err := json.UnmarshalStrict(o.json, value, json.DisallowDuplicateFields)
+	if err != nil {
 		field, err := blame(o.json, func(part []byte) error { return kjson.Unmarshal(part, new(T)) })
 		return nil, o.fault(field, decodeReason(err))
 	}
+	var field json.FieldError
+	if len(twice) > 0 && errors.As(twice[0], &field) {
+		return nil, o.fault(parsePath(field.FieldPath()), "stands there twice")
+	}
 	return value, nil
+}
+
+// has reports whether the object has the field.
+func (o *raw) has(field path) bool {
+	var tree any
+	if err := kjson.Unmarshal(o.json, &tree); err != nil {
+		return false
+	}
+	for _, step := range field {
+		switch v := tree.(type) {
+		case map[string]any:
+			key, _ := step.(string)
+			if tree = v[key]; tree == nil {
+				return false
+			}
+		case []any:
+			i, ok := step.(int)
+			if !ok || i >= len(v) {
+				return false
+			}
+			tree = v[i]
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // objects calls take with what document n holds: the object, or a List's items.
@@ -75,7 +108,7 @@ func objects(n int, doc []byte, take func(o *raw) error) error {
 		return take(whole)
 	}
 	list, err := decode[struct {
-		Items []json.RawMessage `json:"items"`
+		Items []stdjson.RawMessage `json:"items"`
 	}](whole)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/neardns/neardns/plugin/object"
 	"k8s.io/apimachinery/pkg/labels"
@@ -78,7 +79,7 @@ func (p *parser) name(o *raw, namespaced bool) error {
 	case namespaced && o.Metadata.Namespace == "":
 		return o.fault(path{"metadata", "namespace"}, "missing")
 	}
-	id := identity{o.Kind, o.name()}
+	id := identity{o.Kind, strings.ToLower(o.name())} // DNS knows no letter case
 	if first, ok := p.seen[id]; ok {
 		return o.fault(path{"metadata", "name"}, "already taken by "+first.String())
 	}
@@ -92,12 +93,26 @@ func (p *parser) settle(o *raw) error {
 	for _, problem := range p.problems {
 		field := parsePath(problem.Field)
 		if !problem.TooLong && !passes(field) {
-			return o.fault(field, problem.Reason)
+			return o.fault(o.written(field), problem.Reason)
 		}
 	}
 	p.skipped = append(p.skipped, p.problems...)
 	p.problems = nil
 	return nil
+}
+
+// older are the fields that a newer one took the place of, by that one. A cluster prints both.
+var older = map[string]path{
+	"spec.clusterIPs[0]": {"spec", "clusterIP"},
+	"status.podIPs[0]":   {"status", "podIP"},
+}
+
+// written returns the field that the file has: the one given, or the older one that says the same.
+func (o *raw) written(field path) path {
+	if p, ok := older[field.String()]; ok && !o.has(field) {
+		return p
+	}
+	return field
 }
 
 // passes reports whether an API server lets the field hold what DNS can't serve: a target
