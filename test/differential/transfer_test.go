@@ -51,9 +51,9 @@ func (t *trial) servers(text string) bool {
 	return kind == dns.TypeNS || kind == dns.TypeA || kind == dns.TypeAAAA
 }
 
-// answered tells whether stock answers with a record when asked for it. Weights of SRV
-// records are shares of an answer, so that they may differ; and where two Services have one
-// address, stock picks one at random.
+// answered tells whether stock answers with a record when asked for it, in whatever spelling of
+// addresses. Weights of SRV records are shares of an answer, so that they may differ; and where
+// two Services have one address, stock picks one at random.
 func (t *trial) answered(text string) (bool, error) {
 	rr, err := dns.NewRR(text)
 	if err != nil || rr == nil {
@@ -69,7 +69,7 @@ func (t *trial) answered(text string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if slices.ContainsFunc(a.Sections[ask.Records], func(other string) bool { return unweighted(other) == unweighted(text) }) {
+		if slices.ContainsFunc(a.Sections[ask.Records], func(other string) bool { return unweighted(t.canonical(other)) == unweighted(text) }) {
 			return true, nil
 		}
 	}
