@@ -28,7 +28,7 @@ func wantTransfer(t *trial) ([]ask.Answer, error) {
 		}
 	}
 	for _, text := range stock {
-		if slices.Contains(ours, text) || t.servers(text) {
+		if containsUnweighted(ours, t.canonical(text)) || t.servers(text) || wildcard(text) {
 			continue
 		}
 		if ok, err := t.answered(text); err != nil || ok {
@@ -52,8 +52,7 @@ func (t *trial) servers(text string) bool {
 }
 
 // answered tells whether stock answers with a record when asked for it, in whatever spelling of
-// addresses. Weights of SRV records are shares of an answer, so that they may differ; and where
-// two Services have one address, stock picks one at random.
+// addresses. Where two Services have one address, stock picks one at random.
 func (t *trial) answered(text string) (bool, error) {
 	rr, err := dns.NewRR(text)
 	if err != nil || rr == nil {
@@ -69,11 +68,23 @@ func (t *trial) answered(text string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if slices.ContainsFunc(a.Sections[ask.Records], func(other string) bool { return unweighted(t.canonical(other)) == unweighted(text) }) {
+		if slices.ContainsFunc(a.Sections[ask.Records], func(other string) bool { return strings.EqualFold(t.canonical(other), text) }) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// containsUnweighted tells whether a record is in a list but for an SRV record's weight, which
+// stock reckons otherwise in a transfer than in an answer.
+func containsUnweighted(list []string, text string) bool {
+	return slices.ContainsFunc(list, func(other string) bool { return unweighted(other) == unweighted(text) })
+}
+
+// wildcard tells whether a record's name has an underscore alone, which stock takes for any
+// port, or any protocol.
+func wildcard(text string) bool {
+	return strings.HasPrefix(text, "_.") || strings.Contains(strings.Fields(text)[0], "._.")
 }
 
 func unweighted(text string) string {
