@@ -12,8 +12,8 @@ import (
 var errRefused = errors.New("this Corefile would not start")
 
 // Check reads the Corefile, starts nothing, and writes in plain lines what is refused, what is
-// accepted without a meaning, and what differs from CoreDNS and today's node-local cache. It
-// returns an error if anything is refused.
+// accepted but has no effect or another than it seems to, and what differs from CoreDNS and
+// today's node-local cache. It returns an error if anything is refused.
 func Check(c Config, w io.Writer) error {
 	o := c.Options
 	var wrong []error
@@ -28,7 +28,7 @@ func Check(c Config, w io.Writer) error {
 	wrong = append(wrong, errs...)
 	part(w, "Refused", wrong)
 	if conf != nil {
-		part(w, "Accepted, but without a meaning here", conf.Notes)
+		part(w, "Accepted, but perhaps not as it is meant", conf.Notes)
 		part(w, "Different from CoreDNS "+stockVersion, grouped(conf.Differences))
 	}
 	if len(wrong) > 0 {

@@ -45,11 +45,19 @@ func (d *directive) binds(usage string) ([]Bind, error) {
 	for i, w := range words {
 		addr, err := netip.ParseAddr(w)
 		binds[i] = Bind{Pos: Pos{d.File(), d.Line()}, Addr: addr.Unmap()}
-		if err == nil {
+		switch _, _, withPort := parseAddrPort(w, 53); {
+		case err == nil && !addr.IsUnspecified() && !isUnicast(addr):
+			return nil, d.errorf("%q is the address of no host, expected one of this host's", w)
+		case err == nil && addr.Is6() && addr.IsLinkLocalUnicast() && addr.Zone() == "":
+			return nil, d.errorf("%q, expected the interface too, as %s%%eth0", w, w)
+		case err == nil:
 			continue
-		}
-		if !maybeInterface(w) {
-			return nil, d.errorf("%q, expected an IP address or the name of an interface", w)
+		case w == "*":
+			return nil, d.errorf("%q, expected no bind for all addresses", w)
+		case withPort == nil:
+			return nil, d.errorf("%q, expected an address alone: a port stands behind the block's zone", w)
+		case !maybeInterface(w):
+			return nil, d.errorf("%q, expected an IP address or the name of an interface%s", w, hint(w))
 		}
 		binds[i].Interface = w
 	}

@@ -1,9 +1,11 @@
 package corefile
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"hash"
+	"strings"
 
 	"github.com/coredns/caddy/caddyfile"
 )
@@ -21,7 +23,7 @@ type builder struct {
 // build reads all stanzas. What is wrong does not keep it from reading on.
 func (b *builder) build(name string, stanzas []stanza) {
 	if len(stanzas) == 0 {
-		b.failed(fmt.Errorf("%s: no server block, expected one such as .:53 { forward . /etc/resolv.conf }", name))
+		b.failed(fmt.Errorf("%s: no server block, expected one of three lines or more: \".:53 {\", \"forward . /etc/resolv.conf\" and \"}\"", name))
 	}
 	b.sum = sha256.New()
 	for _, s := range stanzas {
@@ -44,6 +46,9 @@ func (b *builder) stanza(s stanza) {
 	b.block, b.once = &Block{Pos: Pos{s.keys[0].File, s.keys[0].Line}}, map[string]Pos{}
 	b.conf.Blocks = append(b.conf.Blocks, b.block)
 	b.addSum(s.keys)
+	if b.wrong = append(b.wrong, s.wrong...); len(s.wrong) > 0 {
+		return // what its keys and directives are is in doubt
+	}
 	for _, k := range s.keys {
 		keys, err := b.opts.parseKey(k.Text)
 		if err != nil {
@@ -62,6 +67,7 @@ func (b *builder) stanza(s stanza) {
 			b.conf.Differences = append(b.conf.Differences, Note{d.pos(), d.name + ": " + text})
 		}
 	}
+	b.conf.Notes = append(b.conf.Notes, b.block.unasked()...)
 }
 
 // addSum adds words and where their lines begin to the sum.
@@ -76,7 +82,7 @@ func (b *builder) addSum(tokens []caddyfile.Token) {
 // directive reads one directive of the current block.
 func (b *builder) directive(d *directive) error {
 	for _, arg := range d.tokens {
-		if err := b.opts.unfilled(arg.Text); err != nil {
+		if err := cmp.Or(b.opts.unfilled(arg.Text), glued(arg.Text)); err != nil {
 			return fmt.Errorf("%s:%d: %s: %w", arg.File, arg.Line, d.name, err)
 		}
 	}
@@ -90,8 +96,24 @@ func (b *builder) directive(d *directive) error {
 	if err := read(); err != nil {
 		return err
 	}
-	if d.Next() {
-		return d.errorf("%q after the end, expected a line of its own", d.Val())
+	switch {
+	case !d.Next():
+		return nil
+	case d.Val() == "{" && d.Line() > d.tokens[0].Line:
+		return d.errorf("{ at the beginning of a line, expected it at the end of the line before")
+	case d.Val() == "{":
+		return d.errorf("it has no options, expected no {")
+	}
+	return d.errorf("%q after the end, expected a line of its own", d.Val())
+}
+
+// glued returns an error for a word that a brace sticks to.
+func glued(word string) error {
+	switch rest, opens := strings.CutSuffix(word, "{"); {
+	case opens && rest != "" && !strings.ContainsAny(rest, "{ "):
+		return fmt.Errorf("%q, expected a space before {", word)
+	case strings.HasSuffix(word, "}") && word != "}" && !strings.Contains(word, "{"):
+		return fmt.Errorf("%q, expected } on a line of its own", word)
 	}
 	return nil
 }

@@ -64,6 +64,8 @@ func (d *directive) cache() (err error) {
 			return err
 		}
 		c.Policy.Positive.Max, c.Policy.Denial.Max, args = uint32(ttl), uint32(ttl), args[1:]
+	} else if len(args) > 0 && isDuration(args[0]) {
+		return d.errorf("%q, expected a TTL in whole seconds, such as 30", args[0])
 	}
 	if c.Zones, err = d.zones(args); err != nil {
 		return err
@@ -74,6 +76,11 @@ func (d *directive) cache() (err error) {
 		return d.errorf("serve_stale_policy without serve_stale, expected both")
 	}
 	return err
+}
+
+func isDuration(word string) bool {
+	_, err := time.ParseDuration(word)
+	return err == nil
 }
 
 func isNumber(word string) bool {

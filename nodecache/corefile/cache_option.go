@@ -1,6 +1,7 @@
 package corefile
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 )
+
+const cacheOptions = "success denial prefetch serve_stale serve_stale_policy servfail disable keepttl cut"
 
 func (d *directive) cacheOption(c *Cache) error {
 	switch d.option {
@@ -31,7 +34,7 @@ func (d *directive) cacheOption(c *Cache) error {
 	case "cut":
 		return d.cut(c)
 	}
-	return d.noOption("success", "denial", "prefetch", "serve_stale", "serve_stale_policy", "servfail", "disable", "keepttl", "cut")
+	return d.noOption(strings.Fields(cacheOptions)...)
 }
 
 // capacity reads CAPACITY [TTL] [MINTTL].
@@ -41,7 +44,9 @@ func (d *directive) capacity(entries *int, ttl *cache.Bounds) error {
 		return err
 	}
 	n, err := d.number(args[0], 0, math.MaxInt32)
-	*entries = max(n, minCapacity)
+	if *entries = max(n, minCapacity); err == nil && n < minCapacity {
+		d.remark(fmt.Sprintf("%s %d is raised to %d, the least", d.option, n, minCapacity))
+	}
 	if err == nil && len(args) > 1 {
 		n, err = d.number(args[1], 1, maxTTL)
 		ttl.Max = uint32(n)
@@ -49,6 +54,9 @@ func (d *directive) capacity(entries *int, ttl *cache.Bounds) error {
 	if err == nil && len(args) > 2 {
 		n, err = d.number(args[2], 0, maxTTL)
 		ttl.Min = uint32(n)
+	}
+	if err == nil && len(args) > 2 && ttl.Min > ttl.Max {
+		return d.errorf("MINTTL %d is above TTL %d, expected it to be no more", ttl.Min, ttl.Max)
 	}
 	return err
 }

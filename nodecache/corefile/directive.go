@@ -81,15 +81,24 @@ func (d *directive) args(least, most int, usage string) ([]string, error) {
 		return nil, d.errorf("} at the end of a line, expected it on a line of its own")
 	}
 	if len(args) < least || most >= 0 && len(args) > most {
-		return nil, d.errorf("%d arguments, expected %s", len(args), usage)
+		plural := "s"
+		if len(args) == 1 {
+			plural = ""
+		}
+		return nil, d.errorf("%d argument%s, expected %s", len(args), plural, usage)
 	}
 	return args, nil
 }
 
 // options reads the block, if there is one, and calls read at the first word of each line.
 func (d *directive) options(read func() error) error {
+	first := map[string]int{}
 	for d.NextBlock() {
 		d.option = d.Val()
+		if line := first[d.option]; line > 0 && !slices.Contains(strings.Fields(manyTimes), d.option) && !isHost(d.option) {
+			d.remark(fmt.Sprintf("%s stands at line %d already, and only the last one counts", d.option, line))
+		}
+		first[d.option] = d.Line()
 		if err := read(); err != nil {
 			return err
 		}
@@ -97,6 +106,9 @@ func (d *directive) options(read func() error) error {
 	d.option = ""
 	return nil
 }
+
+// manyTimes are the options that may stand in a block more than once, and add up.
+const manyTimes = "except next failover consolidate class disable"
 
 // flag reads an option without arguments.
 func (d *directive) flag(to *bool) error {
@@ -118,5 +130,8 @@ func (d *directive) ignore(why string) error {
 func (d *directive) noOption(known ...string) error {
 	name := d.option
 	d.option = ""
-	return d.errorf("%q is no option of it, expected %s", name, strings.Join(known, " or "))
+	if isDirective(name) && !slices.Contains(known, name) {
+		return d.errorf("%q is a directive, expected } before it", name)
+	}
+	return d.errorf("%q is no option of it, expected %s", name, among(name, known))
 }

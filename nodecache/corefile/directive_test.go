@@ -79,6 +79,7 @@ func logs(_ *Config, b *Block) any {
 
 func TestDirectiveErrors(t *testing.T) {
 	const other = "the node cache does not have this directive: keep it on the cluster DNS, and here forward the zone there (forward ZONE ADDRESS)"
+	directives := list(strings.Fields(implemented), "and")
 	for _, test := range []struct{ text, want string }{
 		{"bind", ":2: bind: 0 arguments, expected bind ADDRESS|INTERFACE..."},
 		{"bind 10.0.0.300", `:2: bind: "10.0.0.300", expected an IP address or the name of an interface`},
@@ -89,13 +90,13 @@ func TestDirectiveErrors(t *testing.T) {
 		{"bufsize 511", `:2: bufsize: "511", expected a whole number from 512 to 4096`},
 		{"bufsize 4097", `:2: bufsize: "4097", expected a whole number from 512 to 4096`},
 		{"bufsize 1 2", ":2: bufsize: 2 arguments, expected bufsize [SIZE]"},
-		{"debug yes", ":2: debug: 1 arguments, expected debug"},
-		{"loop yes", ":2: loop: 1 arguments, expected loop"},
+		{"debug yes", ":2: debug: 1 argument, expected debug"},
+		{"loop yes", ":2: loop: 1 argument, expected loop"},
 		{"errors /var/log/errors", `:2: errors: "/var/log/errors", expected no file: errors go where the log goes`},
-		{"errors {\nstacktraces\n}", `:3: errors: "stacktraces" is no option of it, expected stacktrace or consolidate`},
-		{"errors {\nstacktrace yes\n}", ":3: errors: stacktrace: 1 arguments, expected stacktrace"},
-		{"errors {\nconsolidate 5m\n}", ":3: errors: consolidate: 1 arguments, expected consolidate DURATION REGEXP [debug|info|warning|error] [show_first]"},
-		{"errors {\nconsolidate 0s x\n}", ":3: errors: consolidate: 0s, expected a duration of at least 1ns"},
+		{"errors {\nstacktraces\n}", `:3: errors: "stacktraces" is no option of it, expected perhaps stacktrace; there are stacktrace and consolidate`},
+		{"errors {\nstacktrace yes\n}", ":3: errors: stacktrace: 1 argument, expected stacktrace"},
+		{"errors {\nconsolidate 5m\n}", ":3: errors: consolidate: 1 argument, expected consolidate DURATION REGEXP [debug|info|warning|error] [show_first]"},
+		{"errors {\nconsolidate 0s x\n}", ":3: errors: consolidate: 0s, expected a duration above 0s"},
 		{"errors {\nconsolidate 5m (\n}", ":3: errors: consolidate: error parsing regexp: missing closing ): `(`"},
 		{"errors {\nconsolidate 5m x show_first info\n}", `:3: errors: consolidate: "show_first info", expected consolidate DURATION REGEXP [debug|info|warning|error] [show_first]`},
 		{"log {\nclass\n}", ":3: log: class: 0 arguments, expected class all|success|denial|error..."},
@@ -104,7 +105,7 @@ func TestDirectiveErrors(t *testing.T) {
 		{"log a..b", `:2: log: domain name "a..b": an empty label, expected a zone such as example.com or a network such as 10.0.0.0/8`},
 		{"prometheus 9153", `:2: prometheus: "9153", expected an address such as :8080 or 127.0.0.1:8080`},
 		{"prometheus {\ntls web.yml\n}", ":3: prometheus: tls: metrics are served in the clear, expected no tls, and an address that only a proxy reaches"},
-		{"prometheus {\nruntime_metrics yes\n}", ":3: prometheus: runtime_metrics: 1 arguments, expected runtime_metrics"},
+		{"prometheus {\nruntime_metrics yes\n}", ":3: prometheus: runtime_metrics: 1 argument, expected runtime_metrics"},
 		{"prometheus {\nruntime\n}", `:3: prometheus: "runtime" is no option of it, expected runtime_metrics`},
 		{"health :http", `:2: health: ":http", expected an address such as :8080 or 127.0.0.1:8080`},
 		{"health :1 :2", ":2: health: 2 arguments, expected health [ADDRESS]"},
@@ -126,7 +127,7 @@ func TestDirectiveErrors(t *testing.T) {
 		{"family ipv6", `:2: family: "ipv6", expected family ipv4`},
 		{"family", ":2: family: 0 arguments, expected family ipv4"},
 		{"template IN A", ":2: template: IN A: " + elsewhere},
-		{"template IN", ":2: template: 1 arguments, expected template IN AAAA [ZONES...]"},
+		{"template IN", ":2: template: 1 argument, expected template IN AAAA [ZONES...]"},
 		{"template IN AAAA {\nrcode NXDOMAIN\n}", `:3: template: rcode: "NXDOMAIN": ` + elsewhere},
 		{"template IN AAAA {\nanswer \"{{ .Name }} 60 IN AAAA ::1\"\n}", `:3: template: answer: "{{ .Name }} 60 IN AAAA ::1": ` + elsewhere},
 		{"template IN AAAA {\nauthority \"example.org. 60 IN NS ns.example.org.\"\n}", `:3: template: authority: "example.org. 60 IN NS ns.example.org.": ` + elsewhere},
@@ -134,8 +135,8 @@ func TestDirectiveErrors(t *testing.T) {
 		{"rewrite name a.example b.example", ":2: rewrite: " + other},
 		{"dns64", ":2: dns64: " + other},
 		{"kubernetes cluster.local", ":2: kubernetes: " + other},
-		{"forwrad . 192.0.2.1", `:2: "forwrad" is no directive of CoreDNS, expected perhaps forward`},
-		{"cahce 30", `:2: "cahce" is no directive of CoreDNS, expected perhaps cache`},
+		{"forwrad . 192.0.2.1", `:2: "forwrad" is no directive of CoreDNS, expected perhaps forward; there are ` + directives},
+		{"cahce 30", `:2: "cahce" is no directive of CoreDNS, expected perhaps cache; there are ` + directives},
 		{"loop\nloop", ":3: loop: the block has it at Corefile:2 already, expected it once"},
 	} {
 		wantError(t, "example.org {\n"+test.text+"\n}\n", "Corefile"+test.want, Options{})

@@ -96,6 +96,9 @@ func (p *forwardParser) finishTLS() error {
 	if p.Pool.TLS == nil && slices.ContainsFunc(p.To, isTLS) {
 		p.Pool.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	if (p.Pool.TLS != nil || p.serverName != "") && !slices.ContainsFunc(p.To, isTLS) {
+		p.remark("tls and tls_servername are for servers written as tls://ADDRESS; there is none, and queries go in the clear")
+	}
 	if p.Pool.TLS != nil {
 		p.Pool.TLS.ServerName = p.serverName
 		p.TLS = sha256.Sum256(fmt.Appendf(nil, "%q %q", p.pem, p.serverName))

@@ -1,6 +1,7 @@
 package corefile
 
 import (
+	"os"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ func (d *directive) hosts() error {
 	}
 	if h.Zones, err = d.zones(args); err != nil {
 		return err
+	}
+	if _, err := os.Stat(h.File); err != nil {
+		d.remark(err.Error() + "; its names are answered once it is there")
 	}
 	d.conf.addFile(h.File)
 	d.block.Hosts = h
@@ -116,6 +120,9 @@ func isHost(addr string) bool {
 // checkInside notes names below none of the zones: they are left out of the answers.
 func (d *directive) checkInside(h *Hosts, addr string, names []string) {
 	for _, n := range names {
+		if strings.Contains(n, "*") {
+			d.remark(n + " is this one name, and none that * could stand for")
+		}
 		table, _ := hosts.Parse("", []byte(addr+" "+n), hosts.Options{Zones: h.Zones})
 		if table.Entries() == 0 {
 			d.remark(n + " is below none of its zones")

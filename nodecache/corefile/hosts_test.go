@@ -36,7 +36,7 @@ func TestHostsErrors(t *testing.T) {
 		{"hosts {\nttl 65536\n}", `:3: hosts: ttl: "65536", expected a whole number from 1 to 65535`},
 		{"hosts {\nreload\n}", ":3: hosts: reload: 0 arguments, expected reload DURATION"},
 		{"hosts {\nreload -1s\n}", ":3: hosts: reload: -1s, expected a duration of at least 0s"},
-		{"hosts {\nno_reverse yes\n}", ":3: hosts: no_reverse: 1 arguments, expected no_reverse"},
+		{"hosts {\nno_reverse yes\n}", ":3: hosts: no_reverse: 1 argument, expected no_reverse"},
 		{"hosts {\nfallthrough_unsupported\n}", ":4: hosts: fallthrough_unsupported without fallthrough, expected both"},
 		{"hosts {\nfallthrough a..b\n}", `:3: hosts: fallthrough: domain name "a..b": an empty label, expected a zone such as example.com or a network such as 10.0.0.0/8`},
 		{"hosts {\ntll 5\n}", `:3: hosts: "tll", expected ADDRESS NAME..., ttl, reload, no_reverse, fallthrough or fallthrough_unsupported`},
@@ -60,7 +60,8 @@ func TestHostsNotes(t *testing.T) {
 		t.Error(got)
 	}
 	got := notes(t, "hosts "+dir+"/none {\n192.0.2.1 a.example.org a.example.net\n192.0.2.2 b.example.net\n}")
-	want := "Corefile:3: hosts: a.example.net is below none of its zones\n" +
+	want := "Corefile:2: hosts: stat " + dir + "/none: no such file or directory; its names are answered once it is there\n" +
+		"Corefile:3: hosts: a.example.net is below none of its zones\n" +
 		"Corefile:4: hosts: b.example.net is below none of its zones"
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)

@@ -87,7 +87,7 @@ func TestUpstreamTCP(t *testing.T) {
 	if got := servers(t, c.Blocks[0].Forwards[0]); got != "udp 192.0.2.1:53, udp 192.0.2.2:5353" {
 		t.Error(got)
 	}
-	wantError(t, strings.Replace(text, "loop", "lop", 1), `Corefile:6: "lop" is no directive of CoreDNS, expected perhaps log`,
+	wantError(t, strings.Replace(text, "loop", "lop", 1), `Corefile:6: "lop" is no directive of CoreDNS, expected perhaps log; there are `+list(strings.Fields(implemented), "and"),
 		Options{UpstreamServers: []string{"192.0.2.1"}})
 }
 

@@ -19,7 +19,11 @@ func (c *Config) checkOverlap() error {
 	for _, b := range c.Blocks {
 		for _, k := range b.Keys {
 			for _, s := range b.served(k) {
-				if i := slices.IndexFunc(all, s.overlaps); i >= 0 {
+				i := slices.IndexFunc(all, s.overlaps)
+				if i >= 0 && all[i].block == b {
+					return fmt.Errorf("%s: %s is named twice, expected it once", b.Pos, s)
+				}
+				if i >= 0 {
 					return fmt.Errorf("%s: %s is served by the block at %s already, "+
 						"expected another zone, another port or bind with other addresses", b.Pos, s, all[i].block.Pos)
 				}

@@ -2,6 +2,7 @@ package corefile
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 
 	"github.com/coredns/caddy/caddyfile"
@@ -11,6 +12,7 @@ import (
 type stanza struct {
 	keys       []caddyfile.Token
 	directives [][]caddyfile.Token // in order, each with all of its block
+	wrong      []error             // what CoreDNS's parser lets pass
 }
 
 // reader groups the words of a Corefile, as caddyfile.Parse does. That one keeps neither
@@ -64,8 +66,12 @@ func (r *reader) stanzas() ([]stanza, error) {
 // stanza reads a server block. That of a snippet has no keys.
 func (r *reader) stanza() (s stanza, err error) {
 	more := false
-	if s.keys, more, err = r.keys(); err != nil || !more {
+	if s.keys, more, err = r.keys(); err != nil {
 		return s, err
+	}
+	if !more {
+		s.checkKeys(true)
+		return s, nil
 	}
 	if name, ok := snippetName(s.keys); ok {
 		return stanza{}, r.snippet(name)
@@ -73,15 +79,35 @@ func (r *reader) stanza() (s stanza, err error) {
 	if len(s.keys) == 0 { // CoreDNS drops the block and says nothing
 		return s, r.errorf("a block without a zone, expected one before it; is a variable empty?")
 	}
-	if r.val() != "{" { // the one block of a file may do without
+	braces := r.val() == "{"
+	if !braces { // the one block of a file may do without
 		r.at--
-		return s, r.directives(&s)
 	}
-	err = r.directives(&s)
-	if err == nil && r.val() != "}" {
-		err = r.errorf("the file ends within a block, expected }")
+	closed, err := r.directives(&s)
+	if unclosed := r.errorf("the file ends within the block of line %d, expected }", s.keys[0].Line); err == nil && braces && !closed {
+		if r.val() != "}" {
+			return s, unclosed
+		}
+		s.wrong = append(s.wrong, unclosed) // the last } closes a directive's block
 	}
+	s.checkKeys(!braces)
 	return s, err
+}
+
+// checkKeys finds zones that are a directive out of its block, or the end of a block that has
+// ended.
+func (s *stanza) checkKeys(bare bool) {
+	if len(s.keys) == 0 {
+		return
+	}
+	first := s.keys[0]
+	pos := Pos{first.File, first.Line}
+	switch {
+	case first.Text == "}":
+		s.wrong = append(s.wrong, fmt.Errorf("%s: } closes nothing, expected no more of them than {", pos))
+	case bare && isDirective(first.Text):
+		s.wrong = append(s.wrong, fmt.Errorf("%s: %s stands in no block, expected a zone and { before it, as .:53 {; is a } before it too many?", pos, first.Text))
+	}
 }
 
 // keys reads what stands before a block. It reports whether more follows.
@@ -115,23 +141,26 @@ func (r *reader) keys() (keys []caddyfile.Token, more bool, err error) {
 	}
 }
 
-// directives reads up to the block's end, or the file's.
-func (r *reader) directives(s *stanza) error {
-	for r.next() && r.val() != "}" {
+// directives reads up to the block's end, or the file's, and reports whether it was the former.
+func (r *reader) directives(s *stanza) (closed bool, err error) {
+	for r.next() {
+		if r.val() == "}" {
+			return true, nil
+		}
 		if r.val() == "import" {
 			if err := r.doImport(); err != nil {
-				return err
+				return false, err
 			}
 			r.at--
 			continue
 		}
 		d, err := r.directive()
 		if err != nil {
-			return err
+			return false, err
 		}
 		s.directives = append(s.directives, d)
 	}
-	return nil
+	return false, nil
 }
 
 // directive reads one, to the end of its line, or of the block that opens there.
@@ -158,7 +187,7 @@ func (r *reader) directive() ([]caddyfile.Token, error) {
 		tokens = append(tokens, r.word())
 	}
 	if nesting > 0 {
-		return nil, r.errorf("the file ends within a block, expected }")
+		return nil, r.errorf("the file ends within the block of %s at line %d, expected }", tokens[0].Text, tokens[0].Line)
 	}
 	return tokens, nil
 }

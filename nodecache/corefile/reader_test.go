@@ -19,7 +19,7 @@ func TestReader(t *testing.T) {
 		{"(b) {\ncache {$TTL}\n}\n(a) {\nimport b\nloop\n}\n{$ZONE} x:{%PORT%} {\nimport a\n}", "Corefile:8 [{example.org. 53} {x. 1053}] true 30"},
 		{"(a) {\nexample.org {\nloop\n}\n}\nimport a", "Corefile:2 [{example.org. 53}] true 0"},
 		{"example.org {\n{$LOOP}\ncache {$TTL}\n}", "Corefile:1 [{example.org. 53}] true 30"},
-		{"example{$NONE}.org{$ {\n}", "Corefile:1 [{example.org{$. 53}] false 0"},
+		{"example{$NONE}.org {\n}", "Corefile:1 [{example.org. 53}] false 0"},
 		{"\ufeffexample.org {\r\n\tloop\r\n}\r\n", "Corefile:1 [{example.org. 53}] true 0"},
 		{"\"example.org\" {\n\"loop\"\n}", "Corefile:1 [{example.org. 53}] true 0"},
 	} {
@@ -36,12 +36,13 @@ func TestReader(t *testing.T) {
 }
 
 func TestReaderErrors(t *testing.T) {
+	const noBlock = `Corefile: no server block, expected one of three lines or more: ".:53 {", "forward . /etc/resolv.conf" and "}"`
 	for _, test := range []struct{ text, want string }{
-		{"", "Corefile: no server block, expected one such as .:53 { forward . /etc/resolv.conf }"},
-		{"# nothing", "Corefile: no server block, expected one such as .:53 { forward . /etc/resolv.conf }"},
-		{"(a) {\nloop\n}", "Corefile: no server block, expected one such as .:53 { forward . /etc/resolv.conf }"},
-		{"a {\nloop", "Corefile:2: the file ends within a block, expected }"},
-		{"a {\ncache {\nsuccess 5", "Corefile:3: the file ends within a block, expected }"},
+		{"", noBlock},
+		{"# nothing", noBlock},
+		{"(a) {\nloop\n}", noBlock},
+		{"a {\nloop", "Corefile:2: the file ends within the block of line 1, expected }"},
+		{"a {\ncache {\nsuccess 5", "Corefile:3: the file ends within the block of cache at line 2, expected }"},
 		{"a, {\n}", "Corefile:1: a block after a comma, expected another zone"},
 		{"{$ZONE} {\nloop\n}", "Corefile:1: a block without a zone, expected one before it; is a variable empty?"},
 		{"a,", "Corefile:1: the file ends after a comma, expected another zone"},
@@ -67,16 +68,16 @@ func TestImport(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a := write(t, dir, "sub/a.conf", "import common\na.example {\n    import common\n}\n")
+	a := write(t, dir, "sub/a.conf", "import common\na.example {\n    import common\n    forward . 192.0.2.1\n}\n")
 	b := write(t, dir, "sub/b.conf", "b.example {\nbind __PILLAR__LOCAL__DNS__\n}\n")
 	common := write(t, dir, "sub/common", "")
-	corefile := write(t, dir, "Corefile", "import sub/*.conf\n. {\nimport none.*\n}\n")
+	corefile := write(t, dir, "Corefile", "import sub/*.conf\n. {\nimport none.*\nforward . 192.0.2.1\n}\n")
 	o := Options{Env: noEnv}
 	_, err := Load(corefile, o)
 	if want := b + ":2: bind: __PILLAR__LOCAL__DNS__ has no value: expected -localip with the addresses to listen on"; err == nil || err.Error() != want {
 		t.Fatalf("\n got %v\nwant %s", err, want)
 	}
-	b = write(t, dir, "sub/b.conf", "b.example {\n}\n")
+	b = write(t, dir, "sub/b.conf", "b.example {\nforward . 192.0.2.1\n}\n")
 	c, err := Load(corefile, o)
 	if err != nil {
 		t.Fatal(err)

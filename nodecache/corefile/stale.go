@@ -64,7 +64,7 @@ func (d *directive) staleMode(c *Cache, mode string, args []string) (err error) 
 			args = args[1:]
 		}
 	case mode != "immediate" || len(args) > 2:
-		return d.errorf("%s %s, expected %s", mode, strings.Join(args, " "), staleUsage)
+		return d.errorf("%q, expected %s", strings.Join(append([]string{mode}, args...), " "), staleUsage)
 	}
 	if err == nil && len(args) > 0 {
 		c.Policy.StaleTTL, err = d.staleTTL(args[0])

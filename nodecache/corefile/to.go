@@ -95,12 +95,21 @@ func (d *directive) to(text string, tcp bool) (To, error) {
 		}
 		return d.toAt(t, text, rest, port)
 	}
+	if scheme == "tcp" || scheme == "udp" {
+		return To{}, d.errorf("%s: expected an address, which is asked over UDP or, with force_tcp, over TCP", text)
+	}
 	return To{}, d.errorf("%s: servers are not asked over %s, expected an address, dns://ADDRESS or tls://ADDRESS", text, scheme)
 }
 
 func (d *directive) toAt(t To, text, rest string, port uint16) (To, error) {
 	at, name, err := parseAddrPort(rest, port)
 	overTLS := t.Endpoint.Proto == upstream.TLS
+	if err == nil && name == "" && at.Addr().Is6() && at.Addr().IsLinkLocalUnicast() {
+		return To{}, d.errorf("%q, expected the interface too, as %s%%eth0", text, at.Addr())
+	}
+	if err == nil && !isUnicast(at.Addr()) {
+		return To{}, d.errorf("%q is the address of no server, expected one such as 192.0.2.1", text)
+	}
 	switch {
 	case err != nil && !errors.Is(err, errNoAddr):
 		return To{}, d.errorf("%s: %v", text, err)
@@ -110,6 +119,8 @@ func (d *directive) toAt(t To, text, rest string, port uint16) (To, error) {
 		at = netip.AddrPortFrom(at.Addr().WithZone(name), at.Port())
 	case err == nil:
 		t.Endpoint.ServerName = name
+	case isPrefix(rest):
+		return To{}, d.errorf("%q is a network, expected the address of a server", text)
 	case !overTLS && isFile(rest):
 		t.File = rest
 		at = netip.AddrPortFrom(netip.Addr{}, port)
@@ -118,6 +129,11 @@ func (d *directive) toAt(t To, text, rest string, port uint16) (To, error) {
 	}
 	t.Endpoint.Addr = at
 	return t, nil
+}
+
+// isUnicast reports whether an address may be that of one host.
+func isUnicast(a netip.Addr) bool {
+	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // isFile reports whether a word is no host's name: it has a slash, or a file is there.
@@ -129,18 +145,26 @@ func isFile(word string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+func isPrefix(word string) bool {
+	_, err := netip.ParsePrefix(word)
+	return err == nil
+}
+
 // hostChars are what a host's name is made of.
 const hostChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 // toHost reads NAME[:PORT] or, over TLS, NAME%SERVERNAME[:PORT].
 func (d *directive) toHost(t To, text, rest string, port uint16) (To, error) {
+	if slices.Contains(strings.Fields(forwardOptions), rest) {
+		return To{}, d.errorf("%q is an option, expected it within { } behind the servers", text)
+	}
 	host, port, err := splitPort(rest, port)
 	host, serverName, named := strings.Cut(host, "%")
 	name, nameErr := wire.ParseName(host)
 	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
 	if err != nil || nameErr != nil || named && t.Endpoint.Proto != upstream.TLS ||
 		strings.Trim(host, hostChars) != "" || isNumber(labels[len(labels)-1]) || name.IsRoot() {
-		return To{}, d.errorf("%q, expected an IP address with or without a port, a file such as /etc/resolv.conf, or a host's name", text)
+		return To{}, d.errorf("%q, expected an IP address with or without a port, a file such as /etc/resolv.conf, or a host's name%s", text, hint(text))
 	}
 	t.Host = name.String()
 	t.Endpoint.ServerName = serverName

@@ -4,7 +4,9 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
@@ -28,7 +30,10 @@ func (d *directive) duration(text string, least time.Duration) (time.Duration, e
 	if err != nil {
 		return 0, d.errorf("%q, expected a duration such as 500ms, 30s or 1h", text)
 	}
-	if v < least {
+	switch {
+	case v < least && least == 1:
+		return 0, d.errorf("%s, expected a duration above 0s", text)
+	case v < least:
 		return 0, d.errorf("%s, expected a duration of at least %s", text, least)
 	}
 	return v, nil
@@ -71,13 +76,32 @@ func (d *directive) zones(words []string) ([]wire.Name, error) {
 	}
 	var all []wire.Name
 	for _, w := range words {
+		if !isZone(w) {
+			return nil, d.errorf("%q, expected a zone such as example.com or a network such as 10.0.0.0/8, or nothing for the block's zones", w)
+		}
 		zones, err := parseZone(w)
 		if err != nil {
 			return nil, d.errorf("%v", err)
 		}
-		all = append(all, zones...)
+		if all = append(all, zones...); !slices.ContainsFunc(zones, d.block.hasPartOf) {
+			d.remark("no name of the block is below " + w)
+		}
 	}
 	return all, nil
+}
+
+// isZone reports whether a word may stand for a zone, and not for the value of something else.
+func isZone(word string) bool {
+	_, err := strconv.ParseFloat(word, 64)
+	return err != nil && !isDuration(word) && !slices.Contains(strings.Fields(noZones), strings.ToLower(word))
+}
+
+// noZones are words that stand where zones are expected, but are the value of something else.
+const noZones = "on off yes no true false stdout stderr success denial error all"
+
+// hasPartOf reports whether the block serves a name of zone.
+func (b *Block) hasPartOf(zone wire.Name) bool {
+	return slices.ContainsFunc(b.Keys, func(k Key) bool { return k.Zone.Below(zone) || zone.Below(k.Zone) })
 }
 
 // addr reads an IP address.

@@ -20,6 +20,12 @@ func (o *Options) parseKey(text string) ([]Key, error) {
 	if scheme, _, found := strings.Cut(rest, "://"); found {
 		return nil, fmt.Errorf("%s: %s:// is not served, expected ZONE, ZONE:PORT or dns://ZONE:PORT", text, scheme)
 	}
+	if at, _, err := parseAddrPort(rest, o.Port); err == nil {
+		return nil, fmt.Errorf("%q is an address, expected a zone, with bind %s within its block", text, at.Addr())
+	}
+	if err := glued(rest); err != nil {
+		return nil, err
+	}
 	zone, port, err := splitPort(rest, o.Port)
 	if err != nil {
 		return nil, err
@@ -56,22 +62,49 @@ func parseZone(text string) ([]wire.Name, error) {
 	if p, err := netip.ParsePrefix(text); err == nil {
 		return reverseZones(p.Masked()), nil
 	}
-	if addr, _, found := strings.Cut(text, "/"); found {
-		if _, err := netip.ParseAddr(addr); err == nil {
-			return nil, fmt.Errorf("%q, expected a network such as 10.0.0.0/8 or 2001:db8::/32", text)
-		}
-	}
-	if strings.Contains(text, ":") {
-		return nil, fmt.Errorf("%q, expected a domain name or a network such as 2001:db8::/32", text)
-	}
-	if text == "" {
-		return nil, errors.New(`"", expected a domain name, or . for all`)
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return nil, fmt.Errorf("%q is an address, expected a zone such as example.com or a network such as %s/%d", text, text, addr.BitLen())
 	}
 	n, err := wire.ParseName(text)
-	if err != nil {
+	switch {
+	case strings.Contains(text, "/") && !isReverse(n.AppendLower(nil)): // RFC 2317 has such names
+		return nil, fmt.Errorf("%q, expected a network such as 10.0.0.0/8 or 2001:db8::/32", text)
+	case strings.Contains(text, ":"):
+		return nil, fmt.Errorf("%q, expected a domain name or a network such as 2001:db8::/32", text)
+	case text == "":
+		return nil, errors.New(`"", expected a domain name, or . for all` + hint(text))
+	case err != nil:
 		return nil, fmt.Errorf("%w, expected a zone such as example.com or a network such as 10.0.0.0/8", err)
+	case strings.Contains(text, "*"):
+		return nil, fmt.Errorf("%q, expected it without *: a zone has all names below it", text)
+	case !strings.Contains(text, `\`) && strings.ContainsFunc(text, isStrange):
+		return nil, fmt.Errorf("%q, expected a zone such as example.com or a network such as 10.0.0.0/8%s", text, hint(text))
 	}
 	return []wire.Name{n.AppendLower(nil)}, nil
+}
+
+// isStrange reports whether a character stands in no name that anybody asks for.
+func isStrange(c rune) bool {
+	return c <= ' ' || c > '~' || strings.ContainsRune(",;'\"$*{}()[]<>|!?&=+@#%^`", c)
+}
+
+// hint returns what may be wrong with a word, or nothing.
+func hint(word string) string {
+	switch {
+	case word == "":
+		return "; is a variable empty?"
+	case strings.Contains(word, "$"):
+		return "; a variable is written {$NAME}"
+	case strings.Contains(word, ","):
+		return "; words are separated by spaces"
+	case strings.HasSuffix(word, ";"):
+		return "; a line ends without a ;"
+	case strings.ContainsAny(word, "'\""):
+		return "; only \" encloses words, in pairs"
+	case strings.ContainsFunc(word, func(c rune) bool { return c > '~' }):
+		return "; other letters are written as xn--"
+	}
+	return ""
 }
 
 // reverseZones returns the reverse zones of a network: one if its length is a whole number of

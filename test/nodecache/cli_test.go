@@ -191,7 +191,7 @@ func TestCheck(t *testing.T) {
 	for _, want := range []string{
 		"Refused:\n  " + file + ":3: rewrite: the node cache does not have this directive",
 		"\n  " + file + ":7: forward: \"nosuch\" is no option of it",
-		"Accepted, but without a meaning here:\n  " + file + ":4: loadbalance has no meaning here",
+		"Accepted, but perhaps not as it is meant:\n  " + file + ":4: loadbalance has no meaning here",
 		"Different from CoreDNS 1.15.0:\n  cache: while an upstream is out",
 		"cut off switches it off, at " + file + ":2 " + file + ":11\n",
 		"\n  loop: an upstream that leads back here is set aside and reported; the process goes on, at " + file + ":5\n",
