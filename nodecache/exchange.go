@@ -90,6 +90,39 @@ func hereOf(addrs []netip.AddrPort) []netip.AddrPort {
 	return slices.DeleteFunc(slices.Clone(addrs), func(a netip.AddrPort) bool { return !onThisHost(a.Addr()) })
 }
 
+// reach returns where to ask what listens on addr. That of all addresses hears what is sent to
+// those that nothing else of listened is bound to, as the kernel prefers a socket of the
+// address itself; ok is false if there is none.
+func reach(addr netip.AddrPort, listened []netip.AddrPort) (to netip.AddrPort, ok bool) {
+	if !addr.Addr().IsUnspecified() {
+		return addr, true
+	}
+	for _, a := range ownAddrs(addr.Addr().Is4()) {
+		if to = netip.AddrPortFrom(a, addr.Port()); !slices.Contains(listened, to) {
+			return to, true
+		}
+	}
+	return addr, false
+}
+
+// ownAddrs returns addresses of this host, loopback ones first: IPv4 has as many as one likes.
+func ownAddrs(is4 bool) (own []netip.Addr) {
+	if is4 {
+		for i := range byte(100) {
+			own = append(own, netip.AddrFrom4([4]byte{127, 0, 0, 1 + i}))
+		}
+		return own
+	}
+	own = append(own, netip.IPv6Loopback())
+	addrs, _ := net.InterfaceAddrs() // those of loopback do where there is no more to be known
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is6() && p.Addr().IsGlobalUnicast() {
+			own = append(own, p.Addr())
+		}
+	}
+	return own
+}
+
 // onThisHost reports whether packets to addr stay here.
 func onThisHost(addr netip.Addr) bool {
 	if addr.IsUnspecified() || addr.IsLoopback() {

@@ -52,10 +52,14 @@ func (c selfCheck) sockets(ctx context.Context, f *front, addrs []netip.AddrPort
 		addrs = hereOf(f.Addrs())
 	}
 	for _, addr := range addrs {
-		if err := c.udpSockets(ctx, f.ShardsAt(addr), addr, thread); err != nil {
+		to, ok := reach(addr, f.Addrs())
+		if !ok {
+			continue // whatever is sent to this host, others listen for
+		}
+		if err := c.udpSockets(ctx, f.ShardsAt(addr), to, thread); err != nil {
 			return err
 		}
-		if err := c.listener(ctx, addr); err != nil {
+		if err := c.listener(ctx, to); err != nil {
 			return err
 		}
 	}

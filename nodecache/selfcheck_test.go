@@ -2,8 +2,10 @@ package nodecache
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -51,20 +53,65 @@ func TestSelfCheck(t *testing.T) {
 	}
 }
 
+// TestSelfCheckEverywhere asks sockets of all addresses beside those of one of them, which the
+// kernel prefers: the former must be asked elsewhere.
+func TestSelfCheckEverywhere(t *testing.T) {
+	port := freeEverywhere(t)
+	var addrs []netip.AddrPort
+	for _, a := range []string{"127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::"} {
+		addrs = append(addrs, netip.AddrPortFrom(netip.MustParseAddr(a), port))
+	}
+	front, wedged, check := checked(t, addrs...)
+	find := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		return check.at(ctx)
+	}
+	if err := find(); err != nil {
+		t.Error(err)
+	}
+	for _, addr := range []netip.AddrPort{addrs[0], addrs[2]} {
+		wedged.Store(int32(front.ShardsAt(addr)[0]))
+		if err := find(); err == nil {
+			t.Errorf("a hanging loop of %v is not found", addr)
+		}
+	}
+}
+
+// freeEverywhere returns a port that is free on all addresses, for UDP and TCP.
+func freeEverywhere(t *testing.T) uint16 {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := netip.MustParseAddrPort(l.Addr().String()).Port()
+		c, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+		l.Close()
+		if err == nil {
+			c.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
 // What loops hang beside a certain one.
 const (
 	none = -1
 	all  = -2
 )
 
-// checked serves addr until the test ends.
-func checked(t *testing.T, addr netip.AddrPort) (f *front, wedged *atomic.Int32, check selfCheck) {
+// checked serves addrs until the test ends.
+func checked(t *testing.T, addrs ...netip.AddrPort) (f *front, wedged *atomic.Int32, check selfCheck) {
 	t.Helper()
 	p := newProcess(Config{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	p.resolver.Set(resolve.NewTable(nil))
 	wedged = new(atomic.Int32)
 	wedged.Store(none)
-	f, err := startFront(p.frontConfig([]netip.AddrPort{addr}), func(dst, query []byte, c *listen.Client) []byte {
+	f, err := startFront(p.frontConfig(addrs), func(dst, query []byte, c *listen.Client) []byte {
 		if w := wedged.Load(); w == all || w == int32(c.Shard) {
 			return nil
 		}
