@@ -1,6 +1,7 @@
 package nodecache
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
@@ -36,8 +37,15 @@ func (l loopback) askUDP(ctx context.Context, query []byte, to netip.AddrPort) (
 		return nil, err
 	}
 	buf := make([]byte, 512)
-	n, err := c.Read(buf)
-	return buf[:n], err
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return nil, err
+		}
+		if n >= 2 && bytes.HasPrefix(query, buf[:2]) { // its ID; others are not to this query
+			return buf[:n], nil
+		}
+	}
 }
 
 // askTCP resets the connection, so that none waits for its end.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -100,7 +101,7 @@ var errOther = errors.New("another process answered")
 func (c selfCheck) once(ctx context.Context, ask exchange, to netip.AddrPort, round int) (shard int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, min(selfWait<<max(0, round-shortTries), longestWait))
 	defer cancel()
-	q := wire.Query{ID: uint16(time.Now().UnixNano()), Name: resolve.Instance, Type: wire.TXT, Class: wire.CH} // #nosec G115 -- any will do
+	q := wire.Query{ID: uint16(rand.Uint32()), Name: resolve.Instance, Type: wire.TXT, Class: wire.CH} // #nosec G115 G404 -- seeded by the kernel
 	answer, err := ask(ctx, wire.AppendQuery(nil, &q, nil), to)
 	if err != nil {
 		return 0, err

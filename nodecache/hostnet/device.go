@@ -50,12 +50,12 @@ func noDevice(why string, err error) error {
 	return explain("network device", err)
 }
 
-// probeIndex is the index of the device if probes can come in by it, or 0.
-func (d *device) probeIndex() int {
+// probes is what probes come from, if they can.
+func (d *device) probes() probes {
 	if d == nil || d.tun == nil {
-		return 0
+		return probes{}
 	}
-	return d.index
+	return probes{d.index, d.sources}
 }
 
 // find learns the index of the device by its name.

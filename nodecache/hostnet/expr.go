@@ -71,6 +71,25 @@ func lookup(s set, flags uint32) expr {
 // notrack keeps the packet out of connection tracking, and so out of NAT.
 func notrack() expr { return expr{"notrack", nil} }
 
+// accept ends the chain.
+func accept() expr { return verdict(1) } // NF_ACCEPT of linux/netfilter.h
+
+// drop ends the packet.
+func drop() expr { return verdict(0) } // NF_DROP
+
+func verdict(code uint32) expr {
+	return expr{"immediate", func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.NFTA_IMMEDIATE_DREG, unix.NFT_REG_VERDICT)
+		ae.Nested(unix.NFTA_IMMEDIATE_DATA, func(ae *netlink.AttributeEncoder) error {
+			ae.Nested(unix.NFTA_DATA_VERDICT, func(ae *netlink.AttributeEncoder) error {
+				ae.Uint32(unix.NFTA_VERDICT_CODE, code)
+				return nil
+			})
+			return nil
+		})
+	}}
+}
+
 // match is what one rule is about: a protocol and port, and a set of addresses, to which
 // questions go or from which answers come.
 type match struct {

@@ -13,7 +13,6 @@ type Host struct {
 	route     route
 	watcher   *watcher // nil without a device
 	probing   sync.Mutex
-	port      uint16 // of the last probe; guarded by probing
 
 	mu     sync.Mutex // of what follows
 	device *device    // nil if not wanted
@@ -62,7 +61,7 @@ func (h *Host) open() (err error) {
 		h.mode.Device = h.device.kind
 	}
 	if h.cfg.Rules {
-		if h.table, noOwner, err = openTable(&h.cfg, h.device.probeIndex()); err != nil {
+		if h.table, noOwner, err = openTable(&h.cfg, h.device.probes()); err != nil {
 			return err
 		}
 		h.mode.Table = h.table.mode()

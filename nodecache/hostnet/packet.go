@@ -111,16 +111,15 @@ func (f flow) segment(p []byte) (segment []byte, ok bool) {
 	return body, from == f.from && to == f.to
 }
 
-// refused reports whether a packet says that one of f reached nobody: an ICMP error, type 3 of
-// RFC 792 or type 1 of RFC 4443, which quotes it behind 8 octets.
-func (f flow) refused(p []byte) bool {
+// refused returns what a packet quotes of the segment of f that it says has reached nobody, or
+// ok false: an ICMP error, type 3 of RFC 792 or type 1 of RFC 4443, quotes it behind 8 octets.
+func (f flow) refused(p []byte) (quote []byte, ok bool) {
 	protocol, _, _, body, ok := parse(p)
 	if !ok || len(body) < 8 {
-		return false
+		return nil, false
 	}
 	if protocol == unix.IPPROTO_ICMP && body[0] == 3 || protocol == unix.IPPROTO_ICMPV6 && body[0] == 1 {
-		_, ok = f.segment(body[8:])
-		return ok
+		return f.segment(body[8:])
 	}
-	return false
+	return nil, false
 }

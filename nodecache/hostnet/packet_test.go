@@ -59,7 +59,7 @@ func TestRefused(t *testing.T) {
 		{"of an earlier probe", quote(3, other, 28), false},
 		{"time exceeded", quote(11, f, 28), false},
 	} {
-		if got := f.refused(c.p); got != c.want {
+		if _, got := f.refused(c.p); got != c.want {
 			t.Errorf("%s: %v", c.what, got)
 		}
 	}

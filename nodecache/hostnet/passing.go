@@ -119,20 +119,6 @@ func note(s set) expr {
 	}}
 }
 
-// accept ends the chain.
-func accept() expr {
-	return expr{"immediate", func(ae *netlink.AttributeEncoder) {
-		ae.Uint32(unix.NFTA_IMMEDIATE_DREG, unix.NFT_REG_VERDICT)
-		ae.Nested(unix.NFTA_IMMEDIATE_DATA, func(ae *netlink.AttributeEncoder) error {
-			ae.Nested(unix.NFTA_DATA_VERDICT, func(ae *netlink.AttributeEncoder) error {
-				ae.Uint32(unix.NFTA_VERDICT_CODE, 1) // NF_ACCEPT of linux/netfilter.h
-				return nil
-			})
-			return nil
-		})
-	}}
-}
-
 // state loads what connection tracking says of the packet.
 func state() expr {
 	return expr{"ct", func(ae *netlink.AttributeEncoder) {

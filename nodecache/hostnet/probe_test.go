@@ -19,7 +19,7 @@ func probe(h *Host, addr string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	answer, err := h.Probe(ctx, []byte("question"), netip.MustParseAddrPort(addr))
-	return string(answer), err
+	return string(answer[min(len(answer), idLen):]), err
 }
 
 func probeTCP(h *Host, addr string) (string, error) {

@@ -17,6 +17,16 @@ const wantTable = `table inet neardns-N {
 		elements = { "neardnsN" }
 	}
 
+	set probe4 {
+		type ipv4_addr
+		elements = { 169.254.253.N }
+	}
+
+	set probe6 {
+		type ipv6_addr
+		elements = { fd6e:6561:7264:6e73::N }
+	}
+
 	set take4 {
 		type ipv4_addr
 		timeout 3s
@@ -65,7 +75,11 @@ const wantTable = `table inet neardns-N {
 
 	chain prerouting {
 		type filter hook prerouting priority raw; policy accept;
-		iif @probes notrack
+		iif @probes notrack accept
+		ip saddr @probe4 drop
+		ip daddr @probe4 drop
+		ip6 saddr @probe6 drop
+		ip6 daddr @probe6 drop
 RULES
 	}
 

@@ -14,6 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// idLen is how many octets the ID of a message has, which an answer over UDP begins with.
+const idLen = 2
+
 // startServer answers with name what is asked over UDP and TCP at an address, until stop.
 func startServer(addr, name string) (stop func(), err error) {
 	u, err := net.ListenPacket("udp", addr)
@@ -33,7 +36,7 @@ func startServer(addr, name string) (stop func(), err error) {
 			if err != nil {
 				return
 			}
-			u.WriteTo([]byte(name), from)
+			u.WriteTo(append(buf[:idLen:idLen], name...), from)
 		}
 	})
 	all.Go(func() {
@@ -124,7 +127,7 @@ func serveCPU(t *testing.T, addr string, cpu int) {
 			if err != nil {
 				return
 			}
-			u.WriteTo([]byte(cpuName(cpu)), from)
+			u.WriteTo(append(buf[:idLen:idLen], cpuName(cpu)...), from)
 		}
 	}()
 }

@@ -26,19 +26,19 @@ type table struct {
 	name  string
 	owned bool // it goes with conn, and nobody else can change it
 	cfg   *Config
-	tun   int  // index of the device that probes come in by, or 0
 	begun bool // it has taken questions
+	probes
 }
 
 // openTable makes a table with an owner, or else one without, and then says why. It also
 // deletes those without that dead processes left.
-func openTable(c *Config, tun int) (t *table, why string, err error) {
+func openTable(c *Config, p probes) (t *table, why string, err error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, "", noTable(err)
 	}
 	conn.SetOption(netlink.ExtendedAcknowledge, true)
-	t = &table{conn, tablePrefix + strconv.FormatUint(uint64(conn.PID()), 10), true, c, tun, false}
+	t = &table{conn, tablePrefix + strconv.FormatUint(uint64(conn.PID()), 10), true, c, false, p}
 	if err := sweep(conn); err != nil {
 		conn.Close()
 		return nil, "", noTable(err)
@@ -79,9 +79,10 @@ func (t *table) put() error {
 	b := &batch{table: t.name}
 	b.addTable(t.owned)
 	b.addSet(devices())
-	if t.tun != 0 {
-		b.addElements(devices(), indexKey(t.tun))
+	for _, s := range probeSets(t.cfg.Addrs) {
+		b.addSet(s)
 	}
+	t.fillProbes(b)
 	all := sets(t.cfg.Addrs)
 	for _, s := range all {
 		b.addSet(s)
@@ -95,7 +96,7 @@ func (t *table) put() error {
 		}
 	}
 	b.addChain("prerouting", unix.NF_INET_PRE_ROUTING)
-	b.addRule("prerouting", meta(unix.NFT_META_IIF), in(devices()), notrack())
+	t.addGuard(b)
 	t.addRules(b, "prerouting", all)
 	b.addChain("output", unix.NF_INET_LOCAL_OUT)
 	t.addRules(b, "output", all)
@@ -104,15 +105,6 @@ func (t *table) put() error {
 
 // indexKey is a device's index as the kernel compares it.
 func indexKey(index int) []byte { return binary.NativeEndian.AppendUint32(nil, uint32(index)) }
-
-// probeFrom has the rules know another device for probes.
-func (t *table) probeFrom(tun int) error {
-	t.tun = tun
-	b := &batch{table: t.name}
-	b.flush(devices())
-	b.addElements(devices(), indexKey(tun))
-	return b.commit(t.conn)
-}
 
 // addRules adds those for questions and answers. What the host itself asks passes output as
 // a question and again as an answer, and a pod's passes prerouting and then output.

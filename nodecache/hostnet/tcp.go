@@ -52,43 +52,62 @@ type stream struct {
 	ack uint32 // RCV.NXT, of what we expect next
 }
 
+// received is a segment that came.
+type received struct {
+	seq, ack uint32
+	flags    byte
+	data     []byte
+}
+
 // connect shakes hands, RFC 9293, section 3.5. Without an option that says more, we receive
-// segments of 536 octets, or of 1220 (section 3.7.1), and the kernel any that we send.
+// segments of 536 octets, or of 1220 (section 3.7.1), and the kernel any that we send. What does
+// not acknowledge our SYN is forged, or late (section 3.10.7.3).
 func (s *stream) connect() error {
 	if err := s.send(flagSYN, nil); err != nil {
 		return err
 	}
 	s.seq++
 	for {
-		seq, flags, _, err := s.next()
+		got, err := s.next()
 		switch {
 		case err != nil:
 			return err
-		case flags&(flagSYN|flagACK) == flagSYN|flagACK:
-			s.ack = seq + 1
+		case got.flags&flagACK == 0 || got.ack != s.seq:
+		case got.flags&flagRST != 0:
+			return s.reset()
+		case got.flags&flagSYN != 0:
+			s.ack = got.seq + 1
 			return s.send(flagACK, nil)
 		}
 	}
 }
 
-// message returns the next DNS message.
+// reset is the error of a connection that is refused or ended.
+func (s *stream) reset() error { return fmt.Errorf("probe of %s: %w", s.to, unix.ECONNREFUSED) }
+
+// message returns the next DNS message. A segment that does not carry on where the last ended is
+// forged, or comes again, whatever its flags (RFC 5961, section 3.2).
 func (s *stream) message() ([]byte, error) {
-	var got []byte
+	var all []byte
 	for {
-		if len(got) >= 2 {
-			if size := int(binary.BigEndian.Uint16(got)); len(got)-2 >= size {
-				return got[2 : 2+size], nil
+		if len(all) >= 2 {
+			if size := int(binary.BigEndian.Uint16(all)); len(all)-2 >= size {
+				return all[2 : 2+size], nil
 			}
 		}
-		seq, _, data, err := s.next()
-		if err != nil {
+		got, err := s.next()
+		switch {
+		case err != nil:
 			return nil, err
+		case got.seq != s.ack:
+			continue
+		case got.flags&flagRST != 0:
+			return nil, s.reset()
+		case len(got.data) == 0:
+			continue
 		}
-		if seq != s.ack || len(data) == 0 {
-			continue // it comes again
-		}
-		got = append(got, data...)
-		s.ack += uint32(len(data))
+		all = append(all, got.data...)
+		s.ack += uint32(len(got.data))
 		if err := s.send(flagACK, nil); err != nil {
 			return nil, err
 		}
@@ -96,20 +115,20 @@ func (s *stream) message() ([]byte, error) {
 }
 
 // next returns the next segment of the connection.
-func (s *stream) next() (seq uint32, flags byte, data []byte, err error) {
+func (s *stream) next() (received, error) {
 	for {
 		segment, err := s.receive()
 		if err != nil {
-			return 0, 0, nil, err
+			return received{}, err
 		}
-		if len(segment) < headerTCP || int(segment[12]>>4)*4 > len(segment) {
+		if len(segment) < headerTCP {
 			continue
 		}
-		seq, flags = binary.BigEndian.Uint32(segment[4:]), segment[13]
-		if flags&flagRST != 0 {
-			return 0, 0, nil, fmt.Errorf("probe of %s: %w", s.to, unix.ECONNREFUSED)
+		head := int(segment[12]>>4) * 4
+		if head < headerTCP || head > len(segment) {
+			continue
 		}
-		return seq, flags, segment[int(segment[12]>>4)*4:], nil
+		return received{binary.BigEndian.Uint32(segment[4:]), binary.BigEndian.Uint32(segment[8:]), segment[13], segment[head:]}, nil
 	}
 }
 

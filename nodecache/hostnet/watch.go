@@ -131,8 +131,8 @@ func (h *Host) ensure() error {
 	}
 	h.device.close(h.route)
 	h.device = made
-	if h.table == nil || made.tun == nil {
+	if h.table == nil {
 		return nil
 	}
-	return h.table.probeFrom(made.index)
+	return h.table.probeFrom(made.probes())
 }

@@ -27,6 +27,7 @@ var (
 		{"one of two hangs", oneHangs},
 		{"stops", stops},
 		{"cluster DNS replaced", replaced},
+		{"forged", forged},
 		{"firewall", firewall},
 		{"confined", confined},
 		{"link-local address alone", fallbacks},
