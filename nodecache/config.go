@@ -19,6 +19,7 @@ type Config struct {
 	Host         Host     // what the node should have
 	Watch        bool     // take in a changed Corefile though it has no reload directive
 	Node         string   // this node's name or address, by which it chooses among servers
+	Identity     string   // answers id.server and hostname.bind; empty to refuse them
 
 	Memory            budget.Budget // zero for that of the default limit
 	Version, Revision string

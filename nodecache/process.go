@@ -88,11 +88,10 @@ func newProcess(c Config) *process {
 	}
 	p.shares.Queries = p.Memory.Queries
 	p.current = &generation{keep: newKeep(), cancel: func() {}}
-	host, _ := os.Hostname()
 	p.resolver = resolve.New(resolve.Config{
 		Metrics: p.metrics, Shard: flightShard, Cookies: cookie.New(secret), Queries: p.queries, Log: c.Log,
 		Limits:  resolve.Limits{Flights: p.Memory.Queries, Waiters: p.Memory.Waiters},
-		Version: "neardns nodecache " + c.Version, ID: host, Instance: p.instance,
+		Version: "neardns nodecache " + c.Version, ID: c.Identity, Instance: p.instance, Probes: hostnet.ProbePrefixes(),
 	})
 	return p
 }

@@ -101,7 +101,7 @@ var errOther = errors.New("another process answered")
 func (c selfCheck) once(ctx context.Context, ask exchange, to netip.AddrPort, round int) (shard int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, min(selfWait<<max(0, round-shortTries), longestWait))
 	defer cancel()
-	q := wire.Query{ID: uint16(rand.Uint32()), Name: resolve.Instance, Type: wire.TXT, Class: wire.CH} // #nosec G115 G404 -- seeded by the kernel
+	q := wire.Query{ID: uint16(rand.Uint32()), Name: resolve.InstanceName(c.instance), Type: wire.TXT, Class: wire.CH} // #nosec G115 G404 -- seeded by the kernel
 	answer, err := ask(ctx, wire.AppendQuery(nil, &q, nil), to)
 	if err != nil {
 		return 0, err
@@ -110,22 +110,18 @@ func (c selfCheck) once(ctx context.Context, ask exchange, to netip.AddrPort, ro
 		return 0, errOther
 	}
 	for w := wire.Walk(answer); w.Next(); {
-		if id, shard, ok := readInstance(answer[w.Data:w.End]); w.Type == wire.TXT && ok && id == c.instance {
+		if shard, ok := readLoop(answer[w.Data:w.End]); w.Type == wire.TXT && ok {
 			return shard, nil
 		}
 	}
 	return 0, errOther
 }
 
-// readInstance reads the two strings that answer resolve.Instance.
-func readInstance(data []byte) (id string, shard int, ok bool) {
-	var text [2]string
-	for i := range text {
-		if len(data) == 0 || int(data[0]) >= len(data) {
-			return "", 0, false
-		}
-		text[i], data = string(data[1:1+data[0]]), data[1+data[0]:]
+// readLoop reads the string that answers resolve.InstanceName.
+func readLoop(data []byte) (shard int, ok bool) {
+	if len(data) == 0 || int(data[0]) >= len(data) {
+		return 0, false
 	}
-	shard, err := strconv.Atoi(text[1])
-	return text[0], shard, err == nil
+	shard, err := strconv.Atoi(string(data[1 : 1+data[0]]))
+	return shard, err == nil
 }

@@ -130,24 +130,23 @@ func checked(t *testing.T, addrs ...netip.AddrPort) (f *front, wedged *atomic.In
 	return f, wedged, p.selfCheck(loopback{}.way())
 }
 
-// TestReadInstance reads answers of whoever listens at the address.
-func TestReadInstance(t *testing.T) {
+// TestReadLoop reads answers of whoever listens at the address.
+func TestReadLoop(t *testing.T) {
 	for _, test := range []struct {
 		data  string
-		id    string
 		shard int
 		ok    bool
 	}{
-		{"\x02ab\x0212", "ab", 12, true},
-		{"\x00\x011", "", 1, true},
-		{"\x02ab", "", 0, false},
-		{"\x02ab\x01", "", 0, false},
-		{"\x03ab", "", 0, false},
-		{"", "", 0, false},
-		{"\x02ab\x01x", "ab", 0, false},
+		{"\x0212", 12, true},
+		{"\x02123", 12, true},
+		{"\x00", 0, false},
+		{"\x01", 0, false},
+		{"\x031", 0, false},
+		{"", 0, false},
+		{"\x01x", 0, false},
 	} {
-		if id, shard, ok := readInstance([]byte(test.data)); ok != test.ok || ok && (id != test.id || shard != test.shard) {
-			t.Errorf("%q: %q %d %t", test.data, id, shard, ok)
+		if shard, ok := readLoop([]byte(test.data)); ok != test.ok || ok && shard != test.shard {
+			t.Errorf("%q: %d %t", test.data, shard, ok)
 		}
 	}
 }

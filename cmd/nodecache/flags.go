@@ -34,7 +34,7 @@ type flags struct {
 	pidfile                       string
 
 	clusterDomain, node, logFormat, probe string
-	fallback, remove                      bool
+	fallback, remove, identify            bool
 	checkOnly, version, flush             bool
 	flushName                             string // empty for all
 }
@@ -114,6 +114,7 @@ func (f *flags) define(s *flag.FlagSet) {
 	s.BoolVar(&f.reloadWithSignal, "reloadwithsignal", false, "take in a changed Corefile though it has no reload directive")
 	s.StringVar(&f.pidfile, "pidfile", "", "file to write the process's number to")
 	s.BoolVar(new(bool), "quiet", false, "accepted; there is little to be quiet about")
+	s.BoolVar(&f.identify, "identify", false, "tell whoever asks for id.server or hostname.bind (RFC 4892) the host's name")
 	s.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	s.StringVar(&f.probe, "probe", "", "ask the nodecache that runs in this container whether it is live or ready, and exit")
 	s.BoolVar(&f.flush, "flush", false, "have the nodecache that runs in this container forget what it keeps of NAME and of all names below it, or of all names, and exit")
@@ -219,8 +220,10 @@ func (f *flags) config() nodecache.Config {
 			c.MetricsAddrs = append(c.MetricsAddrs, addr)
 		}
 	}
-	if c.Node == "" {
-		c.Node, _ = os.Hostname()
+	host, _ := os.Hostname()
+	c.Node = cmp.Or(c.Node, host)
+	if f.identify {
+		c.Identity = host
 	}
 	return c
 }

@@ -18,6 +18,11 @@ import (
 // sourceTries is how many are tried: more than processes ever run at a time.
 const sourceTries = 32
 
+// ProbePrefixes returns where the addresses are that probes come from, on every node.
+func ProbePrefixes() []netip.Prefix {
+	return []netip.Prefix{netip.PrefixFrom(source4(0), 24).Masked(), netip.PrefixFrom(source6(0), 64).Masked()}
+}
+
 // source4 returns an IPv4 address to try, for any number.
 func source4(n int) netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 253, byte(1 + n%254)}) }
 

@@ -18,10 +18,15 @@ var (
 	hostnameBind  = wire.Name("\x08hostname\x04bind\x00")
 	idServer      = wire.Name("\x02id\x06server\x00")
 
-	// Instance asks which process answers, in class CHAOS, type TXT. A second string has the
-	// number of the loop that received the query, see listen.Client.
-	Instance = wire.Name("\x08instance\x09nodecache\x00")
+	instances = wire.Name("\x08instance\x09nodecache\x00")
 )
+
+// InstanceName is what a process asks for, in class CHAOS, type TXT, to learn whether it answers
+// itself: the answer has the number of the loop that received the query, see listen.Client. id is
+// its Config.Instance, 63 octets at most. Nobody else knows it, and so nobody else is told.
+func InstanceName(id string) wire.Name {
+	return append(appendString(nil, id), instances...)
+}
 
 // local answers q where no cache and no upstream is needed.
 func (r *Resolver) local(dst []byte, q *query) (reply []byte, source metrics.Source, ok bool) {
@@ -97,26 +102,24 @@ func appendSOA(dst []byte, start int, zone wire.Name) []byte {
 	return wire.AppendRecord(dst, start, wire.Authority, zone, wire.SOA, wire.IN, 3600, []byte(names+times))
 }
 
-// chaos tells who answers (RFC 4892, section 2).
+// chaos tells who answers (RFC 4892, section 2), but no name of the node's unless it has one to
+// tell.
 func (r *Resolver) chaos(dst []byte, q *query) []byte {
-	text, loop := "", ""
+	text := ""
 	switch n := q.Name; {
 	case q.Type != wire.TXT && q.Type != wire.ANY:
 	case n.Equal(versionBind) || n.Equal(versionServer):
 		text = r.Version
 	case n.Equal(idServer) || n.Equal(hostnameBind):
 		text = r.ID
-	case n.Equal(Instance):
-		text, loop = r.Config.Instance, strconv.Itoa(q.client.Shard)
+	case n.Equal(r.instance):
+		text = strconv.Itoa(q.client.Shard)
 	}
 	if text == "" {
 		return r.code(dst, q, wire.Refused, wire.Error{})
 	}
 	var buf [512]byte
 	data := appendString(buf[:0], text)
-	if loop != "" {
-		data = appendString(data, loop)
-	}
 	start := len(dst)
 	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
 	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.TXT, wire.CH, 0, data)

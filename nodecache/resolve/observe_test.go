@@ -15,10 +15,17 @@ import (
 // TestObserveProbe counts no question by which a process looks after itself.
 func TestObserveProbe(t *testing.T) {
 	r := newRig(t)
+	r.ask("abcdef.instance.nodecache. TXT class=3")
 	r.ask("version.bind. TXT class=3")
-	r.ask("instance.nodecache. TXT class=3")
-	if got := r.zoneAnswers(); got != 1 {
-		t.Errorf("%d answers, want 1", got)
+	r.ask("abcdee.instance.nodecache. TXT class=3") // a client's
+	client := r.client
+	for _, from := range []string{"169.254.253.7:50000", r.local.String()} { // of the process beside this one
+		r.client = netipAddr(from)
+		r.ask("abcdee.instance.nodecache. TXT class=3")
+	}
+	r.client = client
+	if got := r.zoneAnswers(); got != 2 {
+		t.Errorf("%d answers, want 2", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/neardns/neardns/internal/listen"
@@ -61,4 +62,13 @@ func (q *query) log() querylog.Filter {
 
 // isProbe reports whether this process, or the one beside it, looks whether it answers. That
 // is no client's query: it is neither counted nor logged.
-func (q *query) isProbe() bool { return q.Class == wire.CH && q.Name.Equal(Instance) }
+func (r *Resolver) isProbe(q *query) bool {
+	return q.Class == wire.CH && q.Name.Below(instances) && (q.Name.Equal(r.instance) || r.fromHere(q))
+}
+
+// fromHere reports whether q comes from a process of this node: from where probes do, or from the
+// address that it went to.
+func (r *Resolver) fromHere(q *query) bool {
+	from := q.remote.Addr()
+	return from == q.local.Addr() || slices.ContainsFunc(r.Probes, func(p netip.Prefix) bool { return p.Contains(from) })
+}

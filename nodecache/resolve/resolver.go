@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -25,16 +26,19 @@ type Config struct {
 	Limits  Limits
 
 	Version  string // answers version.bind
-	ID       string // answers id.server
-	Instance string // answers instance.nodecache; no other process has it
+	ID       string // answers id.server and hostname.bind, which are refused if it is empty
+	Instance string // see InstanceName; no other process has it
+
+	Probes []netip.Prefix // where processes of this node ask from whether they answer
 }
 
 // Resolver answers queries by the Table that was set last.
 type Resolver struct {
 	Config
-	start time.Time
-	table atomic.Pointer[Table]
-	loops loops
+	start    time.Time
+	instance wire.Name
+	table    atomic.Pointer[Table]
+	loops    loops
 
 	limits    limits
 	crew      crew
@@ -47,7 +51,7 @@ type Resolver struct {
 
 // New returns a Resolver that refuses all before Set is called. Close it after use.
 func New(c Config) *Resolver {
-	r := &Resolver{Config: c, start: time.Now()}
+	r := &Resolver{Config: c, start: time.Now(), instance: InstanceName(c.Instance)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.scratches.New = func() any { return new(scratch) }
 	r.flights.New = func() any { return new(flight) }
@@ -98,7 +102,7 @@ func (r *Resolver) Handle(dst, msg []byte, c *listen.Client) (reply []byte) {
 	}
 	q.find(r.table.Load())
 	reply, from := r.answer(dst, &q, status)
-	if len(reply) > 0 && !q.isProbe() {
+	if len(reply) > 0 && !r.isProbe(&q) {
 		r.observe(&q, reply, from, c.Shard)
 	}
 	return reply

@@ -91,5 +91,5 @@ func (c *cache) rewrite(from, to string) {
 
 // cacheAnswers reports whether a node cache answers there, rather than the cluster DNS.
 func cacheAnswers(p *pod, server string) bool {
-	return strings.HasPrefix(p.Dig(server, "CH", "TXT", "instance.nodecache"), `"`)
+	return strings.HasPrefix(p.Dig(server, "CH", "TXT", "version.bind"), `"neardns nodecache`)
 }

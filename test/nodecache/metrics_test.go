@@ -37,7 +37,7 @@ func TestMetrics(t *testing.T) {
 	node.Answers(addr)
 	before := node.Scrape()
 	for _, args := range []string{
-		"a.example", "a.example", "a.example +tcp", "b.example AAAA", "none.example", "none.example", "fail.example", "-c CH -t TXT id.server",
+		"a.example", "a.example", "a.example +tcp", "b.example AAAA", "none.example", "none.example", "fail.example", "-c CH -t TXT version.bind",
 		"a.example +dnssec",
 	} {
 		run.Dig(t, addr, strings.Fields(args)...)

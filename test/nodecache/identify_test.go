@@ -1,0 +1,43 @@
+package nodecache
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// TestIdentify asks as anyone can who answers, with dig: the program says what it is, and the name
+// of its host if it may. Which process it is, it tells nobody (RFC 4892, section 4).
+func TestIdentify(t *testing.T) {
+	t.Parallel()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range []string{"", "-identify"} {
+		addr := run.Addr(t)
+		n := run.NodeCache(t, simple("127.0.0.1:9", "", addr), strings.Fields(flags)...)
+		n.Answers(addr)
+		version, id := `NOERROR "neardns nodecache devel"`, "REFUSED"
+		if flags != "" {
+			id = `NOERROR "` + host + `"`
+		}
+		for name, want := range map[string]string{
+			"version.bind": version, "version.server": version,
+			"id.server": id, "hostname.bind": id, "instance.nodecache": "REFUSED", "0123456789abcdef.instance.nodecache": "REFUSED",
+		} {
+			for _, over := range []string{"+notcp", "+tcp"} {
+				a := run.Dig(t, addr, "-c", "CH", "-t", "TXT", name, over)
+				got := a.Status
+				for _, r := range a.Answer {
+					got += " " + r.Data
+				}
+				if got != want {
+					t.Errorf("nodecache %s: %s %s: %q, expected %q", flags, name, over, got, want)
+				}
+			}
+		}
+	}
+}
