@@ -56,7 +56,7 @@ func (p *process) newForward(ctx context.Context, conf *corefile.Forward) (*forw
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}
 	pool := conf.Pool
-	pool.Servers, pool.Shares, pool.Node, pool.Trace = servers, f.shares, p.Node, f.trace(p.metrics.Trace())
+	pool.Servers, pool.Shares, pool.Node, pool.Clock, pool.Trace = servers, f.shares, p.Node, p.clock, f.trace(p.metrics.Trace())
 	if f.pool, err = upstream.New(pool); err != nil {
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}

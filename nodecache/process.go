@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/neardns/neardns/internal/clock"
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/nodecache/admin"
 	"github.com/neardns/neardns/nodecache/budget"
@@ -39,7 +40,8 @@ const logRoom = 1024
 // process is all that runs.
 type process struct {
 	Config
-	instance string // no other process has it
+	instance string       // no other process has it
+	clock    *clock.Clock // of all that ages
 	metrics  *metrics.Set
 	pages    http.Handler // /metrics
 	queries  *querylog.Log
@@ -73,7 +75,7 @@ func newProcess(c Config) *process {
 	var id [8]byte
 	rand.Read(id[:])
 	p := &process{
-		Config: c, instance: hex.EncodeToString(id[:]), metrics: metrics.New(shards),
+		Config: c, instance: hex.EncodeToString(id[:]), clock: clock.New(), metrics: metrics.New(shards),
 		queries: querylog.New(c.Log.Handler(), logRoom), stopping: make(chan struct{}), leaving: make(chan struct{}),
 	}
 	if p.LogDropped == nil {
@@ -89,7 +91,7 @@ func newProcess(c Config) *process {
 	p.shares.Queries = p.Memory.Queries
 	p.current = &generation{keep: newKeep(), cancel: func() {}}
 	p.resolver = resolve.New(resolve.Config{
-		Metrics: p.metrics, Shard: flightShard, Cookies: cookie.New(secret), Queries: p.queries, Log: c.Log,
+		Metrics: p.metrics, Shard: flightShard, Clock: p.clock, Cookies: cookie.New(secret), Queries: p.queries, Log: c.Log,
 		Limits:  resolve.Limits{Flights: p.Memory.Queries, Waiters: p.Memory.Waiters},
 		Version: "neardns nodecache " + c.Version, ID: c.Identity, Instance: p.instance, Probes: hostnet.ProbePrefixes(),
 	})
@@ -118,6 +120,7 @@ func Run(ctx context.Context, c Config) error {
 	var group sync.WaitGroup
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
+	group.Go(func() { p.clock.Run(background) })
 	group.Go(func() { p.queries.Run(background) })
 	group.Go(func() { p.errors.run(background) })
 	if err = p.openHost(); err == nil {

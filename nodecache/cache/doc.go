@@ -13,7 +13,7 @@
 // exist can't push out those that do, and a failure leaves what is stale in place (RFC 8767).
 //
 // Times are durations since a moment of the caller's choice, on a clock that never goes
-// back (time.Since of a kept time.Time is one): a wall clock that jumps must not age
-// answers. Replies carry no OPT record; the caller adds its own with wire.AppendOPT. All
+// back (a clock.Clock is one): a time of day that is set must not age answers, and a machine
+// that sleeps must. Replies carry no OPT record; the caller adds its own with wire.AppendOPT. All
 // methods are safe for concurrent use. A hit allocates nothing.
 package cache

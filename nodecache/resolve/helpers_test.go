@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/neardns/neardns/internal/clock"
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
@@ -49,7 +50,7 @@ func newRig(t testing.TB, edits ...func(*Block)) *rig {
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.Resolver = New(Config{
-		Metrics: set, Shard: 3, Cookies: cookie.New([16]byte{1}), Queries: querylog.New(log.Handler(), 10), Log: log,
+		Metrics: set, Shard: 3, Clock: clock.New(), Cookies: cookie.New([16]byte{1}), Queries: querylog.New(log.Handler(), 10), Log: log,
 		Version: "neardns 1", Instance: "abcdef", Probes: []netip.Prefix{netip.MustParsePrefix("169.254.253.0/24")},
 	})
 	r.Set(r.table(Route{Zone: wire.Name{0}, Block: r.block, Count: r.zone}))

@@ -37,7 +37,7 @@ func (r *Resolver) observe(q *query, reply []byte, from origin, shard int) {
 	}
 	if filter := q.log(); filter != nil && filter.Pass(&q.Query, reply) {
 		e := querylog.Entry{
-			Time: r.start.Add(q.began), Took: r.now() - q.began,
+			Time: r.Clock.Time(q.began), Took: r.now() - q.began,
 			Remote: q.remote, Local: q.local, TCP: q.tcp, Source: from.source.Plugin(),
 		}
 		e.SetQuery(&q.Query, q.size)

@@ -16,7 +16,7 @@ func (r *Resolver) options(buf []byte, q *query, why wire.Error) (o wire.Options
 	}
 	o.Error = why
 	if q.Cookie != nil {
-		o.Cookie = r.Cookies.Append(buf, q.Cookie, q.remote.Addr(), r.start.Add(q.began))
+		o.Cookie = r.Cookies.Append(buf, q.Cookie, q.remote.Addr(), r.Clock.Time(q.began))
 	}
 	if q.tcp && q.Keepalive { // never over UDP (RFC 7828, section 3.2.1)
 		o.Keepalive, o.Timeout = true, keepalive
@@ -66,7 +66,7 @@ func (r *Resolver) code(dst []byte, q *query, rcode wire.Rcode, why wire.Error) 
 // part that came with the query must be good.
 func (r *Resolver) cookieOnly(dst []byte, q *query) []byte {
 	rcode := wire.NoError
-	if len(q.Cookie) > cookie.ClientLen && !r.Cookies.Valid(q.Cookie, q.remote.Addr(), r.start.Add(q.began)) {
+	if len(q.Cookie) > cookie.ClientLen && !r.Cookies.Valid(q.Cookie, q.remote.Addr(), r.Clock.Time(q.began)) {
 		rcode = wire.BadCookie
 	}
 	return r.code(dst, q, rcode, wire.Error{})

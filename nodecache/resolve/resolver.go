@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/neardns/neardns/internal/clock"
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cookie"
@@ -20,6 +21,7 @@ import (
 type Config struct {
 	Metrics *metrics.Set
 	Shard   int // of the metrics, for what flights count
+	Clock   *clock.Clock
 	Cookies *cookie.Maker
 	Queries *querylog.Log
 	Log     *slog.Logger
@@ -35,7 +37,6 @@ type Config struct {
 // Resolver answers queries by the Table that was set last.
 type Resolver struct {
 	Config
-	start    time.Time
 	instance wire.Name
 	table    atomic.Pointer[Table]
 	loops    loops
@@ -51,7 +52,7 @@ type Resolver struct {
 
 // New returns a Resolver that refuses all before Set is called. Close it after use.
 func New(c Config) *Resolver {
-	r := &Resolver{Config: c, start: time.Now(), instance: InstanceName(c.Instance)}
+	r := &Resolver{Config: c, instance: InstanceName(c.Instance)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.scratches.New = func() any { return new(scratch) }
 	r.flights.New = func() any { return new(flight) }
@@ -84,8 +85,8 @@ func (r *Resolver) Close() {
 	r.crew.group.Wait()
 }
 
-// now returns the time since r was made, above 0.
-func (r *Resolver) now() time.Duration { return time.Since(r.start) + 1 }
+// now returns the time on r's clock, above 0.
+func (r *Resolver) now() time.Duration { return r.Clock.Now() }
 
 // Handle answers a query that the front received; see listen.Handler. What has to be asked
 // upstream is answered later.

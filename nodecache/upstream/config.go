@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/neardns/neardns/internal/clock"
 )
 
 // Lane separates queries that must not wait for one another.
@@ -102,6 +104,7 @@ type Config struct {
 	Source  netip.Addr                                             // local address; `source_address`
 	Control func(network, address string, c syscall.RawConn) error // as net.Dialer's
 
+	Clock *clock.Clock // (one of its own, which does not know when the machine slept)
 	Trace Trace
 }
 
@@ -144,6 +147,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Reserve, 1)
 	if c.Shares == nil {
 		c.Shares = new(Shares)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.New()
 	}
 	setDefault(&c.Port, 53)
 	setDefault(&c.Refresh, 15*time.Second)

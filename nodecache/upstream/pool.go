@@ -21,7 +21,6 @@ type Pool struct {
 	conf       Config
 	tls        *tls.Config
 	seat       Seat
-	start      time.Time
 	checkQuery []byte // asks CheckName
 	probe      []byte // see newProbe
 	lookQuery  []byte
@@ -53,7 +52,7 @@ type Pool struct {
 func New(c Config) (*Pool, error) {
 	c = c.withDefaults()
 	p := &Pool{
-		conf: c, tls: newTLS(c.TLS), seat: NewSeat(c.Node), start: time.Now(),
+		conf: c, tls: newTLS(c.TLS), seat: NewSeat(c.Node),
 		stir: make(chan struct{}, 1), soon: make(chan struct{}, 1),
 		fixed: slices.Clone(c.Servers), servers: map[Endpoint]*server{},
 	}
@@ -153,9 +152,8 @@ func (p *Pool) Out() bool {
 // failure kept with the Epoch of its time is void once that has changed.
 func (p *Pool) Epoch() uint64 { return p.epoch.Load() }
 
-// now returns the time since the Pool was made, above 0. Only the monotonic clock counts:
-// jumps of the other one change nothing here.
-func (p *Pool) now() time.Duration { return time.Since(p.start) + 1 }
+// now returns the time on the Pool's clock, above 0. What is set of the time of day changes nothing.
+func (p *Pool) now() time.Duration { return p.conf.Clock.Now() }
 
 // delay returns how long an answer in a lane may take before another server is asked.
 func (p *Pool) delay(lane Lane) time.Duration {

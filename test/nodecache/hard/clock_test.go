@@ -2,6 +2,7 @@ package hard
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -21,8 +22,9 @@ import (
 // Go reads the wall clock without a system call, so that what fakes it for other programs
 // does nothing here, and to set the machine's would be felt by all that runs there. So the
 // program is built with a package time whose wall clock is ahead, or behind, by as many
-// seconds as a file of 8 octets says. Its monotonic clock is as it was. The file is mapped,
-// because time.Now is also called where nothing may be read.
+// seconds as a file says in its first 8 octets. Its monotonic clock is as it was. The file is mapped,
+// because time.Now is also called where nothing may be read. In the next 8 octets it says for how
+// many seconds the machine has slept, which no test can have it do.
 const (
 	clockFile = "NEARDNS_TEST_CLOCK" // the environment's name for it
 	clockCode = `package time
@@ -49,6 +51,22 @@ func mapClock() *int64 {
 }
 `
 	readsClock = "sec, nsec, mono := runtimeNow()\n"
+	sleepCode  = `package clock
+
+import (
+	"encoding/binary"
+	"os"
+	"time"
+)
+
+func asleep() time.Duration {
+	b, err := os.ReadFile(os.Getenv("` + clockFile + `"))
+	if err != nil {
+		panic(err)
+	}
+	return time.Duration(binary.NativeEndian.Uint64(b[8:])) * time.Second
+}
+`
 )
 
 // buildJumping builds the node cache with such a clock.
@@ -65,9 +83,11 @@ func buildJumping(t *testing.T) (program string) {
 		t.Fatalf("time.Now of %s does not begin with %q; have this test follow it", runtime.Version(), readsClock)
 	}
 	jumping := now + "\nfunc Now() Time {\n\t" + readsClock + "\tsec += *ahead\n" + strings.TrimPrefix(after, "\t"+readsClock)
+	module := filepath.Dir(goEnv(t, "GOMOD"))
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(std, "time.go"):  run.Write(t, dir, "time.go", jumping),
-		filepath.Join(std, "ahead.go"): run.Write(t, dir, "ahead.go", clockCode),
+		filepath.Join(std, "time.go"):                           run.Write(t, dir, "time.go", jumping),
+		filepath.Join(std, "ahead.go"):                          run.Write(t, dir, "ahead.go", clockCode),
+		filepath.Join(module, "internal/clock/asleep_linux.go"): run.Write(t, dir, "asleep.go", sleepCode),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +95,7 @@ func buildJumping(t *testing.T) (program string) {
 	program = filepath.Join(dir, "nodecache")
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-overlay", run.Write(t, dir, "overlay.json", string(overlay)), "-o", program, "./cmd/nodecache")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Dir = filepath.Dir(goEnv(t, "GOMOD"))
+	cmd.Dir = module
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build -overlay: %v\n%s", err, out)
 	}
@@ -92,7 +112,7 @@ func goEnv(t *testing.T, name string) string {
 }
 
 // TestClock has the wall clock jump by three years and back: what is cached lives as long as
-// it should, connections stay open, and what is asked is answered.
+// it should, connections stay open, and what is asked is answered. The log and cookies follow.
 func TestClock(t *testing.T) {
 	program := buildJumping(t)
 	const years = 3
@@ -109,7 +129,7 @@ func TestClock(t *testing.T) {
 				}
 			}
 			asked := time.Now()
-			setClock(t, clock, by*365*24*3600)
+			setClock(t, clock, by*365*24*3600, 0)
 
 			checkLong(t, c, f)
 			time.Sleep(time.Until(asked.Add(shortLife*time.Second + 500*time.Millisecond)))
@@ -118,6 +138,7 @@ func TestClock(t *testing.T) {
 			}
 			checkLong(t, c, f)
 			n.expect("new.example.org.", promptly, "a new name", answer.right)
+			checkWall(t, n, c, time.Duration(by)*365*24*time.Hour)
 			if n.Scrape().Sum("nodecache_tcp_connections_total") < 1 || c.conns != 1 {
 				t.Errorf("the connection was opened %d times", c.conns)
 			}
@@ -141,15 +162,63 @@ func lives(s *session, q wire.Message) {
 	s.send(with(q, addressOf(name), ttl))
 }
 
-// setClock has the wall clock that looks at a file be ahead by so many seconds.
-func setClock(t *testing.T, file string, seconds int) {
+// TestSleep has the machine sleep for as long as an answer lives: it is asked for again.
+func TestSleep(t *testing.T) {
+	f := newFake(t)
+	f.does(lives)
+	n, clock := startJumping(t, buildJumping(t), f)
+	c := &connection{to: n.addr}
+	defer c.close()
+	const name = "long.example.org."
+	for range 2 {
+		if a := c.ask(name); !a.right() || f.timesAsked(name) != 1 {
+			t.Fatalf("before the sleep: %v; the server was asked %d times", a, f.timesAsked(name))
+		}
+	}
+	setClock(t, clock, lifetime, lifetime) // the wall clock goes on, too
+	run.Eventually(t, 30*time.Second, "it is asked for again", func() bool { return c.ask(name).right() && f.timesAsked(name) == 2 })
+	if asked := f.timesAsked(name); !c.ask(name).right() || f.timesAsked(name) != asked {
+		t.Errorf("after the sleep it is not kept")
+	}
+}
+
+// checkWall waits until the query log and the cookies are of the time that the wall clock shows.
+func checkWall(t *testing.T, n *node, c *connection, ahead time.Duration) {
+	t.Helper()
+	const busy = time.Minute
+	year := "time=" + strconv.Itoa(time.Now().Add(ahead).UTC().Year())
+	tries := 0
+	run.Eventually(t, 30*time.Second, "the query log is of the year", func() bool {
+		tries++
+		name := fmt.Sprintf("logged%d.example.org.", tries)
+		return c.ask(name).right() && strings.HasPrefix(n.Logs(name), year)
+	})
+	q := question("long.example.org.")
+	q.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"}}
+	run.Eventually(t, 30*time.Second, "cookies are of the time", func() bool {
+		m, err := c.exchange(q)
+		if err != nil || m.IsEdns0() == nil || len(m.IsEdns0().Option) != 1 {
+			t.Fatalf("no cookie: %v, %v", m, err)
+		}
+		cookie, err := hex.DecodeString(m.IsEdns0().Option[0].(*dns.EDNS0_COOKIE).Cookie)
+		if err != nil || len(cookie) != 24 {
+			t.Fatalf("%x, %v", cookie, err)
+		}
+		made := time.Unix(int64(binary.BigEndian.Uint32(cookie[12:])), 0) // RFC 9018, section 4.3
+		return time.Since(made.Add(-ahead)).Abs() < busy
+	})
+}
+
+// setClock has the wall clock that looks at a file be ahead by so many seconds, and the machine
+// have slept for others.
+func setClock(t *testing.T, file string, seconds, slept int) {
 	t.Helper()
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // never shorter: it is mapped
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	if err := binary.Write(f, binary.NativeEndian, int64(seconds)); err != nil {
+	if err := binary.Write(f, binary.NativeEndian, [2]int64{int64(seconds), int64(slept)}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -159,9 +228,9 @@ func startJumping(t *testing.T, program string, f *fake) (n *node, clock string)
 	t.Helper()
 	addr, metrics := run.Addr(t), run.Addr(t)
 	dir := t.TempDir()
-	run.Write(t, dir, "Corefile", block(".", "tcp", f))
+	run.Write(t, dir, "Corefile", strings.Replace(block(".", "tcp", f), "\terrors\n", "\terrors\n\tlog\n", 1))
 	clock = filepath.Join(dir, "clock")
-	setClock(t, clock, 0)
+	setClock(t, clock, 0, 0)
 	cmd := exec.Command(program, "-conf", "Corefile", "-metrics-listen-address", metrics.String(), "-dns.port", strconv.Itoa(int(addr.Port())))
 	cmd.Env = append(os.Environ(), clockFile+"="+clock)
 	p := run.Start(t, cmd, dir)
