@@ -76,7 +76,7 @@ func silent(t *testing.T, w *world) {
 // intercepted reports whether rules send queries to a node cache.
 func intercepted(t testing.TB) bool {
 	t.Helper()
-	return regexp.MustCompile(`set take4 \{[^}]*elements = \{`).MatchString(netns.Sh(t, "nft list ruleset"))
+	return regexp.MustCompile(`set take[46] \{[^}]*elements = \{`).MatchString(netns.Sh(t, "nft list ruleset"))
 }
 
 // deafen has the kernel drop all that comes to some of a process's sockets of port 53, until
