@@ -18,6 +18,7 @@ type Host struct {
 	Rules      bool   // keep queries to them out of connection tracking, and with us
 	HealthPort uint16
 	Fallback   bool // have queries go on to the cluster DNS while no process takes them
+	Outside    bool // answer other machines too
 }
 
 // wanted reports whether anything of the node's is ours to set up.
@@ -48,6 +49,7 @@ func (p *process) openHost() error {
 	h, err := hostnet.Open(hostnet.Config{
 		Addrs: p.Options.LocalIPs, Port: p.Options.Port, HealthPort: p.Host.HealthPort,
 		Interface: p.Host.Interface, Prefix: p.Host.Prefix, Rules: p.Host.Rules, Log: p.Log,
+		AnswerOutside: p.Host.Outside,
 	})
 	if err != nil {
 		return err

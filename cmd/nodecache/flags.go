@@ -34,7 +34,7 @@ type flags struct {
 	pidfile                       string
 
 	clusterDomain, node, logFormat, probe string
-	fallback, remove, identify            bool
+	fallback, remove, identify, outside   bool
 	checkOnly, version, flush             bool
 	flushName                             string // empty for all
 }
@@ -131,6 +131,7 @@ func (f *flags) defineNode(s *flag.FlagSet) {
 	s.UintVar(&f.healthPort, "health-port", 8080, "port of /health at the addresses of -localip")
 	s.BoolVar(new(bool), "skipteardown", false, "accepted; there is nothing to tear down that would not go with this process")
 	s.BoolVar(&f.fallback, "fallback", false, "have queries to -localip go on to the cluster DNS's pods while no nodecache takes them, by a rule that outlives this process; for addresses that kube-proxy does not know")
+	s.BoolVar(&f.outside, "answer-outside", false, "answer also what comes in by the network device of a default route, which other machines send; needed where Pods are on ipvlan devices of the node's network")
 	s.BoolVar(&f.remove, "remove", false, "delete what -fallback leaves on the node, and exit")
 	s.Var(&f.syncInterval, "syncinterval", "accepted; changes of the node are told by the kernel")
 }
@@ -210,7 +211,7 @@ func (f *flags) config() nodecache.Config {
 		},
 		Host: nodecache.Host{
 			Interface: f.setupInterface, Prefix: f.interfaceName, Rules: f.setupIptables, HealthPort: uint16(f.healthPort), // #nosec G115 -- checked
-			Fallback: f.fallback,
+			Fallback: f.fallback, Outside: f.outside,
 		},
 		Watch: f.reloadWithSignal, Node: f.node,
 		Version: version(), Revision: revision(),

@@ -123,7 +123,7 @@ func holder(args []string) func(string) (string, error) {
 }
 
 // config is of a Host with addresses. Other words: "health" adds a health port, "norules" and
-// "nodevice" leave those out, "kind=" says what the fallback device is, "ownerless" acts as if
+// "nodevice" leave those out, "outside" has other machines answered, "kind=" says what the fallback device is, "ownerless" acts as if
 // the kernel knew no owners, and "tunless" and "nftless" hide those from this process.
 func config(words ...string) (Config, error) {
 	c := Config{Interface: true, Rules: true, Log: quiet()}
@@ -134,6 +134,8 @@ func config(words ...string) (Config, error) {
 			c.HealthPort = 8080
 		case "norules":
 			c.Rules = false
+		case "outside":
+			c.AnswerOutside = true
 		case "nodevice":
 			c.Interface = false
 		case "ownerless":

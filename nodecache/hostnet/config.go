@@ -25,6 +25,10 @@ type Config struct {
 	Rules      bool         // the table of rules
 	Log        *slog.Logger // what is put back
 
+	// AnswerOutside has queries from other machines answered too, see outside.go. It makes a
+	// difference with Rules only.
+	AnswerOutside bool
+
 	dummy     string // the kind of device that stands in for a TUN; tests have kernels without "dummy"
 	ownerless bool   // tests act as if the kernel knew no owners
 }

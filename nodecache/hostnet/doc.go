@@ -7,6 +7,10 @@
 //	host --> lo ---+                          port 53 from @own4, @own6    notrack   until Close
 //	               |                          in by our own device         notrack
 //	               |                          to them with our Mark        notrack
+//	               |                          others to or from a probe's  drop      see guard.go
+//	other -> eth0 -+                          from other machines: as if   accept    see outside.go
+//	machines       |                          we were not here, and at
+//	               |     input:               the sockets                  drop
 //	 Probe --------+
 //	   |           +--> neardns0 (a TUN, it goes with our file): the addresses --> the sockets
 //	   +-- source address, routed into the TUN <-- answers to probes ----------------+

@@ -11,12 +11,13 @@ type Host struct {
 	mode      Mode
 	leftovers []Leftover
 	route     route
-	watcher   *watcher // nil without a device
+	watcher   *watcher
 	probing   sync.Mutex
 
-	mu     sync.Mutex // of what follows
-	device *device    // nil if not wanted
-	table  *table     // nil if not wanted
+	mu      sync.Mutex // of what follows
+	outside outside    // as the rules know it
+	device  *device    // nil if not wanted
+	table   *table     // nil if not wanted
 }
 
 // Mode says how the kernel takes back what we have.
@@ -67,10 +68,14 @@ func (h *Host) open() (err error) {
 		h.mode.Table = h.table.mode()
 		h.findRules()
 	}
-	if h.device != nil {
-		if h.watcher, err = watch(h); err != nil {
-			return err
-		}
+	if h.watcher, err = watch(h); err != nil {
+		return err
+	}
+	h.mu.Lock() // the watcher runs
+	err = h.lookOutside()
+	h.mu.Unlock()
+	if err != nil {
+		return err
 	}
 	for _, why := range []string{noTUN, noOwner} {
 		if why != "" && h.mode.Why != "" {
@@ -119,15 +124,18 @@ func (h *Host) Release() error {
 	return explain("interception", h.table.release())
 }
 
-// Ensure puts the device, its addresses and its routes back where they are missing. Events of
-// the kernel call it; call it also when a probe fails, which they don't see all causes of.
+// Ensure puts the device, its addresses and its routes back where they are missing, and has the
+// rules follow the default routes. Events of the kernel call it; call it also when a probe
+// fails, which they don't see all causes of.
 func (h *Host) Ensure() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.device == nil {
-		return nil
+	if h.device != nil {
+		if err := h.ensure(); err != nil {
+			return err
+		}
 	}
-	return h.ensure()
+	return h.lookOutside()
 }
 
 // Close takes all of it away. What it can't, the kernel does when the process ends. Call it

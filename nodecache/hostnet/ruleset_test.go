@@ -27,6 +27,10 @@ const wantTable = `table inet neardns-N {
 		elements = { fd6e:6561:7264:6e73::N }
 	}
 
+	set outside {
+		type iface_index
+	}
+
 	set take4 {
 		type ipv4_addr
 		timeout 3s
@@ -80,7 +84,16 @@ const wantTable = `table inet neardns-N {
 		ip daddr @probe4 drop
 		ip6 saddr @probe6 drop
 		ip6 daddr @probe6 drop
+		iif @outside accept
 RULES
+	}
+
+	chain input {
+		type filter hook input priority raw; policy accept;
+		iif @outside udp dport 53 ip daddr @own4 drop
+		iif @outside tcp dport 53 ip daddr @own4 drop
+		iif @outside udp dport 53 ip6 daddr @own6 drop
+		iif @outside tcp dport 53 ip6 daddr @own6 drop
 	}
 
 	chain output {

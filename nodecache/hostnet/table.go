@@ -28,6 +28,7 @@ type table struct {
 	cfg   *Config
 	begun bool // it has taken questions
 	probes
+	outside []int // indexes of the devices that lead to other machines
 }
 
 // openTable makes a table with an owner, or else one without, and then says why. It also
@@ -38,7 +39,7 @@ func openTable(c *Config, p probes) (t *table, why string, err error) {
 		return nil, "", noTable(err)
 	}
 	conn.SetOption(netlink.ExtendedAcknowledge, true)
-	t = &table{conn, tablePrefix + strconv.FormatUint(uint64(conn.PID()), 10), true, c, false, p}
+	t = &table{conn, tablePrefix + strconv.FormatUint(uint64(conn.PID()), 10), true, c, false, p, nil}
 	if err := sweep(conn); err != nil {
 		conn.Close()
 		return nil, "", noTable(err)
@@ -83,6 +84,8 @@ func (t *table) put() error {
 		b.addSet(s)
 	}
 	t.fillProbes(b)
+	b.addSet(outsideSet())
+	t.fillOutside(b)
 	all := sets(t.cfg.Addrs)
 	for _, s := range all {
 		b.addSet(s)
@@ -97,6 +100,7 @@ func (t *table) put() error {
 	}
 	b.addChain("prerouting", unix.NF_INET_PRE_ROUTING)
 	t.addGuard(b)
+	t.addOutside(b, all)
 	t.addRules(b, "prerouting", all)
 	b.addChain("output", unix.NF_INET_LOCAL_OUT)
 	t.addRules(b, "output", all)

@@ -83,7 +83,7 @@ func askAll(t *testing.T, pod *child, want string) {
 func TestSteps(t *testing.T) {
 	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	pod, other := startPod(t, 1), startPod(t, 2)
-	sh(t, "ip route add default via 10.1.0.2; ip -6 route add default via fd01::2") // for the host itself
+	sh(t, "ip route add default via 10.2.0.2; ip -6 route add default via fd02::2") // for the host itself
 	addRules(t, kubeProxy)
 	for _, a := range []string{"10.2.0.2", "[fd02::2]"} {
 		other.must(t, "serve "+a+":53 other")

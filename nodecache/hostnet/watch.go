@@ -4,22 +4,24 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// watcher puts back what others take from the device. Rules need no watching: nobody else can
-// change a table with an owner.
+// watcher puts back what others take from the device, and follows the default routes. Rules need
+// no watching: nobody else can change a table with an owner.
 type watcher struct {
 	events route
 	stop   chan struct{} // closed before events
 	done   chan struct{} // closed when run has ended
 }
 
-// groups of events: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR of linux/rtnetlink.h.
-const groups = 0x1 | 0x10 | 0x100
+// groups of events: RTMGRP_LINK, and RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE and the same of IPv6,
+// of linux/rtnetlink.h.
+const groups = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 
 // repairPause lies between two repairs, so that someone who takes away as fast as we put back
 // costs little. It also gathers the many events of one cause.
@@ -33,6 +35,14 @@ func watch(h *Host) (*watcher, error) {
 	events, err := openRoute(groups)
 	if err != nil {
 		return nil, err
+	}
+	filter, err := defaultsOnly()
+	if err == nil {
+		err = events.SetBPF(filter)
+	}
+	if err != nil {
+		events.Close()
+		return nil, explain("rtnetlink", err)
 	}
 	w := &watcher{events, make(chan struct{}), make(chan struct{})}
 	go func() { defer close(w.done); w.run(h) }()
@@ -79,6 +89,8 @@ func (w *watcher) next(h *Host, index int) (act, open bool) {
 		return true, true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return true, true
+	case err == nil && isOfRoutes(found):
+		return true, true
 	case err == nil && isLoss(found, index):
 		h.cfg.Log.Warn("network device: someone changed it; putting it back")
 		return true, true
@@ -112,10 +124,20 @@ func isLoss(events []netlink.Message, index int) bool {
 	return false
 }
 
-// watched returns the index of the device, and whether its addresses need renewal.
+// isOfRoutes reports whether events are of routes: of default ones, then.
+func isOfRoutes(events []netlink.Message) bool {
+	return slices.ContainsFunc(events, func(m netlink.Message) bool {
+		return m.Header.Type == unix.RTM_NEWROUTE || m.Header.Type == unix.RTM_DELROUTE
+	})
+}
+
+// watched returns the index of the device, or 0, and whether its addresses need renewal.
 func (h *Host) watched() (index int, finite bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.device == nil {
+		return 0, false
+	}
 	return h.device.index, h.device.lifetime != infinity
 }
 

@@ -90,6 +90,9 @@ func (c *cache) rewrite(from, to string) {
 }
 
 // cacheAnswers reports whether a node cache answers there, rather than the cluster DNS.
-func cacheAnswers(p *pod, server string) bool {
-	return strings.HasPrefix(p.Dig(server, "CH", "TXT", "version.bind"), `"neardns nodecache`)
+func cacheAnswers(p *pod, server string) bool { return answers(p, server, "+notcp") }
+
+// answers is cacheAnswers over UDP, "+notcp", or "+tcp".
+func answers(p *pod, server, over string) bool {
+	return strings.HasPrefix(p.Dig(server, over, "CH", "TXT", "version.bind"), `"neardns nodecache`)
 }

@@ -28,6 +28,7 @@ var (
 		{"stops", stops},
 		{"cluster DNS replaced", replaced},
 		{"forged", forged},
+		{"outside", outside},
 		{"firewall", firewall},
 		{"confined", confined},
 		{"link-local address alone", fallbacks},
