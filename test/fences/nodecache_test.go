@@ -9,6 +9,7 @@ import (
 // arrows are the packages that those of the node cache may import of this module, themselves
 // or by what they import.
 var arrows = map[string][]string{
+	"internal/clock":      nil,
 	"internal/image":      nil,
 	"internal/image/make": {"internal/image"},
 	"internal/listen":     nil,
@@ -17,14 +18,14 @@ var arrows = map[string][]string{
 	"nodecache/admin":     {"internal/listen"},
 	"nodecache/cache":     {"internal/wire"},
 	"nodecache/cookie":    nil,
-	"nodecache/corefile":  {"internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/upstream"},
+	"nodecache/corefile":  {"internal/clock", "internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/upstream"},
 	"nodecache/hosts":     {"internal/wire"},
 	"nodecache/hostnet":   nil,
-	"nodecache/metrics":   {"internal/listen", "internal/wire", "nodecache/cache", "nodecache/upstream"},
+	"nodecache/metrics":   {"internal/clock", "internal/listen", "internal/wire", "nodecache/cache", "nodecache/upstream"},
 	"nodecache/querylog":  {"internal/wire"},
-	"nodecache/resolve": {"internal/listen", "internal/wire", "nodecache/cache", "nodecache/cookie",
+	"nodecache/resolve": {"internal/clock", "internal/listen", "internal/wire", "nodecache/cache", "nodecache/cookie",
 		"nodecache/hosts", "nodecache/metrics", "nodecache/querylog", "nodecache/upstream"},
-	"nodecache/upstream": {"internal/wire"},
+	"nodecache/upstream": {"internal/clock", "internal/wire"},
 }
 
 // outside are packages of others that none of these may import.
