@@ -35,6 +35,9 @@ func NewCgroup(t testing.TB, limit int64) *Cgroup {
 		}
 	})
 	c.set("memory.limit_in_bytes", "memory.max", strconv.FormatInt(limit, 10))
+	if !c.second { // else version 1 does not count at all what sockets hold
+		c.set("memory.kmem.tcp.limit_in_bytes", "", strconv.FormatInt(8*limit, 10))
+	}
 	return c
 }
 
@@ -86,6 +89,23 @@ func (c *Cgroup) Peak() (bytes int64) {
 	c.t.Helper()
 	c.scan(c.file("memory.max_usage_in_bytes", "memory.peak"), "", &bytes)
 	return bytes
+}
+
+// Use returns how many bytes are in use: without pages of files that are not mapped, which the
+// kernel drops when it has to, but with what sockets hold, which version 1 counts apart.
+func (c *Cgroup) Use() int64 {
+	c.t.Helper()
+	var all, files, mapped, sockets int64
+	c.scan(c.file("memory.usage_in_bytes", "memory.current"), "", &all)
+	if c.second {
+		c.scan(c.file("", "memory.stat"), "file ", &files)
+		c.scan(c.file("", "memory.stat"), "file_mapped ", &mapped)
+	} else {
+		c.scan(c.file("memory.stat", ""), "cache ", &files)
+		c.scan(c.file("memory.stat", ""), "mapped_file ", &mapped)
+		c.scan(c.file("memory.kmem.tcp.usage_in_bytes", ""), "", &sockets)
+	}
+	return all - files + mapped + sockets
 }
 
 // Kills returns how many processes the kernel has killed for memory.

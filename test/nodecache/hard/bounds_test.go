@@ -1,0 +1,322 @@
+package hard
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// How long all bounds are held, and how often memory is looked at.
+const (
+	boundsTime = 25 * time.Second
+	boundsLook = 50 * time.Millisecond
+)
+
+// TestMemoryBounds drives all that clients can make grow to its bound at once, in a cgroup that
+// allows what the manifest's does: answers in the caches, long and short; names that are never
+// answered; queries that wait for one name; connections that idle, send halves of messages, and
+// don't read their answers; datagrams faster than they are answered; HTTP connections. The
+// kernel kills nothing, memory stays within the limit, with what sockets hold, and DNS answers.
+func TestMemoryBounds(t *testing.T) {
+	moreFiles(t)
+	b := newBoundsTrial(t, manifestLimit(t))
+	ctx, stop := context.WithTimeout(t.Context(), boundsTime)
+	defer stop()
+	var group sync.WaitGroup
+	for _, load := range []func(context.Context){b.fill, b.slow, b.wait, b.streams, b.flood, b.pages} {
+		group.Go(func() { load(ctx) })
+	}
+	group.Go(func() { b.measure(ctx) })
+	group.Go(func() { b.ask(ctx, &b.hits, func(int) string { return "hit.example.org." }) })
+	group.Go(func() { b.ask(ctx, &b.fresh, func(i int) string { return fmt.Sprintf("fresh-%d.example.org.", i) }) })
+	group.Wait()
+	b.judge()
+}
+
+// boundsTrial is a node cache in a cgroup, and what becomes of it.
+type boundsTrial struct {
+	*node
+	cgroup *run.Cgroup
+	limit  int64
+	bounds map[string]int64 // as it logged them
+
+	most, waiting, conns int64 // at the most
+	hits, fresh          tally
+}
+
+// tally is how many queries of a kind were asked, and how many got no right answer.
+type tally struct{ all, lost int }
+
+// newBoundsTrial starts a node cache with the manifest's blocks. It runs from a file of the
+// cgroup's own, so that its pages count.
+func newBoundsTrial(t *testing.T, limit int64) *boundsTrial {
+	t.Helper()
+	f := newFake(t)
+	f.does(boundsPlay)
+	addr, metrics, dir := run.Addr(t), run.Addr(t), t.TempDir()
+	const one = "%s {\n\tbind 127.0.0.1 127.0.0.2\n\terrors\n\tcache {\n\t\tsuccess 9984 3600\n\t\tdenial 9984 3600\n\t}\n\tforward . %s\n}\n"
+	run.Write(t, dir, "Corefile", fmt.Sprintf(one, "cluster.local in-addr.arpa ip6.arpa", f.addr)+fmt.Sprintf(one, ".", f.addr))
+	c := run.NewCgroup(t, limit)
+	cmd := c.Command("sh", "-ec", `cp "$0" nodecache; exec ./nodecache "$@"`, run.Program(),
+		"-conf", "Corefile", "-metrics-listen-address", metrics.String(), "-dns.port", fmt.Sprint(addr.Port()))
+	b := &boundsTrial{node: &node{&run.Node{Process: run.Start(t, cmd, dir), Metrics: metrics}, t, addr}, cgroup: c, limit: limit}
+	b.Answers(addr)
+	b.bounds = map[string]int64{}
+	for _, m := range regexp.MustCompile(`memory\.(\w+)=(\d+)`).FindAllStringSubmatch(b.Logs("bounds within"), -1) {
+		b.bounds[m[1]], _ = strconv.ParseInt(m[2], 10, 64)
+	}
+	t.Logf("limit %d, at rest %d; bounds %v", limit, c.Use(), b.bounds)
+	return b
+}
+
+// boundsPlay never answers names that begin with slow, and answers those with long at length.
+func boundsPlay(s *session, q wire.Message) {
+	switch name := nameOf(q); {
+	case strings.HasPrefix(name, "slow"):
+	case strings.HasPrefix(name, "long") && !s.tcp():
+		m := right(q)
+		wire.Message(m).SetFlags(wire.TC, 0)
+		s.send(m)
+	case strings.HasPrefix(name, "long"):
+		many(s, q)
+	default:
+		answers(s, q)
+	}
+}
+
+// manifestLimit returns the memory limit of the manifest's container, in bytes.
+func manifestLimit(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "manifests", "nodecache", "daemonset.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`limits:\s+memory: (\d+)Mi`).FindSubmatch(text)
+	if m == nil {
+		t.Fatal("the manifest has no memory limit in Mi")
+	}
+	limit, _ := strconv.ParseInt(string(m[1]), 10, 64)
+	return limit << 20
+}
+
+// from returns a client of a network of this test's.
+func from(network string, group, i int) client {
+	return client{network, netip.AddrFrom4([4]byte{127, 0, byte(20 + group), byte(1 + i)})}
+}
+
+// fill fills the caches of both blocks, with answers long and short.
+func (b *boundsTrial) fill(ctx context.Context) {
+	var group sync.WaitGroup
+	for w := range 8 {
+		group.Go(func() {
+			c := &connection{to: b.addr, from: from("tcp", 0, w).from}
+			defer c.close()
+			for i := 0; ctx.Err() == nil; i++ {
+				kind := "short"
+				if i%8 == 0 {
+					kind = "long"
+				}
+				zone := []string{"example.org.", "ns.svc.cluster.local."}[i/8%2]
+				c.ask(fmt.Sprintf("%s-%d-%d.%s", kind, w, i, zone))
+			}
+		})
+	}
+	group.Wait()
+}
+
+// datagrams has clients send queries for names, so many each time, with pauses, and read nothing.
+func (b *boundsTrial) datagrams(ctx context.Context, group, clients, burst int, pause time.Duration, name func(client, i int) string) {
+	var all sync.WaitGroup
+	for w := range clients {
+		all.Go(func() {
+			c, err := from("udp", group, w).dial(b.addr)
+			if err != nil {
+				b.t.Error(err)
+				return
+			}
+			defer func() { _ = c.Close() }()
+			for i := 0; ctx.Err() == nil; i++ {
+				_, _ = c.Write(query(name(w, i), wire.A)) // a full queue is no matter of ours
+				if i%burst == 0 {
+					time.Sleep(pause)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// slow asks names that are never answered, more than may be under way.
+func (b *boundsTrial) slow(ctx context.Context) {
+	b.datagrams(ctx, 1, 64, 1, 80*time.Millisecond, func(w, i int) string { return fmt.Sprintf("slow-%d-%d.example.org.", w, i) })
+}
+
+// wait asks one name that is never answered, more than may wait.
+func (b *boundsTrial) wait(ctx context.Context) {
+	b.datagrams(ctx, 2, 100, 1, 40*time.Millisecond, func(int, int) string { return "slow-and-the-same.example.org." })
+}
+
+// flood asks for what is cached, at times faster than it is answered.
+func (b *boundsTrial) flood(ctx context.Context) {
+	b.datagrams(ctx, 3, 4, 700, 700*time.Millisecond, func(int, int) string { return "hit.example.org." })
+}
+
+// streams opens more connections than there may be, from many clients, and again when they are
+// closed. Most idle, of twenty one sends half a message, and one reads no answer.
+func (b *boundsTrial) streams(ctx context.Context) {
+	half := append([]byte{0xff, 0xff}, make([]byte, 60000)...)
+	ask := bytes.Repeat(frame(query("long-hit.example.org.", wire.A)), 4)
+	if a := overTCP.ask(b.addr, "long-hit.example.org."); a.err != nil {
+		b.t.Error(a)
+	}
+	var group sync.WaitGroup
+	for i := range 800 {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				if c, err := from("tcp", 4, i%30).dial(b.addr); err == nil {
+					what := map[int][]byte{0: half, 1: ask}[i%20]
+					_, _ = c.Write(what)
+					b.hold(ctx, c, i%20 == 1)
+					_ = c.Close()
+				}
+				time.Sleep(3 * time.Second)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// hold keeps a connection for some seconds, or until the other end closes it. One that is unread
+// sees that by what it still sends.
+func (b *boundsTrial) hold(ctx context.Context, c net.Conn, unread bool) {
+	var one [1]byte
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end) && ctx.Err() == nil; {
+		if unread {
+			time.Sleep(500 * time.Millisecond)
+			continue
+		}
+		_ = c.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+		if _, err := c.Read(one[:]); err != nil && !os.IsTimeout(err) {
+			return
+		}
+	}
+}
+
+// pages opens HTTP connections that ask nothing, and asks for metrics all the time.
+func (b *boundsTrial) pages(ctx context.Context) {
+	for range 60 {
+		if c, err := net.Dial("tcp", b.Metrics.String()); err == nil {
+			defer func() { _ = c.Close() }()
+		}
+	}
+	for ctx.Err() == nil {
+		b.page()
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+// page returns what is served under /metrics, or nothing: HTTP has bounds, too.
+func (b *boundsTrial) page() string {
+	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := c.Get("http://" + b.Metrics.String() + "/metrics")
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = r.Body.Close() }()
+	text, _ := io.ReadAll(r.Body) // what came of it
+	return string(text)
+}
+
+// measure notes how much is in use at the most.
+func (b *boundsTrial) measure(ctx context.Context) {
+	for i := 0; ctx.Err() == nil && !b.Ended(); i++ {
+		b.most = max(b.most, b.cgroup.Use())
+		if i%20 == 0 {
+			page := b.page()
+			b.waiting = max(b.waiting, sum(page, "nodecache_waiting_queries"))
+			b.conns = max(b.conns, sum(page, "nodecache_tcp_connections "))
+		}
+		time.Sleep(boundsLook)
+	}
+}
+
+// sum adds up the series whose lines begin so.
+func sum(page, series string) (n int64) {
+	for line := range strings.Lines(page) {
+		if rest, ok := strings.CutPrefix(line, series); ok {
+			v, _ := strconv.ParseFloat(strings.TrimSpace(rest[strings.LastIndexByte(rest, ' ')+1:]), 64)
+			n += int64(v)
+		}
+	}
+	return n
+}
+
+// ask asks as a stub resolver does, three times in all.
+func (b *boundsTrial) ask(ctx context.Context, count *tally, name func(i int) string) {
+	var who atomic.Int64
+	for i := 0; ctx.Err() == nil; i++ {
+		ok := false
+		for try := 0; try < 3 && !ok; try++ {
+			m, err := stub(b.addr, from("udp", 5, int(who.Add(1)%8)).from, name(i))
+			ok = err == nil && m.Rcode == dns.RcodeSuccess && len(m.Answer) > 0
+		}
+		if count.all++; !ok {
+			count.lost++
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// stub asks once, and waits for 2 s.
+func stub(to netip.AddrPort, from netip.Addr, name string) (*dns.Msg, error) {
+	d := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	c, err := d.Dial("udp", to.String())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }()
+	m, _, err := (&dns.Client{Timeout: 2 * time.Second, UDPSize: 1232}).ExchangeWithConn(question(name), &dns.Conn{Conn: c})
+	return m, err
+}
+
+// judge says what came of it.
+func (b *boundsTrial) judge() {
+	b.t.Helper()
+	b.t.Logf("in use at the most: %d of %d bytes (%.1f MiB of %d); %d queries waited, %d connections were open; of %d hits %d failed, of %d new names %d",
+		b.most, b.limit, float64(b.most)/(1<<20), b.limit>>20, b.waiting, b.conns, b.hits.all, b.hits.lost, b.fresh.all, b.fresh.lost)
+	if b.Ended() || b.cgroup.Kills() > 0 {
+		b.t.Fatalf("it was killed; %d kills for memory", b.cgroup.Kills())
+	}
+	if b.most > b.limit {
+		b.t.Error("more is in use than the limit allows")
+	}
+	if b.waiting < b.bounds["waiting"]*9/10 || b.conns < b.bounds["connections"]*9/10 {
+		b.t.Errorf("the bounds were not reached: %v", b.bounds)
+	}
+	for what, n := range map[string]tally{"hits": b.hits, "new names": b.fresh} {
+		if n.all < 50 || n.lost*20 > n.all {
+			b.t.Errorf("of %d %s, %d failed", n.all, what, n.lost)
+		}
+	}
+	if a := overUDP.ask(b.addr, "after.example.org."); !a.right() {
+		b.t.Errorf("after it: %v", a)
+	}
+}
