@@ -15,7 +15,7 @@ import (
 
 const (
 	maxDatagram = 4096 // a longer answer counts as truncated
-	maxForged   = 16   // datagrams that answer nothing, after which UDP is not trusted
+	maxForged   = 8    // datagrams that answer nothing, after which UDP is not trusted
 	queryRoom   = 128  // enough for most
 
 	// datagramRoom is the room asked of the kernel for answers, which doubles it: some ten

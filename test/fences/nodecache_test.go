@@ -16,6 +16,7 @@ var arrows = map[string][]string{
 	"internal/logqueue":   nil,
 	"internal/wire":       nil,
 	"nodecache/admin":     {"internal/listen"},
+	"nodecache/budget":    nil,
 	"nodecache/cache":     {"internal/wire"},
 	"nodecache/cookie":    nil,
 	"nodecache/corefile":  {"internal/clock", "internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/upstream"},
