@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"iter"
+	"math/bits"
 	"time"
 )
 
@@ -15,10 +16,14 @@ type exchange struct {
 	pool    *Pool
 	call    *call
 	set     *set
-	most    int // asks
+	most    int // asks that count
 	turn    int
 	began   time.Duration
+	latest  int           // the ask made last
 	hedgeAt time.Duration // when the query may be asked once more
+	owed    int           // asks to be made in place of those that ended
+	mutes   int           // asks that ended because a connection was closed without a word
+	againAt time.Duration // when an owed ask may be made
 	waiting uint32        // bit k: asks[k] may still be answered, as far as is known here
 	have    verdict
 	copied  time.Duration // when a copy was sent that may keep a second connection; 0 for never
@@ -30,7 +35,7 @@ func (e *exchange) run(ctx context.Context) error {
 		return e.outcome(ErrNoServer)
 	}
 	for {
-		e.call.timer.Reset(min(e.hedgeAt, e.began+e.pool.conf.Timeout) - e.pool.now())
+		e.call.timer.Reset(min(e.due(), e.began+e.pool.conf.Timeout) - e.pool.now())
 		select {
 		case <-e.call.wake:
 		case <-e.call.timer.C:
@@ -50,19 +55,46 @@ func (e *exchange) step(now time.Duration) (over bool) {
 	if n.have == good || now >= e.began+e.pool.conf.Timeout {
 		return true
 	}
-	if n.retry >= 0 && len(e.call.asks) < maxAsks {
+	if n.retry >= 0 && e.call.tries() < maxAsks {
 		e.send(e.call.asks[n.retry].server, now, false)
 	}
-	// There are servers that close a connection after so many answers. Those still owed on
-	// it took no try that failed.
-	e.most = min(e.most+n.spared, maxAsks)
-	for range n.lost {
+	e.owe(n.lost, now)
+	for ; e.owed > 0 && now >= e.againAt; e.owed-- {
 		e.next(now, false)
 	}
 	if e.waiting != 0 && now >= e.hedgeAt {
 		e.hedge(now)
 	}
-	return e.waiting == 0
+	return e.waiting == 0 && e.owed == 0
+}
+
+// owe takes in asks that ended. A server may close a connection at any time, after each answer
+// too: that costs what is still owed on it nothing but the next ask, until the time-out (RFC
+// 7766 section 6.2.4). A server that says nothing before it does so is not asked in a tight loop.
+func (e *exchange) owe(lost [losses]uint32, now time.Duration) {
+	e.owed += bits.OnesCount32(lost[failed] | lost[mute] | lost[cut])
+	e.call.void(lost[cut])
+	if lost[mute] == 0 || e.set.check || e.pool.conf.MaxAsks > 0 {
+		return // where asks are counted on request, each connection counts
+	}
+	e.call.void(lost[mute])
+	if e.mutes += bits.OnesCount32(lost[mute]); e.mutes >= minAsks {
+		e.againAt = now + muteAgain
+	}
+}
+
+// muteAgain is how soon a server is asked again that closes connections without a word.
+const muteAgain = 100 * time.Millisecond
+
+// due returns when there is something to do though nothing was heard.
+func (e *exchange) due() time.Duration {
+	switch {
+	case e.waiting == 0:
+		return e.againAt
+	case e.owed > 0:
+		return min(e.hedgeAt, e.againAt)
+	}
+	return e.hedgeAt
 }
 
 // waitingAsks yields the asks that may still be answered.
@@ -79,7 +111,7 @@ func (e *exchange) waitingAsks() iter.Seq2[int, *ask] {
 // next asks the best server that can take the query, and reports whether there was one.
 func (e *exchange) next(now time.Duration, hedging bool) bool {
 	var tried uint32
-	for len(e.call.asks) < e.most {
+	for e.call.tries() < e.most {
 		i := e.pick(now, hedging, tried)
 		if i < 0 {
 			return false
@@ -102,7 +134,8 @@ func (e *exchange) send(s *server, now time.Duration, udp bool) bool {
 	}
 	e.call.asks[k].by, e.call.asks[k].id = by, id
 	e.waiting |= 1 << k
-	e.hedgeAt = now + e.pool.delay(e.call.lane)<<min(6, max(0, len(e.call.asks)-len(e.set.order)))
+	e.latest = k
+	e.hedgeAt = now + e.pool.delay(e.call.lane)<<min(6, max(0, e.call.tries()-len(e.set.order)))
 	return true
 }
 

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,10 +21,9 @@ type call struct {
 	wake  chan struct{} // holds one: look at the state below
 
 	mu      sync.Mutex
-	pending uint32 // bit k: asks[k] may still be answered
-	lost    int    // how many asks ended without a good answer and were not looked at
-	spared  int    // how many of them do not count; see exchange.step
-	retry   int    // the ask to repeat over TCP, or -1
+	pending uint32         // bit k: asks[k] may still be answered
+	lost    [losses]uint32 // bit k: asks[k] ended without a good answer, and was not looked at
+	retry   int            // the ask to repeat over TCP, or -1
 	have    verdict
 	from    int // the ask that was answered, where have is not none
 	dst     []byte
@@ -38,7 +38,18 @@ type ask struct {
 	id     uint16
 	at     time.Duration // since the Pool was made
 	udp    bool
+	void   bool // it counts no more, and its place is free
 }
+
+// loss is how an ask ended without a good answer.
+type loss uint8
+
+const (
+	failed loss = iota // the server answered badly or not at all, or could not be reached
+	mute               // its connection was closed before the server said anything on it
+	cut                // its connection was closed after the server had said something
+	losses
+)
 
 // carrier takes a query to a server: a conn or a datagram.
 type carrier interface {
@@ -71,7 +82,7 @@ func (p *Pool) call(dst, query []byte, lane Lane) *call {
 		return nil
 	}
 	c.query, c.lane = query, lane
-	c.pending, c.lost, c.spared, c.retry, c.have, c.err = 0, 0, 0, -1, none, nil
+	c.pending, c.lost, c.retry, c.have, c.err = 0, [losses]uint32{}, -1, none, nil
 	c.dst, c.base = dst, len(dst)
 	return c
 }
@@ -95,17 +106,38 @@ func (p *Pool) free(c *call) {
 
 // add notes one more ask, before its carrier can answer, and returns its number.
 func (c *call) add(s *server, at time.Duration, udp bool) int {
-	k := len(c.asks)
-	c.asks = append(c.asks, ask{server: s, at: at, udp: udp})
+	k := slices.IndexFunc(c.asks, func(a ask) bool { return a.void })
+	if k < 0 {
+		k, c.asks = len(c.asks), append(c.asks, ask{})
+	}
+	c.asks[k] = ask{server: s, at: at, udp: udp}
 	c.mu.Lock()
 	c.pending |= 1 << k
 	c.mu.Unlock()
 	return k
 }
 
-// remove takes back the last ask: nothing could carry it.
+// void has those asks count no more whose bits are set. They have ended.
+func (c *call) void(which uint32) {
+	for ; which != 0; which &= which - 1 {
+		k := bits.TrailingZeros32(which)
+		c.asks[k].void, c.asks[k].by = true, nil
+	}
+}
+
+// tries returns how many asks count.
+func (c *call) tries() (n int) {
+	for k := range c.asks {
+		if !c.asks[k].void {
+			n++
+		}
+	}
+	return n
+}
+
+// remove takes back ask k: nothing could carry it.
 func (c *call) remove(k int) {
-	c.asks = c.asks[:k]
+	c.void(1 << k)
 	c.mu.Lock()
 	c.pending &^= 1 << k
 	c.mu.Unlock()
@@ -128,7 +160,7 @@ func (c *call) answer(k int, m wire.Message, worth verdict) {
 	c.dst = appendAnswer(c.dst[:c.base], m, &c.q)
 	c.have, c.from = worth, k
 	if worth != good {
-		c.lost++
+		c.lost[failed] |= 1 << k
 	}
 	c.signal()
 }
@@ -146,15 +178,12 @@ func (c *call) overTCP(k int, m wire.Message) {
 	c.signal()
 }
 
-// lose ends ask k without an answer. spare: the server was at work.
-func (c *call) lose(k int, err error, spare bool) {
+// lose ends ask k without an answer.
+func (c *call) lose(k int, err error, how loss) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending &^= 1 << k
-	c.lost++
-	if spare {
-		c.spared++
-	}
+	c.lost[how] |= 1 << k
 	c.err = err
 	c.signal()
 }
@@ -170,15 +199,14 @@ func (c *call) signal() {
 type news struct {
 	have    verdict
 	pending uint32
-	lost    int
-	spared  int
+	lost    [losses]uint32
 	retry   int
 }
 
 func (c *call) look() news {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := news{c.have, c.pending, c.lost, c.spared, c.retry}
-	c.lost, c.spared, c.retry = 0, 0, -1
+	n := news{c.have, c.pending, c.lost, c.retry}
+	c.lost, c.retry = [losses]uint32{}, -1
 	return n
 }

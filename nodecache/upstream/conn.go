@@ -27,6 +27,7 @@ type conn struct {
 	closed  atomic.Bool
 	retired atomic.Bool  // takes queries only where no other connection can
 	load    atomic.Int32 // slots
+	taken   atomic.Int32 // queries written, and those in the queue
 	owing   atomic.Int64 // since when there is a call and no word came; 0 for no call
 
 	mu      sync.Mutex
@@ -38,8 +39,10 @@ type conn struct {
 	live    int           // slots with a call
 	unheard time.Duration // the first query since the last word; 0 for none
 	used    time.Duration // the last query or word
+	word    time.Duration // the last word
 	idle    time.Duration // how long it may stay unused
-	spoke   bool          // a message matched a slot
+	written int           // queries
+	said    int           // messages that matched a slot
 	strange int           // messages since then that matched none
 	forgot  int           // slots forgotten whose answers did not come since; see forget
 }
@@ -114,6 +117,7 @@ func (c *conn) add(call *call, k int, now time.Duration) (id uint16, ok bool) {
 		c.owing.Store(int64(now))
 	}
 	c.load.Store(int32(len(c.slots))) // #nosec G115 -- connFull
+	c.taken.Add(1)
 	if len(c.queue) == 1 {
 		c.ready.Signal()
 	}

@@ -8,17 +8,32 @@ func (c *conn) end(op string, err error) {
 		return
 	}
 	c.close()
-	failed := &OpError{op, c.server.Endpoint, err}
-	c.server.gone(c, failed) // first, so that there is room for another one
+	why := &OpError{op, c.server.Endpoint, err}
+	c.server.gone(c, why) // first, so that there is room for another one
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if op == "read" && err != errGarbage && c.said > 0 && c.owes() {
+		c.server.allowance.closed(c.said, c.opened, c.server.pool.now())
+	}
+	how := c.loss()
 	for _, s := range c.slots {
 		if s.call != nil {
-			s.call.lose(s.ask, failed, c.spoke)
+			s.call.lose(s.ask, why, how)
 		}
 	}
 	clear(c.slots)
 	c.queue, c.live = nil, 0
+}
+
+// loss returns how the end of the connection ends what was asked on it.
+func (c *conn) loss() loss {
+	switch {
+	case c.said > 0:
+		return cut
+	case c.nc != nil:
+		return mute
+	}
+	return failed
 }
 
 // close wakes whoever dials, reads, writes or waits for something to write. It closes the
@@ -44,5 +59,5 @@ func (c *conn) dead(now time.Duration) (since time.Duration, dead bool) {
 	if c.unheard == 0 {
 		return 0, false
 	}
-	return c.unheard, !c.spoke || now-c.unheard > c.patience()
+	return c.unheard, c.said == 0 || now-c.unheard > c.patience()
 }

@@ -83,7 +83,7 @@ func (e *exchange) hedge(now time.Duration) {
 		return
 	}
 	if t := e.pool.conf.Trace.Hedged; t != nil {
-		t(e.call.asks[len(e.call.asks)-1].server.Endpoint)
+		t(e.call.asks[e.latest].server.Endpoint)
 	}
 }
 

@@ -85,10 +85,9 @@ func (e *exchange) luck() uint64 {
 // was asked its share, it answered and only a better answer is wanted, or, as Sequential
 // asks the next server only where the one before failed, a hedge belongs to another.
 func (e *exchange) cost(i int, now time.Duration, hedging bool) (cost int, ok bool) {
-	s, asked, last := e.set.order[i], 0, ask{}
+	s, asked := e.set.order[i], 0
 	for k := range e.call.asks {
-		last = e.call.asks[k]
-		if last.server == s {
+		if a := &e.call.asks[k]; a.server == s && !a.void {
 			asked++
 		}
 	}
@@ -98,11 +97,13 @@ func (e *exchange) cost(i int, now time.Duration, hedging bool) (cost int, ok bo
 	if hedging && s.Proto == UDP && !e.pool.conf.Shares.spare(asked > 0) {
 		return 0, false
 	}
-	if hedging && e.pool.conf.Policy == Sequential && now < last.at+e.pool.conf.ReadTimeout && !last.server.out.Load() {
-		return 0, s == last.server
+	if hedging && e.pool.conf.Policy == Sequential {
+		if last := &e.call.asks[e.latest]; now < last.at+e.pool.conf.ReadTimeout && !last.server.out.Load() {
+			return 0, s == last.server
+		}
 	}
 	rank := s.rank(e.call.lane, now, e.pool.delay(e.call.lane))
-	if rank == rankWell && hedging && !s.heardSince(e.call.asks[0].at) {
+	if rank == rankWell && hedging && !s.heardSince(e.began) {
 		rank = rankStalled // it may have fallen silent at the same time
 	}
 	if rank == rankStalled && e.pool.conf.Policy == Sequential {

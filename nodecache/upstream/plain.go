@@ -173,7 +173,7 @@ func (g *datagram) fail(err error) {
 	if g.server.ctx.Err() == nil {
 		g.server.fail(err, g.at)
 	}
-	g.tell(func(c *call, k int) { c.lose(k, err, false) })
+	g.tell(func(c *call, k int) { c.lose(k, err, failed) })
 }
 
 // tell calls f with the call, if it is still waited for.

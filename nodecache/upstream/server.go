@@ -25,6 +25,8 @@ type server struct {
 	fails   atomic.Int64        // failed checks since then
 	left    atomic.Int64        // when it was removed from the Pool; 0 if it was not
 
+	allowance allowance
+
 	mu       sync.Mutex
 	closed   bool
 	checking bool
@@ -128,7 +130,7 @@ func (s *server) wantsMore(lane Lane, cost int) bool {
 // take takes one more connection for a lane, and reports whether there was one that is not
 // kept for the other lane or another Pool.
 func (s *server) take(lane Lane) bool {
-	cluster, other, most := len(s.conns[Cluster]), len(s.conns[Other]), s.pool.conf.MaxConns
+	cluster, other, most := len(s.conns[Cluster]), len(s.conns[Other]), s.allowance.conns(s.pool.conf.MaxConns)
 	have := cluster + other
 	if lane == Cluster {
 		other = max(other, 1)
@@ -145,7 +147,7 @@ func (c *conn) takes() bool { return !c.closed.Load() && c.load.Load() < connFul
 // to close or does not answer.
 func (c *conn) cost(now, delay time.Duration) int {
 	cost := int(c.load.Load())
-	if c.retired.Load() {
+	if c.retired.Load() || c.spent() {
 		cost += connFull
 	}
 	if c.stalled(now, delay) {

@@ -36,11 +36,11 @@ func (c *conn) write(nc net.Conn) {
 	}
 }
 
-// wait waits for queries. It reports false once the connection is closed.
+// wait waits for queries that may be written. It reports false once the connection is closed.
 func (c *conn) wait() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.queue) == 0 && !c.closed.Load() {
+	for (len(c.queue) == 0 || c.room() <= 0) && !c.closed.Load() {
 		c.ready.Wait()
 	}
 	return !c.closed.Load()
@@ -51,8 +51,8 @@ func (c *conn) wait() bool {
 func (c *conn) fill(buf []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
-	for n < len(c.queue) && len(buf) < writeBuffer {
+	n, room := 0, c.room()
+	for n < len(c.queue) && len(buf) < writeBuffer && room > 0 {
 		id := c.queue[n]
 		n++
 		s, ok := c.slots[id]
@@ -61,11 +61,14 @@ func (c *conn) fill(buf []byte) []byte {
 		}
 		if s.call == nil {
 			c.drop(id)
+			c.taken.Add(-1)
 			continue
 		}
 		buf = binary.BigEndian.AppendUint16(buf, uint16(len(s.call.query))) // #nosec G115 -- see Pool.call
 		buf = binary.BigEndian.AppendUint16(buf, id)
 		buf = append(buf, s.call.query[2:]...)
+		c.written++
+		room--
 	}
 	c.queue = c.queue[:copy(c.queue, c.queue[n:])]
 	return buf
@@ -156,7 +159,7 @@ func (c *conn) message(m wire.Message, now time.Duration) bool {
 
 // heard notes that the server said something.
 func (c *conn) heard(now time.Duration) {
-	c.spoke, c.strange, c.unheard, c.used = true, 0, 0, now
+	c.said, c.strange, c.unheard, c.used, c.word = c.said+1, 0, 0, now, now
 	if c.live > 0 {
 		c.owing.Store(int64(now))
 	}

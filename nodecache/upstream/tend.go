@@ -90,6 +90,10 @@ func (s *server) tend(now time.Duration) bool {
 	for _, lane := range conns {
 		retireOne(lane, now)
 		for _, c := range lane {
+			if c.goesOn(now) {
+				s.allowance.forget()
+				wake(conns[:])
+			}
 			if err := c.overdue(now); err != nil {
 				c.end("close", err)
 			}

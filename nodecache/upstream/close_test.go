@@ -1,0 +1,94 @@
+package upstream
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// RFC 7766 section 6.2.4: a server may close a connection at any time, after each answer too,
+// and what it still owes is asked again. That must cost no answer, however many wait.
+func TestServerClosesAfterEachAnswerRFC7766(t *testing.T) {
+	for _, limit := range []int{1, 2, 3} {
+		for _, outstanding := range []int{20, 50, 100} {
+			for _, took := range []time.Duration{0, 5 * time.Millisecond} {
+				t.Run(fmt.Sprintf("%d answers, %d outstanding, %v", limit, outstanding, took), func(t *testing.T) {
+					f := serve(t, &fake{inOrder: true, limit: limit, handle: func(q []byte, reply func([]byte)) {
+						time.Sleep(took)
+						echo(q, reply)
+					}})
+					p := pool(t, Config{}, f)
+					load(t, p, 1000, outstanding, "n", Other)
+					if p.Out() {
+						t.Error("a server that answers is not out")
+					}
+				})
+			}
+		}
+	}
+}
+
+// Once it is known how many such a server answers, nothing is sent in vain.
+func TestAnswersPerConnectionAreLearned(t *testing.T) {
+	for _, limit := range []int{1, 2, 20} {
+		f := serve(t, &fake{inOrder: true, limit: limit, handle: func(q []byte, reply func([]byte)) {
+			time.Sleep(time.Millisecond)
+			echo(q, reply)
+		}})
+		var asked atomic.Int64
+		p := pool(t, Config{Hedge: -1, Trace: Trace{Asked: func(Endpoint, bool, bool) { asked.Add(1) }}}, f)
+		load(t, p, 200, 50, "learn", Other)
+		before, dials := asked.Load(), f.dials.Load()
+		load(t, p, 600, 50, "n", Other)
+		inVain, conns := asked.Load()-before-600, f.dials.Load()-dials
+		t.Logf("%d answers: %d asked again of 600, %d connections", limit, inVain, conns)
+		if conns > int64(2*600/limit) {
+			t.Errorf("%d answers: %d connections for 600 queries", limit, conns)
+		}
+		if most := f.most.Load(); most > int64(max(4, connBusy/limit)) {
+			t.Errorf("%d answers: %d connections at a time", limit, most)
+		}
+	}
+}
+
+// A connection that is closed before it said a word costs the queries on it no more than the
+// next try, however often that comes.
+func TestClosedWithoutAWord(t *testing.T) {
+	for _, times := range []int64{1, 5, 12} {
+		f := &fake{inOrder: true}
+		f.handle = func(q []byte, reply func([]byte)) {
+			if f.dials.Load() <= times {
+				f.reset()
+				return
+			}
+			echo(q, reply)
+		}
+		serve(t, f)
+		p := pool(t, Config{}, f)
+		var group sync.WaitGroup
+		for i := range 20 {
+			group.Go(func() { exchangeOK(t, p, fmt.Sprintf("n%d.example", i), Other) })
+		}
+		group.Wait()
+	}
+}
+
+// A server that closes every connection so is not asked in a tight loop, and the time-out holds.
+func TestAlwaysClosedWithoutAWord(t *testing.T) {
+	f := &fake{inOrder: true}
+	f.handle = func([]byte, func([]byte)) { f.reset() }
+	serve(t, f)
+	p := pool(t, Config{Timeout: time.Second, MaxFails: -1}, f)
+	began := time.Now()
+	if _, err := exchangeErr(p, "a.example", Other); err == nil || !p.Out() {
+		t.Errorf("%v; out: %v", err, p.Out())
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if n := f.dials.Load(); n < 4 || n > 40 {
+		t.Errorf("%d connections in a second", n)
+	}
+}
