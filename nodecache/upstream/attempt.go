@@ -56,7 +56,8 @@ func (e *exchange) step(now time.Duration) (over bool) {
 		return true
 	}
 	if n.retry >= 0 && e.call.tries() < maxAsks {
-		e.send(e.call.asks[n.retry].server, now, false)
+		a := e.call.asks[n.retry]
+		e.send(a.server, now, a.udp && n.how == withoutOPT, a.bare || n.how == withoutOPT)
 	}
 	e.owe(n.lost, now)
 	for ; e.owed > 0 && now >= e.againAt; e.owed-- {
@@ -117,7 +118,7 @@ func (e *exchange) next(now time.Duration, hedging bool) bool {
 			return false
 		}
 		tried |= 1 << i
-		if s := e.set.order[i]; e.send(s, now, s.Proto == UDP) {
+		if s := e.set.order[i]; e.send(s, now, s.Proto == UDP, e.bare(s)) {
 			return true
 		}
 	}
@@ -125,8 +126,8 @@ func (e *exchange) next(now time.Duration, hedging bool) bool {
 }
 
 // send asks s, and sets when to hedge: later each time once every server was asked.
-func (e *exchange) send(s *server, now time.Duration, udp bool) bool {
-	k := e.call.add(s, now, udp)
+func (e *exchange) send(s *server, now time.Duration, udp, bare bool) bool {
+	k := e.call.add(s, now, udp, bare)
 	by, id, ok := s.carry(e.call, k, now, udp)
 	if !ok {
 		e.call.remove(k)

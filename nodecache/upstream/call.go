@@ -15,6 +15,7 @@ import (
 type call struct {
 	query []byte     // the caller's, unchanged
 	q     wire.Query // a view of it
+	opt   bool       // it has an OPT record, and may go without
 	lane  Lane
 	asks  []ask // in order; only the Exchange looks here
 	timer *time.Timer
@@ -23,7 +24,8 @@ type call struct {
 	mu      sync.Mutex
 	pending uint32         // bit k: asks[k] may still be answered
 	lost    [losses]uint32 // bit k: asks[k] ended without a good answer, and was not looked at
-	retry   int            // the ask to repeat over TCP, or -1
+	retry   int            // the ask to repeat otherwise, or -1
+	how     repeat         // how to repeat it
 	have    verdict
 	from    int // the ask that was answered, where have is not none
 	dst     []byte
@@ -38,8 +40,17 @@ type ask struct {
 	id     uint16
 	at     time.Duration // since the Pool was made
 	udp    bool
+	bare   bool // without the OPT record
 	void   bool // it counts no more, and its place is free
 }
+
+// repeat is how an ask is repeated to the same server.
+type repeat uint8
+
+const (
+	overTCP    repeat = iota
+	withoutOPT        // over what it went before
+)
 
 // loss is how an ask ended without a good answer.
 type loss uint8
@@ -81,7 +92,7 @@ func (p *Pool) call(dst, query []byte, lane Lane) *call {
 		p.calls.Put(c)
 		return nil
 	}
-	c.query, c.lane = query, lane
+	c.query, c.lane, c.opt = query, lane, c.q.EDNS
 	c.pending, c.lost, c.retry, c.have, c.err = 0, [losses]uint32{}, -1, none, nil
 	c.dst, c.base = dst, len(dst)
 	return c
@@ -105,12 +116,12 @@ func (p *Pool) free(c *call) {
 }
 
 // add notes one more ask, before its carrier can answer, and returns its number.
-func (c *call) add(s *server, at time.Duration, udp bool) int {
+func (c *call) add(s *server, at time.Duration, udp, bare bool) int {
 	k := slices.IndexFunc(c.asks, func(a ask) bool { return a.void })
 	if k < 0 {
 		k, c.asks = len(c.asks), append(c.asks, ask{})
 	}
-	c.asks[k] = ask{server: s, at: at, udp: udp}
+	c.asks[k] = ask{server: s, at: at, udp: udp, bare: bare}
 	c.mu.Lock()
 	c.pending |= 1 << k
 	c.mu.Unlock()
@@ -165,8 +176,9 @@ func (c *call) answer(k int, m wire.Message, worth verdict) {
 	c.signal()
 }
 
-// overTCP ends ask k: the query has to be asked again over TCP. m, if any, is the truncated answer.
-func (c *call) overTCP(k int, m wire.Message) {
+// again ends ask k: the query has to be asked again otherwise. m, if any, is the answer, which
+// is truncated or refuses the OPT record.
+func (c *call) again(k int, m wire.Message, how repeat) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending &^= 1 << k
@@ -174,7 +186,7 @@ func (c *call) overTCP(k int, m wire.Message) {
 		c.dst = appendAnswer(c.dst[:c.base], m, &c.q)
 		c.have, c.from = poor, k
 	}
-	c.retry = k
+	c.retry, c.how = k, how
 	c.signal()
 }
 
@@ -186,6 +198,18 @@ func (c *call) lose(k int, err error, how loss) {
 	c.lost[how] |= 1 << k
 	c.err = err
 	c.signal()
+}
+
+// appendQuery appends the query with an ID of ours, without its OPT record if bare.
+func (c *call) appendQuery(dst []byte, id uint16, bare bool) []byte {
+	start := len(dst)
+	dst = append(dst, c.query...)
+	m := wire.Message(dst[start:])
+	m.SetID(id)
+	if bare {
+		m = m.StripOPT()
+	}
+	return dst[:start+len(m)]
 }
 
 func (c *call) signal() {
@@ -201,12 +225,13 @@ type news struct {
 	pending uint32
 	lost    [losses]uint32
 	retry   int
+	how     repeat
 }
 
 func (c *call) look() news {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := news{c.have, c.pending, c.lost, c.retry}
+	n := news{c.have, c.pending, c.lost, c.retry, c.how}
 	c.lost, c.retry = [losses]uint32{}, -1
 	return n
 }

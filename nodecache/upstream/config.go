@@ -91,7 +91,7 @@ type Config struct {
 	// more than MaxFails (2) failed checks in a row it is down. Negative MaxFails: servers
 	// are neither checked nor passed over. FailFast: ask none rather than a random one where
 	// all are down. CheckName (the root) is asked for its NS records, with RD unless
-	// CheckNoRecurse, and every other time newProbe's question.
+	// CheckNoRecurse, and in turn newProbe's question, and the first one without an OPT record.
 	MaxFails       int
 	CheckInterval  time.Duration
 	CheckName      string

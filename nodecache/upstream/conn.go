@@ -53,6 +53,7 @@ type slot struct {
 	call *call
 	ask  int
 	at   time.Duration
+	bare bool // asked without the OPT record
 }
 
 func newConn(s *server, lane Lane, now time.Duration) *conn {
@@ -106,7 +107,7 @@ func (c *conn) add(call *call, k int, now time.Duration) (id uint16, ok bool) {
 		return 0, false
 	}
 	id = c.freeID()
-	c.slots[id] = slot{call, k, now}
+	c.slots[id] = slot{call, k, now, call.asks[k].bare}
 	c.queue = append(c.queue, id)
 	c.live++
 	c.used = now

@@ -55,11 +55,13 @@ func (p *Pool) ask(ctx context.Context, dst, query []byte, lane Lane, of *set, m
 	if c == nil {
 		return dst, ErrQuery
 	}
+	c.opt = c.opt && !of.whole
 	e := exchange{pool: p, set: of, call: c, most: of.most(most), began: p.now(), turn: int(p.turn.Add(1))}
 	defer e.done()
 	if err := e.run(ctx); err != nil {
 		return dst, err
 	}
+	e.learn()
 	return e.answered(), nil
 }
 

@@ -45,19 +45,31 @@ func serve(t testing.TB, f *fake) *fake {
 		f.addr = netip.MustParseAddrPort("127.0.0.1:0")
 	}
 	f.conns = map[net.Conn]struct{}{}
-	l, err := net.Listen("tcp", f.addr.String())
-	if err != nil {
-		t.Fatal(err)
+	err := f.listen()
+	for try := 0; err != nil && try < 20; try++ { // a port may be taken over UDP
+		err = f.listen()
 	}
-	f.addr = netip.MustParseAddrPort(l.Addr().String())
-	f.tcp = l
-	if f.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(f.addr)); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	f.group.Go(f.accept)
 	f.group.Go(f.datagrams)
 	t.Cleanup(f.stop)
 	return f
+}
+
+func (f *fake) listen() error {
+	l, err := net.Listen("tcp", f.addr.String())
+	if err != nil {
+		return err
+	}
+	addr := netip.MustParseAddrPort(l.Addr().String())
+	if f.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr)); err != nil {
+		l.Close()
+		return err
+	}
+	f.addr, f.tcp = addr, l
+	return nil
 }
 
 func (f *fake) stop() {

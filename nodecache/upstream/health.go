@@ -107,12 +107,16 @@ func (s *server) check() {
 	}
 }
 
-// checks checks the server until it answers, at once and then every CheckInterval. It asks
-// what is configured and the probe in turn: there are servers that answer only one of them.
+// checks checks the server until it answers, at once and then every CheckInterval. It asks what
+// is configured, the probe, and what is configured without an OPT record in turn: there are
+// servers that answer only one of them.
 func (s *server) checks() {
-	query, other := s.pool.checkQuery, s.pool.probe
-	for ; s.stillOut(); query, other = other, query {
-		if s.answers(query) == nil {
+	queries := [][]byte{s.pool.checkQuery, s.pool.probe, s.pool.bareQuery}
+	for turn := 0; s.stillOut(); turn = (turn + 1) % len(queries) {
+		if s.answers(queries[turn]) == nil {
+			if turn == len(queries)-1 {
+				s.doubt()
+			}
 			continue
 		}
 		if t := s.pool.conf.Trace.CheckFailed; t != nil {

@@ -97,9 +97,9 @@ func FuzzFrames(f *testing.F) {
 		c := newConn(p.set.Load().order[0], Other, 1)
 		call := p.call(nil, q, Other)
 		defer p.free(call)
-		k := call.add(c.server, 1, false)
+		k := call.add(c.server, 1, false, false)
 		call.asks[k].by, call.asks[k].id = c, 7
-		c.slots[7] = slot{call, k, 1}
+		c.slots[7] = slot{call, k, 1, false}
 		c.live = 1
 		rest, _ := c.frames(bytes.Clone(stream))
 		if !bytes.HasSuffix(stream, rest) {

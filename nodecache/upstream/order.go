@@ -10,6 +10,7 @@ type set struct {
 	order    []*server // at most maxAsks
 	fallback int       // those from here on are asked only where none before them is well
 	check    bool      // asked once, and whatever is known of the server
+	whole    bool      // asked with the OPT record, and not again without one
 }
 
 // most returns how many asks an Exchange has, configured as most.

@@ -41,6 +41,7 @@ type datagram struct {
 	mu     sync.Mutex
 	call   *call // nil once withdrawn or told
 	ask    int
+	bare   bool // asked without the OPT record
 	orphan bool // withdrawn: the server's health is still to be learned
 	cut    bool // withdrawn, and closed before that
 }
@@ -62,8 +63,8 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 		return nil, 0, false
 	}
 	_ = nc.SetReadBuffer(datagramRoom)
-	g := &datagram{server: s, nc: nc, lane: call.lane, at: now, call: call, ask: k}
-	g.query = append(g.room[:0], call.query...)
+	g := &datagram{server: s, nc: nc, lane: call.lane, at: now, call: call, ask: k, bare: call.asks[k].bare}
+	g.query = call.appendQuery(g.room[:0], 0, g.bare)
 	rand.Read(g.query[:2])
 	g.q.Parse(g.query)
 	s.asked(call.lane, now)
@@ -116,7 +117,7 @@ func (g *datagram) run() {
 			return
 		}
 	}
-	g.tell(func(c *call, k int) { c.overTCP(k, nil) })
+	g.tell(func(c *call, k int) { c.again(k, nil, overTCP) })
 }
 
 // receive takes in one datagram, and reports whether there was one, or an error. It has a
@@ -151,11 +152,11 @@ func (g *datagram) take(m wire.Message) bool {
 		m.SetID(c.q.ID)
 		switch {
 		case len(m) == maxDatagram:
-			c.overTCP(k, nil)
+			c.again(k, nil, overTCP)
 		case m.Truncated():
-			c.overTCP(k, m)
+			c.again(k, m, overTCP)
 		default:
-			c.answer(k, m, g.server.worth(m))
+			g.server.answered(c, k, m, g.bare)
 		}
 	})
 	return true

@@ -22,6 +22,7 @@ type Pool struct {
 	tls        *tls.Config
 	seat       Seat
 	checkQuery []byte // asks CheckName
+	bareQuery  []byte // asks it without an OPT record
 	probe      []byte // see newProbe
 	lookQuery  []byte
 	buffers    sync.Pool // of *[maxDatagram]byte
@@ -92,6 +93,7 @@ func (p *Pool) check() error {
 		return fmt.Errorf("upstream: %w", err)
 	}
 	p.probe = newProbe(bytes.Clone(p.checkQuery))
+	p.bareQuery = wire.Message(bytes.Clone(p.checkQuery)).StripOPT()
 	return nil
 }
 

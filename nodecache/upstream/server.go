@@ -26,6 +26,7 @@ type server struct {
 	left    atomic.Int64        // when it was removed from the Pool; 0 if it was not
 
 	allowance allowance
+	edns      atomic.Uint32 // a speech
 
 	mu       sync.Mutex
 	closed   bool

@@ -64,9 +64,9 @@ func (c *conn) fill(buf []byte) []byte {
 			c.taken.Add(-1)
 			continue
 		}
-		buf = binary.BigEndian.AppendUint16(buf, uint16(len(s.call.query))) // #nosec G115 -- see Pool.call
-		buf = binary.BigEndian.AppendUint16(buf, id)
-		buf = append(buf, s.call.query[2:]...)
+		frame := len(buf)
+		buf = s.call.appendQuery(append(buf, 0, 0), id, s.bare)
+		binary.BigEndian.PutUint16(buf[frame:], uint16(len(buf)-frame-2)) // #nosec G115 -- see Pool.call
 		c.written++
 		room--
 	}
@@ -146,7 +146,7 @@ func (c *conn) message(m wire.Message, now time.Duration) bool {
 	c.server.heard(c.lane, now) // first: whoever is answered finds the server well
 	c.server.pool.paces[c.lane].observe(now - s.at)
 	if s.call != nil {
-		s.call.answer(s.ask, m, c.server.worth(m))
+		c.server.answered(s.call, s.ask, m, s.bare)
 		c.dropLive()
 	}
 	c.drop(id)

@@ -201,6 +201,7 @@ type session struct {
 	write func([]byte) (int, error)
 	mu    sync.Mutex
 	held  [][]byte // what a play keeps for later
+	came  int      // queries, as far as a play counts them
 }
 
 // tcp reports whether s is a connection.
