@@ -24,7 +24,8 @@ type conn struct {
 	opened time.Duration
 	until  time.Duration // when it is aged out; 0 for never
 
-	closed  atomic.Bool
+	ending  atomic.Bool  // the network's end is closed, or about to be
+	closed  atomic.Bool  // it takes no more queries, and the server knows it no more
 	retired atomic.Bool  // takes queries only where no other connection can
 	load    atomic.Int32 // slots
 	taken   atomic.Int32 // queries written, and those in the queue
@@ -96,7 +97,7 @@ func (c *conn) attach(nc net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.nc = nc
-	return !c.closed.Load()
+	return !c.ending.Load()
 }
 
 // add takes ask k of a call. It reports false if the connection has ended or is full.

@@ -41,9 +41,9 @@ func newOld(t *testing.T, refuse func(q []byte, reply func([]byte))) *old {
 // refusals are what servers without EDNS say to an OPT record. The first three are what RFC
 // 6891 section 7 wants or what is seen instead.
 var refusals = map[string]func(q []byte, reply func([]byte)){
-	"FORMERR": func(q []byte, reply func([]byte)) { reply(wire.Message(withRcode(q, wire.FormError)).StripOPT()) },
-	"NOTIMP":  func(q []byte, reply func([]byte)) { reply(wire.Message(withRcode(q, wire.NotImpl)).StripOPT()) },
-	"header":  func(q []byte, reply func([]byte)) { reply(append([]byte{q[0], q[1], 0x80, 1}, make([]byte, 8)...)) },
+	"FORMERR":                    func(q []byte, reply func([]byte)) { reply(wire.Message(withRcode(q, wire.FormError)).StripOPT()) },
+	"NOTIMP":                     func(q []byte, reply func([]byte)) { reply(wire.Message(withRcode(q, wire.NotImpl)).StripOPT()) },
+	"header":                     func(q []byte, reply func([]byte)) { reply(append([]byte{q[0], q[1], 0x80, 1}, make([]byte, 8)...)) },
 	"FORMERR and the OPT record": func(q []byte, reply func([]byte)) { reply(withRcode(q, wire.FormError)) },
 	"silence":                    silent,
 }
@@ -111,7 +111,7 @@ func ednsAsk(t *testing.T, p *Pool, of string, do bool) {
 // says nothing of EDNS. So it is with what refuses one name only.
 func TestRefusalOfTheQuery(t *testing.T) {
 	for _, proto := range []Proto{UDP, TCP} {
-		f := serve(t, &fake{})
+		f := &fake{}
 		var asked atomic.Int64
 		f.handle = func(q []byte, reply func([]byte)) {
 			if strings.HasPrefix(name(q), "bad") {
@@ -121,6 +121,7 @@ func TestRefusalOfTheQuery(t *testing.T) {
 			}
 			echo(q, reply)
 		}
+		serve(t, f)
 		p := pool(t, Config{Servers: []Endpoint{f.endpoint(proto)}})
 		for i := range 5 {
 			if m := exchangeOK(t, p, fmt.Sprintf("bad%d.example", i), Other); wire.Message(m).HeaderRcode() != wire.FormError {

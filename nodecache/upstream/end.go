@@ -2,16 +2,18 @@ package upstream
 
 import "time"
 
-// end closes the connection, once, and tells its calls, which ask elsewhere.
+// end closes the connection, once, and tells its calls, which ask elsewhere. Until the server has
+// room for another one it takes queries: what comes this late is asked again like the rest.
 func (c *conn) end(op string, err error) {
-	if c.closed.Swap(true) {
+	if c.ending.Swap(true) {
 		return
 	}
 	c.close()
 	why := &OpError{op, c.server.Endpoint, err}
-	c.server.gone(c, why) // first, so that there is room for another one
+	c.server.gone(c, why)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ready.Broadcast()
 	if op == "read" && err != errGarbage && c.said > 0 && c.owes() {
 		c.server.allowance.closed(c.said, c.opened, c.server.pool.now())
 	}
@@ -36,15 +38,14 @@ func (c *conn) loss() loss {
 	return failed
 }
 
-// close wakes whoever dials, reads, writes or waits for something to write. It closes the
-// network's end without the lock: TLS may take its time to say goodbye.
+// close wakes whoever dials, reads or writes. It closes the network's end without the lock: TLS
+// may take its time to say goodbye.
 func (c *conn) close() {
 	c.mu.Lock()
 	nc := c.nc
 	if c.cancel != nil {
 		c.cancel()
 	}
-	c.ready.Broadcast()
 	c.mu.Unlock()
 	if nc != nil {
 		nc.Close()

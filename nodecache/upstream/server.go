@@ -181,6 +181,7 @@ func (s *server) open(lane Lane, now time.Duration) *conn {
 // gone takes out a connection that ended, and judges the server by it.
 func (s *server) gone(c *conn, err *OpError) {
 	s.mu.Lock()
+	c.closed.Store(true)
 	closed := s.closed
 	if !closed {
 		s.pool.conf.Shares.give(s.Addr, len(s.conns[Cluster])+len(s.conns[Other]))
