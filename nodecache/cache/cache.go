@@ -31,7 +31,8 @@ const (
 	Fresh                 // an answer
 	Prefetch              // an answer, and the caller should ask upstream for the next
 	Stale                 // an answer that has expired
-	Failed                // that upstream is not to be asked yet; dst is as it was: see Fail, and Policy.Recheck
+	Failed                // that upstream is not to be asked yet: see Fail, and Policy.Recheck
+	Retry                 // the same, and the caller should ask upstream whether that is still so
 )
 
 // Cache keeps answers.
@@ -90,7 +91,8 @@ func (c *Cache) SetLimits(o Options) {
 func (c *Cache) shard(hash uint64) *shard { return c.shards[hash>>c.shift] }
 
 // Append appends the reply to q if what it asks is known: ID, RD, CD and letter case are the
-// asker's, TTLs have been counted down, addresses are in another order each time.
+// asker's, TTLs have been counted down, addresses are in another order each time. For Failed and
+// Retry it has no records: the code of upstream's last answer, or SERVFAIL where there was none.
 func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, state State) {
 	var buf [wire.MaxKey]byte
 	key := wire.AppendKey(buf[:0], q)
@@ -101,7 +103,7 @@ func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) 
 	case classes:
 		return dst, Miss
 	case failure:
-		return dst, Failed
+		return e.appendFailure(dst, q, now)
 	}
 	if p.Prefetch.due(e, now) {
 		s.prefetches.Add(1)

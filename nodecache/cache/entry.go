@@ -73,7 +73,7 @@ func (e *entry) is(key []byte) bool {
 
 // fresh reports whether e has not expired, nor been cleared if it is a failure.
 func (e *entry) fresh(now time.Duration) bool {
-	return now < e.expires && (e.fault == nil || !e.fault.cleared())
+	return now < e.expires && (e.fault == nil || !e.fault.cleared(now-e.stored))
 }
 
 // stale reports whether e expired no longer ago than window. A fresh one counts too.
@@ -82,7 +82,7 @@ func (e *entry) stale(now, window time.Duration) bool { return now-e.expires < w
 // isOff reports whether e has expired, may be used all the same, and is not asked for again yet.
 func (e *entry) isOff(now time.Duration, p *Policy) bool {
 	off := e.off.Load()
-	return off != nil && now < off.until && !off.cleared() && e.stale(now, p.Stale)
+	return off != nil && now < off.until && !off.cleared(0) && e.stale(now, p.Stale)
 }
 
 // age returns the whole seconds since e was stored.

@@ -13,6 +13,7 @@ type Source struct {
 	failed  atomic.Bool   // a failure to get any answer was stored since the last Recovered
 	epoch   atomic.Uint32 // such failures of an earlier one are void
 	servers atomic.Uint32 // and so are answered SERVFAILs
+	parents parents
 }
 
 // Recovered clears every failure to get any answer that is blamed on s, as it has answered
@@ -33,16 +34,20 @@ func (s *Source) Replaced() {
 // fault is what a failure was.
 type fault struct {
 	source *Source
-	epoch  uint32 // of the source, by which it is void one day
-	times  uint8  // how often in a row an answer of no use came, mostly SERVFAIL; 0 for none at all
+	epoch  uint32  // of the source, by which it is void one day
+	times  uint8   // how often in a row an answer of no use came, mostly SERVFAIL; 0 for none at all
+	parent *parent // nil where names beside it say nothing
 }
 
-// cleared reports whether the failure is void.
-func (f *fault) cleared() bool {
-	if f.times > 0 {
-		return f.source.servers.Load() != f.epoch
+// cleared reports whether the failure, which is that old, is void.
+func (f *fault) cleared(age time.Duration) bool {
+	switch {
+	case f.times == 0:
+		return f.source.epoch.Load() != f.epoch
+	case f.parent != nil && f.parent.works.Load() && age >= shortestFailure:
+		return true
 	}
-	return f.source.epoch.Load() != f.epoch
+	return f.source.servers.Load() != f.epoch
 }
 
 // unanswered is how long a timeout, a broken transport or a malformed answer stands for the
@@ -54,18 +59,29 @@ const unanswered = time.Second
 // source, which must not be nil, ends both at once.
 func (c *Cache) Fail(q *wire.Query, s *Source, p *Policy, now time.Duration) {
 	f := &fault{source: s, epoch: s.epoch.Load()}
-	c.putFailure(q, f, now, unanswered)
+	c.putFailure(q, f, wire.ServFail, now, unanswered)
 	c.putOff(q, f, p, now)
 	s.failed.Store(true) // last: a Recovered that does not see it yet would clear nothing
 }
 
-// storeServFail keeps a SERVFAIL that s answered, the longer the more often it came.
+// storeServFail keeps a SERVFAIL that s answered, the longer the more often it came, or until a
+// name below the same parent resolves.
 func (c *Cache) storeServFail(q *wire.Query, s *Source, p *Policy, now time.Duration) bool {
 	if p.ServFail.First <= 0 {
 		return false
 	}
 	times := c.timesFailed(q, now) + 1
-	return c.putFailure(q, &fault{s, s.servers.Load(), times}, now, p.ServFail.after(times))
+	f := &fault{source: s, epoch: s.servers.Load(), times: times, parent: s.parents.of(q.Name)}
+	return c.putFailure(q, f, wire.ServFail, now, p.ServFail.after(times))
+}
+
+// storeRefusal keeps for the least time that RFC 9520, section 3.2, allows that s answered with a
+// code that is neither NOERROR, NXDOMAIN nor SERVFAIL, and no records.
+func (c *Cache) storeRefusal(q *wire.Query, msg wire.Message, s *Source, now time.Duration) bool {
+	if msg.Answers() > 0 {
+		return false // YXDOMAIN with its DNAME, say
+	}
+	return c.putFailure(q, &fault{source: s, epoch: s.servers.Load(), times: 1}, msg.HeaderRcode(), now, shortestFailure)
 }
 
 // putOff remembers with the answer to q that has expired, if there is one, that upstream brought
@@ -86,19 +102,41 @@ func (c *Cache) timesFailed(q *wire.Query, now time.Duration) uint8 {
 	key := wire.AppendKey(buf[:0], q)
 	hash := wire.Hash(c.seed, key)
 	e := c.shard(hash).get(failure, hash, key)
-	if e == nil || now-e.expires > longestFailure || e.fault.cleared() {
+	if e == nil || e.kind != wire.Failed || now-e.expires > longestFailure || e.fault.cleared(now-e.stored) {
 		return 0
 	}
 	return min(e.fault.times, 100)
 }
 
-// putFailure keeps a SERVFAIL of our own for q.
-func (c *Cache) putFailure(q *wire.Query, f *fault, now, life time.Duration) bool {
+// putFailure keeps a reply of our own to q that has a code and no records.
+func (c *Cache) putFailure(q *wire.Query, f *fault, code wire.Rcode, now, life time.Duration) bool {
 	var buf [wire.MaxKey]byte
 	var msg [wire.HeaderLen + wire.MaxKey]byte
 	key := wire.AppendKey(buf[:0], q)
-	e := newEntry(key, wire.AppendHeader(msg[:0], q, wire.ServFail), now, life)
+	e := newEntry(key, wire.AppendHeader(msg[:0], q, code), now, life)
 	e.kind, e.fault = wire.Failed, f
+	if code != wire.ServFail {
+		e.kind = wire.Refusal
+	}
 	hash := wire.Hash(c.seed, key)
 	return c.shard(hash).put(failure, hash, e, nil)
+}
+
+// appendFailure appends the code of a failure, or SERVFAIL for what has expired and is not asked
+// for again yet.
+func (e *entry) appendFailure(dst []byte, q *wire.Query, now time.Duration) ([]byte, State) {
+	if e.fault == nil {
+		return wire.AppendHeader(dst, q, wire.ServFail), Failed
+	}
+	dst = wire.AppendHeader(dst, q, wire.Message(e.data).HeaderRcode())
+	if e.retries(now) {
+		return dst, Retry
+	}
+	return dst, Failed
+}
+
+// retries reports true to one asker once half of the time is over that a SERVFAIL is kept, but
+// not before it may end (RFC 9520, section 3.2).
+func (e *entry) retries(now time.Duration) bool {
+	return e.fault.times > 0 && now-e.stored >= max(shortestFailure, (e.expires-e.stored)/2) && e.claim(now)
 }

@@ -12,8 +12,13 @@ import (
 func TestServFail(t *testing.T) {
 	c, p, q := roomy(t), usual(), ask(t, "a.example.")
 	store(t, c, q, p, 0, "SERVFAIL")
-	if state, got := get(t, c, ask(t, "A.example. nord"), p, 5*second-1); state != Failed {
-		t.Error(state, got)
+	for _, at := range []struct {
+		now  time.Duration
+		want State
+	}{{0, Failed}, {5*second/2 - 1, Failed}, {5 * second / 2, Retry}, {5 * second / 2, Failed}, {5*second - 1, Failed}} {
+		if state, got := get(t, c, ask(t, "A.example. nord"), p, at.now); state != at.want || got != "SERVFAIL" {
+			t.Error(at, state, got)
+		}
 	}
 	if state, _ := get(t, c, q, p, 5*second); state != Miss {
 		t.Error("kept longer")
@@ -30,6 +35,112 @@ func TestServFail(t *testing.T) {
 	bare := append([]byte{0x42, 0x42, 0x81, 0x82}, make([]byte, 8)...)
 	if _, v, kept := c.Store(nil, q, bare, &anyone, usual(), 0); !kept || v.Kind != wire.Failed {
 		t.Error("a SERVFAIL without a question")
+	}
+}
+
+// TestRefusal keeps for 1 s that a server refused a query (RFC 9520, sections 2.2, 2.7, 3.2), with
+// the code that it gave, whatever `servfail` says. An answer that is there goes first.
+func TestRefusal(t *testing.T) {
+	for _, code := range []string{"REFUSED", "FORMERR", "NOTIMP", "NOTAUTH", "NOTZONE"} {
+		c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Source)
+		p.ServFail = Backoff{}
+		for _, now := range []time.Duration{0, second, 2 * second} { // it does not last longer for coming again
+			if _, v, kept := c.Store(nil, q, response(t, q, code), s, p, now); !kept || v.Kind != wire.Refusal {
+				t.Errorf("%s: kept: %v, %+v", code, kept, v)
+			}
+			for _, at := range []time.Duration{now, now + second - 1} {
+				if state, got := get(t, c, q, p, at); state != Failed || got != code {
+					t.Errorf("%s at %v: state %d, %s", code, at, state, got)
+				}
+			}
+			if state, _ := get(t, c, q, p, now+second); state != Miss {
+				t.Errorf("%s is kept longer than 1 s: state %d", code, state)
+			}
+		}
+		c.Store(nil, q, response(t, q, code), s, p, 3*second)
+		s.Replaced()
+		if state, _ := get(t, c, q, p, 3*second); state != Miss {
+			t.Errorf("%s of servers that were replaced: state %d", code, state)
+		}
+		store(t, c, q, p, 4*second, "a.example. 60 A 10.0.0.1")
+		c.Store(nil, q, response(t, q, code), s, p, 4*second)
+		if state, got := get(t, c, q, p, 4*second); state != Fresh {
+			t.Errorf("%s in the way of an answer: state %d, %s", code, state, got)
+		}
+	}
+	q := ask(t, "a.example.")
+	dname := response(t, q, "YXDOMAIN", "example. 60 DNAME long.example.")
+	if _, _, kept := roomy(t).Store(nil, q, dname, &anyone, usual(), 0); kept {
+		t.Error("a YXDOMAIN, whose DNAME would be lost (RFC 6672, section 2.2)")
+	}
+}
+
+// TestParent ends a SERVFAIL before its time once anything below its parent resolves, by the same
+// source, but not before 1 s (RFC 9520, section 3.2).
+func TestParent(t *testing.T) {
+	const resolves, denied = "NOERROR", "NXDOMAIN"
+	for _, tt := range []struct {
+		failed, name, answer string
+		other, ends          bool
+	}{
+		{"a.sub.example.", "b.sub.example.", resolves, false, true},
+		{"a.sub.example.", "B.SUB.example.", denied, false, true},
+		{"A.Sub.example.", "sub.example.", resolves, false, true},
+		{"a.sub.example.", "x.y.b.sub.example.", denied, false, true},
+		{"example.", "org.", resolves, false, true},
+		{"a.sub.example.", "b.sub.example.", resolves, true, false},
+		{"a.sub.example.", "b.example.", resolves, false, false},
+		{"a.sub.example.", "b.sub.example.", "SERVFAIL", false, false},
+		{"a.sub.example.", "b.sub.example.", "REFUSED", false, false},
+	} {
+		c, p, q, s := roomy(t), usual(), ask(t, tt.failed), new(Source)
+		p.ServFail = Backoff{First: second, Max: 5 * second}
+		now := time.Duration(0)
+		for range 4 {
+			c.Store(nil, q, response(t, q, "SERVFAIL"), s, p, now)
+			now += second
+		}
+		now -= second // 1, 2, 4, 5 s
+		by := s
+		if tt.other {
+			by = new(Source)
+		}
+		other := ask(t, tt.name)
+		c.Store(nil, other, response(t, other, tt.answer, "--", soa), by, p, now)
+		if state, _ := get(t, c, q, p, now+second-1); state != Failed {
+			t.Errorf("%+v: ends within 1 s", tt)
+		}
+		if state, _ := get(t, c, q, p, now+second); (state == Miss) != tt.ends {
+			t.Errorf("%+v: state %d after 1 s", tt, state)
+		}
+		if tt.ends { // and all begins anew
+			c.Store(nil, q, response(t, q, "SERVFAIL"), s, p, now+second)
+			if state, _ := get(t, c, q, p, now+2*second); state != Miss {
+				t.Errorf("%+v: kept for more than 1 s at first", tt)
+			}
+		}
+	}
+}
+
+// TestParentsBounded keeps the list of parents short, and empty once all resolve.
+func TestParentsBounded(t *testing.T) {
+	c, p, s := roomy(t), usual(), new(Source)
+	fail := func(name string) {
+		q := ask(t, name)
+		c.Store(nil, q, response(t, q, "SERVFAIL"), s, p, 0)
+	}
+	for i := range 3 * maxParents {
+		fail(fmt.Sprintf("a.n%d.example.", i))
+	}
+	if n := len(s.parents.list); n > maxParents || n == 0 {
+		t.Errorf("%d parents", n)
+	}
+	clear(s.parents.list)
+	fail("a.b.example.")
+	q := ask(t, "c.b.example.")
+	c.Store(nil, q, response(t, q, "c.b.example. 60 A 10.0.0.1"), s, p, 0)
+	if n := len(s.parents.list); n != 0 || s.parents.any.Load() {
+		t.Errorf("%d parents are left", n)
 	}
 }
 

@@ -92,7 +92,7 @@ func TestRecheck(t *testing.T) {
 		"SERVFAIL, no old answer":      {new: []string{"SERVFAIL"}, want: second},
 		"SERVFAIL, an old denial":      {old: denied, new: []string{"SERVFAIL"}, want: recheck},
 		"REFUSED":                      {old: answer, new: []string{"REFUSED"}, want: recheck},
-		"REFUSED, no old answer":       {new: []string{"REFUSED"}},
+		"REFUSED, no old answer":       {new: []string{"REFUSED"}, want: second},
 		"no answer":                    {old: answer, want: recheck},
 		"no answer, none before":       {want: second},
 		"NODATA without SOA":           {old: answer, new: []string{"NOERROR"}},

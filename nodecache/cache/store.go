@@ -9,12 +9,13 @@ import (
 // Store keeps a response to q. It appends a clean copy of it to dst for those who wait for
 // it, never authoritative, with TTLs within the policy's bounds if it was kept, and without a
 // copy where the response is malformed or answers another question; and reports what the
-// response says and whether it was kept. Not kept are, beside the malformed: what is truncated; a denial
-// without an SOA record (RFC 2308, section 5); referrals, and codes other than NOERROR,
-// NXDOMAIN and SERVFAIL; types that stand for no records; what the policy rules out. A
-// SERVFAIL takes no place of an answer, stale or not. Replaced of its source, which must not
-// be nil, ends it at once. A response that does not replace an answer that has expired has q
-// not asked again for the policy's Recheck.
+// response says and whether it was kept. Not kept are, beside the malformed: what is truncated; a
+// denial without an SOA record (RFC 2308, section 5); referrals; types that stand for no records;
+// what the policy rules out. A SERVFAIL takes no place of an answer, stale or not, nor does another
+// code that is neither NOERROR nor NXDOMAIN, which is kept for 1 s. Replaced of its source, which
+// must not be nil, ends it at once, and a SERVFAIL ends once an answer of that source comes to
+// any name below its parent. A response that does not replace an answer that has expired has q not
+// asked again for the policy's Recheck.
 func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *Policy, now time.Duration) (clean []byte, v wire.Verdict, kept bool) {
 	start := len(dst)
 	clean, ok := wire.Repack(dst, response)
@@ -34,7 +35,10 @@ func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *
 		return clean, v, false
 	case v.Kind == wire.Failed:
 		kept = c.storeServFail(q, s, p, now)
-	default:
+	case v.Kind == wire.Refusal:
+		kept = c.storeRefusal(q, msg, s, now)
+	case v.Kind != wire.Malformed:
+		s.parents.works(q.Name)
 		kept = c.storeAnswer(q, msg, &v, p, now)
 	}
 	if v.Kind != wire.Malformed && !p.Replaces(&v) {

@@ -118,10 +118,6 @@ func (b *Block) lane(name wire.Name) upstream.Lane {
 	return upstream.Other
 }
 
-// longestFailure is how long a SERVFAIL that comes again and again is kept at most, outside
-// the cluster (RFC 9520, section 3.2). A cluster's server is back within seconds.
-const longestFailure = 5 * time.Minute
-
 // policy returns what may be kept about a name.
 func (b *Block) policy(name wire.Name) cache.Policy {
 	p := b.Policy
@@ -131,9 +127,6 @@ func (b *Block) policy(name wire.Name) cache.Policy {
 	}
 	if !kept || belowAny(name, b.NoDenial) {
 		p.Denial = cache.Bounds{}
-	}
-	if p.ServFail.Max > p.ServFail.First && !belowAny(name, b.Inside) { // not where `servfail` says how long
-		p.ServFail.Max = longestFailure
 	}
 	return p
 }

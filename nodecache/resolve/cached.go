@@ -13,8 +13,11 @@ func (r *Resolver) cached(dst []byte, q *query) ([]byte, origin) {
 	switch state {
 	case cache.Miss:
 		return r.missed(dst, q)
+	case cache.Retry:
+		r.refresh(b, &q.Query)
+		fallthrough
 	case cache.Failed:
-		return r.failedBefore(dst, q)
+		return r.failedBefore(dst, q, wire.Message(reply[start:]).HeaderRcode())
 	}
 	from := fromCache(reply[start:])
 	if from.prefetch = state == cache.Prefetch; from.prefetch {
@@ -23,15 +26,19 @@ func (r *Resolver) cached(dst []byte, q *query) ([]byte, origin) {
 	return r.finish(reply, start, q, wire.Error{}), from
 }
 
-// failedBefore answers q, for which upstream failed a moment ago.
-func (r *Resolver) failedBefore(dst []byte, q *query) ([]byte, origin) {
+// failedBefore answers q, for which upstream failed a moment ago, with a code.
+func (r *Resolver) failedBefore(dst []byte, q *query, code wire.Rcode) ([]byte, origin) {
 	b := q.route.Block
 	if b.mayBeStale(q.Name) {
 		if stale, from, ok := r.stale(dst, q); ok {
 			return stale, from
 		}
 	}
-	return r.code(dst, q, wire.ServFail, because(wire.CachedError, "")), origin{source: metrics.Failure} // RFC 8914, section 4.14
+	why := wire.Error{}
+	if code == wire.ServFail {
+		why = because(wire.CachedError, "") // RFC 8914, section 4.14
+	}
+	return r.code(dst, q, code, why), origin{source: metrics.Failure}
 }
 
 // missed answers q from what is known of a name above, or from what has expired if upstream

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
@@ -149,9 +150,9 @@ func TestNext(t *testing.T) {
 			r := newRig(t)
 			second := newFake()
 			second.say("a.example. A", "a.example. 60 A 10.0.0.2")
-			never := &Upstream{From: name(t, "org."), Pool: newFake()}
-			except := &Upstream{From: wire.Name{0}, Except: []wire.Name{name(t, "example.")}, Pool: newFake()}
-			r.block.Upstreams = append(r.block.Upstreams, never, except, &Upstream{From: name(t, "example."), Pool: second})
+			never := &Upstream{From: name(t, "org."), Pool: newFake(), Source: new(cache.Source)}
+			except := &Upstream{From: wire.Name{0}, Except: []wire.Name{name(t, "example.")}, Pool: newFake(), Source: new(cache.Source)}
+			r.block.Upstreams = append(r.block.Upstreams, never, except, &Upstream{From: name(t, "example."), Pool: second, Source: new(cache.Source)})
 			r.block.Upstreams[0].Next, r.block.Upstreams[0].NextOnNodata = tt.next, tt.empty
 			r.up.say("a.example. A", tt.says...)
 			r.want("a.example.", tt.want)
@@ -220,10 +221,10 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestNotKept passes on other codes, truncated answers and denials without an SOA record (RFC
-// 2308, section 5), and keeps none of them.
+// TestNotKept passes on truncated answers and denials without an SOA record (RFC 2308, section 5),
+// and keeps neither.
 func TestNotKept(t *testing.T) {
-	for _, says := range [][]string{{"REFUSED"}, {"NOTIMP"}, {"FORMERR"}, {"NXDOMAIN"}, {"TC", "a.example. 60 A 10.0.0.1"}} {
+	for _, says := range [][]string{{"NXDOMAIN"}, {"TC", "a.example. 60 A 10.0.0.1"}} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			r.up.say("a.example. A", says...)
