@@ -1,0 +1,73 @@
+package hard
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/wire"
+)
+
+// withoutEDNS does what refuse does where a query has an OPT record, and answers others rightly. It
+// counts those with one for names that begin with "then".
+func withoutEDNS(with *atomic.Int64, refuse play) play {
+	return func(s *session, q wire.Message) {
+		if _, ok := q.OPT(); ok {
+			if strings.HasPrefix(nameOf(q), "then") {
+				with.Add(1)
+			}
+			refuse(s, q)
+			return
+		}
+		answers(s, q)
+	}
+}
+
+// says answers with a code, and without an OPT record.
+func says(code wire.Rcode) play {
+	return func(s *session, q wire.Message) {
+		m := bare(q).StripOPT()
+		m.SetFlags(uint16(code), 0xf)
+		s.send(m)
+	}
+}
+
+// TestUpstreamWithoutEDNS has an upstream that knows no EDNS, and says so or drops what has an
+// OPT record (RFC 6891, section 7). Each name resolves at once, for clients with EDNS, without,
+// and with DO; so do they through stock CoreDNS for those without, as it passes queries on as they
+// are. Once that is known, next to no query has an OPT record.
+func TestUpstreamWithoutEDNS(t *testing.T) {
+	for what, refuse := range map[string]play{"FORMERR": says(wire.FormError), "NOTIMP": says(wire.NotImpl), "silence": silent} {
+		for _, proto := range []string{"udp", "tcp"} {
+			t.Run(what+" "+proto, func(t *testing.T) {
+				var with atomic.Int64
+				f := newFake(t)
+				f.does(withoutEDNS(&with, refuse))
+				n, stock := start(t, block(".", proto, f)), startStock(t, proto, f)
+				for i := range 5 {
+					for kind, edit := range map[string]func(q *dns.Msg){
+						"edns": func(*dns.Msg) {}, "do": func(q *dns.Msg) { q.IsEdns0().SetDo() }, "plain": func(q *dns.Msg) { q.Extra = nil },
+					} {
+						q := question(fmt.Sprintf("%s-%d.example.org.", kind, i))
+						edit(q)
+						if m, err := overUDP.exchange(n.addr, q); err != nil || len(m.Answer) != 1 {
+							t.Errorf("%v: %v", err, m)
+						}
+						if m, err := overUDP.exchange(stock, q); kind == "plain" && (err != nil || len(m.Answer) != 1) {
+							t.Errorf("stock: %v: %v", err, m)
+						}
+					}
+				}
+				if failed := failures(n.addr, "then", 500, 20); failed > 0 {
+					t.Errorf("%d of 500 failed", failed)
+				}
+				if n := with.Load(); n > 0 {
+					t.Errorf("%d of 500 queries have an OPT record", n)
+				}
+			})
+		}
+	}
+}
