@@ -74,7 +74,7 @@ func (c *conn) room() int {
 }
 
 // owes reports whether a query that was written has no answer. The caller holds mu.
-func (c *conn) owes() bool { return len(c.slots) > len(c.queue) }
+func (c *conn) owes() bool { return c.written > c.said }
 
 // goesOn reports whether the server leaves c open, though it answered all that it answers on one.
 func (c *conn) goesOn(now time.Duration) bool {

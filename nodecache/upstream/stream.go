@@ -56,10 +56,7 @@ func (c *conn) fill(buf []byte) []byte {
 		id := c.queue[n]
 		n++
 		s, ok := c.slots[id]
-		if !ok {
-			continue
-		}
-		if s.call == nil {
+		if !ok || s.call == nil { // forgotten, or withdrawn
 			c.drop(id)
 			c.taken.Add(-1)
 			continue
