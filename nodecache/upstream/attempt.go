@@ -22,6 +22,7 @@ type exchange struct {
 	latest  int           // the ask made last
 	hedgeAt time.Duration // when the query may be asked once more
 	owed    int           // asks to be made in place of those that ended
+	repeat  ask           // one of those, where it has to go to the same server over TCP
 	mutes   int           // asks that ended because a connection was closed without a word
 	againAt time.Duration // when an owed ask may be made
 	waiting uint32        // bit k: asks[k] may still be answered, as far as is known here
@@ -61,7 +62,7 @@ func (e *exchange) step(now time.Duration) (over bool) {
 	}
 	e.owe(n.lost, now)
 	for ; e.owed > 0 && now >= e.againAt; e.owed-- {
-		e.next(now, false)
+		e.again(now)
 	}
 	if e.waiting != 0 && now >= e.hedgeAt {
 		e.hedge(now)
@@ -74,14 +75,35 @@ func (e *exchange) step(now time.Duration) (over bool) {
 // 7766 section 6.2.4). A server that says nothing before it does so is not asked in a tight loop.
 func (e *exchange) owe(lost [losses]uint32, now time.Duration) {
 	e.owed += bits.OnesCount32(lost[failed] | lost[mute] | lost[cut])
-	e.call.void(lost[cut])
+	e.void(lost[cut])
 	if lost[mute] == 0 || e.set.check || e.pool.conf.MaxAsks > 0 {
 		return // where asks are counted on request, each connection counts
 	}
-	e.call.void(lost[mute])
+	e.void(lost[mute])
 	if e.mutes += bits.OnesCount32(lost[mute]); e.mutes >= minAsks {
 		e.againAt = now + muteAgain
 	}
+}
+
+// void has asks count no more whose connections were closed. One over TCP of a server that is asked
+// over UDP is for a truncated answer, and has to be made there again.
+func (e *exchange) void(which uint32) {
+	for left := which; left != 0; left &= left - 1 {
+		if a := e.call.asks[bits.TrailingZeros32(left)]; a.server.Proto == UDP {
+			e.repeat = a
+		}
+	}
+	e.call.void(which)
+}
+
+// again makes an owed ask.
+func (e *exchange) again(now time.Duration) {
+	if a := e.repeat; a.server != nil {
+		e.repeat = ask{}
+		e.send(a.server, now, false, a.bare)
+		return
+	}
+	e.next(now, false)
 }
 
 // muteAgain is how soon a server is asked again that closes connections without a word.

@@ -22,6 +22,7 @@ type fake struct {
 	tls     *tls.Config
 	inOrder bool // a connection's next query waits until handle returns
 	limit   int  // queries after which a connection is closed; 0 for none
+	cuts    bool // it truncates what it answers over UDP
 
 	queries atomic.Int64
 	open    atomic.Int64 // connections
@@ -156,7 +157,12 @@ func (f *fake) datagrams() {
 		}
 		f.queries.Add(1)
 		handlers.Go(func() {
-			f.handle(q[:n], func(m []byte) { _, _ = f.udp.WriteToUDPAddrPort(m, from) })
+			f.handle(q[:n], func(m []byte) {
+				if f.cuts {
+					wire.Message(m).SetFlags(wire.TC, 0)
+				}
+				_, _ = f.udp.WriteToUDPAddrPort(m, from)
+			})
 		})
 	}
 }

@@ -74,7 +74,9 @@ func load(t testing.TB, p *Pool, n, atATime int, of string, lane Lane) []time.Du
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				began := time.Now()
-				exchangeOK(t, p, fmt.Sprintf("%s%d.example", of, i), lane)
+				if m := exchangeOK(t, p, fmt.Sprintf("%s%d.example", of, i), lane); wire.Message(m).Truncated() {
+					t.Error("truncated")
+				}
 				took[i] = time.Since(began)
 			}
 		})
