@@ -98,7 +98,7 @@ func (p *Policy) allows(c class, e *entry) (life time.Duration, ttl uint32) {
 		ttl = p.Positive.Max
 	case c == denial:
 		ttl = p.Denial.Max
-	case e.fault.times == 0:
+	case e.fault.times == 0 || e.kind == wire.Refusal:
 		return unanswered, 0
 	case p.ServFail.First > 0:
 		return p.ServFail.after(e.fault.times), 0
