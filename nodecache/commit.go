@@ -34,9 +34,7 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 	}
 	pages.Commit()
 	old.empty(next)
-	for _, s := range next.sizes {
-		s.apply()
-	}
+	next.follow(old)
 	p.warnUnfit(next)
 	p.current = next
 	p.cluster.Store(next.cluster)
@@ -75,7 +73,7 @@ func (p *process) retire(old *generation, oldFront *front) {
 		case <-p.stopping:
 		}
 		for _, s := range next.sizes { // what was asked by old's rules has come meanwhile
-			s.Tighten()
+			s.Follow(old.block(s.Block))
 		}
 		old.keep.closeBut(next.keep)
 	})

@@ -37,10 +37,22 @@ type sized struct {
 	cache.Options
 }
 
-// apply has what is kept follow the configuration.
-func (s sized) apply() {
-	s.Cache.SetLimits(s.Options)
-	s.Tighten()
+// block returns the block that remembers what other does, nil for none.
+func (g *generation) block(other *resolve.Block) *resolve.Block {
+	for _, s := range g.sizes {
+		if s.Memory == other.Memory {
+			return s.Block
+		}
+	}
+	return nil
+}
+
+// follow has what is kept be what this configuration allows, which takes old's place.
+func (g *generation) follow(old *generation) {
+	for _, s := range g.sizes {
+		s.Cache.SetLimits(s.Options)
+		s.Follow(old.block(s.Block))
+	}
 }
 
 // loopWatch is a forward through which loops are looked for, by names of zone.

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/pem"
 	"fmt"
 	"log/slog"
@@ -177,5 +178,49 @@ func writeCA(t *testing.T, file string) {
 	}
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestKeepDenials forgets a denial by servers that are not asked for the name any more, as where a
+// forward was added for it, and no other; and no success.
+func TestKeepDenials(t *testing.T) {
+	g := newGenerations(t)
+	text := func(forwards ...string) string {
+		return ".:53 {\n cache\n forward " + strings.Join(forwards, "\n forward ") + "\n}\n"
+	}
+	const all, corp = ". 192.0.2.1", "corp.example 192.0.2.2"
+	names := []wire.Name{wire.Name("\x01a\x04corp\x07example\x00"), wire.Name("\x01a\x05other\x00")}
+	query := func(n wire.Name, t wire.Type) *wire.Query { return &wire.Query{Name: n, Type: t, Class: wire.IN} }
+	for what, tt := range map[string]struct {
+		before, after []string
+		kept          [2]bool
+	}{
+		"the same":                     {[]string{corp, all}, []string{corp, all}, [2]bool{true, true}},
+		"a forward for one":            {[]string{all}, []string{corp, all}, [2]bool{false, true}},
+		"a forward less":               {[]string{corp, all}, []string{all}, [2]bool{false, true}},
+		"another server":               {[]string{all}, []string{". 192.0.2.3"}, [2]bool{false, false}},
+		"an exception":                 {[]string{all}, []string{all + " {\n  except corp.example\n }"}, [2]bool{false, true}},
+		"to be handed on":              {[]string{all}, []string{all + " {\n  next NXDOMAIN\n }", ". 192.0.2.3"}, [2]bool{false, false}},
+		"a forward that nobody's name": {[]string{all}, []string{"nobody.example 192.0.2.2", all}, [2]bool{true, true}},
+	} {
+		old := g.build(text(tt.before...))
+		kept, p := old.sizes[0].Cache, cache.Policy{Positive: cache.Bounds{Max: 60}, Denial: cache.Bounds{Max: 60}}
+		for _, n := range names {
+			q := query(n, wire.A)
+			denial := wire.AppendRecord(wire.AppendReply(nil, q, wire.NXDomain, nil), 0, wire.Authority, n, wire.SOA, wire.IN, 60, make([]byte, 22))
+			binary.BigEndian.PutUint32(denial[len(denial)-4:], 60)
+			kept.Store(nil, q, denial, &old.forward().source, &p, 0)
+			q = query(n, wire.AAAA)
+			kept.Store(nil, q, wire.AppendRecord(wire.AppendReply(nil, q, wire.NoError, nil), 0, wire.Answer, n, wire.AAAA, wire.IN, 60, make([]byte, 16)), &old.forward().source, &p, 0)
+		}
+		g.build(text(tt.after...)).follow(old)
+		for i, n := range names {
+			if _, state := kept.Append(nil, query(n, wire.A), &p, 0); state == cache.Fresh != tt.kept[i] {
+				t.Errorf("%s: denial of %v: state %d", what, n, state)
+			}
+			if _, state := kept.Append(nil, query(n, wire.AAAA), &p, 0); state != cache.Fresh {
+				t.Errorf("%s: success of %v: state %d", what, n, state)
+			}
+		}
 	}
 }

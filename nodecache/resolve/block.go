@@ -131,8 +131,34 @@ func (b *Block) policy(name wire.Name) cache.Policy {
 	return p
 }
 
-// Tighten has what b's cache keeps be within what b says now; see cache.Cache.
-func (b *Block) Tighten() { b.Cache.Tighten(b.policy) }
+// Follow has what b's cache keeps be within what b says now, which takes the place of old, nil for
+// none; see cache.Cache. What was denied by others than b asks may be there where it asks now.
+func (b *Block) Follow(old *Block) {
+	b.Cache.Tighten(func(name wire.Name) cache.Policy {
+		p := b.policy(name)
+		if old != nil && !b.asksLike(old, name) {
+			p.Denial = cache.Bounds{}
+		}
+		return p
+	})
+}
+
+// asksLike reports whether b asks the same servers for name as old does.
+func (b *Block) asksLike(old *Block, name wire.Name) bool {
+	u, i := b.upstream(name, 0)
+	v, j := old.upstream(name, 0)
+	for u != nil && v != nil {
+		if u.Pool != v.Pool || !slices.Equal(u.Next, v.Next) || u.NextOnNodata != v.NextOnNodata {
+			return false
+		}
+		if !u.mayHandOn() {
+			return true
+		}
+		u, i = b.upstream(name, i+1)
+		v, j = old.upstream(name, j+1)
+	}
+	return u == nil && v == nil
+}
 
 func belowAny(name wire.Name, zones []wire.Name) bool {
 	return slices.ContainsFunc(zones, func(z wire.Name) bool { return name.Below(z) })
