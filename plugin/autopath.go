@@ -4,6 +4,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/plugin/zone"
 )
 
 // noSearchPath is why autopath does nothing.
@@ -14,6 +15,10 @@ const noSearchPath = "autopath @kubernetes needs `pods verified` in the kubernet
 func (k *Kubernetes) AutoPath(state request.Request) []string {
 	q, ok := k.question(state)
 	if !ok {
+		return nil
+	}
+	if k.podMode != zone.PodsVerified {
+		k.said.warn("autopath", noSearchPath)
 		return nil
 	}
 	pod := k.client(state)

@@ -26,7 +26,7 @@ func newSource(cfg *config, store *zone.Store) (source, error) {
 		PodNames: cfg.podNames,
 		Zonal:    cfg.names.Zonal,
 		Labels:   cfg.names.Pods == zone.PodsVerified,
-		Skipped:  skipped,
+		Skipped:  new(skips).skipped,
 	}
 	t.Local, t.Imported = cfg.octets(zone.Local), cfg.octets(zone.Imported)
 	if cfg.snapshot != "" {
@@ -75,10 +75,4 @@ func newAPI(cfg *config, t *object.Translator, store *zone.Store) (source, error
 		c.Labels = cfg.labels.String()
 	}
 	return kube.New(c)
-}
-
-// skipped reports a part of an object that could not be used.
-func skipped(p object.Problem) {
-	objectsSkipped.WithLabelValues(p.Kind).Inc()
-	log.Warningf("Skipped %v", p)
 }
