@@ -60,6 +60,7 @@ func TestFaults(t *testing.T) {
 		{"bad Pod address", "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: n}\nstatus: {podIP: x}\n", `document 1 (Pod n/p): status.podIP: "x" is not an IP address (line 4)`},
 		{"bad second Pod address", "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: n}\nstatus:\n  podIPs:\n  - ip: 10.0.0.1\n  - ip: x\n", `status.podIPs[1]: "x" is not an IP address (line 7)`},
 		{"bad cluster IP, the older field", serviceS + "  clusterIP: 10.96.0.256\n", `spec.clusterIP: "10.96.0.256" is not an IP address (line 7)`},
+		{"no type of import", "apiVersion: multicluster.x-k8s.io/v1beta1\nkind: ServiceImport\nmetadata: {name: s, namespace: n}\nspec:\n  ips: [10.0.0.1]\n", "spec.type: missing; expected ClusterSetIP or Headless (line 4)"},
 		{"two cluster IPs", serviceS + "  clusterIP: 10.96.0.20\n  clusterIPs:\n  - 10.96.0.21\n", `spec.clusterIP: is "10.96.0.20", and the first of clusterIPs is "10.96.0.21" (line 7)`},
 		{"bad port name", serviceS + "  clusterIP: 10.0.0.1\n  ports:\n  - {name: a.b, port: 80}\n", `spec.ports[0].name: "a.b" is not a DNS label (line 9)`},
 		{"bad protocol", serviceS + "  clusterIP: 10.0.0.1\n  ports:\n  - {protocol: TCP/UDP, port: 80}\n", `spec.ports[0].protocol: "TCP/UDP" is not a DNS label (line 9)`},

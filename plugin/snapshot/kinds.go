@@ -113,6 +113,9 @@ func (p *parser) serviceImport(o *raw) error {
 	if err != nil {
 		return err
 	}
+	if v.Spec.Type == "" {
+		return o.fault(path{"spec", "type"}, "missing; expected ClusterSetIP or Headless")
+	}
 	r := p.translate.Import(v)
 	if err := p.settle(o); err != nil {
 		return err
