@@ -31,7 +31,7 @@ func (p *process) wantedPages(g *generation) admin.Pages {
 	return pages
 }
 
-// healthTime is how long /health may take to find out.
+// healthTime is how long /health and /ready wait for a check that runs.
 const healthTime = time.Second
 
 // health answers OK while this process answers queries. So it does while it is about to end,
@@ -51,7 +51,7 @@ func (p *process) health(w http.ResponseWriter, r *http.Request) {
 }
 
 // ready answers OK once this process answers queries, until it is about to end; what was
-// ready stays so, unless r wants it looked at each time.
+// ready stays so, unless r wants it looked at each time, which is once a second at most.
 func (p *process) ready(conf corefile.Ready) http.Handler {
 	var once atomic.Bool
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -51,6 +51,7 @@ type process struct {
 	resolver    *resolve.Resolver
 	errors      *errorLog
 	admin       admin.Servers
+	checkup     *checkup
 
 	kubeDNS configMap
 
@@ -82,9 +83,11 @@ func newProcess(c Config) *process {
 		p.LogDropped = func() uint64 { return 0 }
 	}
 	p.metrics.Own.WatchLog(p.LogDropped, p.queries.Dropped)
+	p.metrics.Own.WatchPages(p.admin.Dropped)
 	p.pages = p.metrics.Handler(c.Version, c.Revision)
 	p.errors = newErrorLog(c.Log)
 	p.admin.FreeBind = c.freeBind()
+	p.checkup = newCheckup(func(ctx context.Context) error { return p.selfCheck(p.loopback().way()).at(ctx) })
 	if p.Memory.Limit == 0 {
 		p.Memory = budget.Divide(0, 0)
 	}
@@ -186,6 +189,7 @@ func (p *process) stopInTime(tell bool) error {
 // are still here; new ones go where they went without us.
 func (p *process) stop(lameduck time.Duration) error {
 	close(p.leaving)
+	p.checkup.close()
 	err := p.release()
 	time.Sleep(lameduck)
 	err = errors.Join(err, p.front.leave())
@@ -224,20 +228,16 @@ func (p *process) answerProbe(ctx context.Context, question string) error {
 	return fmt.Errorf("unknown probe %q, expected live or ready", question)
 }
 
-// live returns nil if this process answers queries, or is about to end.
+// live returns nil if this process answers queries, as the last check has it, or is about to
+// end.
 func (p *process) live(ctx context.Context) error {
-	found := make(chan error, 1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { found <- p.selfCheck(p.loopback().way()).at(ctx) }()
-	select {
-	case err := <-found:
-		return err
-	case <-p.leaving:
-		cancel()
-		<-found
+	if p.isLeaving() {
 		return nil
 	}
+	if err := p.checkup.result(ctx); !p.isLeaving() {
+		return err
+	}
+	return nil
 }
 
 // selfCheck returns what asks this process.

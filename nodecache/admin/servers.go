@@ -20,14 +20,19 @@ type Servers struct {
 	// FreeBind allows addresses that no interface has yet (IP_FREEBIND).
 	FreeBind bool
 
-	group sync.WaitGroup
-	at    map[string]*server // by address
+	group  sync.WaitGroup
+	at     map[string]*server // by address
+	bounds bounds
 }
+
+// Dropped returns how many connections were closed, or never served, because there were too
+// many. It may be called at any time.
+func (s *Servers) Dropped() uint64 { return s.bounds.dropped.Load() }
 
 // server is what listens at one address.
 type server struct {
 	http.Server
-	listener net.Listener
+	listener *net.TCPListener
 	mux      atomic.Pointer[http.ServeMux]
 	open     atomic.Int64 // connections
 }
@@ -36,12 +41,12 @@ type server struct {
 type Change struct {
 	servers *Servers
 	pages   Pages
-	opened  map[string]net.Listener
+	opened  map[string]*net.TCPListener
 }
 
 // Open opens the ports of p that are not open yet, all or none.
 func (s *Servers) Open(ctx context.Context, p Pages) (*Change, error) {
-	c := &Change{s, p, map[string]net.Listener{}}
+	c := &Change{s, p, map[string]*net.TCPListener{}}
 	lc := net.ListenConfig{Control: s.control}
 	lc.SetMultipathTCP(false) // such a listener, Go's default, can't turn away: see net/mptcp/sockopt.c
 	for addr := range p {
@@ -53,7 +58,7 @@ func (s *Servers) Open(ctx context.Context, p Pages) (*Change, error) {
 			c.Abandon()
 			return nil, fmt.Errorf("%w%s", err, listen.Remedy(err))
 		}
-		c.opened[addr] = l
+		c.opened[addr] = l.(*net.TCPListener)
 	}
 	return c, nil
 }
@@ -99,24 +104,58 @@ func (c *Change) Commit() {
 		server := s.at[addr]
 		server.mux.Store(mux(handlers))
 		if l != nil {
-			s.group.Go(func() { server.Serve(l) })
+			s.group.Go(func() { server.Serve(listener{l, &s.bounds}) })
 		}
 	}
 }
 
-func newServer(l net.Listener) *server {
+// What a request may take, of all there is: no handler reads a body of more than a line, and
+// profiles allow themselves more time to write (see net/http/pprof).
+const (
+	headerTime  = 5 * time.Second  // to send a request's header
+	bodyTime    = 5 * time.Second  // to send the rest of it
+	writeTime   = 10 * time.Second // to take the answer
+	idleTime    = 2 * time.Minute  // until the next request; Prometheus asks each minute by default
+	headerBytes = 4 << 10          // and 4 KiB that net/http adds
+)
+
+func newServer(l *net.TCPListener) *server {
 	s := &server{listener: l}
-	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.mux.Load().ServeHTTP(w, r) })
-	s.ReadHeaderTimeout, s.IdleTimeout = 5*time.Second, 2*time.Minute
+	s.Handler = http.HandlerFunc(s.handle)
+	s.ReadHeaderTimeout, s.WriteTimeout, s.IdleTimeout, s.MaxHeaderBytes = headerTime, writeTime, idleTime, headerBytes
 	s.ConnState = s.count
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }
 	return s
 }
 
-// count counts the connections that are open.
-func (s *server) count(_ net.Conn, state http.ConnState) {
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
+// handle answers a request. The next one of the connection is answered askPause later at the
+// soonest.
+func (s *server) handle(w http.ResponseWriter, r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		time.Sleep(askPause - time.Since(c.asked))
+		c.asked = time.Now()
+	}
+	if r.ContentLength != 0 { // a time-out of http.Server's for the body would cut short what takes long
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	}
+	s.mux.Load().ServeHTTP(w, r)
+}
+
+// askPause lies between two requests of a connection.
+const askPause = 10 * time.Millisecond
+
+// count counts the connections that are open, and notes what they do.
+func (s *server) count(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.open.Add(1)
+	case http.StateActive, http.StateIdle:
+		if c, ok := c.(*conn); ok {
+			c.bounds.move(c, state == http.StateIdle)
+		}
 	case http.StateClosed, http.StateHijacked:
 		s.open.Add(-1)
 	}
@@ -152,7 +191,7 @@ func (s *Servers) Close() {
 
 // turnAway lets no connection come, and each that is there bring one more request at most.
 func (s *server) turnAway() {
-	if raw, err := s.listener.(*net.TCPListener).SyscallConn(); err == nil {
+	if raw, err := s.listener.SyscallConn(); err == nil {
 		raw.Control(func(fd uintptr) { listen.TurnAway(int(fd)) })
 	}
 	s.SetKeepAlivesEnabled(false)

@@ -111,7 +111,7 @@ func TestCloseHandsOver(t *testing.T) {
 	set(t, first, p)
 	var clients sync.WaitGroup
 	var done atomic.Bool
-	for range 16 {
+	for range ClientConns / 2 {
 		clients.Go(func() {
 			for !done.Load() {
 				if got := ask(t, addr, "/"); got != "200 OK" {

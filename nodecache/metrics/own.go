@@ -89,6 +89,12 @@ func (o *Own) WatchLog(lines, entries func() uint64) {
 	o.countFunc("query_log_dropped_total", "Counter of entries of the query log that found no room to wait in, here or in the log.", entries)
 }
 
+// WatchPages tells how many HTTP connections were closed or refused for want of room. It must be
+// called before Handler, once.
+func (o *Own) WatchPages(dropped func() uint64) {
+	o.countFunc("http_connections_dropped_total", "Counter of HTTP connections that were closed, or never served, because there were too many.", dropped)
+}
+
 // countFunc adds a counter that is kept elsewhere.
 func (o *Own) countFunc(name, help string, count func() uint64) {
 	o.parts = append(o.parts, prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: ours, Name: name, Help: help},

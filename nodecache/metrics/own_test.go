@@ -16,6 +16,7 @@ func TestOwn(t *testing.T) {
 	o.CutProbes.Add(3)
 	o.CutsDropped.Add(4)
 	o.WatchLog(func() uint64 { return 5 }, func() uint64 { return 6 })
+	o.WatchPages(func() uint64 { return 4 })
 	o.Panics.Add(7)
 	o.ReloadFailed.Add(8)
 	o.HealthFailures.Add(9)
@@ -30,6 +31,7 @@ func TestOwn(t *testing.T) {
 		`nodecache_coalesced_queries_total`:                                       1,
 		`nodecache_cut_probes_total`:                                              3,
 		`nodecache_cuts_dropped_total`:                                            4,
+		`nodecache_http_connections_dropped_total`:                                4,
 		`nodecache_log_dropped_total`:                                             5,
 		`nodecache_query_log_dropped_total`:                                       6,
 		`coredns_panics_total`:                                                    7,

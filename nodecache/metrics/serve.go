@@ -18,5 +18,5 @@ func (s *Set) Handler(version, revision string) http.Handler {
 	build.WithLabelValues(valid(version), valid(revision), runtime.Version()).Set(1)
 	r := prometheus.NewRegistry()
 	r.MustRegister(s, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return promhttp.InstrumentMetricHandler(r, promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	return promhttp.InstrumentMetricHandler(r, newCollections(promhttp.HandlerFor(r, promhttp.HandlerOpts{})))
 }

@@ -1,0 +1,79 @@
+package nodecache
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestCheckup has 1,000 ask for 10 s as often as they can. One check runs at a time, at most one
+// a second, and what they hear is a second old at the most.
+func TestCheckup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks, running atomic.Int64
+		healthy := make(chan struct{})
+		began := time.Now()
+		c := newCheckup(func(context.Context) error {
+			checks.Add(1)
+			if running.Add(1) > 1 {
+				t.Error("two checks at a time")
+			}
+			defer running.Add(-1)
+			time.Sleep(20 * time.Millisecond)
+			select {
+			case <-healthy:
+				return nil
+			default:
+				return errors.New("deaf")
+			}
+		})
+		var group sync.WaitGroup
+		for range 1000 {
+			group.Go(func() {
+				for time.Since(began) < 10*time.Second {
+					err := c.result(t.Context())
+					if since := time.Since(began); since < 5*time.Second && err == nil || since > 5*time.Second+fresh+20*time.Millisecond && err != nil {
+						t.Errorf("after %v: %v", since, err)
+					}
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(5 * time.Second)
+		close(healthy)
+		group.Wait()
+		if n := checks.Load(); n < 9 || n > 10 {
+			t.Errorf("%d checks in 10 s", n)
+		}
+		c.close()
+	})
+}
+
+// TestCheckupHangs has a check that takes all the time there is. Nobody waits longer than they
+// want to, and at the end nobody waits at all.
+func TestCheckupHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCheckup(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		ctx, cancel := context.WithTimeout(t.Context(), healthTime)
+		defer cancel()
+		began := time.Now()
+		if err := c.result(ctx); !errors.Is(err, errNotChecked) || time.Since(began) != healthTime {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		if err := c.result(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != roundTime {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		time.Sleep(fresh)
+		go func() { time.Sleep(time.Millisecond); c.close() }()
+		began = time.Now()
+		for range 2 {
+			if err := c.result(t.Context()); err == nil || time.Since(began) != time.Millisecond {
+				t.Errorf("while it closes: %v after %v", err, time.Since(began))
+			}
+		}
+	})
+}

@@ -1,0 +1,84 @@
+package metrics
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestCollections has 1,000 clients ask at a time, again and again, some of them compressed.
+// What is collected is newer than each request, and is collected a few times only.
+func TestCollections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var collected atomic.Int64
+		h := newCollections(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			n := collected.Add(1)
+			time.Sleep(5 * time.Millisecond)
+			w.Header().Set("Content-Type", "text/plain")
+			if r.Header.Get("Accept-Encoding") == "gzip" {
+				w.Header().Set("Content-Encoding", "gzip")
+				z := gzip.NewWriter(w)
+				defer func() { _ = z.Close() }()
+				_, _ = io.WriteString(z, strconv.FormatInt(n, 10))
+				return
+			}
+			_, _ = io.WriteString(w, strconv.FormatInt(n, 10))
+		}))
+		const clients, each = 1000, 10
+		began := time.Now()
+		var group sync.WaitGroup
+		for i := range clients {
+			group.Go(func() {
+				for range each {
+					before := collected.Load()
+					if got := number(t, h, i%2 == 0); got <= before {
+						t.Errorf("collection %d, which had begun before the request: %d had", got, before)
+					}
+				}
+			})
+		}
+		group.Wait()
+		if n := collected.Load(); n > 2*(each+1) {
+			t.Errorf("%d collections for %d requests", n, clients*each)
+		}
+		if took := time.Since(began); took < (each-1)*collectPause {
+			t.Errorf("%d in turn took %v", each, took)
+		}
+	})
+}
+
+// number returns what h answers.
+func number(t *testing.T, h http.Handler, packed bool) int64 {
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	if packed {
+		r.Header.Set("Accept-Encoding", "deflate, gzip;q=1.0")
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	var body io.Reader = w.Body
+	if packed != (w.Header().Get("Content-Encoding") == "gzip") || w.Header().Get("Content-Type") != "text/plain" {
+		t.Errorf("header %v", w.Header())
+		return 0
+	}
+	if packed {
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		body = z
+	}
+	text, _ := io.ReadAll(body)
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		t.Error(err)
+	}
+	return n
+}
