@@ -1,0 +1,167 @@
+package hard
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/neardns/neardns/test/nodecache/run"
+)
+
+// manifestMemory is the limit of manifests/nodecache/daemonset.yaml.
+const manifestMemory = 64 << 20
+
+// Pages under siege: how many clients, of so many addresses each.
+const (
+	loopers      = 1000 // ask for /health as fast as they can
+	scrapers     = 100  // ask for /metrics so
+	idlePages    = 3000 // connections that ask nothing, at the port of metrics
+	pageClients  = 10
+	pagesBesiege = 10 * time.Second
+)
+
+// TestPagesBesieged has 1,000 clients loop over /health, 100 over /metrics, and 3,000 connections
+// to its port say nothing, of a node cache in the manifest's memory. It is not killed, DNS
+// answers, and who asks for a page as the kubelet and Prometheus do gets it.
+func TestPagesBesieged(t *testing.T) {
+	moreFiles(t)
+	f := newFake(t)
+	c := run.NewCgroup(t, manifestMemory)
+	addr, metrics, pages, dir := run.Addr(t), run.Addr(t), run.Addr(t), t.TempDir()
+	corefile := block(".", "udp", f) + fmt.Sprintf("health.example {\n\tbind 0.0.0.0\n\thealth %[1]s\n\tready %[1]s {\n\t\tmonitor continuously\n\t}\n}\n", pages)
+	run.Write(t, dir, "Corefile", corefile)
+	cmd := c.Command(run.Program(), "-conf", "Corefile", "-metrics-listen-address", metrics.String(), "-dns.port", fmt.Sprint(addr.Port()))
+	n := &node{&run.Node{Process: run.Start(t, cmd, dir), Metrics: metrics}, t, addr}
+	n.Answers(addr)
+	n.Logs("memory limit")
+
+	ctx, cancel := context.WithTimeout(t.Context(), pagesBesiege)
+	defer cancel()
+	var crowd sync.WaitGroup
+	for i := range loopers {
+		crowd.Go(func() { loopPages(ctx, pageClient(i), "http://"+pages.String()+[]string{"/health", "/ready"}[i%2]) })
+	}
+	for i := range scrapers {
+		crowd.Go(func() { loopPages(ctx, pageClient(i), "http://"+metrics.String()+"/metrics") })
+	}
+	for i := range idlePages {
+		crowd.Go(func() { sayNothing(ctx, pageClient(i), metrics) })
+	}
+	var queries, gets tally
+	crowd.Go(func() { queries.askWhile(ctx, addr) })
+	crowd.Go(func() { gets.getWhile(ctx, "http://"+pages.String()+"/health", "http://"+metrics.String()+"/metrics") })
+	crowd.Wait()
+
+	t.Logf("%d queries, %d pages; %d MiB at most of %d", queries.all, gets.all, c.Peak()>>20, manifestMemory>>20)
+	if n.Ended() || c.Kills() != 0 {
+		t.Fatalf("it ended, with %d killed for memory:\n%s", c.Kills(), n.Log())
+	}
+	queries.expect(t, "queries", 20, 20)
+	gets.expect(t, "pages", 5, 10)
+	if d := n.Scrape().Sum("nodecache_http_connections_dropped_total"); d < idlePages/2 {
+		t.Errorf("%v connections were dropped", d)
+	}
+	n.Stop()
+}
+
+// pageClient returns the address of one of the crowd.
+func pageClient(i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{127, 0, 13, byte(1 + i%pageClients)})
+}
+
+// httpClient returns one that asks from an address. It keeps connections if that is wanted.
+func httpClient(from netip.Addr, keeps bool) *http.Client {
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: !keeps}}
+}
+
+// loopPages asks for a page as fast as it can, and takes what it gets.
+func loopPages(ctx context.Context, from netip.Addr, url string) {
+	c := httpClient(from, from.As4()[3]%2 == 0)
+	defer c.CloseIdleConnections()
+	for ctx.Err() == nil {
+		_, _ = page(ctx, c, url)
+	}
+}
+
+// page returns what is served at url.
+func page(ctx context.Context, c *http.Client, url string) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := c.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%d %s", answer.StatusCode, text)
+	}
+	return string(text), err
+}
+
+// sayNothing has a connection open all the time.
+func sayNothing(ctx context.Context, from netip.Addr, to netip.AddrPort) {
+	for ctx.Err() == nil {
+		c, err := client{"tcp", from}.dial(to)
+		if err != nil {
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+		_, _ = c.Read(make([]byte, 1)) // until it is closed
+		stop()
+		_ = c.Close()
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// tally is what became of requests.
+type tally struct {
+	all  int
+	lost []string
+}
+
+func (r *tally) note(ok bool, what string) {
+	r.all++
+	if !ok {
+		r.lost = append(r.lost, what)
+	}
+}
+
+// expect wants so many, and no more than one of so many lost.
+func (r *tally) expect(t *testing.T, of string, least, oneOf int) {
+	t.Helper()
+	if r.all < least || len(r.lost)*oneOf > r.all {
+		t.Errorf("%d of %d %s were lost:\n%s", len(r.lost), r.all, of, strings.Join(r.lost, "\n"))
+	}
+}
+
+// askWhile asks for names, of which each is a miss, until ctx ends.
+func (r *tally) askWhile(ctx context.Context, addr netip.AddrPort) {
+	for i := 0; ctx.Err() == nil; i++ {
+		a := overUDP.ask(addr, fmt.Sprintf("besieged-%d.example.org.", i))
+		r.note(a.right(), a.String())
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// getWhile asks for pages from an address of its own, until ctx ends.
+func (r *tally) getWhile(ctx context.Context, urls ...string) {
+	c := httpClient(netip.AddrFrom4([4]byte{127, 0, 14, 1}), true)
+	defer c.CloseIdleConnections()
+	for i := 0; ctx.Err() == nil; i++ {
+		text, err := page(context.Background(), c, urls[i%len(urls)])
+		r.note(err == nil, fmt.Sprint(text, err))
+		time.Sleep(200 * time.Millisecond)
+	}
+}
