@@ -9,14 +9,16 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
+	"github.com/neardns/neardns/nodecache/admin"
 	"github.com/neardns/neardns/nodecache/budget"
+	"github.com/neardns/neardns/nodecache/metrics"
 )
 
 // memoryLook is how often the limit is looked at again: it may be changed while the process runs.
 const memoryLook = time.Minute
 
-// pages is what HTTP servers take at most, in bytes.
-const pages = 2 << 20
+// beside is what HTTP and the log take at most, in bytes.
+const beside = admin.Bytes + metrics.Bytes + logRoom
 
 // divideMemory divides what the cgroup allows. The bounds stay as they are then; the collector
 // follows what is changed, unless the environment sets GOMEMLIMIT.
@@ -28,7 +30,7 @@ func divideMemory(ctx context.Context, log *slog.Logger, allowed memlimit.Provid
 	if err != nil || limit > math.MaxInt64/2 {
 		limit = 0
 	}
-	b := budget.Divide(int64(limit), pages) // #nosec G115 -- just looked at
+	b := budget.Divide(int64(limit), beside) // #nosec G115 -- just looked at
 	if limit > 0 && limit < budget.Least {
 		log.Warn("the memory limit is too low: the process may be killed", "bytes", limit, "least", budget.Least)
 	}

@@ -14,6 +14,8 @@ const (
 	Conns       = 32       // connections; those who look at a node are a few
 	ClientConns = 8        // of these, those of one address
 	ConnBytes   = 32 << 10 // what a connection takes: its goroutines, buffers and headers
+
+	Bytes = Conns * ConnBytes // what all take, beside the pages that are served
 )
 
 // settled is how long a connection may take for a request before it may have to go for another

@@ -112,11 +112,11 @@ func (c *Change) Commit() {
 // What a request may take, of all there is: no handler reads a body of more than a line, and
 // profiles allow themselves more time to write (see net/http/pprof).
 const (
-	headerTime  = 5 * time.Second  // to send a request's header
-	bodyTime    = 5 * time.Second  // to send the rest of it
-	writeTime   = 10 * time.Second // to take the answer
-	idleTime    = 2 * time.Minute  // until the next request; Prometheus asks each minute by default
-	headerBytes = 4 << 10          // and 4 KiB that net/http adds
+	headerTime  = 5 * time.Second // to send a request's header
+	bodyTime    = 5 * time.Second // to send the rest of it
+	writeTime   = 5 * time.Second // to take the answer
+	idleTime    = 2 * time.Minute // until the next request; Prometheus asks each minute by default
+	headerBytes = 4 << 10         // and 4 KiB that net/http adds
 )
 
 func newServer(l *net.TCPListener) *server {

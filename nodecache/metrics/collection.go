@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,7 @@ import (
 // its request, and what all of them cost is bounded.
 type collections struct {
 	source http.Handler
+	kept   chan struct{} // a place for each collection that somebody still gets
 
 	mu      sync.Mutex
 	next    *collection // that has not begun; nil if nobody waits
@@ -25,6 +27,15 @@ type collections struct {
 // milliseconds.
 const collectPause = 50 * time.Millisecond
 
+// What collections that are sent to somebody take: one more waits until another has been sent to
+// all, for which the server gives a client some seconds (package admin).
+const (
+	keptMost = 8
+	pageMost = 128 << 10 // of one, in bytes: with two blocks at two addresses it is some 90 KB
+
+	Bytes = keptMost * pageMost // of all
+)
+
 // collection is one collection, in plain text and compressed. Other formats than Prometheus's text
 // are not served: each would be collected again.
 type collection struct {
@@ -32,14 +43,18 @@ type collection struct {
 	wantsPlain    bool
 	wantsPacked   bool
 	done          chan struct{} // closed when it is over
+	users         atomic.Int32  // run, and those who get it
 }
 
-func newCollections(source http.Handler) *collections { return &collections{source: source} }
+func newCollections(source http.Handler) *collections {
+	return &collections{source: source, kept: make(chan struct{}, keptMost)}
+}
 
 // ServeHTTP answers with values as of now.
 func (s *collections) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	packed := strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 	c := s.join(packed)
+	defer s.leave(c)
 	select {
 	case <-c.done:
 	case <-r.Context().Done():
@@ -60,7 +75,9 @@ func (s *collections) join(packed bool) *collection {
 	defer s.mu.Unlock()
 	if s.next == nil {
 		s.next = &collection{done: make(chan struct{})}
+		s.next.users.Add(1)
 	}
+	s.next.users.Add(1)
 	if packed {
 		s.next.wantsPacked = true
 	} else {
@@ -73,9 +90,17 @@ func (s *collections) join(packed bool) *collection {
 	return s.next
 }
 
+// leave lets go of c, which the last one gives back.
+func (s *collections) leave(c *collection) {
+	if c.users.Add(-1) == 0 {
+		<-s.kept
+	}
+}
+
 // run collects for as long as somebody waits.
 func (s *collections) run() {
 	for s.wanted() {
+		s.kept <- struct{}{}
 		time.Sleep(collectPause - time.Since(s.began))
 		s.began = time.Now()
 		s.mu.Lock()
@@ -89,6 +114,7 @@ func (s *collections) run() {
 			c.packed.take(s.source, "gzip")
 		}
 		close(c.done)
+		s.leave(c)
 	}
 }
 

@@ -54,6 +54,50 @@ func TestCollections(t *testing.T) {
 	})
 }
 
+// slow is a client that takes its answer only once it is let.
+type slow struct {
+	http.ResponseWriter
+	let chan struct{}
+}
+
+func (s slow) Write(b []byte) (int, error) {
+	<-s.let
+	return s.ResponseWriter.Write(b)
+}
+
+// TestCollectionsKept has clients take their answers slowly. Only so many are kept at a time, and
+// the next is collected once one of them has gone.
+func TestCollectionsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var collected atomic.Int64
+		h := newCollections(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			collected.Add(1)
+			_, _ = io.WriteString(w, "1")
+		}))
+		let := make(chan struct{})
+		var group sync.WaitGroup
+		for range keptMost + 4 {
+			group.Go(func() {
+				h.ServeHTTP(slow{httptest.NewRecorder(), let}, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			})
+			time.Sleep(2 * collectPause)
+		}
+		if n := collected.Load(); n != keptMost {
+			t.Errorf("%d collections are kept", n)
+		}
+		let <- struct{}{}
+		time.Sleep(2 * collectPause)
+		if n := collected.Load(); n != keptMost+1 {
+			t.Errorf("%d collections once one has gone", n)
+		}
+		close(let)
+		group.Wait()
+		if len(h.kept) != 0 {
+			t.Errorf("%d are kept for nobody", len(h.kept))
+		}
+	})
+}
+
 // number returns what h answers.
 func number(t *testing.T, h http.Handler, packed bool) int64 {
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
