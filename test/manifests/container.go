@@ -38,6 +38,9 @@ func (o Objects) Template(kind, name string) (corev1.PodTemplateSpec, error) {
 // hostIP is the address of every node here.
 const hostIP = "192.0.2.10"
 
+// podIP is that of a node cache, and of the namespace that plays its node.
+const podIP = "10.244.9.3"
+
 // ContainerOf returns the only container of a workload's Pod on a node. Services are
 // environment variables of those that the kubelet knows, such as KUBE_DNS_SERVICE_HOST.
 func (o Objects) ContainerOf(kind, name, node string, services map[string]string) (*Container, error) {
@@ -52,7 +55,7 @@ func (o Objects) ContainerOf(kind, name, node string, services map[string]string
 	c := &Container{Files: map[string]string{}}
 	vars := map[string]string{}
 	maps.Copy(vars, services)
-	fields := map[string]string{"spec.nodeName": node, "status.hostIP": hostIP}
+	fields := map[string]string{"spec.nodeName": node, "status.hostIP": hostIP, "status.podIP": podIP}
 	for _, e := range of.Env {
 		if f := e.ValueFrom; f != nil {
 			if f.FieldRef == nil || fields[f.FieldRef.FieldPath] == "" {

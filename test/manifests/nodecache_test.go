@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"context"
+	"net"
 	"os/exec"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ func TestNodeCache(t *testing.T) {
 				n.at.digs(t, addr, outsideName, outsideIP)
 			}
 			n.checkProbes(t, objects)
+			n.checkPages(t, at)
 			n.checkFollows(t)
 			checkRights(t, n.Process, n.container)
 			checkEnd(t, n.Process, objects, "DaemonSet", "nodecache", 5*time.Second)
@@ -145,6 +147,27 @@ func (n *nodeCache) checkProbes(t *testing.T, objects Objects) {
 		}
 		if out, err := n.command(t, probe.Exec.Command[1:]...).CombinedOutput(); err != nil {
 			t.Errorf("-probe %s: %v: %s", name, err, out)
+		}
+	}
+}
+
+// checkPages looks for pages: metrics at the node's address and on loopback, and nothing at the
+// addresses that Pods ask.
+func (n *nodeCache) checkPages(t *testing.T, asked []string) {
+	t.Helper()
+	for _, addr := range []string{nodeAddr, "127.0.0.1"} {
+		if !strings.Contains(n.at.get(addr+":9253", "/metrics"), "coredns_build_info") {
+			t.Errorf("no metrics at %s", addr)
+		}
+	}
+	if page := n.at.get("127.0.0.1:9254", "/health"); page != "OK" {
+		t.Errorf("/health: %q", page)
+	}
+	for _, addr := range slices.DeleteFunc(slices.Clone(asked), func(a string) bool { return a == nodeAddr }) {
+		for port, path := range map[string]string{"8080": "/health", "9253": "/metrics", "9254": "/health", "9353": "/metrics"} {
+			if page := n.at.get(net.JoinHostPort(addr, port), path); page != "" {
+				t.Errorf("a page at %s, port %s: %.80q", addr, port, page)
+			}
 		}
 	}
 }

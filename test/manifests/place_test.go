@@ -21,7 +21,7 @@ import (
 
 const (
 	clusterAddr = "10.244.9.1" // of all CoreDNS's Pods, as there is one
-	nodeAddr    = "10.244.9.3"
+	nodeAddr    = podIP
 	outsideAddr = "10.244.8.2"
 	nodeName    = "node-1"
 )

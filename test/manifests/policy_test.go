@@ -25,6 +25,7 @@ var (
 	cachePod   = end{"10.244.1.9", "kube-system", map[string]string{"k8s-app": "nodecache"}}
 	dashboard  = end{"10.244.9.7", "kube-system", map[string]string{"k8s-app": "dashboard"}}
 	pretender  = end{"10.244.9.8", "team-2", map[string]string{"k8s-app": "kube-dns"}}
+	prometheus = end{"10.244.9.6", "monitoring", map[string]string{"app.kubernetes.io/name": "prometheus"}}
 	onNode     = end{addr: "169.254.20.10"}
 	service    = end{addr: "10.96.0.10"}
 	onNode6    = end{addr: "fd00:20::10"}
@@ -59,6 +60,13 @@ func TestPolicies(t *testing.T) {
 		want bool
 	}{{ofTeam, true}, {dashboard, true}, {cachePod, true}, {node, true}, {internet, false}, {metadata, false}} {
 		check(t, "from", in.From, in.Ports, from.end, from.want)
+	}
+	for from, want := range map[*end]bool{&prometheus: true, &ofTeam: false, &dashboard: false, &node: false} {
+		rule := coredns.Spec.Ingress[1]
+		got := slices.ContainsFunc(rule.From, func(p networkingv1.NetworkPolicyPeer) bool { return isPeer(t, p, *from) })
+		if got != want || len(rule.Ports) != 1 || *rule.Ports[0].Protocol != corev1.ProtocolTCP || rule.Ports[0].Port.IntValue() != 9153 {
+			t.Errorf("metrics of CoreDNS for %v: %v, at %v", *from, got, rule.Ports)
+		}
 	}
 	if !matches(t, &coredns.Spec.PodSelector, coreDNS.labels) || matches(t, &coredns.Spec.PodSelector, dashboard.labels) {
 		t.Errorf("CoreDNS's is about Pods %v", coredns.Spec.PodSelector)
