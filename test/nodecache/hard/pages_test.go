@@ -54,7 +54,7 @@ func TestPagesBesieged(t *testing.T) {
 	for i := range idlePages {
 		crowd.Go(func() { sayNothing(ctx, pageClient(i), metrics) })
 	}
-	var queries, gets tally
+	var queries, gets requests
 	crowd.Go(func() { queries.askWhile(ctx, addr) })
 	crowd.Go(func() { gets.getWhile(ctx, "http://"+pages.String()+"/health", "http://"+metrics.String()+"/metrics") })
 	crowd.Wait()
@@ -125,13 +125,13 @@ func sayNothing(ctx context.Context, from netip.Addr, to netip.AddrPort) {
 	}
 }
 
-// tally is what became of requests.
-type tally struct {
+// requests is what became of requests.
+type requests struct {
 	all  int
 	lost []string
 }
 
-func (r *tally) note(ok bool, what string) {
+func (r *requests) note(ok bool, what string) {
 	r.all++
 	if !ok {
 		r.lost = append(r.lost, what)
@@ -139,7 +139,7 @@ func (r *tally) note(ok bool, what string) {
 }
 
 // expect wants so many, and no more than one of so many lost.
-func (r *tally) expect(t *testing.T, of string, least, oneOf int) {
+func (r *requests) expect(t *testing.T, of string, least, oneOf int) {
 	t.Helper()
 	if r.all < least || len(r.lost)*oneOf > r.all {
 		t.Errorf("%d of %d %s were lost:\n%s", len(r.lost), r.all, of, strings.Join(r.lost, "\n"))
@@ -147,7 +147,7 @@ func (r *tally) expect(t *testing.T, of string, least, oneOf int) {
 }
 
 // askWhile asks for names, of which each is a miss, until ctx ends.
-func (r *tally) askWhile(ctx context.Context, addr netip.AddrPort) {
+func (r *requests) askWhile(ctx context.Context, addr netip.AddrPort) {
 	for i := 0; ctx.Err() == nil; i++ {
 		a := overUDP.ask(addr, fmt.Sprintf("besieged-%d.example.org.", i))
 		r.note(a.right(), a.String())
@@ -156,7 +156,7 @@ func (r *tally) askWhile(ctx context.Context, addr netip.AddrPort) {
 }
 
 // getWhile asks for pages from an address of its own, until ctx ends.
-func (r *tally) getWhile(ctx context.Context, urls ...string) {
+func (r *requests) getWhile(ctx context.Context, urls ...string) {
 	c := httpClient(netip.AddrFrom4([4]byte{127, 0, 14, 1}), true)
 	defer c.CloseIdleConnections()
 	for i := 0; ctx.Err() == nil; i++ {
