@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/coredns/coredns/coremain"
+	"github.com/miekg/dns"
 )
 
 func main() {
@@ -13,5 +14,6 @@ func main() {
 	if *only {
 		os.Exit(check(os.Stdout, os.Stderr))
 	}
+	dns.DefaultMsgAcceptFunc = accept
 	coremain.Run()
 }
