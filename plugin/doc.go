@@ -3,6 +3,8 @@
 //
 //	Corefile -> setup -> zone.Store <- zone.Writer <- kube (API server) or snapshot (file)
 //	query -> ServeDNS -> zone.Store.Lookup -> answer -> reply
+//	            ^                               |
+//	            +---- the server itself <- alias, 8 in a row at most (chain)
 //
 // It takes the place of the stock plugin of the same name: same options, same records,
 // same metrics. Where it answers otherwise, on purpose, README says so and
