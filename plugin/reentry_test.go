@@ -80,18 +80,20 @@ func newCluster() {
 	written.SetSynced()
 }
 
-// startServer starts a CoreDNS with a Corefile in which PORT stands for its port, and returns
-// its address.
+// startServer starts a CoreDNS with a Corefile in which HOST and PORT stand for where it
+// listens, and returns that.
 func startServer(t testing.TB, corefile string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	pid := os.Getpid()
+	host := fmt.Sprintf("127.%d.%d.%d", 1+pid>>16, pid>>8&255, pid&255) // CoreDNS shares ports, also with other tests
+	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
 	l.Close()
 	dnsserver.Quiet = true
-	text := strings.ReplaceAll(corefile, "PORT", address[strings.LastIndex(address, ":")+1:])
+	text := strings.NewReplacer("HOST", host, "PORT", strings.TrimPrefix(address, host+":")).Replace(corefile)
 	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(text), ServerTypeName: "dns"})
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +162,7 @@ const outsideNames = `
 // aliases may lead to every other's.
 const theChain = `
 cluster.local:PORT other.local:PORT clusterset.local:PORT example:PORT {
-    bind 127.0.0.1
+    bind HOST
     cache 30
     rewrite name suffix .apps.example .default.svc.cluster.local answer auto
 ` + outsideNames + `
@@ -168,12 +170,12 @@ cluster.local:PORT other.local:PORT clusterset.local:PORT example:PORT {
     file testdata/other.local.zone other.local
 }
 net.example:PORT {
-    bind 127.0.0.1
+    bind HOST
     rewrite name suffix .net.example .default.svc.cluster.local answer auto
-    forward . 127.0.0.1:PORT
+    forward . HOST:PORT
 }
 file.example:PORT {
-    bind 127.0.0.1
+    bind HOST
     file testdata/file.example.zone file.example
 }
 `

@@ -71,7 +71,7 @@ func TestUDPSize(t *testing.T) {
 		}
 		written.SetService(zone.Local, &zone.Service{Key: key, Kind: zone.Headless})
 		written.SetSlice(zone.Local, slice)
-		address := startServer(t, ".:PORT {\n bind 127.0.0.1\n "+tt.options+"\n k8s_external\n}\n")
+		address := startServer(t, ".:PORT {\n bind HOST\n "+tt.options+"\n k8s_external\n}\n")
 		for _, name := range []string{"big.default.svc.cluster.local.", "BIG.default.svc.cluster.local.", "big.apps.example."} {
 			whole := exchange(t, address, name, dns.TypeSRV) // over TCP: now the cache has it
 			if whole.Rcode != dns.RcodeSuccess {

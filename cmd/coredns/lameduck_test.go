@@ -25,7 +25,7 @@ spec: {clusterIP: ` + address + `, clusterIPs: [` + address + `], ports: [{port:
 // other Pods use to learn that this one leaves: it answers with what is so now.
 func TestLameduck(t *testing.T) {
 	p := start(t, `cluster.local:PORT {
-    bind 127.0.0.1
+    bind HOST
     health 127.0.0.1:0 {
         lameduck 60s
     }
@@ -52,7 +52,7 @@ func TestLameduck(t *testing.T) {
 // TestLeave ends a program that has no lameduck time, and one that has: both leave by themselves.
 func TestLeave(t *testing.T) {
 	for _, health := range []string{"", "health 127.0.0.1:0 {\n lameduck 10ms\n }"} {
-		p := start(t, "cluster.local:PORT {\n bind 127.0.0.1\n "+health+"\n kubernetes {\n  snapshot records.yaml\n }\n}\n",
+		p := start(t, "cluster.local:PORT {\n bind HOST\n "+health+"\n kubernetes {\n  snapshot records.yaml\n }\n}\n",
 			map[string]string{"records.yaml": service("10.96.0.1")})
 		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)

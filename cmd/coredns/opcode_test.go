@@ -10,7 +10,7 @@ import (
 // reply may have, or that mean nothing there: the reply is NOTIMP and has none of them
 // (RFC 8906, section 3.1.4; RFC 1035, section 4.1.1).
 func TestUnknownOpcode(t *testing.T) {
-	p := start(t, ".:PORT {\n bind 127.0.0.1\n kubernetes cluster.local {\n  snapshot records.yaml\n }\n}\n",
+	p := start(t, ".:PORT {\n bind HOST\n kubernetes cluster.local {\n  snapshot records.yaml\n }\n}\n",
 		map[string]string{"records.yaml": service("10.96.0.1")})
 	for _, network := range []string{"udp", "tcp"} {
 		for _, opcode := range []int{dns.OpcodeIQuery, dns.OpcodeStatus, 3, dns.OpcodeUpdate, 6, 15} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -52,22 +53,20 @@ func (p *process) printed() string {
 	return p.out.String()
 }
 
-// start runs coredns with a Corefile, in which PORT stands for a free port of 127.0.0.1, and
+// start runs coredns with a Corefile, in which HOST and PORT stand for where it is to listen, and
 // files beside it. It returns when the program answers.
 func start(t *testing.T, corefile string, files map[string]string) *process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	pid := os.Getpid()
+	host := fmt.Sprintf("127.%d.%d.%d", 1+pid>>16, pid>>8&255, pid&255) // CoreDNS shares ports, also with other tests
+	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
 	l.Close()
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &process{Cmd: exec.Command(os.Args[0], "-conf", "Corefile"), dir: t.TempDir(), address: address, ended: make(chan struct{})}
-	p.write(t, "Corefile", strings.ReplaceAll(corefile, "PORT", port))
+	p.write(t, "Corefile", strings.NewReplacer("HOST", host, "PORT", strings.TrimPrefix(address, host+":")).Replace(corefile))
 	for name, text := range files {
 		p.write(t, name, text)
 	}
