@@ -67,7 +67,9 @@ func (b *builder) stanza(s stanza) {
 			b.conf.Differences = append(b.conf.Differences, Note{d.pos(), d.name + ": " + text})
 		}
 	}
-	b.conf.Notes = append(b.conf.Notes, b.block.unasked()...)
+	if len(b.wrong) == 0 {
+		b.conf.Notes = append(b.conf.Notes, b.block.unasked()...)
+	}
 }
 
 // addSum adds words and where their lines begin to the sum.
