@@ -73,7 +73,7 @@ func namedAddrs(b corefile.Bind) ([]netip.Addr, error) {
 	}
 	addrs, err := interfaceAddrs(b.Interface)
 	if err != nil {
-		return nil, fmt.Errorf("%s: bind: %s: %w", b.Pos, b.Interface, err)
+		return nil, fmt.Errorf("%s: bind: %s: %w, expected an address, or an interface of this host", b.Pos, b.Interface, err)
 	}
 	return addrs, nil
 }

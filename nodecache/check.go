@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"slices"
 
 	"github.com/neardns/neardns/nodecache/corefile"
 )
@@ -26,6 +28,9 @@ func Check(c Config, w io.Writer) error {
 	}
 	conf, errs := corefile.Check(c.Corefile, o)
 	wrong = append(wrong, errs...)
+	if conf != nil && len(wrong) == 0 {
+		wrong = append(wrong, c.checkListening(conf)...)
+	}
 	part(w, "Refused", wrong)
 	if conf != nil {
 		part(w, "Accepted, but perhaps not as it is meant", conf.Notes)
@@ -35,6 +40,28 @@ func Check(c Config, w io.Writer) error {
 		return errRefused
 	}
 	fmt.Fprintln(w, "It starts.")
+	return nil
+}
+
+// checkListening is checkLocal of a Corefile. What interfaces have is not looked at: they may be
+// those of another host.
+func (c *Config) checkListening(conf *corefile.Config) []error {
+	var listened []netip.AddrPort
+	for _, b := range conf.Blocks {
+		if slices.ContainsFunc(b.Binds, func(b corefile.Bind) bool { return b.Interface != "" }) {
+			return nil
+		}
+		for _, key := range b.Keys {
+			addrs, err := listenAddrs(b.Binds, key.Port)
+			if err != nil {
+				return []error{err}
+			}
+			listened = append(listened, addrs...)
+		}
+	}
+	if err := c.checkLocal(listened); err != nil {
+		return []error{err}
+	}
 	return nil
 }
 

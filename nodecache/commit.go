@@ -25,7 +25,7 @@ func (p *process) commit(ctx context.Context, next *generation) error {
 			p.metrics.WatchCaches(old.caches)
 			p.metrics.SetPlugins(old.plugins)
 			pages.Abandon()
-			return err
+			return placed(next.conf, err)
 		}
 		p.front = f
 		p.addrs.Store(f)

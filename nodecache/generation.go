@@ -2,6 +2,7 @@ package nodecache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -83,6 +84,24 @@ func startFront(c listen.Config, h listen.Handler) (*front, error) {
 	front := &front{f, c.Addrs, cancel, make(chan error, 1)}
 	go func() { front.done <- f.Serve(ctx, h) }()
 	return front, nil
+}
+
+// placed adds to an error about an address where the Corefile has it listened on.
+func placed(conf *corefile.Config, err error) error {
+	op := (*listen.OpError)(nil)
+	if !errors.As(err, &op) {
+		return err
+	}
+	for _, b := range conf.Blocks {
+		if len(b.Binds) == 0 && op.Addr.Addr().IsUnspecified() && slices.ContainsFunc(b.Keys, func(k corefile.Key) bool { return k.Port == op.Addr.Port() }) {
+			return fmt.Errorf("%s: %w", b.Pos, err)
+		}
+		i := slices.IndexFunc(b.Binds, func(b corefile.Bind) bool { return b.Addr == op.Addr.Addr() })
+		if i >= 0 {
+			return fmt.Errorf("%s: bind: %w", b.Binds[i].Pos, err)
+		}
+	}
+	return err
 }
 
 // leave hands the ports over, answers what was received, and closes.

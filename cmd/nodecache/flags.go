@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"runtime/debug"
@@ -63,7 +62,7 @@ func parseFlags(args []string) (*flags, error) {
 	set := flag.NewFlagSet("nodecache", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	f.define(set)
-	err := set.Parse(args)
+	err := instead(set, set.Parse(args))
 	if err == flag.ErrHelp { //nolint:errorlint // Parse returns it as it is
 		usage(set)
 		return nil, err
@@ -78,6 +77,21 @@ func parseFlags(args []string) (*flags, error) {
 		return nil, fmt.Errorf("%w; see nodecache -help", err)
 	}
 	return f, nil
+}
+
+// instead adds to an error about a flag that there is none of, but for case and dashes.
+func instead(set *flag.FlagSet, err error) error {
+	if err == nil {
+		return nil
+	}
+	plain := strings.NewReplacer("-", "", "_", "", ".", "")
+	_, name, found := strings.Cut(err.Error(), "flag provided but not defined: ")
+	set.VisitAll(func(f *flag.Flag) {
+		if found && strings.EqualFold(plain.Replace(name), plain.Replace(f.Name)) {
+			err = fmt.Errorf("%w, expected perhaps -%s", err, f.Name)
+		}
+	})
+	return err
 }
 
 // takeArgs takes what stands behind the flags.
@@ -142,6 +156,10 @@ func (f *flags) setLocalIPs(text string) error {
 		if err != nil {
 			return fmt.Errorf("%q is no IP address, expected such as 169.254.20.10,10.96.0.10", word)
 		}
+		addr = addr.Unmap()
+		if addr.IsUnspecified() || addr.IsMulticast() {
+			return fmt.Errorf("%s is the address of no host, expected such as 169.254.20.10", addr)
+		}
 		if !slices.Contains(f.localIPs, addr) {
 			f.localIPs = append(f.localIPs, addr)
 		}
@@ -158,6 +176,8 @@ func (f *flags) check() error {
 		return fmt.Errorf("-health-port %d, expected 1 to 65535", f.healthPort)
 	case f.logFormat != "text" && f.logFormat != "json":
 		return fmt.Errorf("-log-format %q, expected text or json", f.logFormat)
+	case !isLabel(f.upstreamsvc):
+		return fmt.Errorf("-upstreamsvc %q, expected the name of a Service, such as kube-dns", f.upstreamsvc)
 	case f.fallback && len(f.localIPs) == 0:
 		return errors.New("-fallback without -localip, expected the addresses that it is about")
 	case f.probe != "" && f.probe != "live" && f.probe != "ready":
@@ -166,13 +186,14 @@ func (f *flags) check() error {
 	return cmp.Or(checkAddr("-metrics-listen-address", f.metrics), checkAddr("-prometheus-listen-address", f.prometheus))
 }
 
+// isLabel reports whether text may be the name of an object in Kubernetes.
+func isLabel(text string) bool {
+	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
 // checkAddr checks the address of a page, which may be empty.
 func checkAddr(name, addr string) error {
-	_, port, err := net.SplitHostPort(addr)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if addr != "" && err != nil {
+	if addr != "" && !corefile.IsListenAddr(addr) {
 		return fmt.Errorf("%s %q, expected an address such as :9353 or 127.0.0.1:9353", name, addr)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package corefile
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ const maxUpstream = 3
 // empty. That dir is not there is an error, fs.ErrNotExist.
 func ReadConfigMap(dir string) (stub map[string][]string, upstream []string, err error) {
 	if _, err := os.Stat(dir); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w; -kubednscm names the folder of the kube-dns ConfigMap", err)
 	}
 	stubPath, upstreamPath := filepath.Join(dir, "stubDomains"), filepath.Join(dir, "upstreamNameservers")
 	if err := readJSON(stubPath, &stub, `{"acme.local": ["10.0.0.10"]}`); err != nil {
@@ -54,9 +55,42 @@ func readJSON(path string, into any, example string) error {
 		return err
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s: %w, expected JSON such as %s", path, err, example)
+		return fmt.Errorf("%s:%d: %w, expected JSON such as %s", path, lineOf(text, err), err, example)
+	}
+	if key := twice(text); key != "" {
+		return fmt.Errorf("%s: %s stands there twice, expected it once, with all that belongs to it", path, key)
 	}
 	return nil
+}
+
+// lineOf returns the line of an error of package json.
+func lineOf(text []byte, err error) int {
+	offset := int64(len(text))
+	if e := (*json.SyntaxError)(nil); errors.As(err, &e) {
+		offset = e.Offset - 1 // it counts from 1
+	} else if e := (*json.UnmarshalTypeError)(nil); errors.As(err, &e) {
+		offset = e.Offset
+	}
+	return 1 + bytes.Count(text[:min(max(offset, 0), int64(len(text)))], []byte("\n"))
+}
+
+// twice returns a key that the object in text has more than once, of which JSON keeps the last.
+func twice(text []byte) string {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return ""
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		key, err := d.Token()
+		name, _ := key.(string)
+		var value json.RawMessage
+		if err != nil || seen[name] || d.Decode(&value) != nil {
+			return name
+		}
+		seen[name] = true
+	}
+	return ""
 }
 
 func checkStub(domain string, servers []string) error {

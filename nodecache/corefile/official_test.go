@@ -1,7 +1,9 @@
 package corefile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
@@ -131,23 +133,29 @@ func TestReadConfigMap(t *testing.T) {
 	if got := fmt.Sprint(stub, upstream, err); got != "map[acme.local:[1.2.3.4 [2001:db8::1]:53]] [8.8.8.8 8.8.4.4:53] <nil>" {
 		t.Error(got)
 	}
-	if _, _, err := ReadConfigMap(dir + "/none"); !os.IsNotExist(err) {
+	if _, _, err := ReadConfigMap(dir + "/none"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "-kubednscm") {
 		t.Errorf("no folder: %v", err)
 	}
 	for _, test := range []struct{ file, text, want string }{
-		{"stubDomains", `{"a": "1.2.3.4"}`, "json: cannot unmarshal string into Go value of type []string, expected JSON such as {\"acme.local\": [\"10.0.0.10\"]}"},
+		{"stubDomains", `{"a": ["1.2.3.4"], "b": ["1.2.3.4"], "a": ["5.6.7.8"]}`, "a stands there twice, expected it once, with all that belongs to it"},
+		{"stubDomains", "{\n\"a\": \"1.2.3.4\"}", "2: json: cannot unmarshal string into Go value of type []string, expected JSON such as {\"acme.local\": [\"10.0.0.10\"]}"},
 		{"stubDomains", `{"a": []}`, "a: no server, expected at least one address"},
 		{"stubDomains", `{".": ["1.2.3.4"]}`, ".: the root is no stub domain, expected upstreamNameservers for it"},
 		{"stubDomains", `{"a..b": ["1.2.3.4"]}`, `a..b: domain name "a..b": an empty label`},
 		{"stubDomains", `{"a": ["/etc/resolv.conf"]}`, `a: "/etc/resolv.conf" is no server, expected an IP address with or without a port`},
 		{"upstreamNameservers", `["1.2.3.4", "5.6.7.8", "::1", "::2"]`, "4 servers, expected 3 at most"},
 		{"upstreamNameservers", `["dns.example"]`, `"dns.example" is no server, expected an IP address with or without a port`},
-		{"upstreamNameservers", `[`, `unexpected end of JSON input, expected JSON such as ["10.0.0.10"]`},
+		{"stubDomains", "{\n\"a\": [\"1.2.3.4\"],\n}", "3: invalid character '}' looking for beginning of object key string, expected JSON such as {\"acme.local\": [\"10.0.0.10\"]}"},
+		{"upstreamNameservers", `[`, `1: unexpected end of JSON input, expected JSON such as ["10.0.0.10"]`},
 	} {
 		dir := t.TempDir()
 		path := write(t, dir, test.file, test.text)
-		if _, _, err := ReadConfigMap(dir); err == nil || err.Error() != path+": "+test.want {
-			t.Errorf("%s\n got %v\nwant %s: %s", test.text, err, path, test.want)
+		want := path + ": " + test.want
+		if strings.Trim(test.want[:1], "0123456789") == "" && test.want[1] == ':' { // a line
+			want = path + ":" + test.want
+		}
+		if _, _, err := ReadConfigMap(dir); err == nil || err.Error() != want {
+			t.Errorf("%s\n got %v\nwant %s", test.text, err, want)
 		}
 	}
 }

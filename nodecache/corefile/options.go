@@ -1,12 +1,12 @@
 package corefile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
-
-	"github.com/neardns/neardns/internal/wire"
 )
 
 // Options are what flags and files other than the Corefile say. Zero values stand for the
@@ -37,6 +37,9 @@ func Load(path string, o Options) (*Config, error) { return first(Check(path, o)
 // Check is Load, but reads on where something is wrong, and returns all errors.
 func Check(path string, o Options) (*Config, []error) {
 	text, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; -conf names the Corefile", err)
+	}
 	if err != nil {
 		return nil, []error{err}
 	}
@@ -57,9 +60,9 @@ func first(c *Config, wrong []error) (*Config, error) {
 // check returns a Config unless the file can't be split into server blocks.
 func check(name string, text []byte, o Options) (*Config, []error) {
 	o = o.withDefaults()
-	domain, err := wire.ParseName(o.ClusterDomain)
-	if err != nil {
-		return nil, []error{fmt.Errorf("-cluster-domain: %w", err)}
+	domain, err := parseZone(o.ClusterDomain)
+	if err != nil || domain[0].IsRoot() || strings.Contains(o.ClusterDomain, "/") {
+		return nil, []error{fmt.Errorf("-cluster-domain %q, expected a domain name such as cluster.local", o.ClusterDomain)}
 	}
 	r := newReader(&o, name, o.fill(text))
 	stanzas, err := r.stanzas()
@@ -67,7 +70,7 @@ func check(name string, text []byte, o Options) (*Config, []error) {
 		return nil, []error{err}
 	}
 	stanzas = append(stanzas, o.stubs()...)
-	b := builder{opts: &o, conf: &Config{Files: r.files, Notes: r.notes, clusterDomain: domain.AppendLower(nil)}}
+	b := builder{opts: &o, conf: &Config{Files: r.files, Notes: r.notes, clusterDomain: domain[0]}}
 	b.build(name, stanzas)
 	return b.conf, b.wrong
 }

@@ -1,7 +1,9 @@
 package corefile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -106,7 +108,7 @@ func TestLoadErrors(t *testing.T) {
 	if _, err := Load(dir, Options{}); err == nil || err.Error() != dir+": not a regular file" {
 		t.Error(err)
 	}
-	if _, err := Load(dir+"/none", Options{}); !os.IsNotExist(err) {
+	if _, err := Load(dir+"/none", Options{}); !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "; -conf names the Corefile") {
 		t.Error(err)
 	}
 	large := write(t, dir, "large", strings.Repeat("#", maxFile+1))

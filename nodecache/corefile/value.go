@@ -59,14 +59,22 @@ func (d *directive) oneNumber(to *int, least, most int, what string) error {
 
 // listenAddr reads what a server of HTTP listens on: [HOST]:PORT.
 func (d *directive) listenAddr(text string) (string, error) {
-	_, port, err := net.SplitHostPort(text)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
+	if !IsListenAddr(text) {
 		return "", d.errorf("%q, expected an address such as :8080 or 127.0.0.1:8080", text)
 	}
 	return text, nil
+}
+
+// IsListenAddr reports whether text is what a server of HTTP may listen on: a port behind a
+// colon, with an address of this host or its name before it or not.
+func IsListenAddr(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	labels := strings.Split(host, ".")
+	_, noAddr := netip.ParseAddr(host)
+	return err == nil && (noAddr == nil || !isNumber(labels[len(labels)-1]))
 }
 
 // zones reads names of zones, networks among them. None given are those of the block.

@@ -106,5 +106,7 @@ func TestClusterZones(t *testing.T) {
 	if got := fmt.Sprint(c.ClusterZones()); got != "[a.example. ip6.arpa.]" {
 		t.Error(got)
 	}
-	wantError(t, ". {\n}", `-cluster-domain: domain name "a..b": an empty label`, Options{ClusterDomain: "a..b"})
+	for _, domain := range []string{"a..b", ".", "10.0.0.0/8", "*.local", "cluster local"} {
+		wantError(t, ". {\n}", fmt.Sprintf("-cluster-domain %q, expected a domain name such as cluster.local", domain), Options{ClusterDomain: domain})
+	}
 }

@@ -52,6 +52,10 @@ func TestBadFlags(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"-localip 169.254.20.10,nonsense", `invalid value "169.254.20.10,nonsense" for flag -localip: "nonsense" is no IP address, expected such as 169.254.20.10,10.96.0.10`},
+		{"-localip 0.0.0.0", `invalid value "0.0.0.0" for flag -localip: 0.0.0.0 is the address of no host, expected such as 169.254.20.10`},
+		{"-local-ip 169.254.20.10", "flag provided but not defined: -local-ip, expected perhaps -localip"},
+		{"-upstreamsvc kube-system/kube-dns", `-upstreamsvc "kube-system/kube-dns", expected the name of a Service, such as kube-dns`},
+		{"-metrics-listen-address 256.0.0.1:9353", `-metrics-listen-address "256.0.0.1:9353", expected an address such as :9353 or 127.0.0.1:9353`},
 		{"-localip=", `invalid value "" for flag -localip: "" is no IP address, expected such as 169.254.20.10,10.96.0.10`},
 		{"-dns.port 0", "-dns.port 0, expected 1 to 65535"},
 		{"-dns.port 65536", "-dns.port 65536, expected 1 to 65535"},
@@ -95,7 +99,7 @@ func TestBadCorefile(t *testing.T) {
 		}
 	}
 	code, _, err := command(t, "-conf", "/no/such/Corefile")
-	if code != 1 || err != "nodecache: stat /no/such/Corefile: no such file or directory\n" {
+	if code != 1 || err != "nodecache: stat /no/such/Corefile: no such file or directory; -conf names the Corefile\n" {
 		t.Errorf("no Corefile: exit code %d, %s", code, err)
 	}
 }
@@ -120,11 +124,13 @@ func TestPortInUse(t *testing.T) {
 	}
 	const remedy = ": bind: address already in use: a process that does not share it, or one of another user, holds the address; stop that process\n"
 	for _, test := range []struct{ dns, metrics, want string }{
-		{tcp.Addr().String(), "", "tcp " + tcp.Addr().String() + remedy},
-		{udp.LocalAddr().String(), "", "udp " + udp.LocalAddr().String() + remedy},
+		{tcp.Addr().String(), "", "Corefile:2: bind: tcp " + tcp.Addr().String() + remedy},
+		{udp.LocalAddr().String(), "", "Corefile:2: bind: udp " + udp.LocalAddr().String() + remedy},
 		{free.String(), tcp.Addr().String(), "listen tcp " + tcp.Addr().String() + remedy},
 	} {
-		code, _, err := command(t, "-conf", corefile(test.dns), "-metrics-listen-address", test.metrics)
+		file := corefile(test.dns)
+		code, _, err := command(t, "-conf", file, "-metrics-listen-address", test.metrics)
+		err = strings.Replace(err, filepath.Dir(file)+"/", "", 1)
 		if code != 1 || err != "nodecache: "+test.want {
 			t.Errorf("exit code %d\n got %swant nodecache: %s", code, err, test.want)
 		}
