@@ -311,8 +311,12 @@ func (b *boundsTrial) judge() {
 	if b.waiting < b.bounds["waiting"]*9/10 || b.conns < b.bounds["connections"]*9/10 {
 		b.t.Errorf("the bounds were not reached: %v", b.bounds)
 	}
-	for what, n := range map[string]tally{"hits": b.hits, "new names": b.fresh} {
-		if n.all < 50 || n.lost*20 > n.all {
+	// The server that new names are asked of is as busy as the test, and may lose some by itself.
+	for what, n := range map[string]struct{ all, lost, most int }{
+		"hits":      {b.hits.all, b.hits.lost, b.hits.all / 50},
+		"new names": {b.fresh.all, b.fresh.lost, b.fresh.all / 4},
+	} {
+		if n.all < 50 || n.lost > n.most {
 			b.t.Errorf("of %d %s, %d failed", n.all, what, n.lost)
 		}
 	}

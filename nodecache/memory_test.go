@@ -1,0 +1,84 @@
+package nodecache
+
+import (
+	"log/slog"
+	"net/netip"
+	"testing"
+
+	"github.com/neardns/neardns/nodecache/budget"
+	"github.com/neardns/neardns/nodecache/corefile"
+	"github.com/neardns/neardns/nodecache/upstream"
+)
+
+// official returns the blocks of the official Corefile, as far as they take memory, and one that
+// keeps failures only.
+func official(success, denial, concurrent int) *generation {
+	g := &generation{conf: &corefile.Config{}}
+	for range 2 {
+		b := &corefile.Block{
+			Pos: corefile.Pos{File: "Corefile", Line: 1}, Cache: &corefile.Cache{Success: success, Denial: denial},
+			Forwards: []*corefile.Forward{{Pool: upstream.Config{MaxConcurrent: concurrent}}},
+		}
+		g.conf.Blocks = append(g.conf.Blocks, b)
+	}
+	g.conf.Blocks = append(g.conf.Blocks, &corefile.Block{})
+	for _, b := range g.conf.Blocks {
+		g.sizes = append(g.sizes, sized{Options: sizes(b.Cache)})
+	}
+	return g
+}
+
+// TestFit brings caches within the budget, each by what it wants, and leaves alone what fits.
+func TestFit(t *testing.T) {
+	for _, most := range []int64{1 << 20, 10 << 20, 1 << 30} {
+		g, before := official(9984, 2000, 0), official(9984, 2000, 0)
+		fit(g.sizes, most)
+		var sum int64
+		for i, s := range g.sizes {
+			sum += s.Success.Bytes + s.Denial.Bytes + s.Failure.Bytes
+			old := before.sizes[i]
+			if s.Success.Entries != old.Success.Entries || s.Success.Bytes/100*old.Failure.Bytes/100 > s.Failure.Bytes/99*old.Success.Bytes/99 {
+				t.Errorf("%d bytes: %+v of %+v", most, s.Options, old.Options)
+			}
+		}
+		if want := before.sizes[0].Success.Bytes; sum > most || most == 1<<30 && g.sizes[0].Success.Bytes != want {
+			t.Errorf("%d bytes: %d in all, %+v", most, sum, g.sizes)
+		}
+	}
+}
+
+// TestUnfit warns of what has no room within the memory limit, and of nothing in the manifest's.
+func TestUnfit(t *testing.T) {
+	for _, test := range []struct {
+		name            string
+		limit           int64
+		g               *generation
+		cache, upstream int
+	}{
+		{"the manifest", 64 << 20, official(9984, 9984, 0), 0, 0},
+		{"no limit", 0, official(9984, 9984, 1000), 0, 0},
+		{"half of it", 32 << 20, official(9984, 9984, 50), 2, 0},
+		{"too large a cache", 64 << 20, official(100000, 9984, 0), 2, 0},
+		{"too many queries", 64 << 20, official(9984, 9984, 1000), 0, 2},
+	} {
+		var log notes
+		p := &process{Config: Config{Memory: budget.Divide(test.limit, 0), Log: slog.New(slog.NewTextHandler(&log, nil))}}
+		fit(test.g.sizes, p.Memory.Cache)
+		p.warnUnfit(test.g)
+		if cache, upstream := log.count("cache\""), log.count("max_concurrent"); cache != test.cache || upstream != test.upstream {
+			t.Errorf("%s: %d warnings of caches and %d of queries, expected %d and %d:\n%s", test.name, cache, upstream, test.cache, test.upstream, log.String())
+		}
+	}
+}
+
+// TestFrontConfig has the sockets of two fronts, one of which takes over, keep no more than the
+// budget has, however many addresses there are.
+func TestFrontConfig(t *testing.T) {
+	for addrs := 1; addrs < 30; addrs++ {
+		p := &process{Config: Config{Memory: budget.Divide(64<<20, 0)}}
+		c := p.frontConfig(make([]netip.AddrPort, addrs))
+		if sockets := 2 * addrs * c.Sockets; c.Queue*sockets > p.Memory.Queues || c.Backlog*sockets > p.Memory.Backlog || c.Queue < 4096 {
+			t.Errorf("%d addresses: %d sockets of %d and %d bytes", addrs, sockets, c.Queue, c.Backlog)
+		}
+	}
+}
