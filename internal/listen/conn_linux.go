@@ -95,7 +95,7 @@ const packetCost = 1280
 // setUnsent counts n octets as those that the kernel keeps. The caller holds mu.
 func (c *conn) setUnsent(n int) {
 	c.server.limits.Total.unsent.Add(int64(n - c.unsent))
-	c.peer.buffered.Add(int64(n - c.unsent))
+	c.peer.unsent.Add(int64(n - c.unsent))
 	c.unsent = n
 }
 
@@ -112,7 +112,14 @@ func (c *conn) look() {
 func (c *conn) kept() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.in) + len(c.out) + c.unsent
+	return len(c.in) + len(c.out)
+}
+
+// left returns how many octets the kernel may keep.
+func (c *conn) left() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unsent
 }
 
 // push sends frames, and keeps what the socket doesn't take. It returns false if the

@@ -70,7 +70,11 @@ type peer struct {
 	asked int    // turns and queries in that round
 
 	buffered atomic.Int64 // octets that its connections keep
+	unsent   atomic.Int64 // octets that the kernel may keep for them
 }
+
+func (p *peer) keeps() int64  { return p.buffered.Load() }
+func (p *peer) leaves() int64 { return p.unsent.Load() }
 
 // takeTurn reports whether a connection may have a turn in round.
 func (p *peer) takeTurn(round uint64) bool {

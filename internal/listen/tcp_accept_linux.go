@@ -89,14 +89,13 @@ func (t *tcpServer) idlest() *conn {
 	return t.stalled.first
 }
 
-// hoarder returns the connection to close first while too much is kept, nil if none keeps
-// anything. It is of a client that keeps more than its share of all, and itself keeps its share
-// of that or more: of such, the one that has stalled longest.
-func (t *tcpServer) hoarder() *conn {
-	share := (t.limits.Total.buffered.Load() + t.limits.Total.unsent.Load()) / int64(len(t.peers)+1)
+// hoarder returns the connection to close first while too much is kept, nil if there is none. It
+// is of a client that keeps more than share, and itself keeps its share of that or more: of such,
+// the one that has stalled longest.
+func (t *tcpServer) hoarder(share int64, all func(*peer) int64, kept func(*conn) int) *conn {
 	for _, q := range [...]*queue{&t.stalled, &t.quiet, &t.finished} {
 		for c := q.first; c != nil; c = c.links[byState].next {
-			if all := c.peer.buffered.Load(); all > share && int64(c.kept()*c.peer.count) >= all {
+			if n := all(c.peer); n > share && int64(kept(c)*c.peer.count) >= n {
 				return c
 			}
 		}
@@ -106,23 +105,31 @@ func (t *tcpServer) hoarder() *conn {
 
 // clear closes connections until no more is kept than may be.
 func (t *tcpServer) clear() {
-	if t.overfull() {
-		for _, c := range t.conns {
-			if c != nil {
-				c.look()
-			}
-		}
+	for t.crowded() && t.stalled.first != nil {
+		t.evict(t.hoarder(int64(t.limits.Buffers/len(t.peers)), (*peer).keeps, (*conn).kept))
 	}
-	most := int64(t.limits.Unsent)
 	if t.overfull() {
-		most -= most / 8 // so that it is not looked for again at once
+		t.look()
 	}
-	for t.crowded() || t.limits.Total.unsent.Load() > most {
-		c := t.hoarder()
+	if !t.overfull() {
+		return
+	}
+	unsent, most := &t.limits.Total.unsent, int64(t.limits.Unsent*7/8) // so that it is not looked for again at once
+	for unsent.Load() > most {
+		c := t.hoarder(unsent.Load()/int64(len(t.peers)+1), (*peer).leaves, (*conn).left)
 		if c == nil {
 			return
 		}
 		t.evict(c)
+	}
+}
+
+// look asks the kernel how much it keeps for each connection.
+func (t *tcpServer) look() {
+	for _, c := range t.conns {
+		if c != nil {
+			c.look()
+		}
 	}
 }
 
