@@ -23,7 +23,7 @@ type exchange struct {
 	hedgeAt time.Duration // when the query may be asked once more
 	owed    int           // asks to be made in place of those that ended
 	repeat  ask           // one of those, where it has to go to the same server over TCP
-	mutes   int           // asks that ended because a connection was closed without a word
+	mutes   int           // connections that were closed without a word, see pause
 	againAt time.Duration // when an owed ask may be made
 	waiting uint32        // bit k: asks[k] may still be answered, as far as is known here
 	have    verdict
@@ -72,17 +72,33 @@ func (e *exchange) step(now time.Duration) (over bool) {
 
 // owe takes in asks that ended. A server may close a connection at any time, after each answer
 // too: that costs what is still owed on it nothing but the next ask, until the time-out (RFC
-// 7766 section 6.2.4). A server that says nothing before it does so is not asked in a tight loop.
+// 7766 section 6.2.4).
 func (e *exchange) owe(lost [losses]uint32, now time.Duration) {
 	e.owed += bits.OnesCount32(lost[failed] | lost[mute] | lost[cut])
 	e.void(lost[cut])
 	if lost[mute] == 0 || e.set.check || e.pool.conf.MaxAsks > 0 {
 		return // where asks are counted on request, each connection counts
 	}
-	e.void(lost[mute])
-	if e.mutes += bits.OnesCount32(lost[mute]); e.mutes >= minAsks {
-		e.againAt = now + muteAgain
+	for k, a := range e.call.asks {
+		if lost[mute]>>k&1 == 1 {
+			e.againAt = now + e.pause(a.server)
+		}
 	}
+	e.void(lost[mute])
+}
+
+// pause returns how long to wait after s closed a connection without a word. If nothing was heard of
+// s elsewhere since the query came, that is longer and longer (RFC 9520 section 3.1), but for the
+// first tries: another server may be well.
+func (e *exchange) pause(s *server) time.Duration {
+	if s.heardSince(e.began) {
+		return muteAgain / 10
+	}
+	e.mutes++
+	if over := e.mutes - len(e.set.order) - 1; over >= 0 {
+		return muteAgain << min(2*over, 8)
+	}
+	return 0
 }
 
 // void has asks count no more whose connections were closed. One over TCP of a server that is asked
@@ -106,7 +122,7 @@ func (e *exchange) again(now time.Duration) {
 	e.next(now, false)
 }
 
-// muteAgain is how soon a server is asked again that closes connections without a word.
+// muteAgain is how soon a server is asked again that closed two connections without a word.
 const muteAgain = 100 * time.Millisecond
 
 // due returns when there is something to do though nothing was heard.

@@ -54,22 +54,29 @@ func TestAnswersPerConnectionAreLearned(t *testing.T) {
 }
 
 // A connection that is closed before it said a word costs the queries on it no more than the
-// next try, however often that comes.
+// next try.
 func TestClosedWithoutAWord(t *testing.T) {
-	for _, times := range []int64{1, 5, 12} {
-		f := &fake{inOrder: true}
-		f.handle = func(q []byte, reply func([]byte)) {
-			if f.dials.Load() <= times {
-				f.reset()
-				return
-			}
+	for _, times := range []int64{1, 2, 3} {
+		closedWithoutAWord(t, 1, func(conn int64) bool { return conn <= times })
+	}
+	// Nor does it where only some are closed so, however many: the server lives.
+	closedWithoutAWord(t, 50, func(conn int64) bool { return conn%4 != 0 })
+}
+
+func closedWithoutAWord(t *testing.T, rounds int, closed func(conn int64) bool) {
+	t.Helper()
+	f := &fake{inOrder: true, limit: 1}
+	f.handle = func(q []byte, reply func([]byte)) {
+		if !closed(f.dials.Load()) {
 			echo(q, reply)
 		}
-		serve(t, f)
-		p := pool(t, Config{}, f)
+	}
+	serve(t, f)
+	p := pool(t, Config{}, f)
+	for round := range rounds {
 		var group sync.WaitGroup
 		for i := range 20 {
-			group.Go(func() { exchangeOK(t, p, fmt.Sprintf("n%d.example", i), Other) })
+			group.Go(func() { exchangeOK(t, p, fmt.Sprintf("n%d-%d.example", i, round), Other) })
 		}
 		group.Wait()
 	}
@@ -88,7 +95,40 @@ func TestAlwaysClosedWithoutAWord(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("took %v", took)
 	}
-	if n := f.dials.Load(); n < 4 || n > 40 {
+	if n := f.dials.Load(); n < 3 || n > 10 {
 		t.Errorf("%d connections in a second", n)
+	}
+}
+
+// A server that closes connections no more is soon known to be one like others. So is one of which
+// that was learned by chance.
+func TestAllowanceIsForgotten(t *testing.T) {
+	f := serve(t, &fake{inOrder: true})
+	p := pool(t, Config{}, f)
+	s := p.set.Load().order[0]
+	s.allowance.most.Store(2)
+	load(t, p, 300, 50, "n", Other)
+	eventually(t, "forgotten", func() bool {
+		exchangeOK(t, p, "more.example", Other)
+		return s.allowance.most.Load() == 0
+	})
+	before := f.dials.Load()
+	load(t, p, 300, 50, "then", Other)
+	if n := f.dials.Load() - before; n > 2 {
+		t.Errorf("%d more connections", n)
+	}
+}
+
+// What many connections answered that were closed at the same time is no sign, as by a restart.
+func TestRestartIsNoAllowance(t *testing.T) {
+	var a allowance
+	for range 10 {
+		a.closed(1, time.Second, 2*time.Second) // opened before the first was closed
+	}
+	for i := range time.Duration(10) {
+		a.closed(1+int(i%2), (3+i)*time.Second, (4+i)*time.Second)
+	}
+	if n := a.most.Load(); n != 0 {
+		t.Errorf("%d answers a connection", n)
 	}
 }
