@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/wire"
 )
 
 // TestTimeoutKept has a server say nothing: who asks again within a second waits for nothing,
@@ -80,4 +82,51 @@ func TestSuccessClears(t *testing.T) {
 		}
 	}
 	t.Error("the machine is too busy to tell")
+}
+
+// TestRefusedKept has a server refuse a name: it is asked for it once in a second, and who asks gets
+// the code that it gave (RFC 9520, sections 2.2, 2.7, 3.2).
+func TestRefusedKept(t *testing.T) {
+	for _, code := range []wire.Rcode{wire.Refused, wire.FormError, wire.NotImpl, 9} { // 9 is NOTAUTH
+		for _, proto := range []string{"udp", "tcp"} {
+			t.Run(fmt.Sprint(code, " ", proto), func(t *testing.T) {
+				f := newFake(t)
+				f.does(says(code))
+				n := start(t, block(".", proto, f))
+				began := time.Now()
+				for i := range 30 {
+					if a := []client{overUDP, overTCP}[i%2].ask(n.addr, "refused.example.org."); a.err != nil || a.Rcode != int(code) {
+						t.Errorf("%v", a)
+					}
+				}
+				seconds := int(time.Since(began)/time.Second) + 1
+				if asked := f.timesAsked("refused.example.org."); asked < 1 || asked > 2*seconds { // with and without an OPT record
+					t.Errorf("asked %d times in %d s", asked, seconds)
+				}
+			})
+		}
+	}
+}
+
+// TestServFailEnds has a server answer SERVFAIL to a name that is asked for all the time. Once it
+// answers, that is seen within the 5 s that a SERVFAIL is kept at most.
+func TestServFailEnds(t *testing.T) {
+	f := newFake(t)
+	f.does(says(wire.ServFail))
+	n := start(t, block(".", "tcp", f))
+	const name = "fails.example.org."
+	for began := time.Now(); time.Since(began) < 9*time.Second; time.Sleep(100 * time.Millisecond) {
+		if a := overUDP.ask(n.addr, name); !a.failed() {
+			t.Fatal(a)
+		}
+	}
+	f.does(answers)
+	back := time.Now()
+	for !overUDP.ask(n.addr, name).right() {
+		if time.Since(back) > 5*time.Second+slack {
+			t.Fatalf("it fails after %v", time.Since(back))
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Logf("right again after %v", time.Since(back))
 }
