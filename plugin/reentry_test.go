@@ -165,6 +165,7 @@ cluster.local:PORT other.local:PORT clusterset.local:PORT example:PORT {
     bind HOST
     cache 30
     rewrite name suffix .apps.example .default.svc.cluster.local answer auto
+    rewrite cname suffix .cname.example. .default.svc.cluster.local.
 ` + outsideNames + `
     k8s_external
     file testdata/other.local.zone other.local
@@ -259,6 +260,44 @@ func TestTarget(t *testing.T) {
 			if got := way(r); got != tt.want || soa != tt.soa {
 				t.Errorf("%s %s in %s: %q with SOA %q, want %q with %q", tt.target, dns.TypeToString[tt.qtype], zone, got, soa, tt.want, tt.soa)
 			}
+		}
+	}
+}
+
+// TestRewrittenTarget has the rewrite plugin look up another target than an alias has, which
+// leads back to the alias: each asks the server again, and both count.
+func TestRewrittenTarget(t *testing.T) {
+	newCluster()
+	address := startServer(t, theChain)
+	alias("a", "b.cname.example")
+	alias("b", "a.cname.example")
+	lookups.Store(0)
+	r := exchange(t, address, "a.default.svc.cluster.local.", dns.TypeA)
+	if n := lookups.Load(); n > mostLookups || len(r.Answer) > 2*longestChain {
+		t.Errorf("%d lookups and %d records: %v", n, len(r.Answer), r)
+	}
+}
+
+// TestTooLong asks for a chain of aliases that is too long to be followed, and then for the last of
+// them: what failed for the sake of the chain must not be in the cache as an answer for its
+// parts, or whoever may create Services could have others' aliases fail.
+func TestTooLong(t *testing.T) {
+	newCluster()
+	address := startServer(t, theChain)
+	zones := []string{"default.svc.cluster.local.", "default.svc.other.local."}
+	name := func(i int) string { return fmt.Sprintf("x%d.%s", i, zones[i%2]) }
+	for i := range longestChain {
+		alias(fmt.Sprint("x", i), name(i+1))
+	}
+	alias(fmt.Sprint("x", longestChain), "www.example")
+	r := exchange(t, address, name(0), dns.TypeA)
+	if r.Rcode != dns.RcodeServerFailure || len(r.Answer) != longestChain {
+		t.Errorf("%d aliases: %s, want the first %d and SERVFAIL", longestChain+1, way(r), longestChain)
+	}
+	for i := longestChain; i > 0; i-- {
+		r := exchange(t, address, name(i), dns.TypeA)
+		if r.Rcode != dns.RcodeSuccess || len(r.Answer) != longestChain-i+2 {
+			t.Errorf("%d aliases: %s, want all and the address", longestChain-i+1, way(r))
 		}
 	}
 }
