@@ -28,14 +28,14 @@ func greedy(t *testing.T, addr netip.AddrPort) {
 
 // TestGreedyExpire lets others' time run out while one client keeps the loop busy.
 func TestGreedyExpire(t *testing.T) {
-	r := start(t, Config{TCP: Limits{Idle: 300 * time.Millisecond}}, hit, "127.0.0.1:0")
+	r := start(t, Config{TCP: Limits{Idle: 2 * time.Second}}, hit, "127.0.0.1:0")
 	for range 4 {
 		greedy(t, r.Addrs()[0])
 	}
 	idle := dial(t, "tcp", r.Addrs()[0])
 	begin := time.Now()
 	idle.Read(make([]byte, 1))
-	if d := time.Since(begin); d > 3*time.Second {
+	if d := time.Since(begin); d > 30*time.Second {
 		t.Errorf("idle connection closed after %v", d)
 	}
 	until(t, "closed", func() bool { return r.TCP().Open < 5 })
