@@ -32,6 +32,13 @@ var (
 		Help:      "Counter of the parts of Kubernetes objects that could not be served.",
 	}, []string{"kind"})
 
+	_ = promauto.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "log_dropped_total",
+		Help:      "Counter of the lines of this plugin's log that were dropped, as nobody read them in time.",
+	}, func() float64 { return float64(log.queue.Dropped()) })
+
 	requestDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace:                   plugin.Namespace,
 		Subsystem:                   pluginName,

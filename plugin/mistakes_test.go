@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/neardns/neardns/plugin/zone"
@@ -54,5 +55,6 @@ func logged(t *testing.T, do func()) string {
 	golog.SetOutput(&b)
 	defer golog.SetOutput(os.Stderr)
 	do()
+	log.queue.Flush(time.Minute)
 	return b.String()
 }
