@@ -12,17 +12,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// runEnv has the test binary be CoreDNS.
-const runEnv = "COREDNS_TEST_RUN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(runEnv) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // TestLostLog has CoreDNS log each query to a pipe whose reader is gone. It goes on.
 func TestLostLog(t *testing.T) {
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -40,7 +29,7 @@ func TestLostLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/proc/self/exe", "-conf", conf)
-	cmd.Env, cmd.Stdout = append(os.Environ(), runEnv+"=1"), stdout
+	cmd.Env, cmd.Stdout = append(os.Environ(), asProgram+"=1"), stdout
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +40,7 @@ func TestLostLog(t *testing.T) {
 		_, _, err := c.Exchange(new(dns.Msg).SetQuestion("a.example.", dns.TypeA), addr.String())
 		return err
 	}
-	for end := time.Now().Add(time.Minute); ask() != nil; {
+	for end := time.Now().Add(patience); ask() != nil; {
 		if time.Now().After(end) {
 			t.Fatal("it does not start")
 		}
