@@ -32,7 +32,8 @@ func (p *process) wantedPages(g *generation) admin.Pages {
 }
 
 // healthTime is how long /health and /ready wait for a check that runs.
-const healthTime = time.Second
+// One is over in roundTime, so that it is the check that tells, and not how busy the machine is.
+const healthTime = roundTime + time.Second
 
 // health answers OK while this process answers queries. So it does while it is about to end,
 // as with CoreDNS: who asks may mean the one that takes over and shares the port.

@@ -35,7 +35,8 @@ func TestPagesBesieged(t *testing.T) {
 	f := newFake(t)
 	c := run.NewCgroup(t, manifestMemory)
 	addr, metrics, pages, dir := run.Addr(t), run.Addr(t), run.Addr(t), t.TempDir()
-	corefile := block(".", "udp", f) + fmt.Sprintf("health.example {\n\tbind 0.0.0.0\n\thealth %[1]s\n\tready %[1]s {\n\t\tmonitor continuously\n\t}\n}\n", pages)
+	lines := fmt.Sprintf("errors\n\thealth %[1]s\n\tready %[1]s {\n\t\tmonitor continuously\n\t}\n", pages)
+	corefile := strings.Replace(block(".", "udp", f), "errors\n", lines, 1)
 	run.Write(t, dir, "Corefile", corefile)
 	cmd := c.Command(run.Program(), "-conf", "Corefile", "-metrics-listen-address", metrics.String(), "-dns.port", fmt.Sprint(addr.Port()))
 	n := &node{&run.Node{Process: run.Start(t, cmd, dir), Metrics: metrics}, t, addr}
@@ -63,8 +64,8 @@ func TestPagesBesieged(t *testing.T) {
 	if n.Ended() || c.Kills() != 0 {
 		t.Fatalf("it ended, with %d killed for memory:\n%s", c.Kills(), n.Log())
 	}
-	queries.expect(t, "queries", 20, 20)
-	gets.expect(t, "pages", 5, 10)
+	queries.expect(t, "queries", 20, 10)
+	gets.expect(t, "pages", 5, 3) // the kubelet gives up after three in a row, on a machine that is this busy
 	if d := n.Scrape().Sum("nodecache_http_connections_dropped_total"); d < idlePages/2 {
 		t.Errorf("%v connections were dropped", d)
 	}
