@@ -114,10 +114,21 @@ func TestCarelessNotes(t *testing.T) {
 		{"forward . 192.0.2.1 {\nnext NXDOMAIN\n}\nforward . 192.0.2.2", ""},
 		{"hosts {\n192.0.2.1 a.example.org\n192.0.2.1 b.example.org\n}", ""},
 		{"template IN AAAA", ""},
+		{"forward . 192.0.2.1\ncache 30 .", ""},
 	} {
 		got := notes(t, test.text)
 		if want := test.want; want == "" && got != "" || want != "" && got != "Corefile:"+want {
 			t.Errorf("%s\n got %s\nwant %s", test.text, got, want)
+		}
+	}
+}
+
+// TestShortZones takes zones of one label, among them those that look like a value.
+func TestShortZones(t *testing.T) {
+	for _, zone := range []string{"no", "inf", "e5", "local", "_", "a1"} {
+		c := parse(t, zone+" {\ncache 30 "+zone+"\nforward "+zone+" 192.0.2.1\n}\n", Options{})
+		if got := noteLines(c.Notes); got != "" || c.Blocks[0].Forwards[0].From.String() != zone+"." {
+			t.Errorf("%s: %s, %s", zone, c.Blocks[0].Forwards[0].From, got)
 		}
 	}
 }

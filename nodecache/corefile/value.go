@@ -100,12 +100,14 @@ func (d *directive) zones(words []string) ([]wire.Name, error) {
 
 // isZone reports whether a word may stand for a zone, and not for the value of something else.
 func isZone(word string) bool {
-	_, err := strconv.ParseFloat(word, 64)
-	return err != nil && !isDuration(word) && !slices.Contains(strings.Fields(noZones), strings.ToLower(word))
+	_, err := strconv.ParseFloat(word, 64) // which takes inf and 1e5 too
+	number := err == nil && strings.Trim(word, "0123456789.") == ""
+	return !number && !isDuration(word) && !slices.Contains(strings.Fields(noZones), strings.ToLower(word))
 }
 
 // noZones are words that stand where zones are expected, but are the value of something else.
-const noZones = "on off yes no true false stdout stderr success denial error all"
+// "no" is not among them: it is Norway's.
+const noZones = "on off yes true false stdout stderr success denial error all"
 
 // hasPartOf reports whether the block serves a name of zone.
 func (b *Block) hasPartOf(zone wire.Name) bool {
