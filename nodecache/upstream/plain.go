@@ -43,7 +43,7 @@ type datagram struct {
 	ask    int
 	bare   bool // asked without the OPT record
 	orphan bool // withdrawn: the server's health is still to be learned
-	cut    bool // withdrawn, and closed before that
+	cut    bool // withdrawn, and not to learn that
 }
 
 // send sends ask k of a call over UDP.
@@ -103,6 +103,9 @@ func (g *datagram) run() {
 	raw, err := g.nc.SyscallConn()
 	if err == nil {
 		err = g.nc.SetReadDeadline(time.Now().Add(g.server.pool.conf.ReadTimeout))
+	}
+	if g.wasCut() { // before the deadline was set, or else it is past
+		return
 	}
 	try := g.receive
 	for range maxForged {
@@ -196,11 +199,11 @@ func (g *datagram) withdraw(_ uint16, _ *call) {
 	g.call = nil
 	if g.orphan = g.server.pool.conf.Shares.orphan(); !g.orphan {
 		g.cut = true
-		g.nc.Close()
+		_ = g.nc.SetReadDeadline(time.Unix(1, 0)) // Close would wait for receive, which may wait for mu
 	}
 }
 
-// wasCut reports whether the socket was closed before the server's time was up.
+// wasCut reports whether run ends before the server's time is up.
 func (g *datagram) wasCut() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -70,12 +70,12 @@ func (s *Shares) queries() int64 {
 	return 2048
 }
 
-// Sockets returns how many sockets may be open at a time.
-func (s *Shares) Sockets() int { return int(s.queries() + s.queries()/4) }
+// room returns how many sockets may be open at a time.
+func (s *Shares) room() int64 { return s.queries() + s.queries()/4 }
 
 // takeSocket takes a socket for a query, and reports whether there was one.
 func (s *Shares) takeSocket() bool {
-	if s.sockets.Add(1) <= int64(s.Sockets()) {
+	if s.sockets.Add(1) <= s.room() {
 		return true
 	}
 	s.sockets.Add(-1)

@@ -40,7 +40,7 @@ func TestSlowNamesOverUDP(t *testing.T) {
 		askSlow(ctx, t, p, &group, queries-5)
 		for i := range 300 {
 			exchangeOK(t, p, fmt.Sprintf("n%d-%d.example", round, i), Other)
-			if n := shares.sockets.Load(); n > int64(shares.Sockets()) {
+			if n := shares.sockets.Load(); n > shares.room() {
 				t.Fatalf("%d sockets", n)
 			}
 		}
@@ -140,5 +140,29 @@ func TestSlowQuerySleeps(t *testing.T) {
 	}
 	if looks > 15 {
 		t.Errorf("looked at %d times", looks)
+	}
+}
+
+// Queries may be given up at the moment at which their answers come. Nothing waits for anything.
+func TestWithdrawnAsAnswered(t *testing.T) {
+	f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
+		time.Sleep(2 * time.Millisecond)
+		echo(q, reply)
+	}})
+	p := plain(t, Config{Shares: &Shares{Queries: 8}}, f)
+	var group sync.WaitGroup
+	for w := range 6 {
+		group.Go(func() {
+			for i := range 300 {
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond+time.Duration(i%20)*50*time.Microsecond)
+				_, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("n%d-%d.example", w, i)), Other)
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	p.Close()
+	if n := p.conf.Shares.sockets.Load(); n != 0 {
+		t.Errorf("%d sockets are not given back", n)
 	}
 }
