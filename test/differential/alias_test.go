@@ -40,7 +40,7 @@ func wantAlias(t *trial) ([]ask.Answer, error) {
 	if target == "" || isTransfer(t.q.Type) {
 		return nil, nil
 	}
-	if t.view.endless(t.q.Name) {
+	if t.q.Type != dns.TypeANY && t.view.endless(t.q.Name) {
 		return one(t.circle())
 	}
 	q := t.q
@@ -62,7 +62,9 @@ func wantAlias(t *trial) ([]ask.Answer, error) {
 				m.Ns = append(m.Ns, rr)
 			}
 		}
-		m.Extra = parsed(found.Sections[ask.Additional])
+		if t.view.o.zone(target) == t.view.o.zone(t.q.Name) {
+			m.Extra = parsed(found.Sections[ask.Additional])
+		}
 	}).Unique(), nil)
 }
 
