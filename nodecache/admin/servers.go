@@ -3,8 +3,11 @@ package admin
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,7 +59,8 @@ func (s *Servers) Open(ctx context.Context, p Pages) (*Change, error) {
 		l, err := lc.Listen(ctx, "tcp", addr)
 		if err != nil {
 			c.Abandon()
-			return nil, fmt.Errorf("%w%s", err, listen.Remedy(err))
+			paths := slices.Sorted(maps.Keys(p[addr]))
+			return nil, fmt.Errorf("%s: %w%s", strings.Join(paths, " "), err, listen.Remedy(err))
 		}
 		c.opened[addr] = l.(*net.TCPListener)
 	}

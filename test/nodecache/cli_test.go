@@ -126,7 +126,7 @@ func TestPortInUse(t *testing.T) {
 	for _, test := range []struct{ dns, metrics, want string }{
 		{tcp.Addr().String(), "", "Corefile:2: bind: tcp " + tcp.Addr().String() + remedy},
 		{udp.LocalAddr().String(), "", "Corefile:2: bind: udp " + udp.LocalAddr().String() + remedy},
-		{free.String(), tcp.Addr().String(), "listen tcp " + tcp.Addr().String() + remedy},
+		{free.String(), tcp.Addr().String(), "/metrics: listen tcp " + tcp.Addr().String() + remedy},
 	} {
 		file := corefile(test.dns)
 		code, _, err := command(t, "-conf", file, "-metrics-listen-address", test.metrics)
