@@ -130,7 +130,7 @@ func TestServFailRetried(t *testing.T) {
 			time.Sleep(after - 1)
 			ask()
 			r.asked()
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			ask()
 			r.asked("a.example. A")
 		}
@@ -181,7 +181,7 @@ func TestRefused(t *testing.T) {
 				time.Sleep(second - 1)
 				r.want("a.example.", text)
 				r.asked("a.example. A")
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 			}
 			r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 			r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")

@@ -67,7 +67,8 @@ type Config struct {
 	Policy Policy
 
 	// MaxConns (4) bounds the connections to one server. Reserve (1; negative for none) of
-	// them are kept for the Cluster lane, and one for Other; the rest is whose need it is.
+	// them are kept for the Cluster lane, and one for Other; the rest is whose need it is. A
+	// server that closes each after a few answers may have more, see allowance.
 	MaxConns int
 	Reserve  int
 
@@ -84,7 +85,7 @@ type Config struct {
 	// server is asked too. Where the usual answer takes longer than a third of it, so does Hedge.
 	Hedge time.Duration
 
-	MaxAsks       int // (twice the servers, 3 at least) asks per Exchange, at most 32; `max_connect_attempts`
+	MaxAsks       int // (twice the servers, 3 at least; see owe) asks per Exchange, at most 32; `max_connect_attempts`
 	MaxConcurrent int // (0: no limit) Exchanges at a time; `max_concurrent`
 
 	// A server that failed is checked every CheckInterval (0.5 s) until it answers. After
