@@ -19,7 +19,7 @@ func TestServerClosesAfterEachAnswerRFC7766(t *testing.T) {
 						time.Sleep(time.Millisecond)
 						echo(q, reply)
 					}})
-					p := pool(t, Config{Servers: []Endpoint{f.endpoint(proto)}})
+					p := pool(t, Config{Servers: []Endpoint{f.endpoint(proto)}, ReadTimeout: 30 * time.Second})
 					load(t, p, 1000, outstanding, "n", Other)
 					if p.Out() {
 						t.Error("a server that answers is not out")
@@ -38,7 +38,7 @@ func TestAnswersPerConnectionAreLearned(t *testing.T) {
 			echo(q, reply)
 		}})
 		var asked atomic.Int64
-		p := pool(t, Config{Hedge: -1, Trace: Trace{Asked: func(Endpoint, bool, bool) { asked.Add(1) }}}, f)
+		p := pool(t, Config{ReadTimeout: 30 * time.Second, Hedge: -1, Trace: Trace{Asked: func(Endpoint, bool, bool) { asked.Add(1) }}}, f)
 		load(t, p, 200, 50, "learn", Other)
 		before, dials := asked.Load(), f.dials.Load()
 		load(t, p, 600, 50, "n", Other)
@@ -72,7 +72,7 @@ func closedWithoutAWord(t *testing.T, rounds int, closed func(conn int64) bool) 
 		}
 	}
 	serve(t, f)
-	p := pool(t, Config{}, f)
+	p := pool(t, Config{Timeout: 30 * time.Second}, f)
 	for round := range rounds {
 		var group sync.WaitGroup
 		for i := range 20 {
