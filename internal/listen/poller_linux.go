@@ -57,6 +57,9 @@ func (p *poller) watch(fd int, mark int32, events uint32) {
 	epollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd), Pad: mark})
 }
 
+// remove has fd watched no more.
+func (p *poller) remove(fd int) { epollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, &unix.EpollEvent{}) }
+
 // ready returns what is ready now. The next call overwrites it.
 func (p *poller) ready() []unix.EpollEvent { return p.events[:epollWait(p.fd, p.events[:])] }
 

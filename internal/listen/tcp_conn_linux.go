@@ -16,7 +16,7 @@ func (t *tcpServer) serveConn(c *conn, events uint32) {
 	c.mu.Unlock()
 	switch {
 	case done && eof:
-		t.closeConn(c)
+		t.closeAcked(c)
 		return
 	case done && deaf && !c.finished:
 		t.finish(c)

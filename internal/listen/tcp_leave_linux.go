@@ -74,6 +74,17 @@ func (t *tcpServer) finish(c *conn) {
 	t.move(c, &t.finished)
 }
 
+// closeAcked closes c, whose client has closed its side. If the client has yet to acknowledge answers,
+// it closes our side only: closing the socket would reset the connection.
+func (t *tcpServer) closeAcked(c *conn) {
+	if c.finished || unsent(c.fd) == 0 {
+		t.closeConn(c)
+		return
+	}
+	t.poll.remove(c.fd) // with both sides closed it is ready at all times (EPOLLHUP)
+	t.finish(c)
+}
+
 // TurnAway sends new connections to the listeners of others. Closing a listener resets those
 // that wait in it or are still shaking hands, so it first has to run dry.
 //

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestTCP asks over both families, an octet at a time and all at once.
@@ -177,6 +179,33 @@ func TestTCPHalfClosed(t *testing.T) {
 		}
 		until(t, "closed", func() bool { return r.TCP().Open == 0 })
 	}
+}
+
+// TestTCPHalfClosedLateACK has a client close its side and be late to acknowledge the answer, as
+// one is that delays acknowledgements (RFC 1122, section 4.2.3.2): it reads the answer and then the
+// end, and no reset.
+func TestTCPHalfClosedLateACK(t *testing.T) {
+	r := start(t, Config{}, echo, "127.0.0.1:0")
+	for range 100 {
+		c := dial(t, "tcp", r.Addrs()[0]).(*net.TCPConn)
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Write(frame("last words"))
+		c.CloseWrite()
+		time.Sleep(2 * time.Millisecond) // reading at once would acknowledge at once
+		got, err := io.ReadAll(c)
+		if err != nil || !bytes.Equal(got, frame("last words")) {
+			t.Fatalf("read %q, %v", got, err)
+		}
+		c.Close()
+	}
+	until(t, "closed", func() bool { return r.TCP().Open == 0 })
 }
 
 // TestTCPGone answers clients that have reset their connections meanwhile.
