@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/neardns/neardns/internal/logqueue"
@@ -35,6 +36,10 @@ func newLogger(to clog.P) logger {
 	})
 	return logger{q}
 }
+
+// FlushLog waits until the plugin's lines are written, for 10 s at most. It is for a program that
+// is about to end.
+func FlushLog() { log.queue.Flush(10 * time.Second) }
 
 func (l logger) put(level slog.Level, text string) {
 	_ = l.queue.Put(logqueue.Line{Level: level, Text: text}) // the queue counts what it drops

@@ -31,6 +31,7 @@ func check(stdout, stderr io.Writer) int {
 
 // explain writes what differs. An error names file and line, and is what a start would stop at.
 func explain(w io.Writer, input caddy.Input) error {
+	defer kubernetes.FlushLog()
 	blocks, err := caddyfile.Parse(input.Path(), bytes.NewReader(input.Body()), dnsserver.Directives)
 	if err != nil {
 		return err
