@@ -157,7 +157,7 @@ func (f *flags) setLocalIPs(text string) error {
 			return fmt.Errorf("%q is no IP address, expected such as 169.254.20.10,10.96.0.10", word)
 		}
 		addr = addr.Unmap()
-		if addr.IsUnspecified() || addr.IsMulticast() {
+		if addr.IsMulticast() {
 			return fmt.Errorf("%s is the address of no host, expected such as 169.254.20.10", addr)
 		}
 		if !slices.Contains(f.localIPs, addr) {
@@ -180,6 +180,8 @@ func (f *flags) check() error {
 		return fmt.Errorf("-upstreamsvc %q, expected the name of a Service, such as kube-dns", f.upstreamsvc)
 	case f.fallback && len(f.localIPs) == 0:
 		return errors.New("-fallback without -localip, expected the addresses that it is about")
+	case (f.setupInterface || f.setupIptables) && slices.ContainsFunc(f.localIPs, netip.Addr.IsUnspecified):
+		return errors.New("-localip has the address of no host, expected such as 169.254.20.10; to listen everywhere goes with -setupinterface=false and -setupiptables=false only")
 	case f.probe != "" && f.probe != "live" && f.probe != "ready":
 		return fmt.Errorf("-probe %q, expected live or ready", f.probe)
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,8 @@ func (b *bounds) admit(c *net.TCPConn) *conn {
 }
 
 // room reports whether there is room for n, and which connection has to go for it, nil if none
-// has to. A client that has fewer than another takes one of the other's.
+// has to. A client that has fewer than another takes one of the other's, and never one of a client
+// that has fewer itself.
 func (b *bounds) room(n *conn) (goes *conn, room bool) {
 	has := map[netip.Addr]int{}
 	var greedy netip.Addr
@@ -80,7 +82,7 @@ func (b *bounds) room(n *conn) (goes *conn, room bool) {
 	case has[n.from]+1 < has[greedy]:
 		return b.first(greedy), true
 	default:
-		goes = b.open[0]
+		goes = b.open[slices.IndexFunc(b.open, func(c *conn) bool { return c.from == n.from || has[c.from] > has[n.from] })]
 	}
 	return goes, goes.rests || n.since.Sub(goes.since) >= settled
 }

@@ -130,6 +130,25 @@ func TestEqualClients(t *testing.T) {
 	}
 }
 
+// TestQuietClient keeps the one connection of a client that rests, while others, who have more
+// each, open one after the other.
+func TestQuietClient(t *testing.T) {
+	s, addr := serving(t)
+	quietOne := from(t, "127.0.0.9", addr)
+	if !answered(quietOne) {
+		t.Fatal("not answered")
+	}
+	for i := range 3 * Conns {
+		if c := from(t, "127.0.3."+string(rune('1'+i%9)), addr); i%2 == 0 {
+			answered(c)
+		}
+	}
+	eventually(t, "many were dropped", func() bool { return s.Dropped() >= Conns })
+	if !answered(quietOne) {
+		t.Error("it was closed for one of a client that has more")
+	}
+}
+
 // TestSlow ends those who take their time with a header, or with a body.
 func TestSlow(t *testing.T) {
 	t.Parallel()

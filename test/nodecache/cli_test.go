@@ -52,7 +52,8 @@ func TestBadFlags(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"-localip 169.254.20.10,nonsense", `invalid value "169.254.20.10,nonsense" for flag -localip: "nonsense" is no IP address, expected such as 169.254.20.10,10.96.0.10`},
-		{"-localip 0.0.0.0", `invalid value "0.0.0.0" for flag -localip: 0.0.0.0 is the address of no host, expected such as 169.254.20.10`},
+		{"-localip 0.0.0.0", "-localip has the address of no host, expected such as 169.254.20.10; to listen everywhere goes with -setupinterface=false and -setupiptables=false only"},
+		{"-localip 224.0.0.1", `invalid value "224.0.0.1" for flag -localip: 224.0.0.1 is the address of no host, expected such as 169.254.20.10`},
 		{"-local-ip 169.254.20.10", "flag provided but not defined: -local-ip, expected perhaps -localip"},
 		{"-upstreamsvc kube-system/kube-dns", `-upstreamsvc "kube-system/kube-dns", expected the name of a Service, such as kube-dns`},
 		{"-metrics-listen-address 256.0.0.1:9353", `-metrics-listen-address "256.0.0.1:9353", expected an address such as :9353 or 127.0.0.1:9353`},
