@@ -14,10 +14,11 @@ func (c *conn) end(op string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ready.Broadcast()
-	if op == "read" && err != errGarbage && c.said > 0 && c.owes() {
+	byServer := op == "read" && err != errGarbage
+	if byServer && c.said > 0 && c.owes() {
 		c.server.allowance.closed(c.said, c.opened, c.server.pool.now())
 	}
-	how := c.loss()
+	how := c.loss(byServer)
 	for _, s := range c.slots {
 		if s.call != nil {
 			s.call.lose(s.ask, why, how)
@@ -27,12 +28,13 @@ func (c *conn) end(op string, err error) {
 	c.queue, c.live = nil, 0
 }
 
-// loss returns how the end of the connection ends what was asked on it.
-func (c *conn) loss() loss {
+// loss returns how the end of the connection, which is the server's work or ours, ends what was
+// asked on it.
+func (c *conn) loss(byServer bool) loss {
 	switch {
 	case c.said > 0:
 		return cut
-	case c.nc != nil:
+	case byServer:
 		return mute
 	}
 	return failed
