@@ -121,9 +121,8 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// AppendDashed appends the label of an endpoint that has no host name: its address (RFC 5952)
-// with dashes for dots or colons, and a 0 at the end where that would be a dash.
-func AppendDashed(dst []byte, addr netip.Addr) []byte {
+// appendDashes appends an address (RFC 5952) with dashes for its dots or colons: the label of a Pod.
+func appendDashes(dst []byte, addr netip.Addr) []byte {
 	start := len(dst)
 	dst = addr.AppendTo(dst)
 	for i := start; i < len(dst); i++ {
@@ -131,6 +130,13 @@ func AppendDashed(dst []byte, addr netip.Addr) []byte {
 			dst[i] = '-'
 		}
 	}
+	return dst
+}
+
+// AppendDashed appends the label of an endpoint that has no host name: its address with dashes,
+// and a 0 at the end where that would be a dash.
+func AppendDashed(dst []byte, addr netip.Addr) []byte {
+	dst = appendDashes(dst, addr)
 	if dst[len(dst)-1] == '-' {
 		dst = append(dst, '0')
 	}

@@ -178,7 +178,7 @@ func (s *Store) PodNames() iter.Seq2[string, netip.Addr] {
 					continue
 				}
 				done = append(done, p.Namespace)
-				if !yield(Endpoint{Addr: addr}.Label()+"."+p.Namespace+".", addr) {
+				if !yield(string(appendDashes(nil, addr))+"."+p.Namespace+".", addr) {
 					return
 				}
 			}

@@ -28,7 +28,7 @@ func wantTransfer(t *trial) ([]ask.Answer, error) {
 		}
 	}
 	for _, text := range stock {
-		if containsUnweighted(ours, t.canonical(text)) || t.servers(text) || wildcard(text) {
+		if containsUnweighted(ours, t.canonical(text)) || t.servers(text) || wildcard(text) || t.misplaced(text) {
 			continue
 		}
 		if ok, err := t.answered(text); err != nil || ok {
@@ -79,6 +79,13 @@ func (t *trial) answered(text string) (bool, error) {
 // stock reckons otherwise in a transfer than in an answer.
 func containsUnweighted(list []string, text string) bool {
 	return slices.ContainsFunc(list, func(other string) bool { return unweighted(other) == unweighted(text) })
+}
+
+// misplaced tells whether a record is a Service's in a reverse zone, where stock answers for some
+// types.
+func (t *trial) misplaced(text string) bool {
+	zone := strings.ToLower(t.zone())
+	return reverse(zone) && strings.HasSuffix(strings.ToLower(strings.Fields(text)[0]), ".svc."+zone)
 }
 
 // wildcard tells whether a record's name has an underscore alone, which stock takes for any
