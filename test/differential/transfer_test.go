@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func wantTransfer(t *trial) ([]ask.Answer, error) {
 	}
 	stock, ours := t.theirs.Sections[ask.Records], t.own.Sections[ask.Records]
 	for _, text := range ours {
-		if ok, err := t.answered(text); err != nil || !slices.Contains(stock, text) && !t.servers(text) && !ok {
+		if ok, err := t.answered(text); err != nil || !slices.Contains(stock, text) && !t.servers(text) && !t.odd(text) && !ok {
 			return nil, err
 		}
 	}
@@ -79,6 +80,18 @@ func (t *trial) answered(text string) (bool, error) {
 // stock reckons otherwise in a transfer than in an answer.
 func containsUnweighted(list []string, text string) bool {
 	return slices.ContainsFunc(list, func(other string) bool { return unweighted(other) == unweighted(text) })
+}
+
+// odd tells whether a record names an address that an object writes otherwise than RFC 5952 says:
+// stock has no PTR of it.
+func (t *trial) odd(text string) bool {
+	for _, address := range addresses(t.view.w) {
+		name := dashed(netip.MustParseAddr(address).String())
+		if name != dashed(address) && strings.Contains(text, "\t"+name+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // misplaced tells whether a record is a Service's in a reverse zone, where stock answers for some
