@@ -67,7 +67,7 @@ func (k *Kubernetes) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.
 	if !ok {
 		return plugin.NextOrFailure(pluginName, k.Next, ctx, w, r)
 	}
-	k.fitUDP(q.state)
+	k.fitUDP(ctx, q.state)
 	if q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR {
 		return dns.RcodeRefused, nil // the transfer plugin's business
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/pkg/transport"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 )
@@ -20,11 +21,18 @@ const defaultUDPSize = 1232
 
 // fitUDP has the server take a query that came over UDP as if it said that it can take no more
 // than we send. CoreDNS reads that from the query's OPT record when it cuts an answer.
-func (k *Kubernetes) fitUDP(state request.Request) {
+func (k *Kubernetes) fitUDP(ctx context.Context, state request.Request) {
 	opt := state.Req.IsEdns0()
-	if opt != nil && opt.UDPSize() > k.udpSize && state.Proto() == "udp" {
+	if opt != nil && opt.UDPSize() > k.udpSize && state.Proto() == "udp" && !encrypted(ctx) {
 		opt.SetUDPSize(k.udpSize)
 	}
+}
+
+// encrypted reports whether the query came to a server of another transport than plain DNS. Those
+// over QUIC name the client's UDP address, and send answers as long as TCP does (RFC 9250, section 4.2).
+func encrypted(ctx context.Context) bool {
+	server, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server)
+	return ok && !strings.HasPrefix(server.Addr, transport.DNS+"://")
 }
 
 // udpFront stands before all plugins of the server block, so that fitUDP also holds for answers
@@ -40,7 +48,7 @@ func (f *udpFront) Name() string { return pluginName + "-udp" }
 // ServeDNS implements plugin.Handler.
 func (f *udpFront) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if opt := r.IsEdns0(); opt != nil && opt.UDPSize() > f.k.udpSize && f.k.match(strings.ToLower(r.Question[0].Name)) != nil {
-		f.k.fitUDP(request.Request{W: w, Req: r})
+		f.k.fitUDP(ctx, request.Request{W: w, Req: r})
 	}
 	return plugin.NextOrFailure(f.Name(), f.next, ctx, w, r)
 }

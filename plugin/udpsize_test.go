@@ -1,12 +1,14 @@
 package kubernetes
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/plugin/zone"
 )
@@ -95,6 +97,28 @@ func TestUDPSize(t *testing.T) {
 		}
 		if _, n := datagram(t, address, "big.default.svc.cluster.local.", dns.TypeSRV, 600); n > 600 {
 			t.Errorf("%q: %d bytes for a client that takes 600", tt.options, n)
+		}
+	}
+}
+
+// TestStreamSize has queries come over UDP, and over QUIC, whose streams carry messages as TCP
+// does (RFC 9250, section 4.2): only those over UDP are held to less than they ask for.
+func TestStreamSize(t *testing.T) {
+	k, _ := testHandler(testConfig())
+	for _, tt := range []struct {
+		address string
+		want    uint16
+	}{
+		{"dns://127.0.0.1:53", defaultUDPSize},
+		{"quic://127.0.0.1:853", 4096},
+		{"https3://127.0.0.1:443", 4096},
+	} {
+		q := state("web.ns.svc.cluster.local.", "10.240.0.1")
+		q.Req.SetEdns0(4096, false)
+		ctx := context.WithValue(t.Context(), dnsserver.Key{}, &dnsserver.Server{Addr: tt.address})
+		k.fitUDP(ctx, q)
+		if got := q.Req.IsEdns0().UDPSize(); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.address, got, tt.want)
 		}
 	}
 }

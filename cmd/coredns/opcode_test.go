@@ -35,6 +35,10 @@ func TestUnknownOpcode(t *testing.T) {
 			}
 		}
 	}
+	odd := &dns.Msg{MsgHdr: dns.MsgHdr{Opcode: 15, Truncated: true, RecursionAvailable: true}, Question: []dns.Question{{Name: "version.bind.", Qtype: dns.TypeTXT, Qclass: dns.ClassCHAOS}}}
+	if r, err := p.ask("udp", odd); err != nil || r.Rcode != dns.RcodeRefused || r.Opcode != 15 || r.Truncated || r.RecursionAvailable {
+		t.Errorf("of another class: %v, %v", r, err)
+	}
 	// Without a question there is nothing to hand on: the reply is as ever, of the right rcode.
 	m := &dns.Msg{MsgHdr: dns.MsgHdr{Id: 1, Opcode: 15}}
 	for _, network := range []string{"udp", "tcp"} {
