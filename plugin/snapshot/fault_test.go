@@ -53,6 +53,7 @@ func TestFaults(t *testing.T) {
 		{"time", strings.Replace(serviceS, "metadata:", "metadata:\n  creationTimestamp: soon", 1), `metadata.creationTimestamp: parsing time`},
 		{"no cluster IP", serviceS + "  ports:\n  - port: 80\n", "document 1 (Service n/s): spec.clusterIP: missing; the cluster assigns one, or None for a headless Service (line 6)"},
 		{"bad cluster IP", serviceS + "  clusterIPs:\n  - 10.0.0.300\n", `spec.clusterIPs[0]: "10.0.0.300" is not an IP address (line 8)`},
+		{"no type of Service", serviceS + "  type: externalName\n  externalName: a.example\n", `document 1 (Service n/s): spec.type: "externalName" is not one of [ClusterIP NodePort LoadBalancer ExternalName] (line 7)`},
 		{"no external name", serviceS + "  type: ExternalName\n", "spec.externalName: missing (line 6)"},
 		{"bad endpoint", sliceS + "addressType: IPv4\nendpoints:\n- addresses:\n  - 10.0.0.1\n- addresses:\n  - ten\n", `document 1 (EndpointSlice n/s-1): endpoints[1].addresses[0]: "ten" is not an IP address (line 13)`},
 		{"endpoints a mapping", sliceS + "endpoints:\n  addresses: []\n", "document 1 (EndpointSlice n/s-1): endpoints: is a mapping, wants a list (line 8)"},

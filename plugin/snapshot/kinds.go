@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -50,9 +51,16 @@ func (p *parser) service(o *raw) error {
 	return nil
 }
 
+// serviceTypes are those that an API server lets a Service have.
+var serviceTypes = []corev1.ServiceType{
+	corev1.ServiceTypeClusterIP, corev1.ServiceTypeNodePort, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeExternalName,
+}
+
 // checkService finds a Service that was written by hand, rather than printed by a cluster.
 func checkService(o *raw, v *corev1.Service) error {
 	switch {
+	case !slices.Contains(serviceTypes, v.Spec.Type):
+		return o.fault(path{"spec", "type"}, fmt.Sprintf("%.80q is not one of %v", v.Spec.Type, serviceTypes))
 	case v.Spec.Type == corev1.ServiceTypeExternalName && v.Spec.ExternalName == "":
 		return o.fault(path{"spec", "externalName"}, "missing")
 	case v.Spec.Type == corev1.ServiceTypeExternalName:
