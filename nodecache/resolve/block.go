@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
@@ -41,6 +42,15 @@ type Memory struct {
 
 	flights flights
 	cuts    cuts
+	flushes atomic.Uint64
+}
+
+// flush forgets what the cache keeps of name and of what is below it, and returns how many answers
+// that were. What is asked for already may bring the same again: it is not kept, and nobody who
+// comes now waits for it.
+func (m *Memory) flush(name wire.Name) (forgotten int) {
+	m.flushes.Add(1) // first: what is kept after that is seen below, or by the flight that brought it
+	return m.Cache.Flush(name)
 }
 
 // NewMemory returns a Memory around a cache.

@@ -21,6 +21,7 @@ type flight struct {
 	owner netip.Addr // the client that it counts for
 	query wire.Query // what is asked; its name is in name
 	name  [wire.MaxName]byte
+	since uint64 // flushes of the block when it took off
 
 	// The shard's lock guards these.
 	waiters []*waiter
@@ -51,7 +52,13 @@ func (f *flight) run() {
 	defer f.r.survive()
 	defer f.watch()()
 	f.fetch(s, &res)
+	if f.outdated() {
+		f.block.Cache.Remove(&f.query)
+	}
 }
+
+// outdated reports whether something was flushed since f asked.
+func (f *flight) outdated() bool { return f.since != f.block.flushes.Load() }
 
 // free gives f back, unless its timer may still look at it.
 func (f *flight) free() {
@@ -79,7 +86,9 @@ func (f *flight) land(s *scratch, res *result) {
 func (f *flight) close() []*waiter {
 	f.shard.mu.Lock()
 	defer f.shard.mu.Unlock()
-	delete(f.shard.flying, f.key)
+	if f.shard.flying[f.key] == f {
+		delete(f.shard.flying, f.key)
+	}
 	return f.takeWaiters()
 }
 

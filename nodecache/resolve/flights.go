@@ -30,6 +30,14 @@ func (f *flights) shard(key []byte) *flightShard {
 	return &f.shards[wire.Hash(f.seed, key)%uint64(len(f.shards))]
 }
 
+// flight returns the one for key that brings what may be kept, or nil. The caller holds mu.
+func (s *flightShard) flight(key []byte) *flight {
+	if f := s.flying[string(key)]; f != nil && !f.outdated() {
+		return f
+	}
+	return nil
+}
+
 // boarding is what came of a query that should be asked upstream.
 type boarding uint8
 
@@ -47,7 +55,7 @@ func (r *Resolver) board(q *query, evenLate bool) boarding {
 	s := q.route.Block.flights.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.flying[string(key)]
+	f := s.flight(key)
 	if f != nil && f.late && !evenLate {
 		return late
 	}
@@ -74,7 +82,7 @@ func (r *Resolver) refresh(b *Block, q *wire.Query) {
 	s := b.flights.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flying[string(key)] == nil && b.firstUpstream(q.Name) != nil && r.limits.enter(nobody, load{flights: 1}) {
+	if s.flight(key) == nil && b.firstUpstream(q.Name) != nil && r.limits.enter(nobody, load{flights: 1}) {
 		r.takeOff(s, key, b, q, nobody)
 	}
 }
@@ -82,7 +90,7 @@ func (r *Resolver) refresh(b *Block, q *wire.Query) {
 // takeOff starts a flight, which the limits have admitted for owner. The caller holds s.mu.
 func (r *Resolver) takeOff(s *flightShard, key []byte, b *Block, q *wire.Query, owner netip.Addr) *flight {
 	f := r.flights.Get().(*flight)
-	f.r, f.shard, f.key, f.block, f.owner = r, s, string(key), b, owner
+	f.r, f.shard, f.key, f.block, f.owner, f.since = r, s, string(key), b, owner, b.flushes.Load()
 	f.query = wire.Query{
 		RD: true, CD: q.CD, AD: true, OPT: wire.OPT{DO: q.DO},
 		Name: append(f.name[:0], q.Name...), Type: q.Type, Class: q.Class,

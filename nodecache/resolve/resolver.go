@@ -72,7 +72,7 @@ func (r *Resolver) Set(t *Table) (before *Table) { return r.table.Swap(t) }
 func (r *Resolver) Flush(name wire.Name) (forgotten int) {
 	for _, s := range r.table.Load().servers {
 		for _, route := range s.Routes {
-			forgotten += route.Block.Cache.Flush(name)
+			forgotten += route.Block.flush(name)
 		}
 	}
 	return forgotten
