@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/coredns/coredns/plugin"
@@ -235,9 +236,15 @@ func TestBoundIPs(t *testing.T) {
 			t.Errorf("bind %v: %s, want %s", tt.bind, got, tt.want)
 		}
 	}
-	for _, every := range [][]string{nil, {""}} {
-		if len(boundIPs(every)) == 0 {
+	for _, every := range [][]string{nil, {""}, {"::"}, {"0.0.0.0"}} { // nobody can ask at 0.0.0.0
+		ips := boundIPs(every)
+		if len(ips) == 0 {
 			t.Errorf("bind %q: no address, not even a loopback one", every)
+		}
+		for _, ip := range ips {
+			if ip.IsUnspecified() || ip.Is6() && slices.Contains(every, "0.0.0.0") {
+				t.Errorf("bind %q: %v", every, ip)
+			}
 		}
 	}
 }

@@ -97,16 +97,11 @@ func (q *question) asksFor(addr netip.Addr) bool {
 // the machine's. Loopback addresses count where there are no others: a zone has a name server
 // with an address (RFC 1034, section 4.2.1), which is of use to those who can ask.
 func boundIPs(hosts []string) []netip.Addr {
-	if len(hosts) == 0 || hosts[0] == "" {
-		hosts = interfaceAddrs()
-	}
 	var ips, loopback []netip.Addr
-	for _, h := range hosts {
-		switch ip, ok := parseIP(h); {
-		case !ok:
-		case ip.IsLoopback():
+	for _, ip := range listenIPs(hosts) {
+		if ip.IsLoopback() {
 			loopback = append(loopback, ip)
-		default:
+		} else {
 			ips = append(ips, ip)
 		}
 	}
@@ -116,15 +111,36 @@ func boundIPs(hosts []string) []netip.Addr {
 	return ips
 }
 
-func interfaceAddrs() (hosts []string) {
+// listenIPs returns the addresses that hosts stand for: 0.0.0.0 for all of the machine's IPv4
+// ones, and :: or nothing for all. A socket at :: hears IPv4 as well (RFC 3493, section 3.7).
+func listenIPs(hosts []string) (ips []netip.Addr) {
+	if len(hosts) == 0 || hosts[0] == "" {
+		hosts = []string{"::"}
+	}
+	for _, h := range hosts {
+		ip, ok := parseIP(h)
+		switch {
+		case ok && ip.IsUnspecified():
+			ips = append(ips, interfaceIPs(ip.Is4())...)
+		case ok:
+			ips = append(ips, ip)
+		}
+	}
+	return ips
+}
+
+// interfaceIPs returns the machine's addresses, or only its IPv4 ones.
+func interfaceIPs(only4 bool) (ips []netip.Addr) {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		log.Warningf("No name server address is known: %v", err)
 	}
 	for _, a := range addrs {
-		hosts = append(hosts, a.String())
+		if ip, ok := parseIP(a.String()); ok && (ip.Is4() || !only4) {
+			ips = append(ips, ip)
+		}
 	}
-	return hosts
+	return ips
 }
 
 // parseIP reads an address with or without a prefix length.
