@@ -96,9 +96,11 @@ func (e *exchange) learn() {
 func (s *server) doubt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if was := s.edns.Load(); !s.closed && was < doubted && s.edns.CompareAndSwap(was, doubted) {
-		s.group.Go(s.relearn)
+	if was := s.edns.Load(); s.closed || was >= doubted || !s.edns.CompareAndSwap(was, doubted) || s.relearning {
+		return
 	}
+	s.relearning = true
+	s.group.Go(s.relearn)
 }
 
 // relearn asks with an OPT record, at once and then less and less often, until that is taken.
@@ -114,10 +116,18 @@ func (s *server) relearn() {
 		} else {
 			s.edns.CompareAndSwap(doubted, lacking)
 		}
-		if s.edns.Load() < doubted {
+		if s.learned() {
 			return
 		}
 	}
+}
+
+// learned reports whether there is no doubt any more, and lets the next one begin anew.
+func (s *server) learned() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.relearning = s.edns.Load() >= doubted
+	return !s.relearning
 }
 
 // takesOPT asks with an OPT record.

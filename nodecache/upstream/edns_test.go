@@ -198,3 +198,25 @@ func TestServerLosesEDNS(t *testing.T) {
 		ednsAsk(t, p, "then", false)
 	}
 }
+
+// A server whose answers speak for and against EDNS in turn is looked into once at a time.
+func TestDoubtsOnce(t *testing.T) {
+	o := newOld(t, silent)
+	p := pool(t, Config{Servers: []Endpoint{o.endpoint(UDP)}})
+	s := p.set.Load().order[0]
+	for range 100 {
+		s.doubt()
+		s.edns.Store(takes)
+	}
+	s.doubt()
+	eventually(t, "it is known", func() bool { return s.edns.Load() == lacking })
+	if n := o.with.Load(); n > 2 {
+		t.Errorf("asked %d times at once", n)
+	}
+	o.cured.Store(true)
+	eventually(t, "it is forgotten", func() bool { return s.edns.Load() == takes })
+	eventually(t, "it is over", s.learned)
+	o.cured.Store(false)
+	s.doubt()
+	eventually(t, "it is known again", func() bool { return s.edns.Load() == lacking })
+}

@@ -28,12 +28,13 @@ type server struct {
 	allowance allowance
 	edns      atomic.Uint32 // a speech
 
-	mu       sync.Mutex
-	closed   bool
-	checking bool
-	inquired time.Duration // when it was last checked because it was silent
-	conns    [lanes][]*conn
-	grams    map[*datagram]struct{}
+	mu         sync.Mutex
+	closed     bool
+	checking   bool
+	relearning bool          // see doubt
+	inquired   time.Duration // when it was last checked because it was silent
+	conns      [lanes][]*conn
+	grams      map[*datagram]struct{}
 }
 
 func newServer(p *Pool, e Endpoint) *server {
