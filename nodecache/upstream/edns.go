@@ -16,7 +16,7 @@ import (
 //	   v           |         a query without one was answered after one with it was not: is it
 //	doubted -------+         true? A query with one is asked at once
 //	   |           |
-//	   v           |         that was in vain; it is asked again after some time
+//	   v           |         that was in vain, but not without one; it is asked again after some time
 //	lacking -------+
 type speech = uint32
 
@@ -111,9 +111,10 @@ func (s *server) relearn() {
 			return
 		case <-time.After(wait):
 		}
-		if s.takesOPT() {
+		switch {
+		case s.reads(s.pool.checkQuery):
 			s.edns.Store(takes)
-		} else {
+		case s.reads(s.pool.bareQuery): // else it minds the query, and not the OPT record
 			s.edns.CompareAndSwap(doubted, lacking)
 		}
 		if s.learned() {
@@ -130,12 +131,12 @@ func (s *server) learned() bool {
 	return !s.relearning
 }
 
-// takesOPT asks with an OPT record.
-func (s *server) takesOPT() bool {
+// reads asks, and reports whether the server answered what it was asked.
+func (s *server) reads(query []byte) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
 	defer cancel()
 	of := s.alone()
 	of.whole = true
-	m, err := s.pool.ask(ctx, nil, s.pool.checkQuery, s.pool.conf.lane(Cluster), of, 1)
+	m, err := s.pool.ask(ctx, nil, query, s.pool.conf.lane(Cluster), of, 1)
 	return err == nil && !refuses(m)
 }

@@ -220,3 +220,32 @@ func TestDoubtsOnce(t *testing.T) {
 	s.doubt()
 	eventually(t, "it is known again", func() bool { return s.edns.Load() == lacking })
 }
+
+// A server that says nothing to the query of checks does not lack EDNS for it: once a packet was
+// lost, it is still asked for DNSSEC's records.
+func TestChecksUnansweredIsNoLackOfEDNS(t *testing.T) {
+	var checks, asked, with atomic.Int64
+	f := serve(t, &fake{handle: func(q []byte, reply func([]byte)) {
+		_, ok := wire.Message(q).OPT()
+		switch {
+		case name(q) == "": // the root
+			checks.Add(1)
+		case asked.Add(1) > 1: // the first is lost
+			if ok {
+				with.Add(1)
+			}
+			echo(q, reply)
+		}
+	}})
+	p := pool(t, Config{Servers: []Endpoint{f.endpoint(UDP)}})
+	ednsAsk(t, p, "first", false)
+	s := p.set.Load().order[0]
+	eventually(t, "it is looked into", func() bool { return checks.Load() > 2 })
+	if known := s.edns.Load(); known == lacking {
+		t.Errorf("EDNS is %d", known)
+	}
+	ednsAsk(t, p, "signed", true)
+	if with.Load() != 1 || s.edns.Load() != takes {
+		t.Errorf("%d queries have an OPT record, EDNS is %d", with.Load(), s.edns.Load())
+	}
+}
