@@ -24,6 +24,7 @@ type exchange struct {
 	owed    int           // asks to be made in place of those that ended
 	repeat  ask           // one of those, where it has to go to the same server over TCP
 	mutes   int           // connections that were closed without a word, see pause
+	cuts    int           // and after the server had said something
 	againAt time.Duration // when an owed ask may be made
 	waiting uint32        // bit k: asks[k] may still be answered, as far as is known here
 	have    verdict
@@ -76,6 +77,11 @@ func (e *exchange) step(now time.Duration) (over bool) {
 func (e *exchange) owe(lost [losses]uint32, now time.Duration) {
 	e.owed += bits.OnesCount32(lost[failed] | lost[mute] | lost[cut])
 	e.void(lost[cut])
+	if lost[cut] != 0 {
+		if e.cuts++; e.cuts > manyCuts {
+			e.againAt = now + rest(e.cuts-manyCuts)
+		}
+	}
 	if lost[mute] == 0 || e.set.check || e.pool.conf.MaxAsks > 0 {
 		return // where asks are counted on request, each connection counts
 	}
@@ -88,18 +94,22 @@ func (e *exchange) owe(lost [losses]uint32, now time.Duration) {
 }
 
 // pause returns how long to wait after s closed a connection without a word. If nothing was heard of
-// s elsewhere since the query came, that is longer and longer (RFC 9520 section 3.1), but for the
+// s elsewhere since the query came, that is soon much longer (RFC 9520 section 3.1), but for the
 // first tries: another server may be well.
 func (e *exchange) pause(s *server) time.Duration {
-	if s.heardSince(e.began) {
-		return muteAgain / 10
-	}
 	e.mutes++
+	if s.heardSince(e.began) {
+		return rest(e.mutes)
+	}
 	if over := e.mutes - len(e.set.order) - 1; over >= 0 {
 		return muteAgain << min(2*over, 8)
 	}
 	return 0
 }
+
+// rest returns how long to wait after so many connections were closed, of a server that answers
+// others: it may close them for this very query, and then all else that is asked on them.
+func rest(times int) time.Duration { return muteAgain / 10 << min(times/4, 6) }
 
 // void has asks count no more whose connections were closed. One over TCP of a server that is asked
 // over UDP is for a truncated answer, and has to be made there again.
@@ -124,6 +134,10 @@ func (e *exchange) again(now time.Duration) {
 
 // muteAgain is how soon a server is asked again that closed two connections without a word.
 const muteAgain = 100 * time.Millisecond
+
+// manyCuts is how often a query is asked again at once because its connection was closed: where
+// many are asked of a server that closes after each answer, that takes a while to be learned.
+const manyCuts = 16
 
 // due returns when there is something to do though nothing was heard.
 func (e *exchange) due() time.Duration {

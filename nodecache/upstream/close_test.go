@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -97,6 +98,41 @@ func TestAlwaysClosedWithoutAWord(t *testing.T) {
 	}
 	if n := f.dials.Load(); n < 3 || n > 10 {
 		t.Errorf("%d connections in a second", n)
+	}
+}
+
+// A query for which a server closes the connection, while it answers all others, is asked again
+// less and less often too (RFC 9520, section 3.1), and the others are answered.
+func TestClosedForOneQuery(t *testing.T) {
+	f := &fake{}
+	var bad atomic.Int64
+	f.handle = func(q []byte, reply func([]byte)) {
+		if strings.HasPrefix(name(q), "bad") {
+			bad.Add(1)
+			f.reset()
+			return
+		}
+		echo(q, reply)
+	}
+	serve(t, f)
+	p := pool(t, Config{Timeout: 3 * time.Second}, f)
+	var group sync.WaitGroup
+	done := make(chan struct{})
+	group.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond):
+				exchangeOK(t, p, fmt.Sprintf("good%d.example", i), Other)
+			}
+		}
+	})
+	_, _ = exchangeErr(p, "bad.example", Other)
+	close(done)
+	group.Wait()
+	if n := bad.Load(); n < 3 || n > 60 {
+		t.Errorf("asked %d times in 3 s", n)
 	}
 }
 
