@@ -132,3 +132,11 @@ func TestShortZones(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultyZoneNotes has no remark that follows only from a zone that is no zone.
+func TestFaultyZoneNotes(t *testing.T) {
+	c, wrong := check("Corefile", []byte("*.example.org {\nforward . 192.0.2.1\ncache 30 example.org\n}\n"), Options{})
+	if got := noteLines(c.Notes); len(wrong) != 1 || got != "" {
+		t.Errorf("errors %v, remarks %q", wrong, got)
+	}
+}

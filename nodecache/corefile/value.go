@@ -91,7 +91,8 @@ func (d *directive) zones(words []string) ([]wire.Name, error) {
 		if err != nil {
 			return nil, d.errorf("%v", err)
 		}
-		if all = append(all, zones...); !slices.ContainsFunc(zones, d.block.hasPartOf) {
+		all = append(all, zones...)
+		if len(d.block.Keys) > 0 && !slices.ContainsFunc(zones, d.block.hasPartOf) { // without, its zones are at fault
 			d.remark("no name of the block is below " + w)
 		}
 	}
