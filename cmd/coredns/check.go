@@ -54,7 +54,21 @@ func explain(w io.Writer, input caddy.Input) error {
 			heading = ""
 		}
 	}
-	return caddy.ValidateAndExecuteDirectives(input, nil, true)
+	if err := caddy.ValidateAndExecuteDirectives(input, nil, true); err != nil {
+		return err
+	}
+	warnLoops(w, input, blocks)
+	return nil
+}
+
+// warnLoops tells of forwards that nobody watches: a server that sends a query back here makes one
+// query take all memory, in stock CoreDNS too.
+func warnLoops(w io.Writer, input caddy.Input, blocks []caddyfile.ServerBlock) {
+	for _, b := range blocks {
+		if tokens := b.Tokens["forward"]; len(tokens) > 0 && len(b.Tokens["loop"]) == 0 {
+			fmt.Fprintf(w, "%s: forward without loop: if its servers send queries back here, one query takes all memory; add loop to the block\n", place(input, tokens[0]))
+		}
+	}
 }
 
 // place returns FILE:LINE. A word that was not imported has no file's name.

@@ -33,7 +33,8 @@ func TestExplain(t *testing.T) {
 		name, corefile string
 		says, refused  string // a part of it; empty for nothing at all
 	}{
-		{"nothing of ours", ".:53 {\n forward . 192.0.2.1\n}\n", "", ""},
+		{"nothing of ours", ".:53 {\n forward . 192.0.2.1\n loop\n}\n", "", ""},
+		{"a forward that may lead back", ".:53 {\n errors\n forward . 192.0.2.1\n}\n", "F:3: forward without loop", ""},
 		{"ours", "cluster.local:53 {\n errors\n kubernetes {\n  pods verified\n }\n}\n",
 			"F:3: kubernetes: pods verified: a Pod that is terminating", ""},
 		{"no cluster is asked for", ".:53 {\n kubernetes cluster.local {\n  namespaces a b\n }\n}\n",
