@@ -3,7 +3,7 @@
 //
 //	listen --Handle--> parse, route by longest zone
 //	                     |
-//	                     |  malformed, CHAOS, localhost, hosts: answered here    local.go
+//	                     |  malformed, CHAOS, localhost, hosts: answered here         local.go
 //	                     v
 //	                   cache: fresh, or a failure a moment ago                        cached.go
 //	                     |  a name below one that is denied                           cut.go
@@ -16,5 +16,5 @@
 //	                   waiters: each gets its reply from the socket that it asked     waiter.go
 //
 // Everything up to the flight runs on the loop of a socket and neither waits nor allocates;
-// a flight has a goroutine. Times are durations since the Resolver was made.
+// a flight has a goroutine. Times are those of Config.Clock.
 package resolve
