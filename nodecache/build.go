@@ -139,7 +139,7 @@ func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
 		if err != nil {
 			return nil, err
 		}
-		block.Upstreams = append(block.Upstreams, u)
+		block.Forwards = append(block.Forwards, u)
 	}
 	b.next.sizes = append(b.next.sizes, sized{block, sizes(conf.Cache)})
 	return block, nil

@@ -13,14 +13,14 @@ import (
 )
 
 // upstream makes what a forward says, around servers that others may share.
-func (b *builder) upstream(conf *corefile.Forward) (*resolve.Upstream, error) {
+func (b *builder) upstream(conf *corefile.Forward) (*resolve.Forward, error) {
 	f, err := b.forward(conf)
 	if err != nil {
 		return nil, err
 	}
-	u := &resolve.Upstream{
+	u := &resolve.Forward{
 		From: conf.From, Except: conf.Except, Next: conf.Next, NextOnNodata: conf.NextOnNodata,
-		Pool: f, Source: &f.source,
+		Upstream: f, Servers: &f.blamed,
 	}
 	overUDP := func(t corefile.To) bool { return t.Endpoint.Proto == upstream.UDP }
 	if !slices.ContainsFunc(conf.To, overUDP) {
@@ -51,8 +51,8 @@ func (b *builder) addLoops(conf *corefile.Block, block *resolve.Block, key coref
 	if !conf.Loop {
 		return
 	}
-	for _, u := range block.Upstreams {
-		f, ok := u.Pool.(*forward)
+	for _, u := range block.Forwards {
+		f, ok := u.Upstream.(*forward)
 		if ok && !b.next.watches(f) && key.Zone.Below(u.From) {
 			b.next.loops = append(b.next.loops, loopWatch{f, key.Zone})
 		}
@@ -66,8 +66,8 @@ func (b *builder) findCluster(block *resolve.Block, key corefile.Key) {
 	}
 	b.best = key.Zone
 	b.next.cluster = nil
-	for _, u := range block.Upstreams {
-		if f, ok := u.Pool.(*forward); ok && b.cluster().Below(u.From) {
+	for _, u := range block.Forwards {
+		if f, ok := u.Upstream.(*forward); ok && b.cluster().Below(u.From) {
 			b.next.cluster = f
 			return
 		}

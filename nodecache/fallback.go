@@ -61,7 +61,7 @@ func (c *Config) checkFallback(cluster *forward) error {
 	case !c.Host.Fallback:
 	case cluster == nil:
 		return fmt.Errorf("%s: -fallback needs a forward for the cluster domain", c.Corefile)
-	case cluster.conf.Pool.Name == "":
+	case cluster.conf.Upstream.Name == "":
 		if ipvs, err := hostnet.HasIPVS(); err != nil || !ipvs {
 			return fmt.Errorf("%s: -fallback needs the addresses of the cluster DNS's pods; add follow NAME, of a headless Service, to this forward", cluster.conf.Pos)
 		}

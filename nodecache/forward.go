@@ -25,8 +25,8 @@ var errLoop = errors.New("every upstream sends queries back to this node cache")
 // servers in the same way share one. Others share the connections to a server, see process.shares.
 type forward struct {
 	conf   *corefile.Forward
-	pool   *upstream.Pool
-	source cache.Source
+	pool   *upstream.Forward
+	blamed cache.Servers
 	shares *upstream.Shares
 	own    *metrics.Own
 	log    *slog.Logger
@@ -43,7 +43,7 @@ type forward struct {
 
 // forwardKey tells forwards apart by all that matters to their servers.
 func forwardKey(f *corefile.Forward) string {
-	pool := f.Pool
+	pool := f.Upstream
 	pool.TLS = nil // f.TLS says what is in it
 	return fmt.Sprintf("%+v %+v %+v %x", f.To, f.Resolvers, pool, f.TLS)
 }
@@ -55,7 +55,7 @@ func (p *process) newForward(ctx context.Context, conf *corefile.Forward) (*forw
 	if err != nil {
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
 	}
-	pool := conf.Pool
+	pool := conf.Upstream
 	pool.Servers, pool.Shares, pool.Node, pool.Clock, pool.Trace = servers, f.shares, p.Node, p.clock, f.trace(p.metrics.Trace())
 	if f.pool, err = upstream.New(pool); err != nil {
 		return nil, fmt.Errorf("%s: forward: %w", conf.Pos, err)
@@ -77,11 +77,11 @@ func (f *forward) close() {
 }
 
 // Exchange implements resolve.Exchanger.
-func (f *forward) Exchange(ctx context.Context, dst, query []byte, lane upstream.Lane) ([]byte, error) {
+func (f *forward) Exchange(ctx context.Context, dst, query []byte, scope upstream.Scope) ([]byte, error) {
 	if f.allLoop.Load() && !mayLookForLoop(query) {
 		return dst, errLoop
 	}
-	return f.pool.Exchange(ctx, dst, query, lane)
+	return f.pool.Exchange(ctx, dst, query, scope)
 }
 
 // Out implements resolve.Exchanger.
@@ -94,14 +94,14 @@ func (f *forward) trace(t upstream.Trace) upstream.Trace {
 			f.log.Warn("upstream is out", "server", e.Addr, "error", err)
 			return
 		}
-		f.source.Recovered()
+		f.blamed.Recovered()
 		f.log.Info("upstream is back", "server", e.Addr)
 	}
 	t.Followed = func(servers []netip.AddrPort) {
-		f.log.Info("upstream servers changed", "name", f.conf.Pool.Name, "servers", servers)
+		f.log.Info("upstream servers changed", "name", f.conf.Upstream.Name, "servers", servers)
 	}
 	t.FollowFailed = func(err error) {
-		f.log.Warn("upstream servers can't be looked up", "name", f.conf.Pool.Name, "error", err)
+		f.log.Warn("upstream servers can't be looked up", "name", f.conf.Upstream.Name, "error", err)
 	}
 	return t
 }
@@ -183,7 +183,7 @@ func (f *forward) setServers(servers []upstream.Endpoint) {
 		}
 	}
 	f.apply()
-	f.source.Replaced()
+	f.blamed.Replaced()
 }
 
 func addrs(servers []upstream.Endpoint) (list []netip.AddrPort) {
@@ -204,6 +204,6 @@ func (f *forward) apply() {
 		f.pool.SetServers(good)
 	}
 	if f.allLoop.Swap(len(good) == 0) && len(good) > 0 {
-		f.source.Recovered()
+		f.blamed.Recovered()
 	}
 }

@@ -76,9 +76,9 @@ func startFront(c listen.Config, h listen.Handler) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Shards() > frontShards {
+	if f.Readers() > frontReaders {
 		f.Close()
-		return nil, fmt.Errorf("%d addresses to listen on are too many: each takes a socket for every CPU, and there may be %d in all", len(c.Addrs), frontShards)
+		return nil, fmt.Errorf("%d addresses to listen on are too many: each takes a socket for every CPU, and there may be %d in all", len(c.Addrs), frontReaders)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	front := &front{f, c.Addrs, cancel, make(chan error, 1)}

@@ -110,7 +110,7 @@ func memoryKeys(b *corefile.Block, likeness int) (keys []string) {
 func (k *keep) forgetFailures(other *keep) {
 	for key, f := range k.forwards {
 		if other.forwards[key] != f {
-			f.source.Replaced()
+			f.blamed.Replaced()
 		}
 	}
 }

@@ -79,7 +79,7 @@ func TestKeepTLS(t *testing.T) {
 		t.Error("there are new connections though only the cache has changed")
 	}
 	writeCA(t, file)
-	if third := g.build(text(31)).forward(); third == first || third.conf.Pool.TLS.RootCAs.Equal(first.conf.Pool.TLS.RootCAs) {
+	if third := g.build(text(31)).forward(); third == first || third.conf.Upstream.TLS.RootCAs.Equal(first.conf.Upstream.TLS.RootCAs) {
 		t.Error("another certificate was not taken in")
 	}
 }
@@ -97,7 +97,7 @@ func TestKeepFailures(t *testing.T) {
 	var kept *cache.Cache
 	q, p := wire.Query{Name: wire.Name("\x01a\x00"), Type: wire.A, Class: wire.IN}, cache.Policy{ServFail: cache.Backoff{First: time.Minute}}
 	fails := func(by *forward) {
-		kept.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, nil), &by.source, &p, 0)
+		kept.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, nil), &by.blamed, &p, 0)
 	}
 	failed := func() bool {
 		_, state := kept.Append(nil, &q, &p, 0)
@@ -209,9 +209,9 @@ func TestKeepDenials(t *testing.T) {
 			q := query(n, wire.A)
 			denial := wire.AppendRecord(wire.AppendReply(nil, q, wire.NXDomain, nil), 0, wire.Authority, n, wire.SOA, wire.IN, 60, make([]byte, 22))
 			binary.BigEndian.PutUint32(denial[len(denial)-4:], 60)
-			kept.Store(nil, q, denial, &old.forward().source, &p, 0)
+			kept.Store(nil, q, denial, &old.forward().blamed, &p, 0)
 			q = query(n, wire.AAAA)
-			kept.Store(nil, q, wire.AppendRecord(wire.AppendReply(nil, q, wire.NoError, nil), 0, wire.Answer, n, wire.AAAA, wire.IN, 60, make([]byte, 16)), &old.forward().source, &p, 0)
+			kept.Store(nil, q, wire.AppendRecord(wire.AppendReply(nil, q, wire.NoError, nil), 0, wire.Answer, n, wire.AAAA, wire.IN, 60, make([]byte, 16)), &old.forward().blamed, &p, 0)
 		}
 		g.build(text(tt.after...)).follow(old)
 		for i, n := range names {

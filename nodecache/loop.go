@@ -72,7 +72,7 @@ func (f *forward) askOf(ctx context.Context, s upstream.Endpoint, query []byte) 
 		_, err := f.pool.ExchangeWith(ctx, nil, query, upstream.Other, s)
 		return err
 	}
-	conf := f.conf.Pool
+	conf := f.conf.Upstream
 	conf.Servers, conf.Name, conf.MaxFails, conf.Shares = []upstream.Endpoint{s}, "", -1, f.shares
 	pool, err := upstream.New(conf)
 	if err != nil {

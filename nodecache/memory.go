@@ -38,7 +38,7 @@ func (p *process) warnUnfit(next *generation) {
 			p.Log.Warn(text, "directive", b.Pos.String()+": cache", "answers", l.Entries, "room", l.Bytes/usual)
 		}
 		for _, f := range b.Forwards {
-			if n := f.Pool.MaxConcurrent; n > p.Memory.Queries {
+			if n := f.Upstream.MaxConcurrent; n > p.Memory.Queries {
 				p.Log.Warn(text, "directive", f.Pos.String()+": max_concurrent", "queries", n, "room", p.Memory.Queries)
 			}
 		}
@@ -52,7 +52,7 @@ func (p *process) frontConfig(addrs []netip.AddrPort) listen.Config {
 	sockets := min(runtime.GOMAXPROCS(0), 8)
 	each := 2 * sockets * max(len(addrs), 1)
 	return listen.Config{
-		Addrs: addrs, FreeBind: p.freeBind(), FirstShard: p.fronts % 2 * frontShards, Sockets: sockets,
+		Addrs: addrs, FreeBind: p.freeBind(), FirstReader: p.fronts % 2 * frontReaders, Sockets: sockets,
 		Queue: min(b.Queues/each, 2<<20), Backlog: min(b.Backlog/each, 448<<10),
 		TCP: listen.Limits{
 			Conns: b.Conns, PerClient: min(b.Conns/4, 256), Buffers: b.Buffers, Unsent: b.Unsent, Total: &p.connections,

@@ -17,7 +17,7 @@ func official(success, denial, concurrent int) *generation {
 	for range 2 {
 		b := &corefile.Block{
 			Pos: corefile.Pos{File: "Corefile", Line: 1}, Cache: &corefile.Cache{Success: success, Denial: denial},
-			Forwards: []*corefile.Forward{{Pool: upstream.Config{MaxConcurrent: concurrent}}},
+			Forwards: []*corefile.Forward{{Upstream: upstream.Config{MaxConcurrent: concurrent}}},
 		}
 		g.conf.Blocks = append(g.conf.Blocks, b)
 	}

@@ -29,9 +29,9 @@ import (
 // Shards of the metrics: of a front and the one that takes over from it, each has a range of
 // its own, and flights have the last.
 const (
-	shards      = 512
-	frontShards = shards/2 - 1
-	flightShard = shards - 1
+	shards       = 512
+	frontReaders = shards/2 - 1
+	flightShard  = shards - 1
 )
 
 // logRoom is how many entries of the query log may wait to be written.

@@ -57,7 +57,7 @@ func (c selfCheck) sockets(ctx context.Context, f *front, addrs []netip.AddrPort
 		if !ok {
 			continue // whatever is sent to this host, others listen for
 		}
-		if err := c.udpSockets(ctx, f.ShardsAt(addr), to, thread); err != nil {
+		if err := c.udpSockets(ctx, f.ReadersAt(addr), to, thread); err != nil {
 			return err
 		}
 		if err := c.listener(ctx, to); err != nil {

@@ -22,7 +22,7 @@ import (
 func TestSelfCheck(t *testing.T) {
 	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(free(t)))
 	front, wedged, check := checked(t, addr)
-	loops := append(front.ShardsAt(addr), front.Shards()-1) // TCP is the last
+	loops := append(front.ReadersAt(addr), front.Shards()-1) // TCP is the last
 	find := func() string {
 		ctx, cancel := context.WithTimeout(t.Context(), roundTime)
 		defer cancel()
@@ -71,7 +71,7 @@ func TestSelfCheckEverywhere(t *testing.T) {
 		t.Error(err)
 	}
 	for _, addr := range []netip.AddrPort{addrs[0], addrs[2]} {
-		wedged.Store(int32(front.ShardsAt(addr)[0]))
+		wedged.Store(int32(front.ReadersAt(addr)[0]))
 		if err := find(); err == nil {
 			t.Errorf("a hanging loop of %v is not found", addr)
 		}

@@ -79,7 +79,7 @@ func (b *batch) receive(fd, controlLen int) (int, syscall.Errno) {
 // begin readies the batch for queries of s.
 func (b *batch) begin(s *udpSocket) {
 	b.socket, b.asked = s, 0
-	b.client.Local, b.client.Shard = s.addr, s.shard
+	b.client.Local, b.client.Reader = s.addr, s.reader
 	b.client.Leaving = s.deadline.Load() != nil
 }
 

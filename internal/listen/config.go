@@ -17,9 +17,9 @@ type Config struct {
 	// (SO_INCOMING_CPU). The default is GOMAXPROCS, at most 8.
 	Sockets int
 
-	// FirstShard is the first of this Front's shards, see Client.Shard. A process with several
+	// FirstReader is the first of this Front's readers, see Client.Reader. A process with several
 	// Fronts gives each its own.
-	FirstShard int
+	FirstReader int
 
 	// FreeBind allows addresses that no interface has yet (IP_FREEBIND).
 	FreeBind bool

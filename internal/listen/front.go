@@ -40,7 +40,7 @@ func (f *Front) open() (err error) {
 		}
 	}
 	if f.tcp != nil {
-		f.tcp.client.Shard = f.config.FirstShard + len(f.udp)
+		f.tcp.client.Reader = f.config.FirstReader + len(f.udp)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
 		if err != nil {
 			return err
 		}
-		s.shard = f.config.FirstShard + len(f.udp)
+		s.reader = f.config.FirstReader + len(f.udp)
 		f.udp = append(f.udp, s)
 		addr = s.addr // with the port that the first socket has found if it was 0
 	}
@@ -73,18 +73,18 @@ func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
 // Addrs returns the addresses listened on, in the order of Config.Addrs, with their ports.
 func (f *Front) Addrs() []netip.AddrPort { return f.addrs }
 
-// Shards returns how many loops there are: one for each UDP socket, and one for TCP. They are
-// numbered from Config.FirstShard on, TCP last.
-func (f *Front) Shards() int {
+// Readers returns how many loops there are: one for each UDP socket, and one for TCP. They are
+// numbered from Config.FirstReader on, TCP last.
+func (f *Front) Readers() int {
 	if f.tcp == nil {
 		return len(f.udp)
 	}
 	return len(f.udp) + 1
 }
 
-// ShardsAt returns the numbers of the UDP sockets that receive what is sent to addr: its own,
+// ReadersAt returns the numbers of the UDP sockets that receive what is sent to addr: its own,
 // or those of the unspecified address, as the kernel prefers (udp_sk_score in net/ipv4/udp.c).
-func (f *Front) ShardsAt(addr netip.AddrPort) (shards []int) {
+func (f *Front) ReadersAt(addr netip.AddrPort) (readers []int) {
 	any := netip.IPv6Unspecified()
 	if addr.Addr().Is4() {
 		any = netip.IPv4Unspecified()
@@ -92,14 +92,14 @@ func (f *Front) ShardsAt(addr netip.AddrPort) (shards []int) {
 	for _, a := range []netip.AddrPort{addr, netip.AddrPortFrom(any, addr.Port())} {
 		for _, s := range f.udp {
 			if s.addr == a {
-				shards = append(shards, s.shard)
+				readers = append(readers, s.reader)
 			}
 		}
-		if len(shards) > 0 {
+		if len(readers) > 0 {
 			break
 		}
 	}
-	return shards
+	return readers
 }
 
 // Serve lets h answer what arrives until ctx ends. Then it hands the ports over to whoever

@@ -19,10 +19,10 @@ type Client struct {
 	Leaving bool           // the front is leaving: the client should close (RFC 7828, section 3.4: timeout 0)
 	Cut     bool           // the datagram was longer than the 1,232 octets that are left of it
 
-	// Shard is the number of the loop that read the query, from Config.FirstShard on, see
-	// Front.Shards. The handler runs once at a time in each, so what is kept by shard has one
+	// Reader is the number of the loop that read the query, from Config.FirstReader on, see
+	// Front.Readers. The handler runs once at a time in each, so what is kept by reader has one
 	// writer.
-	Shard int
+	Reader int
 
 	origin origin
 }

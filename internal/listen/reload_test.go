@@ -34,7 +34,7 @@ func reload(t *testing.T, h Handler) {
 	}
 	time.Sleep(100 * time.Millisecond)
 
-	fresh := start(t, Config{FirstShard: old.Shards()}, h, kept.String(), added.String())
+	fresh := start(t, Config{FirstReader: old.Readers()}, h, kept.String(), added.String())
 	begin := time.Now()
 	if err := old.stop(); err != nil {
 		t.Error(err)

@@ -15,7 +15,7 @@ import (
 type udpSocket struct {
 	addr       netip.AddrPort
 	cpu        int
-	shard      int
+	reader     int
 	file       *os.File
 	conn       syscall.RawConn
 	controlLen int // room for control messages; 0 if the socket is bound to one address

@@ -45,7 +45,7 @@ func TestBound(t *testing.T) {
 	for i := range names {
 		switch unique(q, yes, i); i % 4 {
 		case 0:
-			c.Fail(q, new(Source), p, 0)
+			c.Fail(q, new(Servers), p, 0)
 		case 1:
 			unique(q, no, i)
 			c.Store(nil, q, no, &anyone, p, 0)
@@ -185,7 +185,7 @@ func TestRace(t *testing.T) {
 	c := newCache(t, Options{Success: limit, Denial: limit, Failure: limit, Shards: 4})
 	p := usual()
 	p.Prefetch = Popularity{Amount: 1, Gap: time.Minute, Percent: 50}
-	var source Source
+	var servers Servers
 	var hits atomic.Int64
 	var all sync.WaitGroup
 	for worker := range 4 {
@@ -203,8 +203,8 @@ func TestRace(t *testing.T) {
 					unique(q, no, i%150)
 					c.Store(nil, q, no, &anyone, p, now)
 				case 2:
-					c.Fail(q, &source, p, now)
-					source.Recovered()
+					c.Fail(q, &servers, p, now)
+					servers.Recovered()
 				case 3:
 					c.AppendStale(nil, q, p, now)
 					c.Knows(q, now)

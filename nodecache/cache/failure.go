@@ -7,18 +7,18 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// Source is what failures are blamed on: the upstream servers of a block, say. The zero value
+// Servers are the upstream servers that failures are blamed on: those of one forward, say. The zero value
 // is ready.
-type Source struct {
-	failed  atomic.Bool   // a failure to get any answer was stored since the last Recovered
-	epoch   atomic.Uint32 // such failures of an earlier one are void
-	servers atomic.Uint32 // and so are answered SERVFAILs
-	parents parents
+type Servers struct {
+	failed   atomic.Bool   // a failure to get any answer was stored since the last Recovered
+	epoch    atomic.Uint32 // such failures of an earlier one are void
+	replaced atomic.Uint32 // and so are answered SERVFAILs
+	parents  parents
 }
 
 // Recovered clears every failure to get any answer that is blamed on s, as it has answered
 // again. It costs next to nothing when there is none, so it may be called for every answer.
-func (s *Source) Recovered() {
+func (s *Servers) Recovered() {
 	if s.failed.Load() && s.failed.Swap(false) {
 		s.epoch.Add(1)
 	}
@@ -26,28 +26,28 @@ func (s *Source) Recovered() {
 
 // Replaced clears every failure that is blamed on s, answered SERVFAILs too: from now on
 // other servers are asked.
-func (s *Source) Replaced() {
+func (s *Servers) Replaced() {
 	s.Recovered()
-	s.servers.Add(1)
+	s.replaced.Add(1)
 }
 
 // fault is what a failure was.
 type fault struct {
-	source *Source
-	epoch  uint32  // of the source, by which it is void one day
-	times  uint8   // how often in a row an answer of no use came, mostly SERVFAIL; 0 for none at all
-	parent *parent // nil where names beside it say nothing
+	servers *Servers
+	epoch   uint32  // of the servers, by which it is void one day
+	times   uint8   // how often in a row an answer of no use came, mostly SERVFAIL; 0 for none at all
+	parent  *parent // nil where names beside it say nothing
 }
 
 // cleared reports whether the failure, which is that old, is void.
 func (f *fault) cleared(age time.Duration) bool {
 	switch {
 	case f.times == 0:
-		return f.source.epoch.Load() != f.epoch
+		return f.servers.epoch.Load() != f.epoch
 	case f.parent != nil && f.parent.works.Load() && age >= shortestFailure:
 		return true
 	}
-	return f.source.servers.Load() != f.epoch
+	return f.servers.replaced.Load() != f.epoch
 }
 
 // unanswered is how long a timeout, a broken transport or a malformed answer stands for the
@@ -56,9 +56,9 @@ const unanswered = time.Second
 
 // Fail remembers for 1 s that q got no answer of use, so that asking again costs no wait, and
 // for the policy's Recheck where an answer is there that may still be used. Recovered of its
-// source, which must not be nil, ends both at once.
-func (c *Cache) Fail(q *wire.Query, s *Source, p *Policy, now time.Duration) {
-	f := &fault{source: s, epoch: s.epoch.Load()}
+// servers, which must not be nil, ends both at once.
+func (c *Cache) Fail(q *wire.Query, s *Servers, p *Policy, now time.Duration) {
+	f := &fault{servers: s, epoch: s.epoch.Load()}
 	c.putFailure(q, f, wire.ServFail, now, unanswered)
 	c.putOff(q, f, p, now)
 	s.failed.Store(true) // last: a Recovered that does not see it yet would clear nothing
@@ -66,22 +66,22 @@ func (c *Cache) Fail(q *wire.Query, s *Source, p *Policy, now time.Duration) {
 
 // storeServFail keeps a SERVFAIL that s answered, the longer the more often it came, or until a
 // name below the same parent resolves.
-func (c *Cache) storeServFail(q *wire.Query, s *Source, p *Policy, now time.Duration) bool {
+func (c *Cache) storeServFail(q *wire.Query, s *Servers, p *Policy, now time.Duration) bool {
 	if p.ServFail.First <= 0 {
 		return false
 	}
 	times := c.timesFailed(q, now) + 1
-	f := &fault{source: s, epoch: s.servers.Load(), times: times, parent: s.parents.of(q.Name)}
+	f := &fault{servers: s, epoch: s.replaced.Load(), times: times, parent: s.parents.of(q.Name)}
 	return c.putFailure(q, f, wire.ServFail, now, p.ServFail.after(times))
 }
 
 // storeRefusal keeps for the least time that RFC 9520, section 3.2, allows that s answered with a
 // code that is neither NOERROR, NXDOMAIN nor SERVFAIL, and no records.
-func (c *Cache) storeRefusal(q *wire.Query, msg wire.Message, s *Source, now time.Duration) bool {
+func (c *Cache) storeRefusal(q *wire.Query, msg wire.Message, s *Servers, now time.Duration) bool {
 	if msg.Answers() > 0 {
 		return false // YXDOMAIN with its DNAME, say
 	}
-	return c.putFailure(q, &fault{source: s, epoch: s.servers.Load(), times: 1}, msg.HeaderRcode(), now, shortestFailure)
+	return c.putFailure(q, &fault{servers: s, epoch: s.replaced.Load(), times: 1}, msg.HeaderRcode(), now, shortestFailure)
 }
 
 // putOff remembers with the answer to q that has expired, if there is one, that upstream brought

@@ -42,7 +42,7 @@ func TestServFail(t *testing.T) {
 // the code that it gave, whatever `servfail` says. An answer that is there goes first.
 func TestRefusal(t *testing.T) {
 	for _, code := range []string{"REFUSED", "FORMERR", "NOTIMP", "NOTAUTH", "NOTZONE"} {
-		c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Source)
+		c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Servers)
 		p.ServFail = Backoff{}
 		for _, now := range []time.Duration{0, second, 2 * second} { // it does not last longer for coming again
 			if _, v, kept := c.Store(nil, q, response(t, q, code), s, p, now); !kept || v.Kind != wire.Refusal {
@@ -76,7 +76,7 @@ func TestRefusal(t *testing.T) {
 }
 
 // TestParent ends a SERVFAIL before its time once anything below its parent resolves, by the same
-// source, but not before 1 s (RFC 9520, section 3.2).
+// servers, but not before 1 s (RFC 9520, section 3.2).
 func TestParent(t *testing.T) {
 	const resolves, denied = "NOERROR", "NXDOMAIN"
 	for _, tt := range []struct {
@@ -93,7 +93,7 @@ func TestParent(t *testing.T) {
 		{"a.sub.example.", "b.sub.example.", "SERVFAIL", false, false},
 		{"a.sub.example.", "b.sub.example.", "REFUSED", false, false},
 	} {
-		c, p, q, s := roomy(t), usual(), ask(t, tt.failed), new(Source)
+		c, p, q, s := roomy(t), usual(), ask(t, tt.failed), new(Servers)
 		p.ServFail = Backoff{First: second, Max: 5 * second}
 		now := time.Duration(0)
 		for range 4 {
@@ -103,7 +103,7 @@ func TestParent(t *testing.T) {
 		now -= second // 1, 2, 4, 5 s
 		by := s
 		if tt.other {
-			by = new(Source)
+			by = new(Servers)
 		}
 		other := ask(t, tt.name)
 		c.Store(nil, other, response(t, other, tt.answer, "--", soa), by, p, now)
@@ -124,7 +124,7 @@ func TestParent(t *testing.T) {
 
 // TestParentsBounded keeps the list of parents short, and empty once all resolve.
 func TestParentsBounded(t *testing.T) {
-	c, p, s := roomy(t), usual(), new(Source)
+	c, p, s := roomy(t), usual(), new(Servers)
 	fail := func(name string) {
 		q := ask(t, name)
 		c.Store(nil, q, response(t, q, "SERVFAIL"), s, p, 0)
@@ -185,7 +185,7 @@ func TestBackoff(t *testing.T) {
 // TestFail remembers a timeout for a second, or until its upstream is back.
 func TestFail(t *testing.T) {
 	c, p, a, b := roomy(t), usual(), ask(t, "a.example."), ask(t, "b.example.")
-	var one, two Source
+	var one, two Servers
 	state := func(q *wire.Query, now time.Duration) State {
 		s, _ := get(t, c, q, p, now)
 		return s
@@ -220,12 +220,12 @@ func TestFail(t *testing.T) {
 func TestReplaced(t *testing.T) {
 	c, p, a, b := roomy(t), usual(), ask(t, "a.example."), ask(t, "b.example.")
 	p.ServFail = Backoff{First: second, Max: time.Hour}
-	var one, two Source
+	var one, two Servers
 	state := func(q *wire.Query, now time.Duration) State {
 		s, _ := get(t, c, q, p, now)
 		return s
 	}
-	fail := func(q *wire.Query, s *Source) { c.Store(nil, q, response(t, q, "SERVFAIL"), s, p, 0) }
+	fail := func(q *wire.Query, s *Servers) { c.Store(nil, q, response(t, q, "SERVFAIL"), s, p, 0) }
 	for range 9 {
 		fail(a, &one)
 		fail(b, &two)

@@ -98,7 +98,7 @@ func record(t testing.TB, text string) dns.RR {
 const soa = "example. 600 SOA ns.example. root.example. 1 2 3 4 30"
 
 // anyone answered what tests store.
-var anyone Source
+var anyone Servers
 
 // store keeps a response and fails the test if it is not kept.
 func store(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duration, records ...string) {

@@ -7,7 +7,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// parents are the names right above those for which a Source answered SERVFAIL, until something
+// parents are the names right above those for which Servers answered SERVFAIL, until something
 // below them resolves. Mostly there are none, and then an answer costs one atomic load.
 type parents struct {
 	any  atomic.Bool

@@ -46,7 +46,7 @@ func TestStaleFailure(t *testing.T) {
 	}
 	store(t, c, q, p, 0, "NXDOMAIN", "--", soa)
 	store(t, c, q, p, 40*second, "SERVFAIL")
-	c.Fail(q, new(Source), p, 40*second)
+	c.Fail(q, new(Servers), p, 40*second)
 	if state, _ := get(t, c, q, p, 40*second); state != Failed {
 		t.Error("the failure is not known")
 	}
@@ -101,7 +101,7 @@ func TestRecheck(t *testing.T) {
 		"an answer":                    {old: answer, new: []string{"a.example. 0 A 10.0.0.2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Source)
+			c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Servers)
 			p.Recheck, p.PreferPositive, p.Positive.Min = recheck, tt.prefer, 0
 			p.ServFail.First = second
 			if tt.old != nil {
@@ -128,19 +128,19 @@ func TestRecheck(t *testing.T) {
 func TestRecheckEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		at         time.Duration // after it expired
-		does       func(c *Cache, q *wire.Query, s *Source)
+		does       func(c *Cache, q *wire.Query, s *Servers)
 		unanswered bool
 		want       State
 	}{
 		"it stands":            {at: 20 * second, want: Failed},
 		"too old":              {at: 30 * second, want: Miss},
-		"gone":                 {at: 20 * second, does: func(c *Cache, q *wire.Query, _ *Source) { c.Remove(q) }, want: Miss},
-		"back":                 {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Source) { s.Recovered() }, unanswered: true, want: Miss},
-		"back, but it refused": {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Source) { s.Recovered() }, want: Failed},
-		"other servers":        {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Source) { s.Replaced() }, want: Miss},
+		"gone":                 {at: 20 * second, does: func(c *Cache, q *wire.Query, _ *Servers) { c.Remove(q) }, want: Miss},
+		"back":                 {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Servers) { s.Recovered() }, unanswered: true, want: Miss},
+		"back, but it refused": {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Servers) { s.Recovered() }, want: Failed},
+		"other servers":        {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Servers) { s.Replaced() }, want: Miss},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Source)
+			c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Servers)
 			p.Recheck, p.Stale = 5*time.Minute, 30*second
 			store(t, c, q, p, 0, "a.example. 60 A 10.0.0.1")
 			if tt.unanswered {

@@ -12,11 +12,11 @@ import (
 // response says and whether it was kept. Not kept are, beside the malformed: what is truncated; a
 // denial without an SOA record (RFC 2308, section 5); referrals; types that stand for no records;
 // what the policy rules out. A SERVFAIL takes no place of an answer, stale or not, nor does another
-// code that is neither NOERROR nor NXDOMAIN, which is kept for 1 s. Replaced of its source, which
-// must not be nil, ends it at once, and a SERVFAIL ends once an answer of that source comes to
+// code that is neither NOERROR nor NXDOMAIN, which is kept for 1 s. Replaced of its servers, which
+// must not be nil, ends it at once, and a SERVFAIL ends once an answer of those servers comes to
 // any name below its parent. A response that does not replace an answer that has expired has q not
 // asked again for the policy's Recheck.
-func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *Policy, now time.Duration) (clean []byte, v wire.Verdict, kept bool) {
+func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Servers, p *Policy, now time.Duration) (clean []byte, v wire.Verdict, kept bool) {
 	start := len(dst)
 	clean, ok := wire.Repack(dst, response)
 	msg := wire.Message(clean[start:])
@@ -42,7 +42,7 @@ func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Source, p *
 		kept = c.storeAnswer(q, msg, &v, p, now)
 	}
 	if v.Kind != wire.Malformed && !p.Replaces(&v) {
-		c.putOff(q, &fault{source: s, epoch: s.servers.Load(), times: 1}, p, now)
+		c.putOff(q, &fault{servers: s, epoch: s.replaced.Load(), times: 1}, p, now)
 	}
 	return clean, v, kept
 }

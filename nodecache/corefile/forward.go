@@ -23,9 +23,9 @@ type Forward struct {
 	To        []To // see Endpoints
 	Resolvers []netip.AddrPort
 
-	// Pool has what the options say. Servers, Node and what no option is about are not set.
-	Pool upstream.Config
-	TLS  [sha256.Size]byte // the sum of what Pool.TLS was made from, what the files said included
+	// Upstream has what the options say. Servers, Node and what no option is about are not set.
+	Upstream upstream.Config
+	TLS      [sha256.Size]byte // the sum of what Upstream.TLS was made from, what the files said included
 
 	Next         []wire.Rcode // on these the block's next Forward is asked
 	NextOnNodata bool         // and on NODATA
@@ -66,12 +66,12 @@ type forwardParser struct {
 
 // finish reads the servers, for which the options must be known, and checks what goes together.
 func (p *forwardParser) finish(to []string) error {
-	expire := p.Pool.IdleTimeout
+	expire := p.Upstream.IdleTimeout
 	if expire == 0 {
 		expire = defaultExpire
 	}
-	if p.Pool.MaxAge > 0 && p.Pool.MaxAge < expire {
-		return p.errorf("max_age %s is less than expire %s, expected it to be no less", p.Pool.MaxAge, expire)
+	if p.Upstream.MaxAge > 0 && p.Upstream.MaxAge < expire {
+		return p.errorf("max_age %s is less than expire %s, expected it to be no less", p.Upstream.MaxAge, expire)
 	}
 	for _, word := range to {
 		t, err := p.to(word, p.forceTCP)
@@ -93,14 +93,14 @@ func (p *forwardParser) finishTLS() error {
 	if p.serverName != "" && slices.ContainsFunc(p.To, named) {
 		return p.errorf("tls_servername %s and a server with a name of its own, expected either", p.serverName)
 	}
-	if p.Pool.TLS == nil && slices.ContainsFunc(p.To, isTLS) {
-		p.Pool.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	if p.Upstream.TLS == nil && slices.ContainsFunc(p.To, isTLS) {
+		p.Upstream.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	if (p.Pool.TLS != nil || p.serverName != "") && !slices.ContainsFunc(p.To, isTLS) {
+	if (p.Upstream.TLS != nil || p.serverName != "") && !slices.ContainsFunc(p.To, isTLS) {
 		p.remark("tls and tls_servername are for servers written as tls://ADDRESS; there is none, and queries go in the clear")
 	}
-	if p.Pool.TLS != nil {
-		p.Pool.TLS.ServerName = p.serverName
+	if p.Upstream.TLS != nil {
+		p.Upstream.TLS.ServerName = p.serverName
 		p.TLS = sha256.Sum256(fmt.Appendf(nil, "%q %q", p.pem, p.serverName))
 	}
 	return nil

@@ -7,17 +7,17 @@ import (
 )
 
 func (p *forwardParser) maxFails() error {
-	err := p.oneNumber(&p.Pool.MaxFails, 0, math.MaxInt32, "NUMBER")
-	if err == nil && p.Pool.MaxFails == 0 {
-		p.Pool.MaxFails = -1 // what it is to a Pool
+	err := p.oneNumber(&p.Upstream.MaxFails, 0, math.MaxInt32, "NUMBER")
+	if err == nil && p.Upstream.MaxFails == 0 {
+		p.Upstream.MaxFails = -1 // what it is to upstream
 	}
 	return err
 }
 
 func (p *forwardParser) maxConnectAttempts() error {
-	err := p.oneNumber(&p.Pool.MaxAsks, 0, math.MaxInt32, "NUMBER")
-	if err == nil && p.Pool.MaxAsks == 0 {
-		p.Pool.MaxAsks = allAsks
+	err := p.oneNumber(&p.Upstream.MaxAsks, 0, math.MaxInt32, "NUMBER")
+	if err == nil && p.Upstream.MaxAsks == 0 {
+		p.Upstream.MaxAsks = allAsks
 	}
 	return err
 }
@@ -29,22 +29,22 @@ func (p *forwardParser) healthCheck() error {
 	if err != nil {
 		return err
 	}
-	if p.Pool.CheckInterval, err = p.duration(args[0], 0); err != nil {
+	if p.Upstream.CheckInterval, err = p.duration(args[0], 0); err != nil {
 		return err
 	}
-	if p.Pool.CheckInterval == 0 {
+	if p.Upstream.CheckInterval == 0 {
 		p.note("a server that failed is checked every 500ms")
 	}
 	for args = args[1:]; len(args) > 0; args = args[1:] {
 		switch {
 		case args[0] == "no_rec":
-			p.Pool.CheckNoRecurse = true
+			p.Upstream.CheckNoRecurse = true
 		case args[0] == "domain" && len(args) > 1:
 			name, err := wire.ParseName(args[1])
 			if err != nil {
 				return p.errorf("%v", err)
 			}
-			p.Pool.CheckName, args = wire.Name(name.AppendLower(nil)).String(), args[1:]
+			p.Upstream.CheckName, args = wire.Name(name.AppendLower(nil)).String(), args[1:]
 		default:
 			return p.errorf("%q, expected %s", args[0], usage)
 		}

@@ -22,10 +22,10 @@ func (p *forwardParser) follow() error {
 	if err != nil || name.IsRoot() {
 		return p.errorf("%q, expected the DNS name of a headless Service", args[0])
 	}
-	p.Pool.Name = name.String()
+	p.Upstream.Name = name.String()
 	if len(args) > 1 {
 		port, err := p.number(args[1], 1, 65535)
-		p.Pool.Port = uint16(port)
+		p.Upstream.Port = uint16(port)
 		return err
 	}
 	return nil
@@ -47,7 +47,7 @@ func (p *forwardParser) resolver() error {
 func (p *forwardParser) sourceAddress() error {
 	args, err := p.args(1, 1, "source_address IP")
 	if err == nil {
-		p.Pool.Source, err = p.addr(args[0])
+		p.Upstream.Source, err = p.addr(args[0])
 	}
 	return err
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// defaultExpire is the `expire` of CoreDNS, and Pool's.
+// defaultExpire is the `expire` of CoreDNS, and upstream.Config's.
 const defaultExpire = 10 * time.Second
 
-// allAsks stands for no bound on the asks of a query: a Pool has its own.
+// allAsks stands for no bound on the asks of a query: upstream has its own.
 const allAsks = 32
 
 const forwardOptions = "except force_tcp prefer_udp expire max_age max_idle_conns read_timeout max_fails " +
@@ -57,9 +57,9 @@ func (p *forwardParser) readConnOption() error {
 	case "max_age":
 		return p.maxAge()
 	case "read_timeout":
-		return p.oneDuration(&p.Pool.ReadTimeout, 1)
+		return p.oneDuration(&p.Upstream.ReadTimeout, 1)
 	case "max_concurrent":
-		return p.oneNumber(&p.Pool.MaxConcurrent, 0, math.MaxInt32, "MAX")
+		return p.oneNumber(&p.Upstream.MaxConcurrent, 0, math.MaxInt32, "MAX")
 	case "max_idle_conns":
 		return p.unused("INTEGER", "there are never more than 4 connections to a server")
 	case "doh_method":
@@ -70,9 +70,9 @@ func (p *forwardParser) readConnOption() error {
 
 // maxAge reads DURATION, where 0 stands for no limit.
 func (p *forwardParser) maxAge() error {
-	err := p.oneDuration(&p.Pool.MaxAge, 0)
-	if err == nil && p.Pool.MaxAge == 0 {
-		p.Pool.MaxAge = -1
+	err := p.oneDuration(&p.Upstream.MaxAge, 0)
+	if err == nil && p.Upstream.MaxAge == 0 {
+		p.Upstream.MaxAge = -1
 	}
 	return err
 }
@@ -87,7 +87,7 @@ func (p *forwardParser) readHealthOption() error {
 	case "health_check":
 		return p.healthCheck()
 	case "failfast_all_unhealthy_upstreams":
-		return p.flag(&p.Pool.FailFast)
+		return p.flag(&p.Upstream.FailFast)
 	}
 	return p.noOption(strings.Fields(forwardOptions)...)
 }
@@ -100,11 +100,11 @@ func (p *forwardParser) policy() error {
 	}
 	switch args[0] {
 	case "random":
-		p.Pool.Policy = upstream.Random
+		p.Upstream.Policy = upstream.Random
 	case "round_robin":
-		p.Pool.Policy = upstream.RoundRobin
+		p.Upstream.Policy = upstream.RoundRobin
 	case "sequential":
-		p.Pool.Policy = upstream.Sequential
+		p.Upstream.Policy = upstream.Sequential
 	default:
 		return p.errorf("%q, expected %s", args[0], usage)
 	}
@@ -112,8 +112,8 @@ func (p *forwardParser) policy() error {
 }
 
 func (p *forwardParser) expire() error {
-	err := p.oneDuration(&p.Pool.IdleTimeout, 0)
-	if err == nil && p.Pool.IdleTimeout == 0 {
+	err := p.oneDuration(&p.Upstream.IdleTimeout, 0)
+	if err == nil && p.Upstream.IdleTimeout == 0 {
 		p.note("connections are kept for " + defaultExpire.String())
 	}
 	return err

@@ -71,31 +71,31 @@ func TestForwardOptions(t *testing.T) {
 		got     func(f *Forward) any
 		want    string
 	}{
-		{"", func(f *Forward) any { return f.Pool }, fmt.Sprint(Forward{}.Pool)},
+		{"", func(f *Forward) any { return f.Upstream }, fmt.Sprint(Forward{}.Upstream)},
 		{"except A.example 10.0.0.0/8\nexcept b.example", func(f *Forward) any { return f.Except }, "[a.example. 10.in-addr.arpa. b.example.]"},
-		{"expire 5s", func(f *Forward) any { return f.Pool.IdleTimeout }, "5s"},
-		{"max_age 10s", func(f *Forward) any { return f.Pool.MaxAge }, "10s"},
-		{"max_age 0s", func(f *Forward) any { return f.Pool.MaxAge < 0 }, "true"}, // no limit
-		{"read_timeout 3s", func(f *Forward) any { return f.Pool.ReadTimeout }, "3s"},
-		{"max_fails 5", func(f *Forward) any { return f.Pool.MaxFails }, "5"},
-		{"max_fails 0", func(f *Forward) any { return f.Pool.MaxFails }, "-1"},
-		{"max_connect_attempts 7", func(f *Forward) any { return f.Pool.MaxAsks }, "7"},
-		{"max_connect_attempts 0", func(f *Forward) any { return f.Pool.MaxAsks }, "32"},
-		{"max_concurrent 1000", func(f *Forward) any { return f.Pool.MaxConcurrent }, "1000"},
-		{"policy random", func(f *Forward) any { return f.Pool.Policy }, "0"},
-		{"policy round_robin", func(f *Forward) any { return f.Pool.Policy }, "1"},
-		{"policy sequential", func(f *Forward) any { return f.Pool.Policy }, "2"},
-		{"failfast_all_unhealthy_upstreams", func(f *Forward) any { return f.Pool.FailFast }, "true"},
-		{"failover SERVFAIL refused\nfailover NotImp", func(f *Forward) any { return f.Pool.Failover }, "[2 5 4]"},
+		{"expire 5s", func(f *Forward) any { return f.Upstream.IdleTimeout }, "5s"},
+		{"max_age 10s", func(f *Forward) any { return f.Upstream.MaxAge }, "10s"},
+		{"max_age 0s", func(f *Forward) any { return f.Upstream.MaxAge < 0 }, "true"}, // no limit
+		{"read_timeout 3s", func(f *Forward) any { return f.Upstream.ReadTimeout }, "3s"},
+		{"max_fails 5", func(f *Forward) any { return f.Upstream.MaxFails }, "5"},
+		{"max_fails 0", func(f *Forward) any { return f.Upstream.MaxFails }, "-1"},
+		{"max_connect_attempts 7", func(f *Forward) any { return f.Upstream.MaxAsks }, "7"},
+		{"max_connect_attempts 0", func(f *Forward) any { return f.Upstream.MaxAsks }, "32"},
+		{"max_concurrent 1000", func(f *Forward) any { return f.Upstream.MaxConcurrent }, "1000"},
+		{"policy random", func(f *Forward) any { return f.Upstream.Policy }, "0"},
+		{"policy round_robin", func(f *Forward) any { return f.Upstream.Policy }, "1"},
+		{"policy sequential", func(f *Forward) any { return f.Upstream.Policy }, "2"},
+		{"failfast_all_unhealthy_upstreams", func(f *Forward) any { return f.Upstream.FailFast }, "true"},
+		{"failover SERVFAIL refused\nfailover NotImp", func(f *Forward) any { return f.Upstream.Failover }, "[2 5 4]"},
 		{"next NXDOMAIN noerror", func(f *Forward) any { return f.Next }, "[NXDOMAIN NOERROR]"},
 		{"next_on_nodata", func(f *Forward) any { return f.NextOnNodata }, "true"},
-		{"source_address 192.0.2.7", func(f *Forward) any { return f.Pool.Source }, "192.0.2.7"},
+		{"source_address 192.0.2.7", func(f *Forward) any { return f.Upstream.Source }, "192.0.2.7"},
 		{"health_check 2s", healthCheck, "2s false "},
 		{"health_check 2s no_rec domain Example.org", healthCheck, "2s true example.org."},
 		{"follow dns.kube-system.svc.cluster.local", follow, "dns.kube-system.svc.cluster.local. 0"},
 		{"follow dns.kube-system.svc.cluster.local. 5353", follow, "dns.kube-system.svc.cluster.local. 5353"},
-		{"tls_servername dns.example", func(f *Forward) any { return f.Pool.TLS == nil }, "true"},
-		{"tls\ntls_servername dns.example", func(f *Forward) any { return f.Pool.TLS.ServerName }, "dns.example"},
+		{"tls_servername dns.example", func(f *Forward) any { return f.Upstream.TLS == nil }, "true"},
+		{"tls\ntls_servername dns.example", func(f *Forward) any { return f.Upstream.TLS.ServerName }, "dns.example"},
 	} {
 		f := block(t, "forward . 192.0.2.1 {\n"+test.options+"\n}").Forwards[0]
 		if got := fmt.Sprint(test.got(f)); got != test.want {
@@ -105,10 +105,10 @@ func TestForwardOptions(t *testing.T) {
 }
 
 func healthCheck(f *Forward) any {
-	return fmt.Sprint(f.Pool.CheckInterval, f.Pool.CheckNoRecurse, " "+f.Pool.CheckName)
+	return fmt.Sprint(f.Upstream.CheckInterval, f.Upstream.CheckNoRecurse, " "+f.Upstream.CheckName)
 }
 
-func follow(f *Forward) any { return fmt.Sprintf("%s %d", f.Pool.Name, f.Pool.Port) }
+func follow(f *Forward) any { return fmt.Sprintf("%s %d", f.Upstream.Name, f.Upstream.Port) }
 
 func TestForwardNotes(t *testing.T) {
 	got := notes(t, "forward 10.0.0.0/9 192.0.2.1 {\nmax_idle_conns 5\ndoh_method GET\nexpire 0s\nhealth_check 0s\nprefer_udp\n}")
@@ -216,7 +216,7 @@ func TestForwardTLS(t *testing.T) {
 		{args: certFile + " " + keyFile + " " + certFile, pairs: 1, roots: true, files: []string{"Corefile", certFile, keyFile}},
 	} {
 		c := parse(t, ".:53 {\nforward . tls://9.9.9.9 {\ntls "+test.args+"\ntls_servername dns.quad9.net\n}\n}", Options{})
-		conf := c.Blocks[0].Forwards[0].Pool.TLS
+		conf := c.Blocks[0].Forwards[0].Upstream.TLS
 		if len(conf.Certificates) != test.pairs || (conf.RootCAs != nil) != test.roots || conf.ServerName != "dns.quad9.net" {
 			t.Errorf("tls %s: %+v", test.args, conf)
 		}

@@ -19,7 +19,7 @@ func (p *forwardParser) failover() error {
 		if r == wire.NoError {
 			return p.errorf("NOERROR is an answer, expected RCODEs such as SERVFAIL or REFUSED")
 		}
-		p.Pool.Failover = append(p.Pool.Failover, uint8(r))
+		p.Upstream.Failover = append(p.Upstream.Failover, uint8(r))
 	}
 	return err
 }

@@ -23,17 +23,17 @@ func (p *forwardParser) tls() error {
 		p.sum.Write(pem[i])
 	}
 	p.pem = pem
-	p.Pool.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	p.Upstream.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(pem) > 1 {
 		pair, err := tls.X509KeyPair(pem[0], pem[1])
 		if err != nil {
 			return p.errorf("%s and %s: %v", files[0], files[1], err)
 		}
-		p.Pool.TLS.Certificates = []tls.Certificate{pair}
+		p.Upstream.TLS.Certificates = []tls.Certificate{pair}
 	}
 	if len(pem)%2 == 1 { // CA is the last of one or three
 		last := len(pem) - 1
-		if p.Pool.TLS.RootCAs, err = roots(pem[last]); err != nil {
+		if p.Upstream.TLS.RootCAs, err = roots(pem[last]); err != nil {
 			return p.errorf("%s: %v", files[last], err)
 		}
 	}

@@ -15,7 +15,7 @@ func endpoint(addr string, p upstream.Proto) upstream.Endpoint {
 	return upstream.Endpoint{Addr: netip.MustParseAddrPort(addr), Proto: p}
 }
 
-// TestTrace shows where what a Pool tells is told.
+// TestTrace shows where what a Forward tells is told.
 func TestTrace(t *testing.T) {
 	s := New(1)
 	tr, a := s.Trace(), endpoint("10.0.0.1:53", upstream.TCP)

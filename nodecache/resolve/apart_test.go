@@ -17,7 +17,7 @@ func TestUpstreamsApart(t *testing.T) {
 		special := newFake()
 		r := newRig(t, func(b *Block) {
 			b.Policy.Prefetch = cache.Popularity{Amount: 3, Gap: time.Minute, Percent: 10}
-			b.Upstreams = slices.Insert(b.Upstreams, 0, &Upstream{From: name(t, "deep.svc.cluster.local."), Pool: special, Source: new(cache.Source)})
+			b.Forwards = slices.Insert(b.Forwards, 0, &Forward{From: name(t, "deep.svc.cluster.local."), Upstream: special, Servers: new(cache.Servers)})
 		})
 		const deep, other = "a.deep.svc.cluster.local.", "a.team-1.svc.cluster.local."
 		special.say(deep+" A", deep+" 60 A 10.0.0.1")

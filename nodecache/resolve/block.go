@@ -31,9 +31,9 @@ type Block struct {
 	UDPSize  int         // replies over UDP are no longer, in bytes
 	Hosts    *Hosts      // nil for none
 
-	Upstreams []*Upstream
-	Log       querylog.Filter
-	Errors    func(q *wire.Query, err error) // told of queries that failed; nil for no one
+	Forwards []*Forward
+	Log      querylog.Filter
+	Errors   func(q *wire.Query, err error) // told of queries that failed; nil for no one
 }
 
 // Memory is what a block remembers. It outlives a change of the configuration.
@@ -80,48 +80,48 @@ type Stale struct {
 	Wait time.Duration
 }
 
-// Upstream is the servers that a block forwards to.
-type Upstream struct {
+// Forward is the servers that a block forwards to.
+type Forward struct {
 	From   wire.Name
 	Except []wire.Name
-	Next   []wire.Rcode // codes that hand the query to the next Upstream
+	Next   []wire.Rcode // codes that hand the query to the next Forward
 
 	NextOnNodata bool // so does NODATA
 
-	Pool    Exchanger
-	Source  *cache.Source // failures are blamed on it; whoever owns Pool tells it of the recovery
-	Options []byte        // EDNS options of its queries
+	Upstream Exchanger
+	Servers  *cache.Servers // failures are blamed on it; whoever owns Upstream tells it of the recovery
+	Options  []byte         // EDNS options of its queries
 }
 
-// Exchanger asks servers; see upstream.Pool.
+// Exchanger asks servers; see upstream.Forward.
 type Exchanger interface {
-	Exchange(ctx context.Context, dst, query []byte, lane upstream.Lane) ([]byte, error)
+	Exchange(ctx context.Context, dst, query []byte, scope upstream.Scope) ([]byte, error)
 	Out() bool
 }
 
 // serves reports whether u is asked for name.
-func (u *Upstream) serves(name wire.Name) bool {
+func (u *Forward) serves(name wire.Name) bool {
 	return name.Below(u.From) && !belowAny(name, u.Except)
 }
 
-// upstream returns the first Upstream from index i on that serves name, and its index, or nil.
-func (b *Block) upstream(name wire.Name, i int) (*Upstream, int) {
-	for ; i < len(b.Upstreams); i++ {
-		if u := b.Upstreams[i]; u.serves(name) {
+// upstream returns the first Forward from index i on that serves name, and its index, or nil.
+func (b *Block) upstream(name wire.Name, i int) (*Forward, int) {
+	for ; i < len(b.Forwards); i++ {
+		if u := b.Forwards[i]; u.serves(name) {
 			return u, i
 		}
 	}
 	return nil, i
 }
 
-// firstUpstream returns the Upstream that is asked first for name, or nil.
-func (b *Block) firstUpstream(name wire.Name) *Upstream {
+// firstForward returns the Forward that is asked first for name, or nil.
+func (b *Block) firstForward(name wire.Name) *Forward {
 	u, _ := b.upstream(name, 0)
 	return u
 }
 
-// lane returns the lane of a name: those of the cluster domain have connections of their own.
-func (b *Block) lane(name wire.Name) upstream.Lane {
+// scope returns the scope of a name: those of the cluster domain have connections of their own.
+func (b *Block) scope(name wire.Name) upstream.Scope {
 	if b.Cluster != nil && name.Below(b.Cluster) {
 		return upstream.Cluster
 	}
@@ -158,7 +158,7 @@ func (b *Block) asksLike(old *Block, name wire.Name) bool {
 	u, i := b.upstream(name, 0)
 	v, j := old.upstream(name, 0)
 	for u != nil && v != nil {
-		if u.Pool != v.Pool || !slices.Equal(u.Next, v.Next) || u.NextOnNodata != v.NextOnNodata {
+		if u.Upstream != v.Upstream || !slices.Equal(u.Next, v.Next) || u.NextOnNodata != v.NextOnNodata {
 			return false
 		}
 		if !u.mayHandOn() {

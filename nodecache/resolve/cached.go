@@ -45,7 +45,7 @@ func (r *Resolver) failedBefore(dst []byte, q *query, code wire.Rcode) ([]byte, 
 // is out, or has it answered later.
 func (r *Resolver) missed(dst []byte, q *query) ([]byte, origin) {
 	b := q.route.Block
-	u := b.firstUpstream(q.Name)
+	u := b.firstForward(q.Name)
 	if u == nil {
 		return r.code(dst, q, wire.ServFail, because(wire.NotReady, "no upstream for this name")), origin{}
 	}

@@ -52,7 +52,7 @@ func (b *Block) above(names *[deepest]wire.Name, name wire.Name) []wire.Name {
 
 // sameUpstreams reports whether the same upstreams are asked for two names.
 func (b *Block) sameUpstreams(one, other wire.Name) bool {
-	for _, u := range b.Upstreams {
+	for _, u := range b.Forwards {
 		serves := u.serves(one)
 		if serves != u.serves(other) {
 			return false

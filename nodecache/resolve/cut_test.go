@@ -132,7 +132,7 @@ func TestCutNamespaces(t *testing.T) {
 func TestCutUpstreams(t *testing.T) {
 	here := func(zone string) func(*Block, *fake) {
 		return func(b *Block, other *fake) {
-			b.Upstreams = slices.Insert(b.Upstreams, 0, &Upstream{From: name(t, zone), Pool: other, Source: new(cache.Source)})
+			b.Forwards = slices.Insert(b.Forwards, 0, &Forward{From: name(t, zone), Upstream: other, Servers: new(cache.Servers)})
 		}
 	}
 	for what, tt := range map[string]struct {
@@ -142,15 +142,15 @@ func TestCutUpstreams(t *testing.T) {
 		"a forward of a Service":       {here(team("deep.com")), "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
 		"a forward of the name itself": {here(team("x.deep.com")), "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
 		"a forward behind except": {func(b *Block, other *fake) {
-			b.Upstreams[0].Except = []wire.Name{name(t, team("deep.com"))}
-			b.Upstreams = append(b.Upstreams, &Upstream{From: wire.Name{0}, Pool: other, Source: new(cache.Source)})
+			b.Forwards[0].Except = []wire.Name{name(t, team("deep.com"))}
+			b.Forwards = append(b.Forwards, &Forward{From: wire.Name{0}, Upstream: other, Servers: new(cache.Servers)})
 		}, "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
 		"except, and no other forward": {func(b *Block, _ *fake) {
-			b.Upstreams[0].Except = []wire.Name{name(t, team("deep.com"))}
+			b.Forwards[0].Except = []wire.Name{name(t, team("deep.com"))}
 		}, "SERVFAIL"},
 		"a forward that others hand on to": {func(b *Block, other *fake) {
-			b.Upstreams[0].Next = []wire.Rcode{wire.NXDomain}
-			b.Upstreams = append(b.Upstreams, &Upstream{From: name(t, team("deep.com")), Pool: other, Source: new(cache.Source)})
+			b.Forwards[0].Next = []wire.Rcode{wire.NXDomain}
+			b.Forwards = append(b.Forwards, &Forward{From: name(t, team("deep.com")), Upstream: other, Servers: new(cache.Servers)})
 		}, "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -47,7 +47,7 @@ func TestRecovered(t *testing.T) {
 		}
 		r.asked("a.example. A", "b.example. A")
 		r.up.err = nil
-		r.block.Upstreams[0].Source.Recovered()
+		r.block.Forwards[0].Servers.Recovered()
 		r.want("a.example.", "NXDOMAIN; "+soa)
 		r.want("b.example.", "NXDOMAIN; "+soa)
 	})

@@ -19,17 +19,17 @@ const soa = "cluster.local. 30 SOA ns.dns.cluster.local. hostmaster.cluster.loca
 type fake struct {
 	out atomic.Bool
 
-	mu    sync.Mutex
-	says  map[string][]string // "name type" -> see response
-	whole func(query []byte) ([]byte, error)
-	took  time.Duration
-	err   error
-	list  []string // what it was asked
-	last  []byte   // the last query
-	lanes map[string]upstream.Lane
+	mu     sync.Mutex
+	says   map[string][]string // "name type" -> see response
+	whole  func(query []byte) ([]byte, error)
+	took   time.Duration
+	err    error
+	list   []string // what it was asked
+	last   []byte   // the last query
+	scopes map[string]upstream.Scope
 }
 
-func newFake() *fake { return &fake{says: map[string][]string{}, lanes: map[string]upstream.Lane{}} }
+func newFake() *fake { return &fake{says: map[string][]string{}, scopes: map[string]upstream.Scope{}} }
 
 // say has the fake answer with records, those of the authority section behind "--", those of
 // the additional section behind "++", the name of a code, "TC" or "AD" or "AA" or "Z".
@@ -56,7 +56,7 @@ func (f *fake) take() []string {
 }
 
 // note takes down a query.
-func (f *fake) note(query []byte, lane upstream.Lane) (m *dns.Msg, key string, took time.Duration) {
+func (f *fake) note(query []byte, scope upstream.Scope) (m *dns.Msg, key string, took time.Duration) {
 	m = new(dns.Msg)
 	if err := m.Unpack(query); err != nil {
 		panic(err)
@@ -65,13 +65,13 @@ func (f *fake) note(query []byte, lane upstream.Lane) (m *dns.Msg, key string, t
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.list = append(f.list, key)
-	f.last, f.lanes[key] = append([]byte(nil), query...), lane
+	f.last, f.scopes[key] = append([]byte(nil), query...), scope
 	return m, key, f.took
 }
 
 // Exchange implements Exchanger.
-func (f *fake) Exchange(ctx context.Context, dst, query []byte, lane upstream.Lane) ([]byte, error) {
-	q, key, took := f.note(query, lane)
+func (f *fake) Exchange(ctx context.Context, dst, query []byte, scope upstream.Scope) ([]byte, error) {
+	q, key, took := f.note(query, scope)
 	if took > 0 {
 		select {
 		case <-time.After(took):

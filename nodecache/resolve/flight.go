@@ -111,7 +111,7 @@ func (f *flight) fetch(s *scratch, res *result) {
 		res.source = metrics.Uncached
 	}
 	p := f.block.policy(f.query.Name)
-	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, u.Source, &p, f.r.now())
+	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, u.Servers, &p, f.r.now())
 	s.clean, res.clean = clean, clean
 	res.stale = !p.Replaces(&v)
 	switch {
@@ -120,14 +120,14 @@ func (f *flight) fetch(s *scratch, res *result) {
 		res.run = wire.Message(clean).AddressRun()
 		f.r.learn(f.block, &f.query, &v, kept)
 	default: // also a code that needs an OPT record: it speaks of one hop only
-		f.block.Cache.Fail(&f.query, u.Source, &p, f.r.now())
+		f.block.Cache.Fail(&f.query, u.Servers, &p, f.r.now())
 		res.dropped = true
 		res.why = because(wire.InvalidData, "upstream sent a malformed answer")
 	}
 }
 
 // ask asks the upstreams in turn, as far as the code of an answer says so.
-func (f *flight) ask(s *scratch) (u *Upstream, err error) {
+func (f *flight) ask(s *scratch) (u *Forward, err error) {
 	u, i := f.block.upstream(f.query.Name, 0)
 	for {
 		s.query = wire.AppendQuery(s.query[:0], &f.query, u.Options)
@@ -146,7 +146,7 @@ func (f *flight) ask(s *scratch) (u *Upstream, err error) {
 }
 
 // handsOn reports whether an answer of u's hands the query to the next upstream.
-func (u *Upstream) handsOn(response wire.Message) bool {
+func (u *Forward) handsOn(response wire.Message) bool {
 	if !u.mayHandOn() {
 		return false
 	}
@@ -155,16 +155,16 @@ func (u *Upstream) handsOn(response wire.Message) bool {
 }
 
 // mayHandOn reports whether any answer of u's hands the query to the next upstream.
-func (u *Upstream) mayHandOn() bool { return len(u.Next) > 0 || u.NextOnNodata }
+func (u *Forward) mayHandOn() bool { return len(u.Next) > 0 || u.NextOnNodata }
 
-func (f *flight) exchange(dst, query []byte, u *Upstream) ([]byte, error) {
+func (f *flight) exchange(dst, query []byte, u *Forward) ([]byte, error) {
 	ctx := f.r.ctx
-	if u.Pool.Out() {
+	if u.Upstream.Out() {
 		short, cancel := context.WithTimeout(ctx, outTime)
 		defer cancel()
 		ctx = short
 	}
-	return u.Pool.Exchange(ctx, dst, query, f.block.lane(f.query.Name))
+	return u.Upstream.Exchange(ctx, dst, query, f.block.scope(f.query.Name))
 }
 
 // outTime is how long a query may take while no server is known to be there. One that has
@@ -173,7 +173,7 @@ const outTime = time.Second
 
 // failed fills res where no answer came. What is u's fault is kept, so that asking again
 // costs no wait (RFC 9520, section 3.2).
-func (f *flight) failed(u *Upstream, err error, res *result) {
+func (f *flight) failed(u *Forward, err error, res *result) {
 	res.stale = true
 	switch {
 	case errors.Is(err, upstream.ErrBusy):
@@ -183,7 +183,7 @@ func (f *flight) failed(u *Upstream, err error, res *result) {
 		res.why = because(wire.NotReady, "shutting down")
 		return
 	}
-	f.block.Cache.Fail(&f.query, u.Source, &f.block.Policy, f.r.now())
+	f.block.Cache.Fail(&f.query, u.Servers, &f.block.Policy, f.r.now())
 	if f.block.Errors != nil {
 		f.block.Errors(&f.query, err)
 	}

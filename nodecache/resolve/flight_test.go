@@ -150,10 +150,10 @@ func TestNext(t *testing.T) {
 			r := newRig(t)
 			second := newFake()
 			second.say("a.example. A", "a.example. 60 A 10.0.0.2")
-			never := &Upstream{From: name(t, "org."), Pool: newFake(), Source: new(cache.Source)}
-			except := &Upstream{From: wire.Name{0}, Except: []wire.Name{name(t, "example.")}, Pool: newFake(), Source: new(cache.Source)}
-			r.block.Upstreams = append(r.block.Upstreams, never, except, &Upstream{From: name(t, "example."), Pool: second, Source: new(cache.Source)})
-			r.block.Upstreams[0].Next, r.block.Upstreams[0].NextOnNodata = tt.next, tt.empty
+			never := &Forward{From: name(t, "org."), Upstream: newFake(), Servers: new(cache.Servers)}
+			except := &Forward{From: wire.Name{0}, Except: []wire.Name{name(t, "example.")}, Upstream: newFake(), Servers: new(cache.Servers)}
+			r.block.Forwards = append(r.block.Forwards, never, except, &Forward{From: name(t, "example."), Upstream: second, Servers: new(cache.Servers)})
+			r.block.Forwards[0].Next, r.block.Forwards[0].NextOnNodata = tt.next, tt.empty
 			r.up.say("a.example. A", tt.says...)
 			r.want("a.example.", tt.want)
 		})
@@ -164,24 +164,24 @@ func TestNext(t *testing.T) {
 func TestNoUpstream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.block.Upstreams[0].Except = []wire.Name{name(t, "example.")}
+		r.block.Forwards[0].Except = []wire.Name{name(t, "example.")}
 		r.want("a.example. edns", "SERVFAIL; OPT 1232 ede=14")
 		r.asked()
 	})
 }
 
-// TestLanes keeps names of the cluster domain apart from all others.
-func TestLanes(t *testing.T) {
+// TestScopes keeps names of the cluster domain apart from all others.
+func TestScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		for _, words := range []string{"a.Cluster.local.", "1.0.0.10.in-addr.arpa. PTR", "a.example."} {
 			r.ask(words)
 		}
-		want := map[string]upstream.Lane{
+		want := map[string]upstream.Scope{
 			"a.cluster.local. A": upstream.Cluster, "1.0.0.10.in-addr.arpa. PTR": upstream.Other, "a.example. A": upstream.Other,
 		}
-		if fmt.Sprint(r.up.lanes) != fmt.Sprint(want) {
-			t.Errorf("%v", r.up.lanes)
+		if fmt.Sprint(r.up.scopes) != fmt.Sprint(want) {
+			t.Errorf("%v", r.up.scopes)
 		}
 	})
 }

@@ -82,7 +82,7 @@ func (r *Resolver) refresh(b *Block, q *wire.Query) {
 	s := b.flights.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flight(key) == nil && b.firstUpstream(q.Name) != nil && r.limits.enter(nobody, load{flights: 1}) {
+	if s.flight(key) == nil && b.firstForward(q.Name) != nil && r.limits.enter(nobody, load{flights: 1}) {
 		r.takeOff(s, key, b, q, nobody)
 	}
 }

@@ -78,7 +78,7 @@ func usual(t testing.TB, up *fake) *Block {
 		Kept: []wire.Name{{0}}, Stale: Stale{On: true, Wait: second},
 		Cluster: name(t, "cluster.local."), Inside: []wire.Name{name(t, "cluster.local."), name(t, "10.in-addr.arpa.")},
 		Services: name(t, "svc.cluster.local."), UDPSize: wire.UDPSize,
-		Upstreams: []*Upstream{{From: wire.Name{0}, Pool: up, Source: new(cache.Source)}},
+		Forwards: []*Forward{{From: wire.Name{0}, Upstream: up, Servers: new(cache.Servers)}},
 	}
 }
 

@@ -113,7 +113,7 @@ func (r *Resolver) chaos(dst []byte, q *query) []byte {
 	case n.Equal(idServer) || n.Equal(hostnameBind):
 		text = r.ID
 	case n.Equal(r.instance):
-		text = strconv.Itoa(q.client.Shard)
+		text = strconv.Itoa(q.client.Reader)
 	}
 	if text == "" {
 		return r.code(dst, q, wire.Refused, wire.Error{})

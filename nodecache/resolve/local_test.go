@@ -73,7 +73,7 @@ func TestRoutes(t *testing.T) {
 		stub := usual(t, other)
 		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 		other.say("a.stub.example. A", "a.stub.example. 60 A 10.0.0.2")
-		local.Upstreams[0].Pool.(*fake).say("a.localhost. A", "a.localhost. 60 A 10.0.0.3")
+		local.Forwards[0].Upstream.(*fake).say("a.localhost. A", "a.localhost. 60 A 10.0.0.3")
 		count := r.zone
 		anywhere := func(addr string, zone string) Server {
 			return Server{Addr: netipAddr(addr), Other: count, Routes: []Route{{name(t, zone), r.block, count}}}

@@ -109,7 +109,7 @@ func TestUpstreamQuery(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
-			r.block.Upstreams[0].Options = wire.AppendOption(nil, wire.OptionKeepalive, nil)
+			r.block.Forwards[0].Options = wire.AppendOption(nil, wire.OptionKeepalive, nil)
 			r.ask(words)
 			var q wire.Query
 			if q.Parse(r.up.last) != wire.Valid || q.RD != want.RD || q.AD != want.AD || q.CD != want.CD || q.DO != want.DO ||

@@ -42,7 +42,7 @@ func TestRace(t *testing.T) {
 				}
 				remote := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(rand.N(9))}), 1)
 				c := listen.NewClient(remote, r.local, rand.N(2) == 0, func() listen.Responder { left.Add(1); return later })
-				c.Shard = shard
+				c.Reader = shard
 				before := left.Load()
 				if len(r.Handle(make([]byte, 0, 1232), build(t, words), c)) > 0 {
 					now.Add(1)
@@ -65,7 +65,7 @@ func TestRace(t *testing.T) {
 			trap := r.Trap(wire.Name{0})
 			trap.Seen()
 			trap.Close()
-			r.block.Upstreams[0].Source.Recovered()
+			r.block.Forwards[0].Servers.Recovered()
 			time.Sleep(time.Millisecond)
 		}
 	})

@@ -104,7 +104,7 @@ func (r *Resolver) Handle(dst, msg []byte, c *listen.Client) (reply []byte) {
 	q.find(r.table.Load())
 	reply, from := r.answer(dst, &q, status)
 	if len(reply) > 0 && !r.isProbe(&q) {
-		r.observe(&q, reply, from, c.Shard)
+		r.observe(&q, reply, from, c.Reader)
 	}
 	return reply
 }

@@ -9,7 +9,7 @@ import (
 // now that its upstreams have been asked and take long, or failed: names inside the cluster only
 // while no server of one of them can be reached at all.
 func (b *Block) mayBeStale(name wire.Name) bool {
-	if !b.Stale.On || b.firstUpstream(name) == nil {
+	if !b.Stale.On || b.firstForward(name) == nil {
 		return false
 	}
 	return b.Stale.Explicit || !belowAny(name, b.Inside) || b.out(name)
@@ -18,7 +18,7 @@ func (b *Block) mayBeStale(name wire.Name) bool {
 // out reports whether no server can be reached of an upstream that name may be asked of.
 func (b *Block) out(name wire.Name) bool {
 	for u, i := b.upstream(name, 0); u != nil; u, i = b.upstream(name, i+1) {
-		if u.Pool.Out() {
+		if u.Upstream.Out() {
 			return true
 		}
 		if !u.mayHandOn() {
@@ -30,8 +30,8 @@ func (b *Block) out(name wire.Name) bool {
 
 // staleAtOnce reports whether that is so before u, the first, is asked: while no server of it can
 // be reached, or where the configuration says so.
-func (b *Block) staleAtOnce(name wire.Name, u *Upstream) bool {
-	return b.mayBeStale(name) && (b.Stale.Wait == 0 || u.Pool.Out())
+func (b *Block) staleAtOnce(name wire.Name, u *Forward) bool {
+	return b.mayBeStale(name) && (b.Stale.Wait == 0 || u.Upstream.Out())
 }
 
 // stale appends a reply to q from an answer that has expired, if there is one.

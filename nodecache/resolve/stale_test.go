@@ -280,7 +280,7 @@ func TestStaleBack(t *testing.T) {
 		r.asked() // as it failed a moment ago
 		r.up.set(func(f *fake) { f.took = second / 10 })
 		r.up.out.Store(false)
-		r.block.Upstreams[0].Source.Recovered()
+		r.block.Forwards[0].Servers.Recovered()
 		r.want("a.svc.cluster.local.", fresh)
 		r.asked("a.svc.cluster.local. A")
 	})
@@ -289,12 +289,12 @@ func TestStaleBack(t *testing.T) {
 // TestStaleHandedOn gives an answer that has expired where the servers are out that a name is
 // handed on to, though those that are asked first answer.
 func TestStaleHandedOn(t *testing.T) {
-	for _, next := range []Upstream{{Next: []wire.Rcode{wire.NXDomain}}, {NextOnNodata: true}} {
+	for _, next := range []Forward{{Next: []wire.Rcode{wire.NXDomain}}, {NextOnNodata: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			last := newFake()
 			r := newRig(t, func(b *Block) {
-				b.Upstreams[0].Next, b.Upstreams[0].NextOnNodata = next.Next, next.NextOnNodata
-				b.Upstreams = append(b.Upstreams, &Upstream{From: wire.Name{0}, Pool: last, Source: new(cache.Source)})
+				b.Forwards[0].Next, b.Forwards[0].NextOnNodata = next.Next, next.NextOnNodata
+				b.Forwards = append(b.Forwards, &Forward{From: wire.Name{0}, Upstream: last, Servers: new(cache.Servers)})
 			})
 			const question = "a.svc.cluster.local. A"
 			if next.NextOnNodata {

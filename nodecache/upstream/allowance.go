@@ -84,8 +84,8 @@ func (c *conn) goesOn(now time.Duration) bool {
 }
 
 // wake has connections write again that had no room.
-func wake(lanes [][]*conn) {
-	for _, c := range slices.Concat(lanes...) {
+func wake(scopes [][]*conn) {
+	for _, c := range slices.Concat(scopes...) {
 		c.mu.Lock()
 		c.ready.Signal()
 		c.mu.Unlock()

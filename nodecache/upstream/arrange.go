@@ -3,13 +3,13 @@ package upstream
 import "slices"
 
 // arrange makes the set of servers from what is configured, found and down.
-func (p *Pool) arrange() {
+func (p *Forward) arrange() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.arrangeLocked()
 }
 
-func (p *Pool) arrangeLocked() {
+func (p *Forward) arrangeLocked() {
 	if p.closed {
 		return
 	}
@@ -29,7 +29,7 @@ func (p *Pool) arrangeLocked() {
 }
 
 // foundEndpoints returns those at Config.Name, asked as the configured ones are.
-func (p *Pool) foundEndpoints() []Endpoint {
+func (p *Forward) foundEndpoints() []Endpoint {
 	found := make([]Endpoint, 0, len(p.at))
 	for _, at := range p.at {
 		found = append(found, Endpoint{at, p.fixed[0].Proto, p.fixed[0].ServerName})
@@ -38,7 +38,7 @@ func (p *Pool) foundEndpoints() []Endpoint {
 }
 
 // keepOnly makes the servers that are missing and lets the others go.
-func (p *Pool) keepOnly(want []Endpoint) {
+func (p *Forward) keepOnly(want []Endpoint) {
 	for e, s := range p.servers {
 		if !slices.Contains(want, e) {
 			s.left.CompareAndSwap(0, int64(p.now()))
@@ -54,7 +54,7 @@ func (p *Pool) keepOnly(want []Endpoint) {
 }
 
 // fixedSet returns the configured servers as a set, to ask what stands at Config.Name.
-func (p *Pool) fixedSet() *set {
+func (p *Forward) fixedSet() *set {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fixed := &set{}

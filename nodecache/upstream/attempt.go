@@ -13,7 +13,7 @@ import (
 //	  ^                      |
 //	  +------- lost, slow ---+
 type exchange struct {
-	pool    *Pool
+	forward *Forward
 	call    *call
 	set     *set
 	most    int // asks that count
@@ -37,14 +37,14 @@ func (e *exchange) run(ctx context.Context) error {
 		return e.outcome(ErrNoServer)
 	}
 	for {
-		e.call.timer.Reset(min(e.due(), e.began+e.pool.conf.Timeout) - e.pool.now())
+		e.call.timer.Reset(min(e.due(), e.began+e.forward.conf.Timeout) - e.forward.now())
 		select {
 		case <-e.call.wake:
 		case <-e.call.timer.C:
 		case <-ctx.Done():
 			return e.outcome(ctx.Err())
 		}
-		if e.step(e.pool.now()) {
+		if e.step(e.forward.now()) {
 			return e.outcome(ErrTimeout)
 		}
 	}
@@ -54,7 +54,7 @@ func (e *exchange) run(ctx context.Context) error {
 func (e *exchange) step(now time.Duration) (over bool) {
 	n := e.call.look()
 	e.have, e.waiting = n.have, n.pending
-	if n.have == good || now >= e.began+e.pool.conf.Timeout {
+	if n.have == good || now >= e.began+e.forward.conf.Timeout {
 		return true
 	}
 	if n.retry >= 0 && e.call.tries() < maxAsks {
@@ -82,7 +82,7 @@ func (e *exchange) owe(lost [losses]uint32, now time.Duration) {
 			e.againAt = now + rest(e.cuts-manyCuts)
 		}
 	}
-	if lost[mute] == 0 || e.set.check || e.pool.conf.MaxAsks > 0 {
+	if lost[mute] == 0 || e.set.check || e.forward.conf.MaxAsks > 0 {
 		return // where asks are counted on request, each connection counts
 	}
 	for k, a := range e.call.asks {
@@ -188,7 +188,7 @@ func (e *exchange) send(s *server, now time.Duration, udp, bare bool) bool {
 	e.call.asks[k].by, e.call.asks[k].id = by, id
 	e.waiting |= 1 << k
 	e.latest = k
-	e.hedgeAt = now + e.pool.delay(e.call.lane)<<min(6, max(0, e.call.tries()-len(e.set.order)))
+	e.hedgeAt = now + e.forward.delay(e.call.scope)<<min(6, max(0, e.call.tries()-len(e.set.order)))
 	return true
 }
 
@@ -199,7 +199,7 @@ func (e *exchange) outcome(otherwise error) error {
 	switch {
 	case e.call.have != none:
 		return nil
-	case e.pool.ctx.Err() != nil:
+	case e.forward.ctx.Err() != nil:
 		return ErrClosed
 	case e.call.err != nil && otherwise == ErrTimeout:
 		return e.call.err

@@ -16,7 +16,7 @@ type call struct {
 	query []byte     // the caller's, unchanged
 	q     wire.Query // a view of it
 	opt   bool       // it has an OPT record, and may go without
-	lane  Lane
+	scope Scope
 	asks  []ask // in order; only the Exchange looks here
 	timer *time.Timer
 	wake  chan struct{} // holds one: look at the state below
@@ -38,7 +38,7 @@ type ask struct {
 	server *server
 	by     carrier
 	id     uint16
-	at     time.Duration // since the Pool was made
+	at     time.Duration // since the Forward was made
 	udp    bool
 	bare   bool // without the OPT record
 	void   bool // it counts no more, and its place is free
@@ -86,20 +86,20 @@ func newCall() any {
 }
 
 // call returns a call that appends its answer to dst, or nil if query is no query.
-func (p *Pool) call(dst, query []byte, lane Lane) *call {
+func (p *Forward) call(dst, query []byte, scope Scope) *call {
 	c := p.calls.Get().(*call)
 	if status := c.q.Parse(query); len(query) > wire.MaxMessage || status != wire.Valid && status != wire.BadVers {
 		p.calls.Put(c)
 		return nil
 	}
-	c.query, c.lane, c.opt = query, lane, c.q.EDNS
+	c.query, c.scope, c.opt = query, scope, c.q.EDNS
 	c.pending, c.lost, c.retry, c.have, c.err = 0, [losses]uint32{}, -1, none, nil
 	c.dst, c.base = dst, len(dst)
 	return c
 }
 
 // free withdraws c wherever it still is and gives it back.
-func (p *Pool) free(c *call) {
+func (p *Forward) free(c *call) {
 	c.timer.Stop()
 	for pending := c.look().pending; pending != 0; pending &= pending - 1 {
 		a := &c.asks[bits.TrailingZeros32(pending)]

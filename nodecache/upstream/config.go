@@ -9,15 +9,15 @@ import (
 	"github.com/neardns/neardns/internal/clock"
 )
 
-// Lane separates queries that must not wait for one another.
-type Lane uint8
+// Scope separates queries that must not wait for one another.
+type Scope uint8
 
 // Names of the cluster domain are answered from memory. Other names may be slow, and many
-// servers answer a connection in order, so each lane has connections of its own.
+// servers answer a connection in order, so each scope has connections of its own.
 const (
-	Cluster Lane = iota
+	Cluster Scope = iota
 	Other
-	lanes
+	scopes
 )
 
 // Proto is how a server is asked.
@@ -47,7 +47,7 @@ const (
 	Sequential // the next server only where the one before failed
 )
 
-// Config is how a Pool works. Zero values stand for the defaults in parentheses.
+// Config is how a Forward works. Zero values stand for the defaults in parentheses.
 type Config struct {
 	// Servers are asked. Where Name is set, they tell what stands at Name, and are asked
 	// only where none of the servers found there can be.
@@ -67,12 +67,12 @@ type Config struct {
 	Policy Policy
 
 	// MaxConns (4) bounds the connections to one server. Reserve (1; negative for none) of
-	// them are kept for the Cluster lane, and one for Other; the rest is whose need it is. A
+	// them are kept for the Cluster scope, and one for Other; the rest is whose need it is. A
 	// server that closes each after a few answers may have more, see allowance.
 	MaxConns int
 	Reserve  int
 
-	// Shares (one of its own) is given to Pools that may ask the same servers: MaxConns is
+	// Shares (one of its own) is given to Forwards that may ask the same servers: MaxConns is
 	// for all of them together, but each may have one.
 	Shares *Shares
 
@@ -109,7 +109,7 @@ type Config struct {
 	Trace Trace
 }
 
-// Trace tells what a Pool does, for metrics and logs. Its functions are called from the
+// Trace tells what a Forward does, for metrics and logs. Its functions are called from the
 // goroutine at work and must return at once. Each may be nil.
 type Trace struct {
 	// Asked: a query went to a server, over UDP or not, on a connection that was there or not.
@@ -119,8 +119,8 @@ type Trace struct {
 	// Hedged: a server was asked while another one still had time.
 	Hedged func(server Endpoint)
 	// Opened and Closed: a connection; err is why.
-	Opened func(server Endpoint, lane Lane)
-	Closed func(server Endpoint, lane Lane, err error)
+	Opened func(server Endpoint, scope Scope)
+	Closed func(server Endpoint, scope Scope, err error)
 	// Changed: a server went out, because of err, or came back, and err is nil.
 	Changed func(server Endpoint, err error)
 	// CheckFailed: a health check.
@@ -176,9 +176,9 @@ func setDefault[T comparable](v *T, to T) {
 	}
 }
 
-// lane returns the lane that serves for another: without a reserve, Other serves for all.
-func (c *Config) lane(lane Lane) Lane {
-	if lane != Cluster || c.Reserve == 0 {
+// scope returns the scope that serves for another: without a reserve, Other serves for all.
+func (c *Config) scope(scope Scope) Scope {
+	if scope != Cluster || c.Reserve == 0 {
 		return Other
 	}
 	return Cluster

@@ -20,7 +20,7 @@ const (
 //	add -> queue -> write (goroutine) -> server -> read (goroutine) -> call.answer
 type conn struct {
 	server *server
-	lane   Lane
+	scope  Scope
 	opened time.Duration
 	until  time.Duration // when it is aged out; 0 for never
 
@@ -57,13 +57,13 @@ type slot struct {
 	bare bool // asked without the OPT record
 }
 
-func newConn(s *server, lane Lane, now time.Duration) *conn {
+func newConn(s *server, scope Scope, now time.Duration) *conn {
 	c := &conn{
-		server: s, lane: lane, opened: now, used: now,
-		slots: map[uint16]slot{}, idle: s.pool.conf.IdleTimeout,
+		server: s, scope: scope, opened: now, used: now,
+		slots: map[uint16]slot{}, idle: s.forward.conf.IdleTimeout,
 	}
 	c.ready.L = &c.mu
-	if age := s.pool.conf.MaxAge; age > 0 {
+	if age := s.forward.conf.MaxAge; age > 0 {
 		c.until = now + age*3/4 + rand.N(age/2+1) // #nosec G404 -- jitter
 	}
 	return c
@@ -71,7 +71,7 @@ func newConn(s *server, lane Lane, now time.Duration) *conn {
 
 // run dials, carries queries and answers until the connection ends, and joins its writer.
 func (c *conn) run(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, c.server.pool.conf.ReadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.server.forward.conf.ReadTimeout)
 	defer cancel()
 	c.mu.Lock()
 	c.cancel = cancel
@@ -157,7 +157,7 @@ func (c *conn) dropLive() {
 // more: there are servers that never answer some names, and their slots would fill the
 // connection. An answer that comes all the same is no strange one.
 func (c *conn) forget(now time.Duration) {
-	conf := &c.server.pool.conf
+	conf := &c.server.forward.conf
 	for id, s := range c.slots {
 		if s.call == nil && now-s.at > conf.Timeout+conf.ReadTimeout {
 			c.drop(id)

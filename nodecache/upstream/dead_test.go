@@ -84,15 +84,15 @@ func TestTwoOfThreeDead(t *testing.T) {
 		{"refused", TCP, refused}, {"black hole", TCP, hole}, {"silent", TCP, mute}, {"resets", TCP, resets},
 		{"refused", UDP, refused}, {"silent", UDP, mute},
 	} {
-		for _, lane := range []Lane{Cluster, Other} {
-			t.Run(fmt.Sprint(test.what, test.proto, lane), func(t *testing.T) {
+		for _, scope := range []Scope{Cluster, Other} {
+			t.Run(fmt.Sprint(test.what, test.proto, scope), func(t *testing.T) {
 				within(t, 300*time.Millisecond, func() time.Duration {
 					var c Config
 					for _, f := range []*fake{test.server(t), test.server(t), serve(t, &fake{})} {
 						c.Servers = append(c.Servers, f.endpoint(test.proto))
 					}
 					p := pool(t, c)
-					took := load(t, p, 1500, 60, "n", lane)
+					took := load(t, p, 1500, 60, "n", scope)
 					if p.Out() {
 						t.Error("one server is well")
 					}
@@ -163,7 +163,7 @@ func TestTwoOfThreeDieUnderLoad(t *testing.T) {
 	for second := range 5 {
 		dead.Store(second > 0)
 		within(t, 300*time.Millisecond, func() time.Duration {
-			return p99(load(t, p, 2000, 4, "n", Lane(second%2)))
+			return p99(load(t, p, 2000, 4, "n", Scope(second%2)))
 		})
 		time.Sleep(700 * time.Millisecond)
 	}

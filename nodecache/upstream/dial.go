@@ -13,11 +13,11 @@ const streamRoom = 32 << 10
 
 // dialer returns how sockets are opened: from the configured address, and without the
 // kernel's keepalive, as an idle connection is closed before that would start.
-func (p *Pool) dialer() net.Dialer {
+func (p *Forward) dialer() net.Dialer {
 	return net.Dialer{KeepAlive: -1, Control: p.conf.Control}
 }
 
-func (p *Pool) source() netip.AddrPort {
+func (p *Forward) source() netip.AddrPort {
 	if !p.conf.Source.IsValid() {
 		return netip.AddrPort{}
 	}
@@ -26,8 +26,8 @@ func (p *Pool) source() netip.AddrPort {
 
 // dial opens a connection, and for TLS completes the handshake. The context bounds both.
 func (s *server) dial(ctx context.Context) (net.Conn, error) {
-	d := s.pool.dialer()
-	tcp, err := d.DialTCP(ctx, "tcp", s.pool.source(), s.Addr)
+	d := s.forward.dialer()
+	tcp, err := d.DialTCP(ctx, "tcp", s.forward.source(), s.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 // tlsConfig returns the pool's settings with the server's name: an endpoint's own, or the
 // configured one, or the address, which a certificate may hold too (RFC 8310 section 8.1).
 func (s *server) tlsConfig() *tls.Config {
-	c := s.pool.tls.Clone()
+	c := s.forward.tls.Clone()
 	if s.ServerName != "" {
 		c.ServerName = s.ServerName
 	}

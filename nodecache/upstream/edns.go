@@ -112,9 +112,9 @@ func (s *server) relearn() {
 		case <-time.After(wait):
 		}
 		switch {
-		case s.reads(s.pool.checkQuery):
+		case s.reads(s.forward.checkQuery):
 			s.edns.Store(takes)
-		case s.reads(s.pool.bareQuery): // else it minds the query, and not the OPT record
+		case s.reads(s.forward.bareQuery): // else it minds the query, and not the OPT record
 			s.edns.CompareAndSwap(doubted, lacking)
 		}
 		if s.learned() {
@@ -137,6 +137,6 @@ func (s *server) reads(query []byte) bool {
 	defer cancel()
 	of := s.alone()
 	of.whole = true
-	m, err := s.pool.ask(ctx, nil, query, s.pool.conf.lane(Cluster), of, 1)
+	m, err := s.forward.ask(ctx, nil, query, s.forward.conf.scope(Cluster), of, 1)
 	return err == nil && !refuses(m)
 }

@@ -66,7 +66,7 @@ func TestServerWithoutEDNSRFC6891(t *testing.T) {
 	}
 }
 
-func ednsWell(t *testing.T, p *Pool, o *old, do bool) {
+func ednsWell(t *testing.T, p *Forward, o *old, do bool) {
 	for i := range 20 {
 		ednsAsk(t, p, fmt.Sprint("first", i), do)
 	}
@@ -94,7 +94,7 @@ func ednsWell(t *testing.T, p *Pool, o *old, do bool) {
 }
 
 // ednsAsk asks with an OPT record and checks the answer.
-func ednsAsk(t *testing.T, p *Pool, of string, do bool) {
+func ednsAsk(t *testing.T, p *Forward, of string, do bool) {
 	t.Helper()
 	n, err := wire.ParseName(of + ".example")
 	if err != nil {

@@ -16,7 +16,7 @@ func (c *conn) end(op string, err error) {
 	c.ready.Broadcast()
 	byServer := op == "read" && err != errGarbage
 	if byServer && c.said > 0 && c.owes() {
-		c.server.allowance.closed(c.said, c.opened, c.server.pool.now())
+		c.server.allowance.closed(c.said, c.opened, c.server.forward.now())
 	}
 	how := c.loss(byServer)
 	for _, s := range c.slots {

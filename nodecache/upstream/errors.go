@@ -8,7 +8,7 @@ var (
 	ErrBusy     = errors.New("upstream: too many queries at a time")
 	ErrTimeout  = errors.New("upstream: no answer in time")
 	ErrNoServer = errors.New("upstream: no server to ask")
-	ErrClosed   = errors.New("upstream: pool is closed")
+	ErrClosed   = errors.New("upstream: closed")
 )
 
 // Why a connection ended, other than by what the network says.

@@ -13,22 +13,22 @@ import "context"
 // has an RCODE of Config.Failover, the last one is returned.
 //
 // It may be called from any number of goroutines.
-func (p *Pool) Exchange(ctx context.Context, dst, query []byte, lane Lane) ([]byte, error) {
+func (p *Forward) Exchange(ctx context.Context, dst, query []byte, scope Scope) ([]byte, error) {
 	if !p.enter() {
 		return dst, ErrBusy
 	}
 	defer p.active.Add(-1)
-	lane = p.conf.lane(lane)
-	p.budgets[lane].earn()
-	return p.ask(ctx, dst, query, lane, p.set.Load(), p.conf.MaxAsks)
+	scope = p.conf.scope(scope)
+	p.budgets[scope].earn()
+	return p.ask(ctx, dst, query, scope, p.set.Load(), p.conf.MaxAsks)
 }
 
-// ExchangeWith asks one of the Pool's servers, once and over its connections. It returns
+// ExchangeWith asks one of the Forward's servers, once and over its connections. It returns
 // ErrNoServer for a server that is not among Servers, or none of whose connections has room.
-func (p *Pool) ExchangeWith(ctx context.Context, dst, query []byte, lane Lane, e Endpoint) ([]byte, error) {
+func (p *Forward) ExchangeWith(ctx context.Context, dst, query []byte, scope Scope, e Endpoint) ([]byte, error) {
 	for _, s := range p.set.Load().order {
 		if s.Endpoint == e {
-			return p.ask(ctx, dst, query, p.conf.lane(lane), s.alone(), 1)
+			return p.ask(ctx, dst, query, p.conf.scope(scope), s.alone(), 1)
 		}
 	}
 	return dst, ErrNoServer
@@ -37,7 +37,7 @@ func (p *Pool) ExchangeWith(ctx context.Context, dst, query []byte, lane Lane, e
 // alone returns the set of s, to be asked whatever is known of it.
 func (s *server) alone() *set { return &set{order: []*server{s}, fallback: 1, check: true} }
 
-func (p *Pool) enter() bool {
+func (p *Forward) enter() bool {
 	n, most := p.active.Add(1), int64(p.conf.MaxConcurrent)
 	if most <= 0 || n <= most {
 		return true
@@ -50,13 +50,13 @@ func (p *Pool) enter() bool {
 }
 
 // ask asks the servers of a set, most times at most: 0 for twice each.
-func (p *Pool) ask(ctx context.Context, dst, query []byte, lane Lane, of *set, most int) ([]byte, error) {
-	c := p.call(dst, query, lane)
+func (p *Forward) ask(ctx context.Context, dst, query []byte, scope Scope, of *set, most int) ([]byte, error) {
+	c := p.call(dst, query, scope)
 	if c == nil {
 		return dst, ErrQuery
 	}
 	c.opt = c.opt && !of.whole
-	e := exchange{pool: p, set: of, call: c, most: of.most(most), began: p.now(), turn: int(p.turn.Add(1))}
+	e := exchange{forward: p, set: of, call: c, most: of.most(most), began: p.now(), turn: int(p.turn.Add(1))}
 	defer e.done()
 	if err := e.run(ctx); err != nil {
 		return dst, err
@@ -70,8 +70,8 @@ func (e *exchange) answered() []byte {
 	e.call.mu.Lock()
 	defer e.call.mu.Unlock()
 	a := &e.call.asks[e.call.from]
-	if t := e.pool.conf.Trace.Answered; t != nil {
-		t(a.server.Endpoint, rcode(e.call.dst[e.call.base:]), e.pool.now()-a.at)
+	if t := e.forward.conf.Trace.Answered; t != nil {
+		t(a.server.Endpoint, rcode(e.call.dst[e.call.base:]), e.forward.now()-a.at)
 	}
 	return e.call.dst
 }

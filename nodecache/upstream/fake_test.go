@@ -218,8 +218,8 @@ func queryFor(t testing.TB, name string) []byte {
 	return q
 }
 
-// pool returns a Pool of TCP servers that is closed when the test ends.
-func pool(t testing.TB, c Config, servers ...*fake) *Pool {
+// pool returns a Forward of TCP servers that is closed when the test ends.
+func pool(t testing.TB, c Config, servers ...*fake) *Forward {
 	t.Helper()
 	for _, f := range servers {
 		c.Servers = append(c.Servers, f.endpoint(TCP))

@@ -20,7 +20,7 @@ var errNoAddress = errors.New("no address")
 
 // follow keeps the servers those that stand at Config.Name. The configured ones are asked,
 // or where they don't answer those found before.
-func (p *Pool) follow() {
+func (p *Forward) follow() {
 	for {
 		began := p.now()
 		ttl, err := p.look()
@@ -37,8 +37,8 @@ func (p *Pool) follow() {
 	}
 }
 
-// sleep waits, less long if a server fails. It reports false once the Pool is closed.
-func (p *Pool) sleep(began, wait time.Duration) bool {
+// sleep waits, less long if a server fails. It reports false once the Forward is closed.
+func (p *Forward) sleep(began, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -54,7 +54,7 @@ func (p *Pool) sleep(began, wait time.Duration) bool {
 }
 
 // lookSoon makes follow look before the time.
-func (p *Pool) lookSoon() {
+func (p *Forward) lookSoon() {
 	select {
 	case p.soon <- struct{}{}:
 	default:
@@ -64,7 +64,7 @@ func (p *Pool) lookSoon() {
 // look asks what stands at the name. That nothing does is an answer too, but one without
 // an address or a denial is not. The family is that of the first configured server: a pod
 // with addresses of both would otherwise count twice.
-func (p *Pool) look() (ttl time.Duration, err error) {
+func (p *Forward) look() (ttl time.Duration, err error) {
 	m, err := p.lookAt(p.fixedSet())
 	if err != nil {
 		m, err = p.lookAt(p.set.Load())
@@ -80,14 +80,14 @@ func (p *Pool) look() (ttl time.Duration, err error) {
 	return ttl, nil
 }
 
-func (p *Pool) lookAt(at *set) ([]byte, error) {
+func (p *Forward) lookAt(at *set) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.conf.Timeout)
 	defer cancel()
-	return p.ask(ctx, nil, p.lookQuery, p.conf.lane(Cluster), at, 0)
+	return p.ask(ctx, nil, p.lookQuery, p.conf.scope(Cluster), at, 0)
 }
 
 // found takes what stands at the name for the servers.
-func (p *Pool) found(addrs []netip.Addr) {
+func (p *Forward) found(addrs []netip.Addr) {
 	at := make([]netip.AddrPort, 0, len(addrs))
 	for _, a := range addrs {
 		at = append(at, netip.AddrPortFrom(a, p.conf.Port))

@@ -7,10 +7,10 @@ import (
 )
 
 // heard notes an answer, which clears whatever the server was blamed for.
-func (s *server) heard(lane Lane, now time.Duration) {
+func (s *server) heard(scope Scope, now time.Duration) {
 	s.heardAt.Store(int64(now))
-	if s.unheard[lane].Load() != 0 {
-		s.unheard[lane].Store(0)
+	if s.unheard[scope].Load() != 0 {
+		s.unheard[scope].Store(0)
 	}
 	if s.out.Load() && s.out.CompareAndSwap(true, false) {
 		s.back()
@@ -20,12 +20,12 @@ func (s *server) heard(lane Lane, now time.Duration) {
 func (s *server) back() {
 	down := s.down()
 	s.fails.Store(0)
-	s.pool.epoch.Add(1)
-	if t := s.pool.conf.Trace.Changed; t != nil {
+	s.forward.epoch.Add(1)
+	if t := s.forward.conf.Trace.Changed; t != nil {
 		t(s.Endpoint, nil)
 	}
 	if down {
-		s.pool.arrange()
+		s.forward.arrange()
 	}
 }
 
@@ -37,28 +37,28 @@ func (s *server) fail(err error, since time.Duration) {
 	}
 	if !s.out.Swap(true) {
 		s.fails.Store(0)
-		if t := s.pool.conf.Trace.Changed; t != nil {
+		if t := s.forward.conf.Trace.Changed; t != nil {
 			t(s.Endpoint, err)
 		}
-		s.pool.lookSoon()
+		s.forward.lookSoon()
 	}
 	s.check()
 }
 
 // down reports whether more than MaxFails checks in a row failed.
 func (s *server) down() bool {
-	most := s.pool.conf.MaxFails
+	most := s.forward.conf.MaxFails
 	return most >= 0 && s.fails.Load() > int64(most)
 }
 
 // rank orders servers for a query: lower is better.
-func (s *server) rank(lane Lane, now, delay time.Duration) int {
+func (s *server) rank(scope Scope, now, delay time.Duration) int {
 	switch {
 	case s.down():
 		return rankDown
-	case s.out.Load() && s.pool.conf.MaxFails >= 0:
+	case s.out.Load() && s.forward.conf.MaxFails >= 0:
 		return rankOut
-	case s.stalled(lane, now, delay):
+	case s.stalled(scope, now, delay):
 		return rankStalled
 	}
 	return rankWell
@@ -81,13 +81,13 @@ func (s *server) heardSince(since time.Duration) bool {
 func (s *server) inquire(since time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.checking || s.pool.conf.MaxFails < 0 || s.inquired > since {
+	if s.closed || s.checking || s.forward.conf.MaxFails < 0 || s.inquired > since {
 		return false
 	}
-	s.inquired = s.pool.now()
+	s.inquired = s.forward.now()
 	began := s.inquired
 	s.group.Go(func() {
-		if err := s.answers(s.pool.probe); err != nil && err != ErrNoServer && s.ctx.Err() == nil {
+		if err := s.answers(s.forward.probe); err != nil && err != ErrNoServer && s.ctx.Err() == nil {
 			s.fail(err, began)
 		}
 	})
@@ -96,7 +96,7 @@ func (s *server) inquire(since time.Duration) bool {
 
 // check starts the health checks, unless they run.
 func (s *server) check() {
-	if s.pool.conf.MaxFails < 0 {
+	if s.forward.conf.MaxFails < 0 {
 		return
 	}
 	s.mu.Lock()
@@ -111,7 +111,7 @@ func (s *server) check() {
 // is configured, the probe, and what is configured without an OPT record in turn: there are
 // servers that answer only one of them.
 func (s *server) checks() {
-	queries := [][]byte{s.pool.checkQuery, s.pool.probe, s.pool.bareQuery}
+	queries := [][]byte{s.forward.checkQuery, s.forward.probe, s.forward.bareQuery}
 	for turn := 0; s.stillOut(); turn = (turn + 1) % len(queries) {
 		if s.answers(queries[turn]) == nil {
 			if turn == len(queries)-1 {
@@ -119,15 +119,15 @@ func (s *server) checks() {
 			}
 			continue
 		}
-		if t := s.pool.conf.Trace.CheckFailed; t != nil {
+		if t := s.forward.conf.Trace.CheckFailed; t != nil {
 			t(s.Endpoint)
 		}
-		if s.fails.Add(1) == int64(s.pool.conf.MaxFails)+1 {
-			s.pool.arrange() // it is down now
+		if s.fails.Add(1) == int64(s.forward.conf.MaxFails)+1 {
+			s.forward.arrange() // it is down now
 		}
 		select {
 		case <-s.ctx.Done():
-		case <-time.After(s.pool.conf.CheckInterval):
+		case <-time.After(s.forward.conf.CheckInterval):
 		}
 	}
 }
@@ -143,7 +143,7 @@ func (s *server) stillOut() bool {
 func (s *server) answers(query []byte) error {
 	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
 	defer cancel()
-	_, err := s.pool.ask(ctx, nil, query, s.pool.conf.lane(Cluster), s.alone(), 1)
+	_, err := s.forward.ask(ctx, nil, query, s.forward.conf.scope(Cluster), s.alone(), 1)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &OpError{"check", s.Endpoint, ErrTimeout}
 	}

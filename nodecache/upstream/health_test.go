@@ -165,7 +165,7 @@ func TestClose(t *testing.T) {
 	errs := make(chan error)
 	for i := range 10 {
 		go func() {
-			_, err := exchangeErr(p, fmt.Sprint("n", i), Lane(i%2))
+			_, err := exchangeErr(p, fmt.Sprint("n", i), Scope(i%2))
 			errs <- err
 		}()
 	}

@@ -63,10 +63,10 @@ func (p *pace) delay(least, most time.Duration) time.Duration {
 // hedge asks once more, if the budget has it.
 func (e *exchange) hedge(now time.Duration) {
 	if e.set.check { // one query is all of it
-		e.hedgeAt = e.began + e.pool.conf.Timeout
+		e.hedgeAt = e.began + e.forward.conf.Timeout
 		return
 	}
-	delay, budget := e.pool.delay(e.call.lane), &e.pool.budgets[e.call.lane]
+	delay, budget := e.forward.delay(e.call.scope), &e.forward.budgets[e.call.scope]
 	if e.inquire() {
 		e.hedgeAt = now + delay/8 // a server that lives answers that at once
 		return
@@ -82,7 +82,7 @@ func (e *exchange) hedge(now time.Duration) {
 		budget.tenths.Add(price)
 		return
 	}
-	if t := e.pool.conf.Trace.Hedged; t != nil {
+	if t := e.forward.conf.Trace.Hedged; t != nil {
 		t(e.call.asks[e.latest].server.Endpoint)
 	}
 }
@@ -111,7 +111,7 @@ func (e *exchange) price() (price, keep int64) {
 }
 
 // mayCopy reports whether a query that keeps a connection may be sent on another one, which
-// it may keep just as long where servers answer in order: one query of a lane at a time, and
+// it may keep just as long where servers answer in order: one query of a scope at a time, and
 // that once in a ReadTimeout.
 func (e *exchange) mayCopy(now time.Duration) bool {
 	streams := false
@@ -121,10 +121,10 @@ func (e *exchange) mayCopy(now time.Duration) bool {
 	if !streams {
 		return true
 	}
-	if e.copied == 0 && !e.pool.copies[e.call.lane].CompareAndSwap(false, true) {
+	if e.copied == 0 && !e.forward.copies[e.call.scope].CompareAndSwap(false, true) {
 		return false
 	}
-	if e.copied != 0 && now < e.copied+e.pool.conf.ReadTimeout {
+	if e.copied != 0 && now < e.copied+e.forward.conf.ReadTimeout {
 		return false
 	}
 	e.copied = now
@@ -134,7 +134,7 @@ func (e *exchange) mayCopy(now time.Duration) bool {
 // done gives back what the Exchange holds.
 func (e *exchange) done() {
 	if e.copied != 0 {
-		e.pool.copies[e.call.lane].Store(false)
+		e.forward.copies[e.call.scope].Store(false)
 	}
-	e.pool.free(e.call)
+	e.forward.free(e.call)
 }

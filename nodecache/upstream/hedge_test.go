@@ -25,7 +25,7 @@ func slowPTR(q []byte, reply func([]byte)) {
 	echo(q, reply)
 }
 
-// Slow queries of the Other lane cost the Cluster lane nothing, though servers answer in
+// Slow queries of the Other scope cost the Cluster scope nothing, though servers answer in
 // order: no more queries than by themselves wait until they are asked elsewhere.
 func TestSlowPTRLeavesClusterNamesAlone(t *testing.T) {
 	var servers []*fake

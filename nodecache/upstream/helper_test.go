@@ -17,7 +17,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestMain checks that every Pool took its goroutines with it.
+// TestMain checks that every Forward took its goroutines with it.
 func TestMain(m *testing.M) {
 	if os.Getenv(serveEnv) != "" {
 		serveAlone()
@@ -27,23 +27,23 @@ func TestMain(m *testing.M) {
 }
 
 // exchangeOK asks and checks that the answer belongs to the query.
-func exchangeOK(t testing.TB, p *Pool, name string, lane Lane) []byte {
+func exchangeOK(t testing.TB, p *Forward, name string, scope Scope) []byte {
 	t.Helper()
-	m, err := exchangeErr(p, name, lane)
+	m, err := exchangeErr(p, name, scope)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 	return m
 }
 
-func exchangeErr(p *Pool, of string, lane Lane) ([]byte, error) {
+func exchangeErr(p *Forward, of string, scope Scope) ([]byte, error) {
 	q, err := newQuery(of, wire.A, true)
 	if err != nil {
 		return nil, err
 	}
 	wire.Message(q).SetID(0xabcd)
 	dst := []byte("kept")
-	m, err := p.Exchange(context.Background(), dst, q, lane)
+	m, err := p.Exchange(context.Background(), dst, q, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 // load asks n queries, some at a time, and returns how long each took, sorted.
-func load(t testing.TB, p *Pool, n, atATime int, of string, lane Lane) []time.Duration {
+func load(t testing.TB, p *Forward, n, atATime int, of string, scope Scope) []time.Duration {
 	t.Helper()
 	took := make([]time.Duration, n)
 	var next atomic.Int64
@@ -74,7 +74,7 @@ func load(t testing.TB, p *Pool, n, atATime int, of string, lane Lane) []time.Du
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				began := time.Now()
-				if m := exchangeOK(t, p, fmt.Sprintf("%s%d.example", of, i), lane); wire.Message(m).Truncated() {
+				if m := exchangeOK(t, p, fmt.Sprintf("%s%d.example", of, i), scope); wire.Message(m).Truncated() {
 					t.Error("truncated")
 				}
 				took[i] = time.Since(began)

@@ -15,7 +15,7 @@ func held() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// A Pool with four connections holds little, and not much more once 250 queries at a time
+// A Forward with four connections holds little, and not much more once 250 queries at a time
 // were on them.
 func TestMemory(t *testing.T) {
 	const pools = 15
@@ -30,8 +30,8 @@ func TestMemory(t *testing.T) {
 				s.open(Other, p.now())
 			}
 			s.mu.Unlock()
-			for lane := range lanes {
-				load(t, p, 4*test.atATime, test.atATime, "n", lane)
+			for scope := range scopes {
+				load(t, p, 4*test.atATime, test.atATime, "n", scope)
 			}
 		}
 		open() // the goroutines that ask leave their stacks behind, once

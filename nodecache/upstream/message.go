@@ -7,7 +7,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// newQuery returns a query that the Pool asks by itself, with an ID of 0.
+// newQuery returns a query that the Forward asks by itself, with an ID of 0.
 func newQuery(name string, t wire.Type, recurse bool) ([]byte, error) {
 	n, err := wire.ParseName(name)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// set is the servers that are asked. It does not change; a Pool replaces it.
+// set is the servers that are asked. It does not change; a Forward replaces it.
 type set struct {
 	order    []*server // at most maxAsks
 	fallback int       // those from here on are asked only where none before them is well
@@ -38,10 +38,10 @@ func (e *exchange) admitted() bool {
 	if e.set.check || !e.set.allDown() {
 		return true
 	}
-	if t := e.pool.conf.Trace.AllDown; t != nil {
+	if t := e.forward.conf.Trace.AllDown; t != nil {
 		t()
 	}
-	return !e.pool.conf.FailFast
+	return !e.forward.conf.FailFast
 }
 
 // run is how many queries in a row the random policy sends over streams to one server: they
@@ -66,9 +66,9 @@ func (e *exchange) pick(now time.Duration, hedging bool, tried uint32) int {
 func (e *exchange) before(i, j, cost int, luck uint64) bool {
 	n := len(e.set.order)
 	switch {
-	case e.pool.conf.Policy == Random || cost/2 == rankDown:
+	case e.forward.conf.Policy == Random || cost/2 == rankDown:
 		return mix(luck+uint64(i)) < mix(luck+uint64(j)) // #nosec G115 -- not negative
-	case e.pool.conf.Policy == RoundRobin:
+	case e.forward.conf.Policy == RoundRobin:
 		return (i+n-e.turn%n)%n < (j+n-e.turn%n)%n
 	}
 	return i < j
@@ -95,19 +95,19 @@ func (e *exchange) cost(i int, now time.Duration, hedging bool) (cost int, ok bo
 	if asked*len(e.set.order) >= e.most || asked > 0 && e.have == poor {
 		return 0, false
 	}
-	if hedging && s.Proto == UDP && !e.pool.conf.Shares.spare(asked > 0) {
+	if hedging && s.Proto == UDP && !e.forward.conf.Shares.spare(asked > 0) {
 		return 0, false
 	}
-	if hedging && e.pool.conf.Policy == Sequential {
-		if last := &e.call.asks[e.latest]; now < last.at+e.pool.conf.ReadTimeout && !last.server.out.Load() {
+	if hedging && e.forward.conf.Policy == Sequential {
+		if last := &e.call.asks[e.latest]; now < last.at+e.forward.conf.ReadTimeout && !last.server.out.Load() {
 			return 0, s == last.server
 		}
 	}
-	rank := s.rank(e.call.lane, now, e.pool.delay(e.call.lane))
+	rank := s.rank(e.call.scope, now, e.forward.delay(e.call.scope))
 	if rank == rankWell && hedging && !s.heardSince(e.began) {
 		rank = rankStalled // it may have fallen silent at the same time
 	}
-	if rank == rankStalled && e.pool.conf.Policy == Sequential {
+	if rank == rankStalled && e.forward.conf.Policy == Sequential {
 		rank = rankWell // slow is not failed
 	}
 	cost = 2 * rank

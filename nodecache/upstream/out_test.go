@@ -65,9 +65,9 @@ func TestOutInUse(t *testing.T) {
 	})
 }
 
-// outAndBack asks a Pool of dead servers once, and returns how long it took until they were
+// outAndBack asks a Forward of dead servers once, and returns how long it took until they were
 // known to be out, or until one was known to be back, whichever took longer.
-func outAndBack(t *testing.T, p *Pool, back func()) time.Duration {
+func outAndBack(t *testing.T, p *Forward, back func()) time.Duration {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup

@@ -28,7 +28,7 @@ const (
 type datagram struct {
 	server *server
 	nc     *net.UDPConn
-	lane   Lane
+	scope  Scope
 	query  []byte          // a copy, with our ID: it outlives the call
 	q      wire.Query      // a view of it
 	room   [queryRoom]byte // for query, unless that is longer
@@ -48,29 +48,29 @@ type datagram struct {
 
 // send sends ask k of a call over UDP.
 func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint16, ok bool) {
-	if !s.pool.conf.Shares.takeSocket() {
+	if !s.forward.conf.Shares.takeSocket() {
 		return nil, 0, false
 	}
 	defer func() {
 		if !ok {
-			s.pool.conf.Shares.giveSocket(false)
+			s.forward.conf.Shares.giveSocket(false)
 		}
 	}()
-	d := s.pool.dialer()
-	nc, err := d.DialUDP(s.ctx, "udp", s.pool.source(), s.Addr)
+	d := s.forward.dialer()
+	nc, err := d.DialUDP(s.ctx, "udp", s.forward.source(), s.Addr)
 	if err != nil {
 		s.fail(&OpError{"dial", s.Endpoint, err}, now)
 		return nil, 0, false
 	}
 	_ = nc.SetReadBuffer(datagramRoom)
-	g := &datagram{server: s, nc: nc, lane: call.lane, at: now, call: call, ask: k, bare: call.asks[k].bare}
+	g := &datagram{server: s, nc: nc, scope: call.scope, at: now, call: call, ask: k, bare: call.asks[k].bare}
 	g.query = call.appendQuery(g.room[:0], 0, g.bare)
 	rand.Read(g.query[:2])
 	g.q.Parse(g.query)
-	s.asked(call.lane, now)
+	s.asked(call.scope, now)
 	if _, err := nc.Write(g.query); err != nil {
 		nc.Close()
-		s.unheard[call.lane].Store(0)
+		s.unheard[call.scope].Store(0)
 		s.fail(&OpError{"write", s.Endpoint, err}, now)
 		return nil, 0, false
 	}
@@ -78,7 +78,7 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 		nc.Close()
 		return nil, 0, false
 	}
-	if t := s.pool.conf.Trace.Asked; t != nil {
+	if t := s.forward.conf.Trace.Asked; t != nil {
 		t(s.Endpoint, true, false)
 	}
 	return g, 0, true
@@ -102,7 +102,7 @@ func (g *datagram) run() {
 	defer g.close()
 	raw, err := g.nc.SyscallConn()
 	if err == nil {
-		err = g.nc.SetReadDeadline(time.Now().Add(g.server.pool.conf.ReadTimeout))
+		err = g.nc.SetReadDeadline(time.Now().Add(g.server.forward.conf.ReadTimeout))
 	}
 	if g.wasCut() { // before the deadline was set, or else it is past
 		return
@@ -126,8 +126,8 @@ func (g *datagram) run() {
 // receive takes in one datagram, and reports whether there was one, or an error. It has a
 // buffer only then: most of those that wait at a time wait for long.
 func (g *datagram) receive(fd uintptr) (ok bool) {
-	buf := g.server.pool.buffers.Get().(*[maxDatagram]byte)
-	defer g.server.pool.buffers.Put(buf)
+	buf := g.server.forward.buffers.Get().(*[maxDatagram]byte)
+	defer g.server.forward.buffers.Put(buf)
 	n, errno := unix.Read(int(fd), buf[:])
 	for errno == unix.EINTR {
 		n, errno = unix.Read(int(fd), buf[:])
@@ -148,9 +148,9 @@ func (g *datagram) take(m wire.Message) bool {
 	if !g.q.Matches(m) {
 		return false
 	}
-	now := g.server.pool.now()
-	g.server.pool.paces[g.lane].observe(now - g.at)
-	g.server.heard(g.lane, now)
+	now := g.server.forward.now()
+	g.server.forward.paces[g.scope].observe(now - g.at)
+	g.server.heard(g.scope, now)
 	g.tell(func(c *call, k int) {
 		m.SetID(c.q.ID)
 		switch {
@@ -173,7 +173,7 @@ func (g *datagram) fail(err error) {
 	if g.wasCut() {
 		return
 	}
-	g.server.unheard[g.lane].Store(0)
+	g.server.unheard[g.scope].Store(0)
 	if g.server.ctx.Err() == nil {
 		g.server.fail(err, g.at)
 	}
@@ -197,7 +197,7 @@ func (g *datagram) withdraw(_ uint16, _ *call) {
 		return
 	}
 	g.call = nil
-	if g.orphan = g.server.pool.conf.Shares.orphan(); !g.orphan {
+	if g.orphan = g.server.forward.conf.Shares.orphan(); !g.orphan {
 		g.cut = true
 		_ = g.nc.SetReadDeadline(time.Unix(1, 0)) // Close would wait for receive, which may wait for mu
 	}
@@ -218,7 +218,7 @@ func (g *datagram) close() {
 	orphan := g.orphan
 	g.call, g.orphan = nil, false
 	g.mu.Unlock()
-	g.server.pool.conf.Shares.giveSocket(orphan)
+	g.server.forward.conf.Shares.giveSocket(orphan)
 	g.server.mu.Lock()
 	defer g.server.mu.Unlock()
 	delete(g.server.grams, g)

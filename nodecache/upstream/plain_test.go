@@ -17,7 +17,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-func plain(t *testing.T, c Config, servers ...*fake) *Pool {
+func plain(t *testing.T, c Config, servers ...*fake) *Forward {
 	t.Helper()
 	for _, f := range servers {
 		c.Servers = append(c.Servers, f.endpoint(UDP))

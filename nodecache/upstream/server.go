@@ -14,16 +14,16 @@ import (
 // of group; close ends and joins them.
 type server struct {
 	Endpoint
-	pool   *Pool
-	ctx    context.Context
-	cancel context.CancelFunc
-	group  sync.WaitGroup
+	forward *Forward
+	ctx     context.Context
+	cancel  context.CancelFunc
+	group   sync.WaitGroup
 
-	heardAt atomic.Int64        // the last answer; 0 for none
-	unheard [lanes]atomic.Int64 // the first query since the last answer; 0 for none
-	out     atomic.Bool         // it failed, and has not answered since
-	fails   atomic.Int64        // failed checks since then
-	left    atomic.Int64        // when it was removed from the Pool; 0 if it was not
+	heardAt atomic.Int64         // the last answer; 0 for none
+	unheard [scopes]atomic.Int64 // the first query since the last answer; 0 for none
+	out     atomic.Bool          // it failed, and has not answered since
+	fails   atomic.Int64         // failed checks since then
+	left    atomic.Int64         // when it was removed from the Forward; 0 if it was not
 
 	allowance allowance
 	edns      atomic.Uint32 // a speech
@@ -33,13 +33,13 @@ type server struct {
 	checking   bool
 	relearning bool          // see doubt
 	inquired   time.Duration // when it was last checked because it was silent
-	conns      [lanes][]*conn
+	conns      [scopes][]*conn
 	grams      map[*datagram]struct{}
 }
 
-func newServer(p *Pool, e Endpoint) *server {
+func newServer(p *Forward, e Endpoint) *server {
 	p.conf.Shares.join(e.Addr)
-	s := &server{Endpoint: e, pool: p, grams: map[*datagram]struct{}{}}
+	s := &server{Endpoint: e, forward: p, grams: map[*datagram]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -50,7 +50,7 @@ func (s *server) close() {
 	conns := slices.Concat(s.conns[:]...)
 	if !s.closed {
 		s.closed = true
-		s.pool.conf.Shares.leave(s.Addr, len(conns))
+		s.forward.conf.Shares.leave(s.Addr, len(conns))
 	}
 	grams := s.grams
 	s.grams = nil
@@ -77,9 +77,9 @@ func (s *server) carry(call *call, k int, now time.Duration, udp bool) (by carri
 		if c == nil {
 			break
 		}
-		s.asked(c.lane, now) // before an answer can come
+		s.asked(c.scope, now) // before an answer can come
 		if id, ok := c.add(call, k, now); ok {
-			if t := s.pool.conf.Trace.Asked; t != nil {
+			if t := s.forward.conf.Trace.Asked; t != nil {
 				t(s.Endpoint, false, reused)
 			}
 			return c, id, true
@@ -88,31 +88,31 @@ func (s *server) carry(call *call, k int, now time.Duration, udp bool) (by carri
 	return nil, 0, false
 }
 
-// asked notes that the server has to say something in a lane.
-func (s *server) asked(lane Lane, now time.Duration) {
-	if s.unheard[lane].Load() == 0 {
-		s.unheard[lane].Store(int64(now))
+// asked notes that the server has to say something in a scope.
+func (s *server) asked(scope Scope, now time.Duration) {
+	if s.unheard[scope].Load() == 0 {
+		s.unheard[scope].Store(int64(now))
 	}
 }
 
 // choose returns the best connection that does not carry the call yet, or a new one where
-// that is busy and the lane has room, or nil if there is neither. Where other Pools leave the
-// lane no connection at all, it is one of the other lane.
+// that is busy and the scope has room, or nil if there is neither. Where other Forwards leave the
+// scope no connection at all, it is one of the other scope.
 func (s *server) choose(call *call, now time.Duration) (c *conn, reused bool) {
-	c, cost := s.best(call, call.lane, now)
-	if (c == nil || s.wantsMore(call.lane, cost)) && s.take(call.lane) {
-		return s.open(call.lane, now), false
+	c, cost := s.best(call, call.scope, now)
+	if (c == nil || s.wantsMore(call.scope, cost)) && s.take(call.scope) {
+		return s.open(call.scope, now), false
 	}
-	if len(s.conns[call.lane]) == 0 {
-		c, _ = s.best(call, lanes-1-call.lane, now)
+	if len(s.conns[call.scope]) == 0 {
+		c, _ = s.best(call, scopes-1-call.scope, now)
 	}
 	return c, true
 }
 
-// best returns the connection of a lane that does not carry the call yet and costs least.
-func (s *server) best(call *call, lane Lane, now time.Duration) (c *conn, cost int) {
-	delay := s.pool.delay(lane)
-	for _, next := range s.conns[lane] {
+// best returns the connection of a scope that does not carry the call yet and costs least.
+func (s *server) best(call *call, scope Scope, now time.Duration) (c *conn, cost int) {
+	delay := s.forward.delay(scope)
+	for _, next := range s.conns[scope] {
 		if !next.takes() || call.carriedBy(next) {
 			continue
 		}
@@ -123,23 +123,23 @@ func (s *server) best(call *call, lane Lane, now time.Duration) (c *conn, cost i
 	return c, cost
 }
 
-// wantsMore reports whether a lane, whose best connection has this cost, should have one
+// wantsMore reports whether a scope, whose best connection has this cost, should have one
 // more. It may take what is there only to get past one that does not answer.
-func (s *server) wantsMore(lane Lane, cost int) bool {
-	return cost >= connFull || cost >= connBusy && len(s.conns[lane]) < s.pool.conf.MaxConns/2
+func (s *server) wantsMore(scope Scope, cost int) bool {
+	return cost >= connFull || cost >= connBusy && len(s.conns[scope]) < s.forward.conf.MaxConns/2
 }
 
-// take takes one more connection for a lane, and reports whether there was one that is not
-// kept for the other lane or another Pool.
-func (s *server) take(lane Lane) bool {
-	cluster, other, most := len(s.conns[Cluster]), len(s.conns[Other]), s.allowance.conns(s.pool.conf.MaxConns)
+// take takes one more connection for a scope, and reports whether there was one that is not
+// kept for the other scope or another Forward.
+func (s *server) take(scope Scope) bool {
+	cluster, other, most := len(s.conns[Cluster]), len(s.conns[Other]), s.allowance.conns(s.forward.conf.MaxConns)
 	have := cluster + other
-	if lane == Cluster {
+	if scope == Cluster {
 		other = max(other, 1)
 	} else {
-		cluster = max(cluster, s.pool.conf.Reserve)
+		cluster = max(cluster, s.forward.conf.Reserve)
 	}
-	return cluster+other < most && s.pool.conf.Shares.take(s.Addr, have, most)
+	return cluster+other < most && s.forward.conf.Shares.take(s.Addr, have, most)
 }
 
 // takes reports whether the connection can carry one more query.
@@ -168,13 +168,13 @@ func (c *call) carriedBy(by *conn) bool {
 }
 
 // open makes a connection, which was taken.
-func (s *server) open(lane Lane, now time.Duration) *conn {
-	c := newConn(s, lane, now)
-	s.conns[lane] = append(s.conns[lane], c)
+func (s *server) open(scope Scope, now time.Duration) *conn {
+	c := newConn(s, scope, now)
+	s.conns[scope] = append(s.conns[scope], c)
 	s.group.Go(func() { c.run(s.ctx) })
-	s.pool.stirred()
-	if t := s.pool.conf.Trace.Opened; t != nil {
-		t(s.Endpoint, lane)
+	s.forward.stirred()
+	if t := s.forward.conf.Trace.Opened; t != nil {
+		t(s.Endpoint, scope)
 	}
 	return c
 }
@@ -185,15 +185,15 @@ func (s *server) gone(c *conn, err *OpError) {
 	c.closed.Store(true)
 	closed := s.closed
 	if !closed {
-		s.pool.conf.Shares.give(s.Addr, len(s.conns[Cluster])+len(s.conns[Other]))
+		s.forward.conf.Shares.give(s.Addr, len(s.conns[Cluster])+len(s.conns[Other]))
 	}
-	s.conns[c.lane] = slices.DeleteFunc(s.conns[c.lane], func(o *conn) bool { return o == c })
+	s.conns[c.scope] = slices.DeleteFunc(s.conns[c.scope], func(o *conn) bool { return o == c })
 	s.mu.Unlock()
-	s.unheard[c.lane].Store(0) // what it owed is owed no more
-	if t := s.pool.conf.Trace.Closed; t != nil {
-		t(s.Endpoint, c.lane, err.Err)
+	s.unheard[c.scope].Store(0) // what it owed is owed no more
+	if t := s.forward.conf.Trace.Closed; t != nil {
+		t(s.Endpoint, c.scope, err.Err)
 	}
-	if since, dead := c.dead(s.pool.now()); dead && !closed {
+	if since, dead := c.dead(s.forward.now()); dead && !closed {
 		s.fail(err, since)
 	}
 }
@@ -201,14 +201,14 @@ func (s *server) gone(c *conn, err *OpError) {
 // worth says what an answer with a matching question is worth. Over TCP nothing is truncated
 // but what no server can send.
 func (s *server) worth(m wire.Message) verdict {
-	if m.Truncated() || slices.Contains(s.pool.conf.Failover, rcode(m)) {
+	if m.Truncated() || slices.Contains(s.forward.conf.Failover, rcode(m)) {
 		return poor
 	}
 	return good
 }
 
-// stalled reports whether nothing was heard in a lane for the delay, though something was asked.
-func (s *server) stalled(lane Lane, now, delay time.Duration) bool {
-	first := time.Duration(s.unheard[lane].Load())
+// stalled reports whether nothing was heard in a scope for the delay, though something was asked.
+func (s *server) stalled(scope Scope, now, delay time.Duration) bool {
+	first := time.Duration(s.unheard[scope].Load())
 	return first != 0 && now-first > delay
 }

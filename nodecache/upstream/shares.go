@@ -6,22 +6,22 @@ import (
 	"sync/atomic"
 )
 
-// Shares has the Pools that ask a server share the connections that one of them alone would
-// have, and all Pools the sockets of UDP. The zero value is ready.
+// Shares has the Forwards that ask a server share the connections that one of them alone would
+// have, and all Forwards the sockets of UDP. The zero value is ready.
 type Shares struct {
 	// Queries (2,048) is how many queries may be under way over UDP. A quarter more sockets
 	// than that may be open: half of those for queries that are asked twice, half for servers
 	// of which nothing more is wanted but to know whether they answer. It must not change once
-	// a Pool has it.
+	// a Forward has it.
 	Queries int
 
 	sockets, orphans atomic.Int64
 
 	mu    sync.Mutex
-	taken map[netip.AddrPort]int // of a server's connections; a Pool without any has taken one
+	taken map[netip.AddrPort]int // of a server's connections; a Forward without any has taken one
 }
 
-// join takes a connection of a server for a Pool that has none yet.
+// join takes a connection of a server for a Forward that has none yet.
 func (s *Shares) join(server netip.AddrPort) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -31,7 +31,7 @@ func (s *Shares) join(server netip.AddrPort) {
 	s.taken[server]++
 }
 
-// leave gives back what a Pool with so many connections has taken.
+// leave gives back what a Forward with so many connections has taken.
 func (s *Shares) leave(server netip.AddrPort, conns int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +40,7 @@ func (s *Shares) leave(server netip.AddrPort, conns int) {
 	}
 }
 
-// take takes one more connection for a Pool that has so many, and reports whether it may: all
+// take takes one more connection for a Forward that has so many, and reports whether it may: all
 // have most, but each has one.
 func (s *Shares) take(server netip.AddrPort, conns, most int) bool {
 	if conns == 0 {
@@ -55,7 +55,7 @@ func (s *Shares) take(server netip.AddrPort, conns, most int) bool {
 	return true
 }
 
-// give gives one connection back of so many that a Pool has. It keeps the last.
+// give gives one connection back of so many that a Forward has. It keeps the last.
 func (s *Shares) give(server netip.AddrPort, conns int) {
 	if conns > 1 {
 		s.leave(server, 1)

@@ -18,7 +18,7 @@ func slowly(q []byte, reply func([]byte)) {
 
 // askSlow asks n names that get no answer, at a time, until ctx ends or their time is up. It
 // returns when all are under way.
-func askSlow(ctx context.Context, t *testing.T, p *Pool, group *sync.WaitGroup, n int) {
+func askSlow(ctx context.Context, t *testing.T, p *Forward, group *sync.WaitGroup, n int) {
 	for i := range n {
 		group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("slow-%d.example", i)), Other) })
 	}
@@ -126,7 +126,7 @@ func TestSlowQuerySleeps(t *testing.T) {
 	p := plain(t, Config{}, serve(t, &fake{handle: silent}))
 	p.budgets[Other].tenths.Store(0)
 	c := p.call(nil, queryFor(t, "slow.example"), Other)
-	e := exchange{pool: p, set: p.set.Load(), call: c, most: 3, began: p.now()}
+	e := exchange{forward: p, set: p.set.Load(), call: c, most: 3, began: p.now()}
 	defer e.done()
 	if !e.next(e.began, false) {
 		t.Fatal("not asked")

@@ -63,7 +63,7 @@ func (c *conn) fill(buf []byte) []byte {
 		}
 		frame := len(buf)
 		buf = s.call.appendQuery(append(buf, 0, 0), id, s.bare)
-		binary.BigEndian.PutUint16(buf[frame:], uint16(len(buf)-frame-2)) // #nosec G115 -- see Pool.call
+		binary.BigEndian.PutUint16(buf[frame:], uint16(len(buf)-frame-2)) // #nosec G115 -- see Forward.call
 		c.written++
 		room--
 	}
@@ -113,7 +113,7 @@ func keep(buf, rest []byte) ([]byte, int) {
 // frames takes in the whole messages at the front of buf and returns what follows them. It
 // reports false if the server sends nothing of use.
 func (c *conn) frames(buf []byte) (rest []byte, ok bool) {
-	now := c.server.pool.now()
+	now := c.server.forward.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(buf) >= 2 {
@@ -140,8 +140,8 @@ func (c *conn) message(m wire.Message, now time.Duration) bool {
 	if !ok || m.Flags()&wire.QR == 0 || s.call != nil && !s.call.matches(m) {
 		return false
 	}
-	c.server.heard(c.lane, now) // first: whoever is answered finds the server well
-	c.server.pool.paces[c.lane].observe(now - s.at)
+	c.server.heard(c.scope, now) // first: whoever is answered finds the server well
+	c.server.forward.paces[c.scope].observe(now - s.at)
 	if s.call != nil {
 		c.server.answered(s.call, s.ask, m, s.bare)
 		c.dropLive()
@@ -168,5 +168,5 @@ func (c *conn) keepFor(t time.Duration) {
 	if t == 0 {
 		c.retired.Store(true)
 	}
-	c.idle = min(c.server.pool.conf.IdleTimeout, max(t-tick, 0))
+	c.idle = min(c.server.forward.conf.IdleTimeout, max(t-tick, 0))
 }

@@ -86,7 +86,7 @@ func TestStrangeMessages(t *testing.T) {
 			p := pool(t, Config{}, serve(t, &fake{handle: handle}))
 			var group sync.WaitGroup
 			for i := range 200 {
-				group.Go(func() { exchangeOK(t, p, fmt.Sprintf("n%d.example", i), Lane(i%2)) })
+				group.Go(func() { exchangeOK(t, p, fmt.Sprintf("n%d.example", i), Scope(i%2)) })
 			}
 			group.Wait()
 		})
@@ -189,7 +189,7 @@ func TestPipeliningRFC7766(t *testing.T) {
 	for i := range 200 {
 		group.Go(func() {
 			for j := range 50 {
-				exchangeOK(t, p, fmt.Sprintf("n%d-%d.example", i, j), Lane(i%2))
+				exchangeOK(t, p, fmt.Sprintf("n%d-%d.example", i, j), Scope(i%2))
 			}
 		})
 	}
@@ -210,7 +210,7 @@ func TestAtMostFour(t *testing.T) {
 			defer cancel()
 			var group sync.WaitGroup
 			for i := range 1000 {
-				group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprint("n", i)), Lane(i%2)) })
+				group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprint("n", i)), Scope(i%2)) })
 			}
 			group.Wait()
 			if n := f.most.Load(); n < 2 || n > 4 {
@@ -240,7 +240,7 @@ func TestExchangeWith(t *testing.T) {
 	}
 }
 
-// So it is when several Pools ask one server, each by options of its own, and none of them goes
+// So it is when several Forwards ask one server, each by options of its own, and none of them goes
 // without. Once they are closed but for one, that may have all four.
 func TestAtMostFourOfMany(t *testing.T) {
 	for _, count := range []int{2, 3, 4} {
@@ -249,13 +249,13 @@ func TestAtMostFourOfMany(t *testing.T) {
 			echo(q, reply)
 		}})
 		shares := new(Shares)
-		var pools []*Pool
+		var pools []*Forward
 		for range count {
 			pools = append(pools, pool(t, Config{Shares: shares}, f))
 		}
 		flood(t, pools...)
 		if n := f.most.Load(); n != 4 {
-			t.Errorf("%d Pools: %d connections, want 4", count, n)
+			t.Errorf("%d Forwards: %d connections, want 4", count, n)
 		}
 		for _, p := range pools[1:] {
 			p.Close()
@@ -271,13 +271,13 @@ func TestAtMostFourOfMany(t *testing.T) {
 	}
 }
 
-// flood asks all Pools in both lanes, more at a time than one connection is meant for.
-func flood(t *testing.T, pools ...*Pool) {
+// flood asks all Forwards in both scopes, more at a time than one connection is meant for.
+func flood(t *testing.T, pools ...*Forward) {
 	var group sync.WaitGroup
 	for i := range 800 {
 		group.Go(func() {
 			for j := range 5 {
-				exchangeOK(t, pools[i%len(pools)], fmt.Sprintf("n%d-%d.example", i, j), Lane(i/len(pools)%2))
+				exchangeOK(t, pools[i%len(pools)], fmt.Sprintf("n%d-%d.example", i, j), Scope(i/len(pools)%2))
 			}
 		})
 	}

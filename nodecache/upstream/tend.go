@@ -8,7 +8,7 @@ import (
 
 // tend closes connections that are idle, old or silent, and servers that were removed. It
 // sleeps while there is neither.
-func (p *Pool) tend() {
+func (p *Forward) tend() {
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
 	for {
@@ -25,7 +25,7 @@ func (p *Pool) tend() {
 }
 
 // stirred wakes tend.
-func (p *Pool) stirred() {
+func (p *Forward) stirred() {
 	select {
 	case p.stir <- struct{}{}:
 	default:
@@ -33,7 +33,7 @@ func (p *Pool) stirred() {
 }
 
 // tendServers reports whether there is anything to tend later.
-func (p *Pool) tendServers(now time.Duration) (more bool) {
+func (p *Forward) tendServers(now time.Duration) (more bool) {
 	for _, s := range p.all() {
 		if s.left.Load() == 0 {
 			more = s.tend(now) || more
@@ -46,14 +46,14 @@ func (p *Pool) tendServers(now time.Duration) (more bool) {
 	return more
 }
 
-func (p *Pool) all() []*server {
+func (p *Forward) all() []*server {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Collect(maps.Values(p.servers))
 }
 
 // remove forgets a server, unless it has come back.
-func (p *Pool) remove(s *server) bool {
+func (p *Forward) remove(s *server) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s.left.Load() == 0 {
@@ -65,13 +65,13 @@ func (p *Pool) remove(s *server) bool {
 
 // waiting reports whether the server, which is not asked any more, may still answer.
 func (s *server) waiting(now time.Duration) bool {
-	if now-time.Duration(s.left.Load()) > s.pool.conf.ReadTimeout {
+	if now-time.Duration(s.left.Load()) > s.forward.conf.ReadTimeout {
 		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, lane := range s.conns {
-		if slices.ContainsFunc(lane, func(c *conn) bool { return c.owing.Load() != 0 }) {
+	for _, scope := range s.conns {
+		if slices.ContainsFunc(scope, func(c *conn) bool { return c.owing.Load() != 0 }) {
 			return true
 		}
 	}
@@ -82,14 +82,14 @@ func (s *server) waiting(now time.Duration) bool {
 func (s *server) tend(now time.Duration) bool {
 	s.mu.Lock()
 	conns := s.conns
-	for lane := range conns {
-		conns[lane] = slices.Clone(conns[lane])
+	for scope := range conns {
+		conns[scope] = slices.Clone(conns[scope])
 	}
 	s.mu.Unlock()
 	more := false
-	for _, lane := range conns {
-		retireOne(lane, now)
-		for _, c := range lane {
+	for _, scope := range conns {
+		retireOne(scope, now)
+		for _, c := range scope {
 			if c.goesOn(now) {
 				s.allowance.forget()
 				wake(conns[:])
@@ -103,12 +103,12 @@ func (s *server) tend(now time.Duration) bool {
 	return more
 }
 
-// retireOne retires a connection of a lane that is old, unless another one is on its way out.
-func retireOne(lane []*conn, now time.Duration) {
+// retireOne retires a connection of a scope that is old, unless another one is on its way out.
+func retireOne(scope []*conn, now time.Duration) {
 	isRetired := func(c *conn) bool { return c.retired.Load() }
 	isOld := func(c *conn) bool { return c.until != 0 && now >= c.until }
-	if i := slices.IndexFunc(lane, isOld); i >= 0 && !slices.ContainsFunc(lane, isRetired) {
-		lane[i].retired.Store(true)
+	if i := slices.IndexFunc(scope, isOld); i >= 0 && !slices.ContainsFunc(scope, isRetired) {
+		scope[i].retired.Store(true)
 	}
 }
 
@@ -116,9 +116,9 @@ func retireOne(lane []*conn, now time.Duration) {
 // something on another one, as it may answer in order and be busy with a slow query.
 func (c *conn) patience() time.Duration {
 	if c.server.heardSince(c.unheard) {
-		return c.server.pool.conf.Timeout
+		return c.server.forward.conf.Timeout
 	}
-	return c.server.pool.conf.ReadTimeout
+	return c.server.forward.conf.ReadTimeout
 }
 
 // overdue returns why the connection has to be closed, or nil.
@@ -130,7 +130,7 @@ func (c *conn) overdue(now time.Duration) error {
 	switch {
 	case c.unheard != 0 && now-c.unheard > c.patience():
 		return errSilent
-	case c.retired.Load() && (c.live == 0 || c.until != 0 && now > c.until+2*c.server.pool.conf.ReadTimeout):
+	case c.retired.Load() && (c.live == 0 || c.until != 0 && now > c.until+2*c.server.forward.conf.ReadTimeout):
 		return errOld // where there was no other, and always a query, those have to be asked again
 	case c.live == 0 && unused >= c.idle:
 		return errIdle

@@ -33,8 +33,8 @@ func TestSlowPTR(t *testing.T) {
 		reserve int
 		ok      func(alone, beside result) bool
 	}{
-		{"lanes", 0, func(alone, beside result) bool { return beside.p99 < 2*alone.p99+noise && beside.failed == 0 }},
-		{"no lanes", -1, func(alone, beside result) bool { return beside.p99 > 3*alone.p99+noise }},
+		{"scopes", 0, func(alone, beside result) bool { return beside.p99 < 2*alone.p99+noise && beside.failed == 0 }},
+		{"no scopes", -1, func(alone, beside result) bool { return beside.p99 > 3*alone.p99+noise }},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			for range 3 { // a busy machine gets two more tries
@@ -89,7 +89,7 @@ func measure(t *testing.T, c upstream.Config, servers []netip.AddrPort) (alone, 
 }
 
 // pointers asks PTR queries one by one, a tenth of which take 2 s, until ctx ends.
-func pointers(ctx context.Context, t *testing.T, p *upstream.Pool, i int, slow, all *atomic.Int64) {
+func pointers(ctx context.Context, t *testing.T, p *upstream.Forward, i int, slow, all *atomic.Int64) {
 	for n := 0; ctx.Err() == nil; n++ {
 		name := fmt.Sprintf("%d.%d.%d.10.in-addr.arpa", (i+n)%10, n%256, i)
 		began := time.Now()
@@ -108,7 +108,7 @@ func pointers(ctx context.Context, t *testing.T, p *upstream.Pool, i int, slow, 
 }
 
 // clusterNames asks cluster names for 3 s, 8 at a time.
-func clusterNames(t *testing.T, p *upstream.Pool) (r result) {
+func clusterNames(t *testing.T, p *upstream.Forward) (r result) {
 	t.Helper()
 	took := make([][]time.Duration, 8)
 	var failed atomic.Int64

@@ -6,28 +6,28 @@ import (
 	"testing"
 )
 
-// TestShards counts by shard without any lock, in two Fronts: the race detector objects to
+// TestReaders counts by reader without any lock, in two Fronts: the race detector objects to
 // two loops that share one. UDP comes first, TCP last.
-func TestShards(t *testing.T) {
+func TestReaders(t *testing.T) {
 	const addrs, sockets = 2, 3
 	var counts [2 * (addrs*sockets + 1)]struct{ udp, tcp int }
 	count := func(dst, query []byte, c *Client) []byte {
 		if c.TCP {
-			counts[c.Shard].tcp++
+			counts[c.Reader].tcp++
 		} else {
-			counts[c.Shard].udp++
+			counts[c.Reader].udp++
 		}
 		return append(dst, query...)
 	}
 	first := 0
 	var list []*running
 	for range 2 {
-		r := start(t, Config{Sockets: sockets, FirstShard: first}, count, "127.0.0.1:0", "[::1]:0")
-		if n := r.Shards(); n != addrs*sockets+1 {
-			t.Fatalf("%d shards", n)
+		r := start(t, Config{Sockets: sockets, FirstReader: first}, count, "127.0.0.1:0", "[::1]:0")
+		if n := r.Readers(); n != addrs*sockets+1 {
+			t.Fatalf("%d readers", n)
 		}
 		list = append(list, r)
-		first += r.Shards()
+		first += r.Readers()
 	}
 	const each = 50
 	for range each {
@@ -42,12 +42,12 @@ func TestShards(t *testing.T) {
 	}
 	for i, r := range list {
 		r.stop()
-		mine := counts[i*r.Shards():][:r.Shards()]
+		mine := counts[i*r.Readers():][:r.Readers()]
 		last := len(mine) - 1
 		udp := 0
-		for shard, n := range mine[:last] {
-			if udp += n.udp; n.tcp != 0 || uint64(n.udp) != r.UDP()[shard].Queries {
-				t.Errorf("front %d, shard %d: %+v", i, shard, n)
+		for reader, n := range mine[:last] {
+			if udp += n.udp; n.tcp != 0 || uint64(n.udp) != r.UDP()[reader].Queries {
+				t.Errorf("front %d, reader %d: %+v", i, reader, n)
 			}
 		}
 		if udp != each*addrs || mine[last].tcp != each*addrs || mine[last].udp != 0 {
@@ -56,18 +56,18 @@ func TestShards(t *testing.T) {
 	}
 }
 
-// TestShardsUDPOnly has no loop for TCP.
-func TestShardsUDPOnly(t *testing.T) {
+// TestReadersUDPOnly has no loop for TCP.
+func TestReadersUDPOnly(t *testing.T) {
 	f := open(t, Config{Sockets: 2, UDPOnly: true, Addrs: []netip.AddrPort{}}, "127.0.0.1:0")
 	defer f.Close()
-	if n := f.Shards(); n != 2 {
-		t.Errorf("%d shards, want 2", n)
+	if n := f.Readers(); n != 2 {
+		t.Errorf("%d readers, want 2", n)
 	}
 }
 
-// TestShardsAt tells which sockets get what is sent to an address.
-func TestShardsAt(t *testing.T) {
-	f := open(t, Config{Sockets: 2, FirstShard: 7}, "127.0.0.1:0", "0.0.0.0:0")
+// TestReadersAt tells which sockets get what is sent to an address.
+func TestReadersAt(t *testing.T) {
+	f := open(t, Config{Sockets: 2, FirstReader: 7}, "127.0.0.1:0", "0.0.0.0:0")
 	defer f.Close()
 	own, everywhere := f.Addrs()[0], f.Addrs()[1]
 	for _, test := range []struct {
@@ -81,7 +81,7 @@ func TestShardsAt(t *testing.T) {
 		{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), own.Port()), nil},
 		{netip.AddrPortFrom(netip.MustParseAddr("::1"), everywhere.Port()), nil},
 	} {
-		if got := f.ShardsAt(test.addr); !slices.Equal(got, test.want) {
+		if got := f.ReadersAt(test.addr); !slices.Equal(got, test.want) {
 			t.Errorf("%v: %v, expected %v", test.addr, got, test.want)
 		}
 	}

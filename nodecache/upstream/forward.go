@@ -16,8 +16,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// Pool asks a set of servers. Its methods are safe for concurrent use.
-type Pool struct {
+// Forward asks a set of servers. Its methods are safe for concurrent use.
+type Forward struct {
 	conf       Config
 	tls        *tls.Config
 	seat       Seat
@@ -32,9 +32,9 @@ type Pool struct {
 	active  atomic.Int64  // Exchanges
 	turn    atomic.Uint32 // counts queries
 	epoch   atomic.Uint64
-	budgets [lanes]budget
-	paces   [lanes]pace
-	copies  [lanes]atomic.Bool // see exchange.mayCopy
+	budgets [scopes]budget
+	paces   [scopes]pace
+	copies  [scopes]atomic.Bool // see exchange.mayCopy
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -49,10 +49,10 @@ type Pool struct {
 	servers map[Endpoint]*server
 }
 
-// New returns a Pool. It opens no connection before it has to ask. Close it after use.
-func New(c Config) (*Pool, error) {
+// New returns a Forward. It opens no connection before it has to ask. Close it after use.
+func New(c Config) (*Forward, error) {
 	c = c.withDefaults()
-	p := &Pool{
+	p := &Forward{
 		conf: c, tls: newTLS(c.TLS), seat: NewSeat(c.Node),
 		stir: make(chan struct{}, 1), soon: make(chan struct{}, 1),
 		fixed: slices.Clone(c.Servers), servers: map[Endpoint]*server{},
@@ -62,8 +62,8 @@ func New(c Config) (*Pool, error) {
 	}
 	p.buffers.New = func() any { return new([maxDatagram]byte) }
 	p.calls.New = newCall
-	for lane := range p.budgets {
-		p.budgets[lane].tenths.Store(budgetMax)
+	for scope := range p.budgets {
+		p.budgets[scope].tenths.Store(budgetMax)
 	}
 	p.turn.Store(rand.Uint32()) // #nosec G404 -- nodes must not go in step
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -75,8 +75,8 @@ func New(c Config) (*Pool, error) {
 	return p, nil
 }
 
-// check checks the configuration and builds the queries that the Pool asks by itself.
-func (p *Pool) check() error {
+// check checks the configuration and builds the queries that the Forward asks by itself.
+func (p *Forward) check() error {
 	if len(p.fixed) == 0 {
 		return errors.New("upstream: no servers")
 	}
@@ -97,9 +97,9 @@ func (p *Pool) check() error {
 	return nil
 }
 
-// Close ends every Exchange, connection and goroutine of the Pool and waits for them, but
+// Close ends every Exchange, connection and goroutine of the Forward and waits for them, but
 // for the Exchanges: those return ErrClosed soon.
-func (p *Pool) Close() {
+func (p *Forward) Close() {
 	p.mu.Lock()
 	p.closed = true
 	p.cancel()
@@ -112,7 +112,7 @@ func (p *Pool) Close() {
 
 // SetServers replaces Config.Servers. Connections to servers that stay are kept; those to
 // servers that go end once they are answered. An empty list changes nothing.
-func (p *Pool) SetServers(servers []Endpoint) {
+func (p *Forward) SetServers(servers []Endpoint) {
 	if len(servers) == 0 {
 		return
 	}
@@ -123,7 +123,7 @@ func (p *Pool) SetServers(servers []Endpoint) {
 }
 
 // Servers returns those that are asked at present, in order of preference, the fallback last.
-func (p *Pool) Servers() []Endpoint {
+func (p *Forward) Servers() []Endpoint {
 	var list []Endpoint
 	for _, s := range p.set.Load().order {
 		list = append(list, s.Endpoint)
@@ -133,7 +133,7 @@ func (p *Pool) Servers() []Endpoint {
 
 // Found returns the servers that were last found at Config.Name, sorted. The caller must not
 // change them.
-func (p *Pool) Found() []netip.AddrPort {
+func (p *Forward) Found() []netip.AddrPort {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.at
@@ -141,7 +141,7 @@ func (p *Pool) Found() []netip.AddrPort {
 
 // Out reports whether every server is known to be out: it failed to answer, by time-out or
 // broken transport, and has not answered since.
-func (p *Pool) Out() bool {
+func (p *Forward) Out() bool {
 	for _, s := range p.set.Load().order {
 		if !s.out.Load() {
 			return false
@@ -152,15 +152,15 @@ func (p *Pool) Out() bool {
 
 // Epoch returns a number that grows with each server that answers again after it was out. A
 // failure kept with the Epoch of its time is void once that has changed.
-func (p *Pool) Epoch() uint64 { return p.epoch.Load() }
+func (p *Forward) Epoch() uint64 { return p.epoch.Load() }
 
-// now returns the time on the Pool's clock, above 0. What is set of the time of day changes nothing.
-func (p *Pool) now() time.Duration { return p.conf.Clock.Now() }
+// now returns the time on the Forward's clock, above 0. What is set of the time of day changes nothing.
+func (p *Forward) now() time.Duration { return p.conf.Clock.Now() }
 
-// delay returns how long an answer in a lane may take before another server is asked.
-func (p *Pool) delay(lane Lane) time.Duration {
+// delay returns how long an answer in a scope may take before another server is asked.
+func (p *Forward) delay(scope Scope) time.Duration {
 	if p.conf.Hedge < 0 {
 		return p.conf.ReadTimeout
 	}
-	return p.paces[lane].delay(p.conf.Hedge, p.conf.ReadTimeout/2)
+	return p.paces[scope].delay(p.conf.Hedge, p.conf.ReadTimeout/2)
 }
