@@ -22,7 +22,7 @@ import (
 func TestSelfCheck(t *testing.T) {
 	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(free(t)))
 	front, wedged, check := checked(t, addr)
-	loops := append(front.ReadersAt(addr), front.Shards()-1) // TCP is the last
+	loops := append(front.ReadersAt(addr), front.Readers()-1) // TCP is the last
 	find := func() string {
 		ctx, cancel := context.WithTimeout(t.Context(), roundTime)
 		defer cancel()
@@ -112,7 +112,7 @@ func checked(t *testing.T, addrs ...netip.AddrPort) (f *front, wedged *atomic.In
 	wedged = new(atomic.Int32)
 	wedged.Store(none)
 	f, err := startFront(p.frontConfig(addrs), func(dst, query []byte, c *listen.Client) []byte {
-		if w := wedged.Load(); w == all || w == int32(c.Shard) {
+		if w := wedged.Load(); w == all || w == int32(c.Reader) {
 			return nil
 		}
 		return p.resolver.Handle(dst, query, c)
