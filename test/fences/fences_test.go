@@ -90,3 +90,14 @@ func list(t *testing.T, args ...string) []string {
 	}
 	return strings.Fields(string(out))
 }
+
+// TestKit shows that only tests, and packages below test/, import the test kit.
+func TestKit(t *testing.T) {
+	const imports = `{{$p := .ImportPath}}{{range .Imports}}{{$p}}>{{.}}{{"\n"}}{{end}}`
+	for _, line := range list(t, "-f", imports, "./../../...") {
+		of, path, _ := strings.Cut(strings.TrimPrefix(line, module), ">")
+		if path == module+"internal/testkit" && !strings.HasPrefix(of, "test/") {
+			t.Errorf("%s imports %s, which is for tests only", of, path)
+		}
+	}
+}

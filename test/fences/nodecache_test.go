@@ -14,6 +14,7 @@ var arrows = map[string][]string{
 	"internal/image/make": {"internal/image"},
 	"internal/listen":     nil,
 	"internal/logqueue":   nil,
+	"internal/testkit":    {"internal/wire"},
 	"internal/wire":       nil,
 	"nodecache/admin":     {"internal/listen"},
 	"nodecache/budget":    nil,
