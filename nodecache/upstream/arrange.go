@@ -21,7 +21,7 @@ func (p *Forward) arrangeLocked() {
 	chosen := Choose(p.seat, main, p.conf.Subset, func(e Endpoint) bool { return p.servers[e].down() })
 	next := &set{fallback: len(chosen)}
 	for _, e := range slices.Concat(chosen, fallback) {
-		if s := p.servers[e]; len(next.order) < maxAsks && !slices.Contains(next.order, s) {
+		if s := p.servers[e]; len(next.order) < MaxAsks && !slices.Contains(next.order, s) {
 			next.order = append(next.order, s)
 		}
 	}
@@ -59,7 +59,7 @@ func (p *Forward) fixedSet() *set {
 	defer p.mu.Unlock()
 	fixed := &set{}
 	for _, e := range p.fixed {
-		if len(fixed.order) < maxAsks {
+		if len(fixed.order) < MaxAsks {
 			fixed.order = append(fixed.order, p.servers[e])
 		}
 	}

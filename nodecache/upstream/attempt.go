@@ -57,7 +57,7 @@ func (e *exchange) step(now time.Duration) (over bool) {
 	if n.have == good || now >= e.began+e.forward.conf.Timeout {
 		return true
 	}
-	if n.retry >= 0 && e.call.tries() < maxAsks {
+	if n.retry >= 0 && e.call.tries() < MaxAsks {
 		a := e.call.asks[n.retry]
 		e.send(a.server, now, a.udp && n.how == withoutOPT, a.bare || n.how == withoutOPT)
 	}

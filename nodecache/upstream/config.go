@@ -135,8 +135,18 @@ type Trace struct {
 	FollowFailed func(err error)
 }
 
+// Defaults that others tell users about; see Config.
 const (
-	maxAsks  = 32
+	DefaultMaxConns      = 4
+	DefaultIdleTimeout   = 10 * time.Second
+	DefaultCheckInterval = 500 * time.Millisecond
+	DefaultHedge         = 100 * time.Millisecond
+)
+
+// MaxAsks is the most that Config.MaxAsks can be.
+const MaxAsks = 32
+
+const (
 	minAsks  = 3 // a lone server may have closed a connection just as it was used
 	tick     = 250 * time.Millisecond
 	checkFor = time.Second // CoreDNS's time-out of a health check
@@ -144,7 +154,7 @@ const (
 
 // withDefaults returns c with every zero value replaced that stands for another one.
 func (c Config) withDefaults() Config {
-	setDefault(&c.MaxConns, 4)
+	setDefault(&c.MaxConns, DefaultMaxConns)
 	setDefault(&c.Reserve, 1)
 	if c.Shares == nil {
 		c.Shares = new(Shares)
@@ -154,13 +164,13 @@ func (c Config) withDefaults() Config {
 	}
 	setDefault(&c.Port, 53)
 	setDefault(&c.Refresh, 15*time.Second)
-	setDefault(&c.IdleTimeout, 10*time.Second)
+	setDefault(&c.IdleTimeout, DefaultIdleTimeout)
 	setDefault(&c.MaxAge, 5*time.Minute)
 	setDefault(&c.ReadTimeout, 2*time.Second)
 	setDefault(&c.Timeout, 2*c.ReadTimeout)
-	setDefault(&c.Hedge, 100*time.Millisecond)
+	setDefault(&c.Hedge, DefaultHedge)
 	setDefault(&c.MaxFails, 2)
-	setDefault(&c.CheckInterval, 500*time.Millisecond)
+	setDefault(&c.CheckInterval, DefaultCheckInterval)
 	setDefault(&c.CheckName, ".")
 	if c.Name != "" {
 		setDefault(&c.Subset, 3)

@@ -7,7 +7,7 @@ import (
 
 // set is the servers that are asked. It does not change; a Forward replaces it.
 type set struct {
-	order    []*server // at most maxAsks
+	order    []*server // at most MaxAsks
 	fallback int       // those from here on are asked only where none before them is well
 	check    bool      // asked once, and whatever is known of the server
 	whole    bool      // asked with the OPT record, and not again without one
@@ -18,8 +18,8 @@ func (s *set) most(most int) int {
 	if most == 0 {
 		most = max(2*len(s.order), minAsks)
 	}
-	if most < 0 || most > maxAsks {
-		most = maxAsks
+	if most < 0 || most > MaxAsks {
+		most = MaxAsks
 	}
 	return most
 }
