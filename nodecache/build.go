@@ -12,7 +12,6 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/corefile"
 	"github.com/neardns/neardns/nodecache/metrics"
-	"github.com/neardns/neardns/nodecache/querylog"
 	"github.com/neardns/neardns/nodecache/resolve"
 )
 
@@ -125,7 +124,7 @@ func (b *builder) block(conf *corefile.Block) (*resolve.Block, error) {
 	memory := b.memories[conf]
 	block := &resolve.Block{
 		Memory: memory, Cluster: b.cluster(), Inside: b.conf.ClusterZones(), IPv4Only: conf.IPv4Only,
-		UDPSize: wire.UDPSize, Log: filter(conf.Log), Errors: b.errors.of(conf.Errors),
+		UDPSize: wire.UDPSize, Log: conf.Log, Errors: b.errors.Of(conf.Errors),
 	}
 	if conf.Bufsize > 0 {
 		block.UDPSize = int(conf.Bufsize)
@@ -185,20 +184,6 @@ func (b *builder) setCache(block *resolve.Block, conf *corefile.Cache) {
 		block.Stale = resolve.Stale{On: true, Wait: staleWait}
 		block.Policy.Stale, block.Policy.StaleTTL = staleFor, staleTTL
 	}
-}
-
-// filter returns what is logged.
-func filter(conf []corefile.Log) (f querylog.Filter) {
-	for _, l := range conf {
-		r := querylog.Rule{Zone: l.Zone}
-		for class, on := range map[querylog.Class]bool{querylog.Success: l.Success, querylog.Denial: l.Denial, querylog.Error: l.Error} {
-			if on {
-				r.Classes |= class
-			}
-		}
-		f = append(f, r)
-	}
-	return f
 }
 
 // plugins returns the directives of a block that CoreDNS would tell of.

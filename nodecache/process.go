@@ -49,7 +49,7 @@ type process struct {
 
 	connections listen.Total // of all fronts
 	resolver    *resolve.Resolver
-	errors      *errorLog
+	errors      *querylog.ErrorLog
 	admin       admin.Servers
 	checkup     *checkup
 
@@ -85,7 +85,7 @@ func newProcess(c Config) *process {
 	p.metrics.Own.WatchLog(p.LogDropped, p.queries.Dropped)
 	p.metrics.Own.WatchPages(p.admin.Dropped)
 	p.pages = p.metrics.Handler(c.Version, c.Revision)
-	p.errors = newErrorLog(c.Log)
+	p.errors = querylog.NewErrorLog(c.Log)
 	p.admin.FreeBind = c.freeBind()
 	p.checkup = newCheckup(func(ctx context.Context) error { return p.selfCheck(p.loopback().way()).at(ctx) })
 	if p.Memory.Limit == 0 {
@@ -125,7 +125,7 @@ func Run(ctx context.Context, c Config) error {
 	defer end()
 	group.Go(func() { p.clock.Run(background) })
 	group.Go(func() { p.queries.Run(background) })
-	group.Go(func() { p.errors.run(background) })
+	group.Go(func() { p.errors.Run(background) })
 	if err = p.openHost(); err == nil {
 		p.interception.round(ctx)
 		p.startProbes(background, &group)

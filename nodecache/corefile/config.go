@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/querylog"
 )
 
 // Pos is a place in a file.
@@ -104,8 +105,8 @@ type Block struct {
 	Cache      *Cache
 	Forwards   []*Forward // asked in this order, each for the names below its From
 	Hosts      *Hosts
-	Errors     *Errors
-	Log        []Log // the first whose zone the name is in
+	Errors     *querylog.Errors
+	Log        querylog.Filter
 	Prometheus *Prometheus
 	IPv4Only   []wire.Name // zones in which AAAA is NODATA, whatever upstream has
 	Bufsize    uint16      // the most that is said to upstream of our UDP size, in bytes; 0 without the directive

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/neardns/neardns/nodecache/querylog"
 )
 
 func TestDirectives(t *testing.T) {
@@ -21,8 +23,8 @@ func TestDirectives(t *testing.T) {
 		{"bufsize 4096", func(_ *Config, b *Block) any { return b.Bufsize }, "4096"},
 		{"errors", errorsOf, ""},
 		{"errors stdout {\nstacktrace\nconsolidate 5m \".* i/o timeout$\" warning show_first\nconsolidate 30s x\n}", errorsOf,
-			"{5m0s .* i/o timeout$ warning true} {30s x error false}"},
-		{"errors {\nconsolidate 30s x show_first\n}", errorsOf, "{30s x error true}"},
+			"{5m0s .* i/o timeout$ WARN true} {30s x ERROR false}"},
+		{"errors {\nconsolidate 30s x show_first\n}", errorsOf, "{30s x ERROR true}"},
 		{"log", logs, "{. true true true}"},
 		{"log A.example", logs, "{a.example. true true true}"},
 		{"log a.example b.example {\nclass denial error\n}", logs, "{a.example. false true true} {b.example. false true true}"},
@@ -72,7 +74,7 @@ func errorsOf(_ *Config, b *Block) any {
 func logs(_ *Config, b *Block) any {
 	var s []string
 	for _, l := range b.Log {
-		s = append(s, fmt.Sprintf("{%s %t %t %t}", l.Zone, l.Success, l.Denial, l.Error))
+		s = append(s, fmt.Sprintf("{%s %t %t %t}", l.Zone, l.Classes&querylog.Success != 0, l.Classes&querylog.Denial != 0, l.Classes&querylog.Error != 0))
 	}
 	return strings.Join(s, " ")
 }

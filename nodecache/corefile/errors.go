@@ -1,25 +1,14 @@
 package corefile
 
 import (
+	"log/slog"
 	"regexp"
-	"slices"
 	"strings"
-	"time"
+
+	"github.com/neardns/neardns/nodecache/querylog"
 )
 
-// Errors says how the errors of queries are logged.
-type Errors struct{ Consolidate []Consolidate }
-
-// Consolidate has the errors that match Pattern logged as one line a Period, which says how
-// many there were, and the first of them at once if ShowFirst.
-type Consolidate struct {
-	Period    time.Duration
-	Pattern   *regexp.Regexp
-	Level     string // debug, info, warning or error
-	ShowFirst bool
-}
-
-// maxPattern is as long as a pattern may be, in bytes.
+// maxPattern is the longest pattern that consolidate takes, in bytes.
 const maxPattern = 10000
 
 // errors reads [stdout] { stacktrace, consolidate ... }.
@@ -31,7 +20,7 @@ func (d *directive) errors() error {
 	if len(args) > 0 && args[0] != "stdout" {
 		return d.errorf("%q, expected no file: errors go where the log goes", args[0])
 	}
-	e := &Errors{}
+	e := &querylog.Errors{}
 	d.block.Errors = e
 	return d.options(func() error {
 		switch d.option {
@@ -45,13 +34,13 @@ func (d *directive) errors() error {
 }
 
 // consolidate reads DURATION REGEXP [LEVEL] [show_first].
-func (d *directive) consolidate(e *Errors) error {
+func (d *directive) consolidate(e *querylog.Errors) error {
 	const usage = "consolidate DURATION REGEXP [debug|info|warning|error] [show_first]"
 	args, err := d.args(2, 4, usage)
 	if err != nil {
 		return err
 	}
-	c := Consolidate{Level: "error"}
+	c := querylog.Consolidate{Level: slog.LevelError}
 	if c.Period, err = d.duration(args[0], 1); err != nil {
 		return err
 	}
@@ -62,12 +51,29 @@ func (d *directive) consolidate(e *Errors) error {
 		return d.errorf("%v", err)
 	}
 	rest := args[2:]
-	if len(rest) > 0 && slices.Contains([]string{"debug", "info", "warning", "error"}, rest[0]) {
-		c.Level, rest = rest[0], rest[1:]
+	if len(rest) > 0 {
+		if level, ok := errorLevel(rest[0]); ok {
+			c.Level, rest = level, rest[1:]
+		}
 	}
 	if c.ShowFirst = len(rest) == 1 && rest[0] == "show_first"; !c.ShowFirst && len(rest) > 0 {
 		return d.errorf("%q, expected %s", strings.Join(rest, " "), usage)
 	}
 	e.Consolidate = append(e.Consolidate, c)
 	return nil
+}
+
+// errorLevel returns the level that a word names.
+func errorLevel(word string) (level slog.Level, ok bool) {
+	switch word {
+	case "debug":
+		return slog.LevelDebug, true
+	case "info":
+		return slog.LevelInfo, true
+	case "warning":
+		return slog.LevelWarn, true
+	case "error":
+		return slog.LevelError, true
+	}
+	return 0, false
 }

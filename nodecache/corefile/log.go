@@ -4,15 +4,8 @@ import (
 	"strings"
 
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/querylog"
 )
-
-// Log has queries for names below Zone logged if their answers are of one of the classes.
-type Log struct {
-	Zone    wire.Name
-	Success bool
-	Denial  bool // NXDOMAIN and NODATA
-	Error   bool
-}
 
 // log reads [NAMES...] [FORMAT] { class ... }.
 func (d *directive) log() error {
@@ -30,38 +23,38 @@ func (d *directive) log() error {
 			return err
 		}
 	}
-	var l Log
-	if err := d.options(func() error { return d.logClass(&l) }); err != nil {
+	var classes querylog.Class
+	if err := d.options(func() error { return d.logClass(&classes) }); err != nil {
 		return err
 	}
-	if !l.Success && !l.Denial && !l.Error {
-		l.Success, l.Denial, l.Error = true, true, true
+	if classes == 0 {
+		classes = querylog.All
 	}
-	for _, l.Zone = range zones {
-		d.block.Log = append(d.block.Log, l)
+	for _, zone := range zones {
+		d.block.Log = append(d.block.Log, querylog.Rule{Zone: zone, Classes: classes})
 	}
 	return nil
 }
 
-// logClass reads class all|success|denial|error ...
-func (d *directive) logClass(l *Log) error {
+// logClass reads class all|success|denial|error ... and adds the classes to those read before.
+func (d *directive) logClass(classes *querylog.Class) error {
 	const usage = "class all|success|denial|error..."
 	if d.option != "class" {
 		return d.noOption("class")
 	}
 	args, err := d.args(1, -1, usage)
-	for _, class := range args {
-		switch class {
+	for _, arg := range args {
+		switch arg {
 		case "all":
-			l.Success, l.Denial, l.Error = true, true, true
+			*classes |= querylog.All
 		case "success":
-			l.Success = true
+			*classes |= querylog.Success
 		case "denial":
-			l.Denial = true
+			*classes |= querylog.Denial
 		case "error":
-			l.Error = true
+			*classes |= querylog.Error
 		default:
-			return d.errorf("%q, expected %s", class, usage)
+			return d.errorf("%q, expected %s", arg, usage)
 		}
 	}
 	return err

@@ -1,15 +1,20 @@
-// Package querylog writes what the `log` directive asks for, off the queries' way.
+// Package querylog writes what the `log` and `errors` directives ask for, without holding up a query.
 //
 //	Filter.Pass --> Entry --Log.Put--> queue --Log.Run--> slog.Handler
 //	                            |
 //	                            +--> the queue is full: dropped and counted
 //
-// The handler does not wait either, see package logqueue: this queue keeps the making of text off
-// the queries' way, that one the reader of the log.
+//	the error of a flight --ErrorLog.Of(Errors)--> logged at once, at most 10 a second
+//	                               |
+//	                               +--> counted --ErrorLog.Run--> one line a period
 //
-// A Filter is a server block's, a Log is the process's. Put never waits and allocates nothing;
-// names and numbers turn to text in Run's goroutine only.
+// A server block has a Filter and an Errors. The process has one Log and one ErrorLog.
 //
-// The attributes have the names that CoreDNS 1.15.0 gives them in its JSON log (its
-// plugin/log/json.go), and local_ip, flags and source beside.
+// Put never waits and allocates nothing. Names and numbers turn into text in Run's goroutine only.
+// The slog.Handler does not wait for a reader either; see package logqueue. So two queues follow
+// each other: this one keeps the making of text out of the queries' way, that one keeps out the
+// reader of the log.
+//
+// The attributes of a query have the names that CoreDNS 1.15.0 gives them in its JSON log (its
+// plugin/log/json.go). CoreDNS does not have local_ip, flags and source.
 package querylog

@@ -52,7 +52,7 @@ func TestErrors(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	load.Stop(100)
 	node.Logs("query failed", "fresh-", "type=A", "error=")
-	node.Logs("more queries failed than are told of", "count=")
+	node.Logs("more queries failed than are logged", "count=")
 	seconds := int(time.Since(began).Seconds()) + 2
 	if n := len(node.Logged("query failed")); n > 10*seconds {
 		t.Errorf("%d lines in %d seconds", n, seconds)

@@ -56,19 +56,6 @@ func TestClassOf(t *testing.T) {
 	}
 }
 
-func TestParseClass(t *testing.T) {
-	for text, want := range map[string]Class{"all": All, "success": Success, "denial": Denial, "error": Error} {
-		if got, err := ParseClass(text); got != want || err != nil {
-			t.Errorf("%s: %d, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"", "ALL", "errors"} {
-		if _, err := ParseClass(text); err == nil {
-			t.Errorf("%q is taken", text)
-		}
-	}
-}
-
 // TestFilter shows that the first rule whose zone has the name decides.
 func TestFilter(t *testing.T) {
 	f := Filter{
