@@ -97,7 +97,7 @@ func TestKeepFailures(t *testing.T) {
 	var kept *cache.Cache
 	q, p := wire.Query{Name: wire.Name("\x01a\x00"), Type: wire.A, Class: wire.IN}, cache.Policy{ServFail: cache.Backoff{First: time.Minute}}
 	fails := func(by *forward) {
-		kept.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, nil), &by.blamed, &p, 0)
+		kept.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, wire.RA, nil), &by.blamed, &p, 0)
 	}
 	failed := func() bool {
 		_, state := kept.Append(nil, &q, &p, 0)
@@ -207,11 +207,11 @@ func TestKeepDenials(t *testing.T) {
 		kept, p := old.sizes[0].Cache, cache.Policy{Positive: cache.Bounds{Max: 60}, Denial: cache.Bounds{Max: 60}}
 		for _, n := range names {
 			q := query(n, wire.A)
-			denial := wire.AppendRecord(wire.AppendReply(nil, q, wire.NXDomain, nil), 0, wire.Authority, n, wire.SOA, wire.IN, 60, make([]byte, 22))
+			denial := wire.AppendRecord(wire.AppendReply(nil, q, wire.NXDomain, wire.RA, nil), 0, wire.Authority, n, wire.SOA, wire.IN, 60, make([]byte, 22))
 			binary.BigEndian.PutUint32(denial[len(denial)-4:], 60)
 			kept.Store(nil, q, denial, &old.forward().blamed, &p, 0)
 			q = query(n, wire.AAAA)
-			kept.Store(nil, q, wire.AppendRecord(wire.AppendReply(nil, q, wire.NoError, nil), 0, wire.Answer, n, wire.AAAA, wire.IN, 60, make([]byte, 16)), &old.forward().blamed, &p, 0)
+			kept.Store(nil, q, wire.AppendRecord(wire.AppendReply(nil, q, wire.NoError, wire.RA, nil), 0, wire.Answer, n, wire.AAAA, wire.IN, 60, make([]byte, 16)), &old.forward().blamed, &p, 0)
 		}
 		g.build(text(tt.after...)).follow(old)
 		for i, n := range names {

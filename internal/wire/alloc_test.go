@@ -25,7 +25,7 @@ func TestAllocations(t *testing.T) {
 		"replies": func() {
 			var q Query
 			q.Parse(query)
-			m := Message(AppendReply(buf, &q, BadCookie, o))
+			m := Message(AppendReply(buf, &q, BadCookie, RA, o))
 			m = AppendQuery(m, &q, nil)
 			m.OPT()
 			AppendDenial(buf, &q, denial, 5)

@@ -20,7 +20,7 @@ func AppendQuery(dst []byte, q *Query, options []byte) []byte {
 }
 
 // flags returns the flags of q that a query carries.
-func (q *Query) flags() (f uint16) {
+func (q *Query) flags() (f Flags) {
 	if q.RD {
 		f |= RD
 	}
@@ -34,9 +34,9 @@ func (q *Query) flags() (f uint16) {
 }
 
 // appendHeader appends a header, and the question if q has one.
-func appendHeader(dst []byte, q *Query, flags uint16) []byte {
+func appendHeader(dst []byte, q *Query, flags Flags) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, q.ID)
-	dst = binary.BigEndian.AppendUint16(dst, flags)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(flags))
 	if q.Name == nil {
 		return append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
 	}
@@ -46,22 +46,22 @@ func appendHeader(dst []byte, q *Query, flags uint16) []byte {
 	return binary.BigEndian.AppendUint16(dst, uint16(q.Class))
 }
 
-// AppendReply appends a reply without records: the header with q's ID, opcode, RD and CD, and
-// with RA, the question as far as q has one, and for a query with an OPT record one of our
-// own with the options o, which may be nil, and the upper bits of rcode (RFC 6891, section
-// 6.1.3). RA and CD mean nothing to an opcode other than QUERY, and are left out (RFC 8906,
-// section 3.1.4).
-func AppendReply(dst []byte, q *Query, rcode Rcode, o *Options) []byte {
+// AppendReply appends a reply without records: the header and the question as AppendHeader
+// writes them, and an OPT record of our own if q has one. That record carries the options o,
+// which may be nil, and the upper bits of rcode (RFC 6891, section 6.1.3).
+func AppendReply(dst []byte, q *Query, rcode Rcode, claims Flags, o *Options) []byte {
 	start := len(dst)
-	return appendOPT(AppendHeader(dst, q, rcode), start, q, rcode, o)
+	return appendOPT(AppendHeader(dst, q, rcode, claims), start, q, rcode, o)
 }
 
-// AppendHeader appends what AppendReply does, less the OPT record, so that AppendRecord and
-// AppendOPT can go on from there.
-func AppendHeader(dst []byte, q *Query, rcode Rcode) []byte {
-	flags := QR | uint16(q.Opcode)<<opcodeShift&opcodeBits | q.flags()&RD | uint16(rcode)&rcodeBits
+// AppendHeader appends the header of a reply, and q's question if q has one. The caller goes
+// on with AppendRecord and AppendOPT. The header has the ID, opcode, RD and CD of q, and of
+// claims the bits AA and RA: what the server says of itself. AA, RA and CD mean nothing with
+// an opcode other than QUERY, and are left out (RFC 8906, section 3.1.4).
+func AppendHeader(dst []byte, q *Query, rcode Rcode, claims Flags) []byte {
+	flags := QR | Flags(q.Opcode)<<opcodeShift&opcodeBits | q.flags()&RD | Flags(rcode)&rcodeBits
 	if q.Opcode == OpcodeQuery {
-		flags |= RA | q.flags()&CD
+		flags |= claims&(AA|RA) | q.flags()&CD
 	}
 	return appendHeader(dst, q, flags)
 }

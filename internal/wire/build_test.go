@@ -33,7 +33,7 @@ func TestAppendReply(t *testing.T) {
 		Keepalive: true, Timeout: 300,
 		Error: Error{Set: true, Code: StaleAnswer, Text: "upstream is out"},
 	}
-	b := AppendReply([]byte("xx"), q, BadCookie, o)[2:]
+	b := AppendReply([]byte("xx"), q, BadCookie, RA, o)[2:]
 	m := unpack(t, b)
 	opt := m.IsEdns0()
 	if m.Rcode != dns.RcodeBadCookie || !m.Response || !m.RecursionAvailable || m.Question[0].Name != "A.example." {
@@ -48,7 +48,7 @@ func TestAppendReply(t *testing.T) {
 	if k := opt.Option[1].(*dns.EDNS0_TCP_KEEPALIVE); k.Timeout != 300 {
 		t.Error(k)
 	}
-	if got := len(b) - len(AppendHeader(nil, q, BadCookie)); got != o.Len() {
+	if got := len(b) - len(AppendHeader(nil, q, BadCookie, RA)); got != o.Len() {
 		t.Errorf("Len says %d, written %d", o.Len(), got)
 	}
 	back, ok := Message(b).OPT()
@@ -76,7 +76,7 @@ func TestReplyToFault(t *testing.T) {
 	} {
 		var q Query
 		status := q.Parse(pack(t, tt.msg))
-		m := unpack(t, AppendReply(nil, &q, status.Rcode(), nil))
+		m := unpack(t, AppendReply(nil, &q, status.Rcode(), RA, nil))
 		if m.Rcode != tt.rcode || len(m.Question) != tt.question || (m.IsEdns0() != nil) != tt.withOPT || m.Opcode != tt.ourOpcode || m.Id != 0x1234 {
 			t.Errorf("%s: %v", tt.name, m)
 		}
@@ -86,9 +86,23 @@ func TestReplyToFault(t *testing.T) {
 	}
 }
 
+// TestClaims shows that a reply has of AA and RA what the server claims, and no other bit.
+func TestClaims(t *testing.T) {
+	q := parse(t, question("a.", dns.TypeA))
+	for claims, want := range map[Flags]Flags{0: 0, RA: RA, AA: AA, AA | RA | TC | Z | AD | rcodeBits: AA | RA} {
+		if got := Message(AppendHeader(nil, q, NoError, claims)).Flags(); got != QR|RD|want {
+			t.Errorf("%04x: %04x", claims, got)
+		}
+	}
+	q.Opcode = 5 // UPDATE
+	if got := Message(AppendHeader(nil, q, NotImpl, AA|RA)).Flags(); got != QR|RD|5<<opcodeShift|Flags(NotImpl) {
+		t.Errorf("UPDATE: %04x", got)
+	}
+}
+
 func TestAppendRecord(t *testing.T) {
 	q := parse(t, withOPT(question("localhost.", dns.TypeA), 1232, false))
-	b := AppendHeader([]byte("xx"), q, NoError)
+	b := AppendHeader([]byte("xx"), q, NoError, RA)
 	b = AppendRecord(b, 2, Answer, nil, A, IN, 60, []byte{127, 0, 0, 1})
 	b = AppendRecord(b, 2, Authority, name(t, "."), TXT, IN, 1, []byte("\x02hi"))
 	b = AppendOPT(b, 2, q, nil)
@@ -105,11 +119,11 @@ func TestAppendRecord(t *testing.T) {
 func TestErrorTextIsCut(t *testing.T) {
 	q := parse(t, withOPT(question("a.", dns.TypeA), 1232, false))
 	o := &Options{Error: Error{Set: true, Text: strings.Repeat("x", 70000)}}
-	b := AppendReply(nil, q, ServFail, o)
+	b := AppendReply(nil, q, ServFail, RA, o)
 	if e := unpack(t, b).IsEdns0().Option[0].(*dns.EDNS0_EDE); len(e.ExtraText) != maxErrorText {
 		t.Error(len(e.ExtraText))
 	}
-	if got := len(b) - len(AppendHeader(nil, q, ServFail)); got != o.Len() {
+	if got := len(b) - len(AppendHeader(nil, q, ServFail, RA)); got != o.Len() {
 		t.Errorf("Len says %d, written %d", o.Len(), got)
 	}
 }

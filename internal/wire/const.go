@@ -13,20 +13,24 @@ const (
 	UDPSize = 1232
 )
 
-// Bits of the header's flags (RFC 1035, section 4.1.1; RFC 4035, section 3.2.2 and 3.2.3).
-const (
-	QR uint16 = 1 << 15 // this is a response
-	AA uint16 = 1 << 10 // authoritative answer
-	TC uint16 = 1 << 9  // truncated
-	RD uint16 = 1 << 8  // recursion desired
-	RA uint16 = 1 << 7  // recursion available
-	Z  uint16 = 1 << 6  // reserved, zero in all messages
-	AD uint16 = 1 << 5  // authentic data
-	CD uint16 = 1 << 4  // checking disabled
+// Flags is the header's second word: bits of its own, the opcode and the lower bits of the
+// response code (RFC 1035, section 4.1.1).
+type Flags uint16
 
-	opcodeBits  uint16 = 0xF << opcodeShift
-	opcodeShift        = 11
-	rcodeBits   uint16 = 0xF
+// The bits (RFC 1035, section 4.1.1; AD and CD: RFC 4035, sections 3.2.3 and 3.2.2).
+const (
+	QR Flags = 1 << 15 // this is a response
+	AA Flags = 1 << 10 // authoritative answer
+	TC Flags = 1 << 9  // truncated
+	RD Flags = 1 << 8  // recursion desired
+	RA Flags = 1 << 7  // recursion available
+	Z  Flags = 1 << 6  // reserved, zero in all messages
+	AD Flags = 1 << 5  // authentic data
+	CD Flags = 1 << 4  // checking disabled
+
+	opcodeBits  Flags = 0xF << opcodeShift
+	opcodeShift       = 11
+	rcodeBits   Flags = 0xF
 )
 
 // Places of the header's counts.

@@ -19,7 +19,7 @@ func AppendDenial(dst []byte, q *Query, denial []byte, ttl uint32) (reply []byte
 		return dst, false
 	}
 	p := packer{dst: dst, start: len(dst)}
-	p.open(q, QR|RA|q.flags()&(RD|CD)|uint16(NXDomain))
+	p.open(q, QR|RA|q.flags()&(RD|CD)|Flags(NXDomain))
 	if !p.record(denial, &v.soa) {
 		return dst, false
 	}

@@ -67,7 +67,7 @@ func FuzzParse(f *testing.F) {
 
 // checkReply shows that whatever was asked, the reply is well-formed.
 func checkReply(t *testing.T, q *Query, status Status) {
-	m := unpack(t, AppendReply(nil, q, status.Rcode(), nil))
+	m := unpack(t, AppendReply(nil, q, status.Rcode(), RA, nil))
 	if m.Id != q.ID || m.Rcode&0xF != int(status.Rcode())&0xF {
 		t.Fatal(m)
 	}

@@ -25,11 +25,11 @@ func (m Message) ID() uint16 { return m.word(0) }
 // SetID changes the message's ID.
 func (m Message) SetID(id uint16) { m.setWord(0, id) }
 
-// Flags returns the header's second word: QR, opcode, AA and so on down to the code.
-func (m Message) Flags() uint16 { return m.word(2) }
+// Flags returns the header's second word.
+func (m Message) Flags() Flags { return Flags(m.word(2)) }
 
 // SetFlags sets the bits of on and clears those of off in the header's second word.
-func (m Message) SetFlags(on, off uint16) { m.setWord(2, m.Flags()&^off|on) }
+func (m Message) SetFlags(on, off Flags) { m.setWord(2, uint16(m.Flags()&^off|on)) }
 
 // Truncated reports whether TC is set.
 func (m Message) Truncated() bool { return m.Flags()&TC != 0 }

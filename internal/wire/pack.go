@@ -44,7 +44,7 @@ type packer struct {
 }
 
 // open writes header and question.
-func (p *packer) open(q *Query, flags uint16) {
+func (p *packer) open(q *Query, flags Flags) {
 	p.dst = appendHeader(p.dst, q, flags)
 	p.names.learn(p.dst[p.start:], HeaderLen)
 }

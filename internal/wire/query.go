@@ -56,7 +56,7 @@ func (q *Query) Parse(msg []byte) Status {
 	if len(msg) < HeaderLen {
 		return Drop
 	}
-	flags := binary.BigEndian.Uint16(msg[2:])
+	flags := Message(msg).Flags()
 	if flags&QR != 0 {
 		return Drop
 	}
@@ -150,7 +150,7 @@ func (q *Query) Matches(msg []byte) bool {
 	if len(msg) < HeaderLen || binary.BigEndian.Uint16(msg) != q.ID {
 		return false
 	}
-	flags := binary.BigEndian.Uint16(msg[2:])
+	flags := Message(msg).Flags()
 	if flags&QR == 0 || flags&opcodeBits != 0 {
 		return false
 	}

@@ -144,7 +144,7 @@ func TestCollision(t *testing.T) {
 	}
 	key := func(text string) []byte { return wire.AppendKey(nil, ask(t, text)) }
 	entry := func(text string) *entry {
-		return newEntry(key(text), wire.AppendHeader(nil, ask(t, text), wire.NoError), 0, second)
+		return newEntry(key(text), wire.AppendHeader(nil, ask(t, text), wire.NoError, wire.RA), 0, second)
 	}
 	a := entry("a.example.")
 	s.put(success, 7, a, usual())

@@ -62,7 +62,7 @@ func TestFlags(t *testing.T) {
 			t.Fatal(text)
 		}
 	}
-	for text, want := range map[string]uint16{
+	for text, want := range map[string]wire.Flags{
 		"a.example.": 0, "a.example. ad": wire.AD, "a.example. do": wire.AD, "a.example. do ad": wire.AD,
 	} {
 		b, _ := c.Append(nil, ask(t, text), p, 0)

@@ -113,7 +113,7 @@ func (c *Cache) putFailure(q *wire.Query, f *fault, code wire.Rcode, now, life t
 	var buf [wire.MaxKey]byte
 	var msg [wire.HeaderLen + wire.MaxKey]byte
 	key := wire.AppendKey(buf[:0], q)
-	e := newEntry(key, wire.AppendHeader(msg[:0], q, code), now, life)
+	e := newEntry(key, wire.AppendHeader(msg[:0], q, code, wire.RA), now, life)
 	e.kind, e.fault = wire.Failed, f
 	if code != wire.ServFail {
 		e.kind = wire.Refusal
@@ -126,9 +126,9 @@ func (c *Cache) putFailure(q *wire.Query, f *fault, code wire.Rcode, now, life t
 // for again yet.
 func (e *entry) appendFailure(dst []byte, q *wire.Query, now time.Duration) ([]byte, State) {
 	if e.fault == nil {
-		return wire.AppendHeader(dst, q, wire.ServFail), Failed
+		return wire.AppendHeader(dst, q, wire.ServFail, wire.RA), Failed
 	}
-	dst = wire.AppendHeader(dst, q, wire.Message(e.data).HeaderRcode())
+	dst = wire.AppendHeader(dst, q, wire.Message(e.data).HeaderRcode(), wire.RA)
 	if e.retries(now) {
 		return dst, Retry
 	}

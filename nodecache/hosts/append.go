@@ -51,17 +51,10 @@ func (t *Table) Append(dst []byte, q *wire.Query, ttl uint32) (reply []byte, sta
 	return dst, Answered
 }
 
-func appendHeader(dst []byte, q *wire.Query) []byte {
-	start := len(dst)
-	dst = wire.AppendHeader(dst, q, wire.NoError)
-	wire.Message(dst[start:]).SetFlags(wire.AA, 0)
-	return dst
-}
-
 // appendForward appends a reply with the addresses of the type asked for.
 func (t *Table) appendForward(dst []byte, q *wire.Query, k keys, ttl uint32) []byte {
 	start := len(dst)
-	dst = appendHeader(dst, q)
+	dst = wire.AppendHeader(dst, q, wire.NoError, wire.AA|wire.RA)
 	for i, p := range t.parts {
 		for _, addr := range p.find(k).of(q.Type) {
 			if t.gave(i, q.Type, k, addr) {

@@ -14,7 +14,7 @@ func (t *Table) appendReverse(dst []byte, q *wire.Query, ttl uint32) ([]byte, St
 		return dst, Elsewhere
 	}
 	start := len(dst)
-	dst = appendHeader(dst, q)
+	dst = wire.AppendHeader(dst, q, wire.NoError, wire.AA|wire.RA)
 	for i, p := range t.parts {
 		for _, n := range p.names[addr] {
 			if t.gaveName(i, addr, n) {

@@ -26,7 +26,7 @@ type Entry struct {
 	nameLen   uint8
 	name      [wire.MaxName]byte
 
-	flags     uint16
+	flags     wire.Flags
 	rcode     wire.Rcode
 	replySize int // 0 for no reply
 }

@@ -89,7 +89,7 @@ func TestEntryOddities(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	for _, c := range []struct {
-		flags uint16
+		flags wire.Flags
 		want  string
 	}{
 		{0, ""},

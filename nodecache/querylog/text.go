@@ -63,18 +63,15 @@ func (e *Entry) bufsize() int {
 	return int(e.udpSize)
 }
 
-// reserved is the one bit of the header without a meaning (RFC 1035, section 4.1.1).
-const reserved uint16 = 1 << 6
-
 // appendFlags appends the names of the bits that are set, in the header's order.
-func appendFlags(dst []byte, flags uint16) []byte {
+func appendFlags(dst []byte, flags wire.Flags) []byte {
 	start := len(dst)
 	for _, bit := range [...]struct {
-		mask uint16
+		mask wire.Flags
 		name string
 	}{
 		{wire.QR, "qr"}, {wire.AA, "aa"}, {wire.TC, "tc"}, {wire.RD, "rd"},
-		{wire.RA, "ra"}, {reserved, "z"}, {wire.AD, "ad"}, {wire.CD, "cd"},
+		{wire.RA, "ra"}, {wire.Z, "z"}, {wire.AD, "ad"}, {wire.CD, "cd"},
 	} {
 		if flags&bit.mask == 0 {
 			continue

@@ -1,7 +1,6 @@
 package resolve
 
 import (
-	"encoding/binary"
 	"slices"
 	"testing"
 
@@ -51,7 +50,7 @@ func checkReply(t *testing.T, msg, reply []byte, tcp bool) {
 		most = int(min(q.UDPSize, wire.UDPSize))
 	}
 	const opcode = 0xf << 11
-	if m.ID() != q.ID || m.Flags()&wire.QR == 0 || m.Flags()&opcode != binary.BigEndian.Uint16(msg[2:])&opcode || len(reply) > most {
+	if m.ID() != q.ID || m.Flags()&wire.QR == 0 || m.Flags()&opcode != wire.Message(msg).Flags()&opcode || len(reply) > most {
 		t.Fatalf("%x\nis answered by\n%x", msg, reply)
 	}
 	w := wire.Walk(reply)

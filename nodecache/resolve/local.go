@@ -74,7 +74,7 @@ func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, state ho
 func (r *Resolver) localhost(dst []byte, q *query) []byte {
 	const ttl = 86400
 	start := len(dst)
-	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
+	dst = wire.AppendHeader(dst, &q.Query, wire.NoError, wire.RA)
 	switch q.Type {
 	case wire.A:
 		dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.A, wire.IN, ttl, []byte{127, 0, 0, 1})
@@ -89,7 +89,7 @@ func (r *Resolver) localhost(dst []byte, q *query) []byte {
 // invalid denies the name (RFC 6761, section 6.4).
 func (r *Resolver) invalid(dst []byte, q *query) []byte {
 	start := len(dst)
-	dst = appendSOA(wire.AppendHeader(dst, &q.Query, wire.NXDomain), start, invalid)
+	dst = appendSOA(wire.AppendHeader(dst, &q.Query, wire.NXDomain, wire.RA), start, invalid)
 	return r.finish(dst, start, q, wire.Error{})
 }
 
@@ -121,7 +121,7 @@ func (r *Resolver) chaos(dst []byte, q *query) []byte {
 	var buf [512]byte
 	data := appendString(buf[:0], text)
 	start := len(dst)
-	dst = wire.AppendHeader(dst, &q.Query, wire.NoError)
+	dst = wire.AppendHeader(dst, &q.Query, wire.NoError, wire.RA)
 	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.TXT, wire.CH, 0, data)
 	return r.finish(dst, start, q, wire.Error{})
 }

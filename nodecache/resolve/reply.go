@@ -59,7 +59,7 @@ func (q *query) most() int {
 func (r *Resolver) code(dst []byte, q *query, rcode wire.Rcode, why wire.Error) []byte {
 	var buf [cookie.Len]byte
 	o := r.options(buf[:0], q, why)
-	return wire.AppendReply(dst, &q.Query, rcode, &o)
+	return wire.AppendReply(dst, &q.Query, rcode, wire.RA, &o)
 }
 
 // cookieOnly gives a cookie to who asks for nothing else (RFC 7873, section 5.4). A server's

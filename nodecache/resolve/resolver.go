@@ -123,7 +123,7 @@ func (r *Resolver) answer(dst []byte, q *query, status wire.Status) ([]byte, ori
 	case status == wire.CookieOnly:
 		return r.cookieOnly(dst, q), origin{}
 	case status != wire.Valid: // options of a query that is not understood get no answer
-		return wire.AppendReply(dst, &q.Query, status.Rcode(), nil), origin{}
+		return wire.AppendReply(dst, &q.Query, status.Rcode(), wire.RA, nil), origin{}
 	case q.Class == wire.CH:
 		return r.chaos(dst, q), origin{}
 	case q.route == nil || q.Class != wire.IN:

@@ -180,7 +180,7 @@ func response(q []byte) []byte {
 
 func withRcode(q []byte, code wire.Rcode) []byte {
 	m := response(q)
-	wire.Message(m).SetFlags(uint16(code), 0xf)
+	wire.Message(m).SetFlags(wire.Flags(code), 0xf)
 	return m
 }
 

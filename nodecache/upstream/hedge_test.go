@@ -16,7 +16,7 @@ import (
 func slowPTR(q []byte, reply func([]byte)) {
 	var asked wire.Query
 	if asked.Parse(q) == wire.BadVers {
-		reply(wire.AppendReply(nil, &asked, wire.BadVer, nil))
+		reply(wire.AppendReply(nil, &asked, wire.BadVer, wire.RA, nil))
 		return
 	}
 	if n := name(q); n == "" || strings.HasPrefix(n, "ptr") && strings.HasSuffix(n, "7.example") {

@@ -32,7 +32,7 @@ func appendAnswer(dst []byte, m wire.Message, q *wire.Query) []byte {
 	if q.Asked(m) {
 		return append(dst, m...)
 	}
-	return wire.AppendHeader(dst, q, wire.Rcode(rcode(m)))
+	return wire.AppendHeader(dst, q, wire.Rcode(rcode(m)), wire.RA)
 }
 
 // rcode returns the four bits of a response code that stand in the header.

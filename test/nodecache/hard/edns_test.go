@@ -30,7 +30,7 @@ func withoutEDNS(with *atomic.Int64, refuse play) play {
 func says(code wire.Rcode) play {
 	return func(s *session, q wire.Message) {
 		m := bare(q).StripOPT()
-		m.SetFlags(uint16(code), 0xf)
+		m.SetFlags(wire.Flags(code), 0xf)
 		s.send(m)
 	}
 }

@@ -51,14 +51,14 @@ func asked(name string, t wire.Type, c wire.Class) play {
 		if other.Name, _, _, _ = q.Question(); name != "" {
 			other.Name, _ = wire.ParseName(name)
 		}
-		m := wire.AppendHeader(nil, &other, wire.NoError)
+		m := wire.AppendHeader(nil, &other, wire.NoError, wire.RA)
 		s.send(wire.AppendRecord(m, 0, wire.Answer, nil, wire.A, wire.IN, lifetime, forged.AsSlice()))
 	}
 }
 
 // noQuestion answers without the question.
 func noQuestion(s *session, q wire.Message) {
-	m := wire.AppendHeader(nil, &wire.Query{ID: q.ID()}, wire.NoError)
+	m := wire.AppendHeader(nil, &wire.Query{ID: q.ID()}, wire.NoError, wire.RA)
 	name, _, _, _ := q.Question()
 	s.send(wire.AppendRecord(m, 0, wire.Answer, name, wire.A, wire.IN, lifetime, forged.AsSlice()))
 }

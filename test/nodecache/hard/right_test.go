@@ -44,14 +44,14 @@ func with(q wire.Message, addr netip.Addr, ttl uint32) wire.Message {
 // denial returns an NXDOMAIN.
 func denial(q wire.Message, ttl uint32) wire.Message {
 	m := bare(q)
-	m.SetFlags(uint16(wire.NXDomain), 0)
+	m.SetFlags(wire.Flags(wire.NXDomain), 0)
 	return withSOA(m, ttl)
 }
 
 // code returns an answer without records.
 func code(q wire.Message, rcode wire.Rcode) wire.Message {
 	m := bare(q)
-	m.SetFlags(uint16(rcode), 0)
+	m.SetFlags(wire.Flags(rcode), 0)
 	return m
 }
 
