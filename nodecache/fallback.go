@@ -10,7 +10,7 @@ import (
 
 // fallback keeps fresh where queries go while no process takes them.
 type fallback struct {
-	*hostnet.Redirect
+	*hostnet.Fallback
 	cluster *atomic.Pointer[forward] // of the cluster domain, as the Corefile has it now
 	ipvs    bool                     // a ClusterIP will do
 	log     *slog.Logger
@@ -26,11 +26,11 @@ func (p *process) openFallback() error {
 	if err != nil {
 		return err
 	}
-	r, err := hostnet.OpenRedirect(p.Options.LocalIPs, p.Options.Port)
+	r, err := hostnet.OpenFallback(p.Options.LocalIPs, p.Options.Port)
 	if err != nil {
 		return err
 	}
-	p.interception.fallback = &fallback{Redirect: r, cluster: &p.cluster, ipvs: ipvs, log: p.Log}
+	p.interception.fallback = &fallback{Fallback: r, cluster: &p.cluster, ipvs: ipvs, log: p.Log}
 	return nil
 }
 

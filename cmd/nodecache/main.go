@@ -55,7 +55,7 @@ func run(args []string, stderr *logqueue.Queue) int {
 	case f.checkOnly:
 		err = nodecache.Check(f.config(), os.Stdout)
 	case f.remove:
-		err = hostnet.RemoveRedirect()
+		err = hostnet.RemoveFallback()
 	case f.probe != "":
 		err = nodecache.Probe(ctx, f.probe)
 	case f.flush:

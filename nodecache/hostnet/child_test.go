@@ -90,21 +90,21 @@ func runChild(command string) int {
 }
 
 // holder holds addresses, see config. What its arguments hide is missing to it. It has queries
-// go on while it doesn't intercept them, "redirect ADDR:PORT ADDR:PORT ...".
+// go on while it doesn't intercept them, "fallback ADDR:PORT ADDR:PORT ...".
 func holder(args []string) func(string) (string, error) {
 	c, err := config(args...)
 	var h *Host
-	var r *Redirect
+	var r *Fallback
 	return func(line string) (string, error) {
-		to, redirects := strings.CutPrefix(line, "redirect ")
+		to, isFallback := strings.CutPrefix(line, "fallback ")
 		switch {
 		case err != nil:
-		case redirects && r == nil:
-			if r, err = OpenRedirect(c.Addrs, 53); err != nil {
+		case isFallback && r == nil:
+			if r, err = OpenFallback(c.Addrs, 53); err != nil {
 				break
 			}
 			fallthrough
-		case redirects:
+		case isFallback:
 			err = r.Set(servers(strings.Fields(to)...))
 		case line == "open":
 			if h, err = Open(c); err == nil {

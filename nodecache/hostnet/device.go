@@ -23,7 +23,7 @@ func openDevice(r route, c *Config) (d *device, why string, err error) {
 	file, name, err := openTUN(c.Prefix + "%d")
 	if err != nil {
 		why = err.Error()
-		if d, err = openFallback(r, c); err != nil {
+		if d, err = openDummy(r, c); err != nil {
 			return nil, "", noDevice(why, err)
 		}
 	} else {

@@ -33,6 +33,6 @@
 // owner, before Linux 5.12, the table stays behind a process that dies, with no element in its
 // sets, and the next process deletes it. Mode says which it is, and why.
 //
-// What other node-local caches leave behind is a Leftover. A Redirect is what we leave, if
+// What other node-local caches leave behind is a Leftover. A Fallback is what we leave, if
 // asked to: where queries go on to while nobody intercepts them.
 package hostnet

@@ -1,130 +1,389 @@
 package hostnet
 
 import (
+	"net/netip"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// startFallback starts a process without TUN, and with "ownerless" without owners.
-func startFallback(t *testing.T, words ...string) *child {
+// openFallback opens a Fallback for the addresses, which goes with the test.
+func openFallback(t *testing.T, addrs ...string) *Fallback {
 	t.Helper()
-	args := append([]string{"hold", linkLocal, clusterV6, "tunless", "kind=" + dummyKind()}, words...)
-	c := startChild(t, ownMounts(), args...)
-	want := dummyKind() + " owned /dev/net/tun: no such file or directory"
-	if len(words) > 0 {
-		want = dummyKind() + " timeout /dev/net/tun: no such file or directory; nf_tables: no table with an owner: "
+	var list []netip.Addr
+	for _, a := range addrs {
+		list = append(list, netip.MustParseAddr(a))
 	}
-	if mode := c.ask(t, "open"); !strings.HasPrefix(mode, want) {
-		t.Fatalf("%q, want %q", mode, want)
+	r, err := OpenFallback(list, 53)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return c
-}
-
-// devicesOf counts the devices of the fallback.
-func devicesOf(t *testing.T) int {
-	t.Helper()
-	return strings.Count(sh(t, "ip -o link show type "+dummyKind()), "neardns")
-}
-
-// cleanDevices deletes what dead processes left.
-func cleanDevices(t *testing.T) {
 	t.Cleanup(func() {
-		for i := range "0123" {
-			exec.Command("ip", "link", "del", "neardns"+string(rune('0'+i))).Run()
+		r.Close()
+		if err := RemoveFallback(); err != nil {
+			t.Error(err)
 		}
 	})
+	return r
 }
 
-// TestFallbackHang has a process without TUN hang: addresses and interception go, and come
-// back with it.
-func TestFallbackHang(t *testing.T) {
-	cleanDevices(t)
-	c := startFallback(t)
-	for start := time.Now(); time.Since(start) < Lifetime+2*time.Second; time.Sleep(20 * time.Millisecond) {
-		if !has(t, linkLocal) || !has(t, clusterV6) {
-			t.Fatal("an address went while the process lives")
-		}
+func servers(addrs ...string) (list []netip.AddrPort) {
+	for _, a := range addrs {
+		list = append(list, netip.MustParseAddrPort(a))
 	}
-	c.must(t, "intercept")
-	c.cmd.Process.Signal(syscall.SIGSTOP)
-	took := eventually(t, 4*time.Second+500*time.Millisecond, "given back", func() bool {
-		return !has(t, linkLocal) && !has(t, clusterV6) && !intercepts(t)
-	})
-	t.Logf("given back %v after it stopped", took)
-	c.cmd.Process.Signal(syscall.SIGCONT)
-	eventually(t, 2*time.Second, "addresses are back", func() bool { return has(t, linkLocal) && has(t, clusterV6) })
-	c.must(t, "close")
-	if has(t, linkLocal) || devicesOf(t) != 0 {
-		t.Error("something is left")
+	return list
+}
+
+func fallbackTo(t *testing.T, r *Fallback, addrs ...string) {
+	t.Helper()
+	if err := r.Set(servers(addrs...)); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// TestFallbackDeath has processes without TUN and owners die. What they leave does nothing
-// after Lifetime and is deleted by the next, which leaves alone what the living have.
-func TestFallbackDeath(t *testing.T) {
-	cleanDevices(t)
+// answers asks often, from a pod and from the host, and returns who answered.
+func answers(t *testing.T, pod *child, addr string) string {
+	t.Helper()
+	sh(t, "conntrack -F 2>/dev/null") // what is tracked stays with its server, and ports are used again
+	var seen [2]bool
+	for range 16 {
+		for _, network := range []string{"udp", "tcp"} {
+			host, err := question(network, addr, time.Second)
+			if err != nil {
+				return "host, " + network + ": " + err.Error()
+			}
+			for _, answer := range []string{pod.ask(t, network+" "+addr), host} {
+				switch answer {
+				case "two":
+					seen[0] = true
+				case "three":
+					seen[1] = true
+				default:
+					return answer
+				}
+			}
+		}
+	}
+	return strings.TrimSpace(map[bool]string{true: "two "}[seen[0]] + map[bool]string{true: "three"}[seen[1]])
+}
+
+// serverPods starts two pods with a DNS server, "two" and "three", and gives the node a
+// default route, as any has.
+func serverPods(t *testing.T) {
+	t.Helper()
+	for n, name := range map[int]string{2: "two", 3: "three"} {
+		p := startPod(t, n)
+		p.must(t, "serve "+netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n), 0, 2}), 5353).String()+" "+name)
+		p.must(t, "serve ["+map[int]string{2: "fd02::2", 3: "fd03::2"}[n]+"]:53 "+name)
+	}
+	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; ip route add default via 10.2.0.2; ip -6 route add default via fd02::2")
+	t.Cleanup(func() { exec.Command("sh", "-c", "ip route del default; ip -6 route del default").Run() })
+}
+
+// TestFallback has the addresses lead to servers, in both families, until a process takes
+// them, and again when it is killed.
+func TestFallback(t *testing.T) {
+	addRules(t, tracking)
+	pod := startPod(t, 1)
+	serverPods(t)
+	before := node(t)
+	r := openFallback(t, linkLocal, clusterV6)
+	fallbackTo(t, r, "10.2.0.2:5353", "10.3.0.2:5353", "[fd02::2]:53", "[fd03::2]:53")
+	addrs := []string{linkLocal + ":53", "[" + clusterV6 + "]:53"}
+	want := func(when, want string) {
+		t.Helper()
+		for _, a := range addrs {
+			if got := answers(t, pod, a); got != want {
+				t.Errorf("%s, %s: %q answered, want %q", when, a, got, want)
+			}
+		}
+	}
+	want("without a cache", "two three")
+
+	cache := startChild(t, nil, "hold", linkLocal, clusterV6)
+	if mode := cache.ask(t, "open"); mode != "tun owned" {
+		t.Fatal(mode)
+	}
+	for _, a := range addrs {
+		serve(t, a, "ours")
+	}
+	want("before it intercepts", "two three")
+	sh(t, "conntrack -F 2>/dev/null")
+	for range 20 { // anew, for 3 s pass soon
+		cache.must(t, "intercept")
+		for _, a := range addrs {
+			if got := pod.ask(t, "udp "+a); got != "ours" {
+				t.Errorf("intercepted, %s: %s", a, got)
+			}
+		}
+	}
+	if entries := tracked(t); entries != "" {
+		t.Errorf("tracked:\n%s", entries)
+	}
+	cache.kill()
+	eventually(t, time.Second, "the servers answer", func() bool { return pod.ask(t, "udp "+addrs[0]) != "ours" })
+	want("killed", "two three")
+
+	fallbackTo(t, r, "10.3.0.2:5353", "[fd03::2]:53")
+	want("one is gone", "three")
+	fallbackTo(t, r)
+	want("all are gone", "three")
+	if err := RemoveFallback(); err != nil {
+		t.Error(err)
+	}
+	unchanged(t, before)
+	if err := RemoveFallback(); err != nil {
+		t.Errorf("without one: %v", err)
+	}
+}
+
+// TestFallbackAfterProxy leaves alone what kube-proxy translates.
+func TestFallbackAfterProxy(t *testing.T) {
+	pod := startPod(t, 1)
+	serverPods(t)
+	r := openFallback(t, clusterIP)
+	fallbackTo(t, r, "10.3.0.2:5353")
+	if got := answers(t, pod, clusterIP+":53"); got != "three" {
+		t.Errorf("alone: %s", got)
+	}
+	addRules(t, strings.ReplaceAll(kubeProxy, "dnat ip to 10.2.0.2", "dnat ip to 10.2.0.2:5353"))
+	if got := answers(t, pod, clusterIP+":53"); got != "two" {
+		t.Errorf("with kube-proxy: %s", got)
+	}
+}
+
+// TestFallbackPut writes the table when it has changed, or is gone, and at no other time.
+func TestFallbackPut(t *testing.T) {
+	addRules(t, `table inet stranger {
+	chain c { counter; }
+}`)
+	r := openFallback(t, linkLocal)
+	handle := func() string { return sh(t, "nft -a list ruleset | grep 'dnat.*handle' || true") }
+	fallbackTo(t, r, "10.2.0.2:53", "10.3.0.2:53")
+	first := handle()
+	fallbackTo(t, r, "10.3.0.2:53", "10.2.0.2:53")
+	if handle() != first {
+		t.Error("written again, though it is the same")
+	}
+	sh(t, "nft delete table inet neardns-fallback")
+	r.looked = time.Time{}
+	fallbackTo(t, r, "10.2.0.2:53", "10.3.0.2:53")
+	if handle() == "" {
+		t.Error("not put back")
+	}
+	if err := RemoveFallback(); err != nil || !strings.Contains(ruleset(t), "stranger") {
+		t.Errorf("%v; %s", err, ruleset(t))
+	}
+}
+
+// TestFallbackRefuse wants servers that a pod's query can be sent to.
+func TestFallbackRefuse(t *testing.T) {
+	r := openFallback(t, linkLocal)
+	before := node(t)
+	for _, bad := range []string{"127.0.0.1:53", "0.0.0.0:53", "[::1]:53", "[::]:53", "[::ffff:10.2.0.2]:53", "[fe80::1%eth0]:53",
+		"224.0.0.251:53", "[ff02::fb]:53", linkLocal + ":53", "10.2.0.2:0"} {
+		err := r.Set(servers("10.2.0.2:53", bad))
+		if err == nil || !strings.HasPrefix(err.Error(), "fallback server "+bad+": not one that a pod's query can be sent to; ") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	for _, bad := range []netip.Addr{{}, netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("8.8.8.8")} {
+		if _, err := OpenFallback([]netip.Addr{bad}, 53); err == nil {
+			t.Errorf("opened for %s", bad)
+		}
+	}
+	if _, err := OpenFallback(nil, 53); err == nil || !strings.Contains(err.Error(), "-localip") {
+		t.Errorf("opened for nothing: %v", err)
+	}
+	unchanged(t, before)
+	if has, err := HasIPVS(); has || err != nil {
+		t.Errorf("IPVS: %t, %v", has, err)
+	}
+	sh(t, "ip link add kube-ipvs0 type veth peer name other0")
+	t.Cleanup(func() { sh(t, "ip link del kube-ipvs0") })
+	if has, err := HasIPVS(); !has || err != nil {
+		t.Errorf("IPVS: %t, %v", has, err)
+	}
+}
+
+// wantFallback is what is made for one address of each family, as nft lists it.
+const wantFallback = `table inet neardns-fallback {
+	chain prerouting {
+		type nat hook prerouting priority dstnat + 1; policy accept;
+RULES
+	}
+
+	chain output {
+		type nat hook output priority -99; policy accept;
+RULES
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat + 1; policy accept;
+		meta l4proto udp meta nfproto ipv4 ct original ip daddr 169.254.20.10 ct original proto-dst 53 fib saddr type local masquerade
+		meta l4proto tcp meta nfproto ipv4 ct original ip daddr 169.254.20.10 ct original proto-dst 53 fib saddr type local masquerade
+		meta l4proto udp meta nfproto ipv6 ct original ip6 daddr fd00:96::a ct original proto-dst 53 fib saddr type local masquerade
+		meta l4proto tcp meta nfproto ipv6 ct original ip6 daddr fd00:96::a ct original proto-dst 53 fib saddr type local masquerade
+	}
+}`
+
+const wantFallbackRules = `		udp dport 53 ip daddr 169.254.20.10 numgen random mod 2 0 dnat ip to 10.2.0.2:53
+		udp dport 53 ip daddr 169.254.20.10 numgen random mod 1 0 dnat ip to 10.3.0.2:5353
+		tcp dport 53 ip daddr 169.254.20.10 numgen random mod 2 0 dnat ip to 10.2.0.2:53
+		tcp dport 53 ip daddr 169.254.20.10 numgen random mod 1 0 dnat ip to 10.3.0.2:5353
+		udp dport 53 ip6 daddr fd00:96::a numgen random mod 1 0 dnat ip6 to [fd02::2]:53
+		tcp dport 53 ip6 daddr fd00:96::a numgen random mod 1 0 dnat ip6 to [fd02::2]:53`
+
+// TestFallbackRuleset is the same after a thousand changes.
+func TestFallbackRuleset(t *testing.T) {
 	addRules(t, stranger)
-	rules := ruleset(t)
-	living := startFallback(t, "ownerless")
-	living.must(t, "intercept")
-	handles := sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
-	for range 3 {
-		c := startFallback(t, "ownerless")
-		c.must(t, "intercept")
-		c.kill()
+	before := ruleset(t)
+	r := openFallback(t, linkLocal, clusterV6)
+	for range 500 {
+		fallbackTo(t, r, "[fd03::2]:53", "10.3.0.2:53")
+		fallbackTo(t, r, "[fd02::2]:53", "10.3.0.2:5353", "10.2.0.2:53", "10.2.0.2:53")
 	}
-	all := sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
-	if !strings.HasPrefix(all, handles) {
-		t.Errorf("the living had\n%s\nand now there are\n%s", handles, all)
+	want := before + "\n" + strings.ReplaceAll(wantFallback, "RULES", wantFallbackRules)
+	if got := ruleset(t); squeeze(got) != squeeze(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	living.must(t, "intercept")
-	if got := devicesOf(t); got != 2 {
-		t.Errorf("%d devices, want those of the living and of the last to die", got)
+	sh(t, "nft list ruleset | nft -c -f -") // as it is saved and loaded
+}
+
+// TestFallbackFamilies keeps servers of a family that the next list has none of, and says
+// which address there are none for.
+func TestFallbackFamilies(t *testing.T) {
+	r := openFallback(t, linkLocal, clusterV6)
+	const want = "fallback of " + clusterV6 + ": no server has an address of its family; "
+	for range 2 {
+		if err := r.Set(servers("10.2.0.2:53")); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("IPv4 alone: %v", err)
+		}
 	}
-	if got := strings.Count(ruleset(t), "neardns-N"); got != 2 {
-		t.Errorf("%d tables, want those of the living and of the last to die:\n%s", got, ruleset(t))
+	has := func(texts ...string) {
+		t.Helper()
+		rules := ruleset(t)
+		for _, text := range texts {
+			if !strings.Contains(rules, "to "+text) {
+				t.Errorf("lacks %s:\n%s", text, rules)
+			}
+		}
+		if n := strings.Count(rules, "dnat"); n != 4*len(texts) {
+			t.Errorf("%d rules, want %d:\n%s", n, 4*len(texts), rules)
+		}
 	}
-	if !has(t, linkLocal) || !intercepts(t) {
-		t.Error("the living lost something")
-	}
-	living.kill()
-	took := eventually(t, 4*time.Second, "given back", func() bool { return !has(t, linkLocal) && !has(t, clusterV6) && !intercepts(t) })
-	t.Logf("given back %v after the death", took)
-	last := startFallback(t, "ownerless")
-	last.must(t, "close")
-	if got := ruleset(t); got != rules || devicesOf(t) != 0 {
-		t.Errorf("left %d devices and\n%s", devicesOf(t), got)
+	has("10.2.0.2:53")
+	fallbackTo(t, r, "[fd02::2]:53")
+	has("10.2.0.2:53", "[fd02::2]:53")
+	fallbackTo(t, r, "10.3.0.2:53")
+	has("10.3.0.2:53", "[fd02::2]:53")
+	fallbackTo(t, r)
+	has("10.3.0.2:53", "[fd02::2]:53")
+}
+
+// TestFallbackSource has the host's default route lead to one pod and its query to another,
+// which knows the way back to its own device alone. Reverse paths are filtered strictly.
+func TestFallbackSource(t *testing.T) {
+	sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
+	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
+	pod := startPod(t, 1)
+	serverPods(t)
+	far := startPod(t, 4)
+	far.must(t, "sh ip route del default; ip -6 route del default; ip route add 10.1.0.0/24 via 10.4.0.1; ip -6 route add fd01::/64 via fd04::1")
+	far.must(t, "serve 10.4.0.2:53 two")
+	far.must(t, "serve [fd04::2]:53 two")
+	r := openFallback(t, linkLocal, clusterV6)
+	fallbackTo(t, r, "10.4.0.2:53", "[fd04::2]:53")
+	for _, a := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
+		if got := answers(t, pod, a); got != "two" {
+			t.Errorf("%s: %s", a, got)
+		}
 	}
 }
 
-// TestFlushed has someone flush the ruleset where tables have no owner, and the kernel delete
-// one that has an owner: the next step makes it anew.
-func TestFlushed(t *testing.T) {
-	for mode, words := range map[string][]string{"timeout": {linkLocal, "ownerless"}, "owned": {linkLocal}} {
-		h := hold(t, words...)
-		if m := h.Mode(); m.Table != mode || m.Device != "tun" || m.Impaired() != (mode == "timeout") {
-			t.Errorf("mode %+v, want %s", m, mode)
-		}
-		for _, step := range []func() error{h.Intercept, h.Release} {
-			if err := step(); err != nil {
-				t.Fatal(err)
+// TestFallbackLoad changes servers all the time, and no query is lost.
+func TestFallbackLoad(t *testing.T) {
+	pod := startPod(t, 1)
+	serverPods(t)
+	r := openFallback(t, linkLocal, clusterV6)
+	lists := [][]netip.AddrPort{servers("10.2.0.2:5353", "[fd02::2]:53"), servers("10.3.0.2:5353", "[fd03::2]:53")}
+	if err := r.Set(lists[0]); err != nil {
+		t.Fatal(err)
+	}
+	sets, done := 0, make(chan struct{})
+	var all errgroup.Group
+	all.Go(func() error {
+		for ; ; sets++ {
+			select {
+			case <-done:
+				return nil
+			default:
 			}
-			before := ruleset(t)
-			b := &batch{table: h.table.name}
-			b.deleteTable(h.table.name)
-			if err := b.commit(h.table.conn); err != nil {
-				t.Fatal(err)
-			}
-			if err := step(); err != nil {
-				t.Fatal(err)
-			}
-			if after := ruleset(t); after != before {
-				t.Errorf("got\n%s\nwant\n%s", after, before)
+			if err := r.Set(lists[1-sets%2]); err != nil {
+				return err
 			}
 		}
-		sh(t, "nft flush ruleset") // and Close
+	})
+	for start := time.Now(); time.Since(start) < 3*time.Second; {
+		for _, a := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
+			if got := answers(t, pod, a); !strings.Contains("two three", got) {
+				t.Errorf("%s: %s", a, got)
+			}
+		}
+	}
+	close(done)
+	if err := all.Wait(); err != nil || sets < 20 {
+		t.Errorf("%d times set, %v", sets, err)
+	}
+	t.Logf("%d times set", sets)
+}
+
+// TestFallbackTwo has two processes hold the same addresses and send queries to the same
+// servers. Whichever is killed first, in the end the servers answer.
+func TestFallbackTwo(t *testing.T) {
+	pod := startPod(t, 1)
+	serverPods(t)
+	t.Cleanup(func() {
+		if err := RemoveFallback(); err != nil {
+			t.Error(err)
+		}
+	})
+	addrs := []string{linkLocal + ":53", "[" + clusterV6 + "]:53"}
+	for first := range 2 {
+		var both [2]*child
+		for i := range both {
+			both[i] = startChild(t, nil, "hold", linkLocal, clusterV6)
+			if mode := both[i].ask(t, "open"); mode != "tun owned" {
+				t.Fatal(mode)
+			}
+			both[i].must(t, "fallback 10.2.0.2:5353 10.3.0.2:5353 [fd02::2]:53 [fd03::2]:53")
+			both[i].must(t, "intercept")
+		}
+		t.Run("", func(t *testing.T) {
+			for _, a := range addrs {
+				serve(t, a, "ours")
+			}
+			both[first].kill()
+			both[1-first].must(t, "fallback 10.3.0.2:5353 [fd03::2]:53")
+			for _, a := range addrs {
+				both[1-first].must(t, "intercept")
+				if got := answers(t, pod, a); got != "ours" {
+					t.Errorf("one is left, %s: %s", a, got)
+				}
+			}
+		})
+		both[1-first].kill()
+		eventually(t, time.Second, "gone", func() bool { return !has(t, linkLocal) && !has(t, clusterV6) })
+		for _, a := range addrs {
+			if got := answers(t, pod, a); got != "three" {
+				t.Errorf("none is left, %s: %s", a, got)
+			}
+		}
+		if n := strings.Count(ruleset(t), "table "); n != 1 {
+			t.Errorf("%d tables:\n%s", n, ruleset(t))
+		}
 	}
 }

@@ -1,0 +1,130 @@
+package hostnet
+
+import (
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startDummy starts a process without TUN, and with "ownerless" without owners.
+func startDummy(t *testing.T, words ...string) *child {
+	t.Helper()
+	args := append([]string{"hold", linkLocal, clusterV6, "tunless", "kind=" + dummyKind()}, words...)
+	c := startChild(t, ownMounts(), args...)
+	want := dummyKind() + " owned /dev/net/tun: no such file or directory"
+	if len(words) > 0 {
+		want = dummyKind() + " timeout /dev/net/tun: no such file or directory; nf_tables: no table with an owner: "
+	}
+	if mode := c.ask(t, "open"); !strings.HasPrefix(mode, want) {
+		t.Fatalf("%q, want %q", mode, want)
+	}
+	return c
+}
+
+// devicesOf counts the dummy devices.
+func devicesOf(t *testing.T) int {
+	t.Helper()
+	return strings.Count(sh(t, "ip -o link show type "+dummyKind()), "neardns")
+}
+
+// cleanDevices deletes what dead processes left.
+func cleanDevices(t *testing.T) {
+	t.Cleanup(func() {
+		for i := range "0123" {
+			exec.Command("ip", "link", "del", "neardns"+string(rune('0'+i))).Run()
+		}
+	})
+}
+
+// TestDummyHang has a process without TUN hang: addresses and interception go, and come
+// back with it.
+func TestDummyHang(t *testing.T) {
+	cleanDevices(t)
+	c := startDummy(t)
+	for start := time.Now(); time.Since(start) < Lifetime+2*time.Second; time.Sleep(20 * time.Millisecond) {
+		if !has(t, linkLocal) || !has(t, clusterV6) {
+			t.Fatal("an address went while the process lives")
+		}
+	}
+	c.must(t, "intercept")
+	c.cmd.Process.Signal(syscall.SIGSTOP)
+	took := eventually(t, 4*time.Second+500*time.Millisecond, "given back", func() bool {
+		return !has(t, linkLocal) && !has(t, clusterV6) && !intercepts(t)
+	})
+	t.Logf("given back %v after it stopped", took)
+	c.cmd.Process.Signal(syscall.SIGCONT)
+	eventually(t, 2*time.Second, "addresses are back", func() bool { return has(t, linkLocal) && has(t, clusterV6) })
+	c.must(t, "close")
+	if has(t, linkLocal) || devicesOf(t) != 0 {
+		t.Error("something is left")
+	}
+}
+
+// TestDummyDeath has processes without TUN and owners die. What they leave does nothing
+// after Lifetime and is deleted by the next, which leaves alone what the living have.
+func TestDummyDeath(t *testing.T) {
+	cleanDevices(t)
+	addRules(t, stranger)
+	rules := ruleset(t)
+	living := startDummy(t, "ownerless")
+	living.must(t, "intercept")
+	handles := sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
+	for range 3 {
+		c := startDummy(t, "ownerless")
+		c.must(t, "intercept")
+		c.kill()
+	}
+	all := sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
+	if !strings.HasPrefix(all, handles) {
+		t.Errorf("the living had\n%s\nand now there are\n%s", handles, all)
+	}
+	living.must(t, "intercept")
+	if got := devicesOf(t); got != 2 {
+		t.Errorf("%d devices, want those of the living and of the last to die", got)
+	}
+	if got := strings.Count(ruleset(t), "neardns-N"); got != 2 {
+		t.Errorf("%d tables, want those of the living and of the last to die:\n%s", got, ruleset(t))
+	}
+	if !has(t, linkLocal) || !intercepts(t) {
+		t.Error("the living lost something")
+	}
+	living.kill()
+	took := eventually(t, 4*time.Second, "given back", func() bool { return !has(t, linkLocal) && !has(t, clusterV6) && !intercepts(t) })
+	t.Logf("given back %v after the death", took)
+	last := startDummy(t, "ownerless")
+	last.must(t, "close")
+	if got := ruleset(t); got != rules || devicesOf(t) != 0 {
+		t.Errorf("left %d devices and\n%s", devicesOf(t), got)
+	}
+}
+
+// TestFlushed has someone flush the ruleset where tables have no owner, and the kernel delete
+// one that has an owner: the next step makes it anew.
+func TestFlushed(t *testing.T) {
+	for mode, words := range map[string][]string{"timeout": {linkLocal, "ownerless"}, "owned": {linkLocal}} {
+		h := hold(t, words...)
+		if m := h.Mode(); m.Table != mode || m.Device != "tun" || m.Impaired() != (mode == "timeout") {
+			t.Errorf("mode %+v, want %s", m, mode)
+		}
+		for _, step := range []func() error{h.Intercept, h.Release} {
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+			before := ruleset(t)
+			b := &batch{table: h.table.name}
+			b.deleteTable(h.table.name)
+			if err := b.commit(h.table.conn); err != nil {
+				t.Fatal(err)
+			}
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+			if after := ruleset(t); after != before {
+				t.Errorf("got\n%s\nwant\n%s", after, before)
+			}
+		}
+		sh(t, "nft flush ruleset") // and Close
+	}
+}
