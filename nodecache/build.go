@@ -32,10 +32,7 @@ type builder struct {
 // changes nothing that is at work.
 func (p *process) build(ctx context.Context, conf *corefile.Config, old *keep) (*generation, error) {
 	b := builder{process: p, ctx: ctx, conf: conf, old: old, next: &generation{conf: conf, keep: newKeep()}, servers: map[netip.AddrPort]*resolve.Server{}}
-	var err error
-	if b.memories, err = b.next.keep.takeMemories(old, conf.Blocks); err != nil {
-		return nil, err
-	}
+	b.memories = b.next.keep.takeMemories(old, conf.Blocks)
 	for _, block := range conf.Blocks {
 		if err := b.add(block); err != nil {
 			b.next.keep.closeBut(old)

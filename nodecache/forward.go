@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/corefile"
 	"github.com/neardns/neardns/nodecache/metrics"
@@ -77,11 +78,11 @@ func (f *forward) close() {
 }
 
 // Exchange implements resolve.Exchanger.
-func (f *forward) Exchange(ctx context.Context, dst, query []byte, scope upstream.Scope) ([]byte, error) {
-	if f.allLoop.Load() && !mayLookForLoop(query) {
+func (f *forward) Exchange(ctx context.Context, dst []byte, q *wire.Query, options []byte, scope upstream.Scope) ([]byte, error) {
+	if f.allLoop.Load() && !mayLookForLoop(q) {
 		return dst, errLoop
 	}
-	return f.pool.Exchange(ctx, dst, query, scope)
+	return f.pool.Exchange(ctx, dst, q, options, scope)
 }
 
 // Out implements resolve.Exchanger.

@@ -46,7 +46,7 @@ func (h *hostsFile) close() {
 
 // takeMemories gives each block what old remembers of it, or a new memory, and keeps those. None
 // is given twice.
-func (k *keep) takeMemories(old *keep, blocks []*corefile.Block) (map[*corefile.Block]*resolve.Memory, error) {
+func (k *keep) takeMemories(old *keep, blocks []*corefile.Block) map[*corefile.Block]*resolve.Memory {
 	given := map[*corefile.Block]*resolve.Memory{}
 	for likeness := range likenesses {
 		for _, b := range blocks {
@@ -57,11 +57,7 @@ func (k *keep) takeMemories(old *keep, blocks []*corefile.Block) (map[*corefile.
 	}
 	for _, b := range blocks {
 		if given[b] == nil {
-			c, err := cache.New(sizes(b.Cache))
-			if err != nil {
-				return nil, err
-			}
-			given[b] = resolve.NewMemory(c)
+			given[b] = resolve.NewMemory(cache.New(sizes(b.Cache)))
 		}
 		for likeness := range likenesses {
 			for _, key := range memoryKeys(b, likeness) {
@@ -69,7 +65,7 @@ func (k *keep) takeMemories(old *keep, blocks []*corefile.Block) (map[*corefile.
 			}
 		}
 	}
-	return given, nil
+	return given
 }
 
 // untaken returns the first of the memories under keys that no block was given, nil if there is

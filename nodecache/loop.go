@@ -59,7 +59,7 @@ func (f *forward) loops(ctx context.Context, r *resolve.Resolver, s upstream.End
 	defer trap.Close()
 	ctx, cancel := context.WithTimeout(ctx, loopTime)
 	defer cancel()
-	err := f.askOf(ctx, s, wire.AppendQuery(nil, &trap.Query, nil))
+	err := f.askOf(ctx, s, &trap.Query)
 	if trap.Seen() {
 		return true, nil
 	}
@@ -67,9 +67,9 @@ func (f *forward) loops(ctx context.Context, r *resolve.Resolver, s upstream.End
 }
 
 // askOf asks s, also where it is set aside.
-func (f *forward) askOf(ctx context.Context, s upstream.Endpoint, query []byte) error {
+func (f *forward) askOf(ctx context.Context, s upstream.Endpoint, q *wire.Query) error {
 	if slices.Contains(f.pool.Servers(), s) {
-		_, err := f.pool.ExchangeWith(ctx, nil, query, upstream.Other, s)
+		_, err := f.pool.ExchangeWith(ctx, q, upstream.Other, s)
 		return err
 	}
 	conf := f.conf.Upstream
@@ -79,17 +79,14 @@ func (f *forward) askOf(ctx context.Context, s upstream.Endpoint, query []byte) 
 		return err
 	}
 	defer pool.Close()
-	_, err = pool.Exchange(ctx, nil, query, upstream.Other)
+	_, err = pool.Exchange(ctx, nil, q, nil, upstream.Other)
 	return err
 }
 
 // mayLookForLoop reports whether a query may be another node cache's that looks for a loop. It
 // is passed on though all servers are set aside: of two that forward to each other, each would
 // otherwise take the other's refusal for the loop's end.
-func mayLookForLoop(query []byte) bool {
-	var q wire.Query
-	return q.Parse(query) == wire.Valid && q.Type == wire.HINFO
-}
+func mayLookForLoop(q *wire.Query) bool { return q.Type == wire.HINFO }
 
 // setLooping sets s aside, or takes it back.
 func (f *forward) setLooping(s upstream.Endpoint, looping bool, zone wire.Name) {

@@ -10,7 +10,7 @@ import (
 
 // TestAllocations shows that no lookup allocates, whatever it finds.
 func TestAllocations(t *testing.T) {
-	c, p := roomy(t), usual()
+	c, p := roomy(), usual()
 	p.Prefetch = Popularity{Amount: 1, Gap: time.Minute, Percent: 90}
 	yes, no, failed, unknown := ask(t, "Yes.example."), ask(t, "no.example."), ask(t, "failed.example."), ask(t, "x.no.example.")
 	store(t, c, yes, p, 0, "yes.example. 60 A 10.0.0.1", "yes.example. 60 A 10.0.0.2", "yes.example. 60 A 10.0.0.3")
@@ -32,7 +32,7 @@ func TestAllocations(t *testing.T) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	c, p := roomy(b), usual()
+	c, p := roomy(), usual()
 	for what, count := range map[string]int{"1 A": 1, "3 A": 3, "50 A": 50} {
 		q := ask(b, fmt.Sprintf("db-%d.team-1.svc.cluster.local.", count))
 		var records []string
@@ -65,7 +65,7 @@ func BenchmarkAppendMany(b *testing.B) {
 
 func hitMany(b *testing.B, names int) {
 	limit := Limits{Entries: 20000, Bytes: 16 << 20}
-	c, p := newCache(b, Options{Success: limit, Denial: limit, Failure: limit}), usual()
+	c, p := New(Options{Success: limit, Denial: limit, Failure: limit}), usual()
 	q, msg := numbered(b, "n0000000.team-1.example. 60 A 10.0.0.1")
 	queries := make([][]byte, names)
 	for i := range queries {
@@ -85,7 +85,7 @@ func hitMany(b *testing.B, names int) {
 }
 
 func BenchmarkStore(b *testing.B) {
-	c, p := roomy(b), usual()
+	c, p := roomy(), usual()
 	q, msg := numbered(b, "n0000000.team-1.example. 60 A 10.0.0.1")
 	for i := 0; b.Loop(); i++ {
 		unique(q, msg, i%10000000)

@@ -34,7 +34,7 @@ func numbered(t testing.TB, records ...string) (*wire.Query, []byte) {
 func TestBound(t *testing.T) {
 	limit := Limits{Entries: 10000, Bytes: 4 << 20}
 	before := heap()
-	c := newCache(t, Options{Success: limit, Denial: limit, Failure: limit})
+	c := New(Options{Success: limit, Denial: limit, Failure: limit})
 	p, names := usual(), 1000000
 	if testing.Short() {
 		names = 100000
@@ -57,7 +57,7 @@ func TestBound(t *testing.T) {
 		}
 	}
 	late, st := heap()-before, c.Stats()
-	counted := uint64(st.Success.Bytes + st.Denial.Bytes + st.Failure.Bytes)
+	counted := uint64(c.held(success) + c.held(denial) + c.held(failure))
 	t.Logf("heap %d, earlier %d, counted %d: %+v", late, early, counted, st)
 	if st.Success.Entries > 10000+64 || st.Denial.Entries > 10000+64 || counted > 3*(4<<20) {
 		t.Error("above the limits")
@@ -78,12 +78,12 @@ func heap() uint64 {
 // TestBytes keeps to the bytes where these go before the entries do.
 func TestBytes(t *testing.T) {
 	limit := Limits{Entries: 1000, Bytes: 20000}
-	c := newCache(t, Options{Success: limit, Denial: limit, Failure: limit, Shards: 1})
+	c := New(Options{Success: limit, Denial: limit, Failure: limit, Shards: 1})
 	q, b := numbered(t, "n0000000.team-1.example. 60 A 10.0.0.1")
 	for i := range 500 {
 		unique(q, b, i)
 		c.Store(nil, q, b, &anyone, usual(), 0)
-		if st := c.Stats(); st.Success.Bytes > limit.Bytes || st.Success.Entries == 0 {
+		if st := c.Stats(); c.held(success) > limit.Bytes || st.Success.Entries == 0 {
 			t.Fatalf("%+v", st)
 		}
 	}
@@ -96,7 +96,7 @@ func TestBytes(t *testing.T) {
 	}
 	limit.Bytes /= 2
 	c.SetLimits(Options{Success: limit})
-	if half := c.Stats(); half.Success.Bytes > limit.Bytes || half.Success.Entries == 0 {
+	if half := c.Stats(); c.held(success) > limit.Bytes || half.Success.Entries == 0 {
 		t.Errorf("%+v", half)
 	}
 	c.SetLimits(Options{Success: Limits{Entries: 10, Bytes: 100}})
@@ -108,7 +108,7 @@ func TestBytes(t *testing.T) {
 // TestLeastUsed goes first.
 func TestLeastUsed(t *testing.T) {
 	limit := Limits{Entries: 3, Bytes: 1 << 20}
-	c, p := newCache(t, Options{Success: limit, Denial: limit, Failure: limit, Shards: 1}), usual()
+	c, p := New(Options{Success: limit, Denial: limit, Failure: limit, Shards: 1}), usual()
 	for _, n := range []string{"a.", "b.", "c."} {
 		store(t, c, ask(t, n), p, 0, n+" 60 A 10.0.0.1")
 	}
@@ -124,7 +124,7 @@ func TestLeastUsed(t *testing.T) {
 // TestUsedStays shows that names in use outlive a flood of others.
 func TestUsedStays(t *testing.T) {
 	limit := Limits{Entries: 200, Bytes: 1 << 20}
-	c, p := newCache(t, Options{Success: limit, Denial: limit, Failure: limit, Shards: 1}), usual()
+	c, p := New(Options{Success: limit, Denial: limit, Failure: limit, Shards: 1}), usual()
 	q, b := numbered(t, "n0000000.team-1.example. 60 A 10.0.0.1")
 	for i := range 50000 {
 		unique(q, b, i)
@@ -138,10 +138,7 @@ func TestUsedStays(t *testing.T) {
 
 // TestCollision shows that another name with the same hash is a miss, and is replaced.
 func TestCollision(t *testing.T) {
-	s, err := newShard([classes]Limits{{10, 1 << 20}, {10, 1 << 20}, {10, 1 << 20}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newShard([classes]Limits{{10, 1 << 20}, {10, 1 << 20}, {10, 1 << 20}})
 	key := func(text string) []byte { return wire.AppendKey(nil, ask(t, text)) }
 	entry := func(text string) *entry {
 		return newEntry(key(text), wire.AppendHeader(nil, ask(t, text), wire.NoError, wire.RA), 0, second)
@@ -182,7 +179,7 @@ func TestShards(t *testing.T) {
 // TestRace uses one cache from many sides, for the race detector and for torn replies.
 func TestRace(t *testing.T) {
 	limit := Limits{Entries: 100, Bytes: 1 << 20}
-	c := newCache(t, Options{Success: limit, Denial: limit, Failure: limit, Shards: 4})
+	c := New(Options{Success: limit, Denial: limit, Failure: limit, Shards: 4})
 	p := usual()
 	p.Prefetch = Popularity{Amount: 1, Gap: time.Minute, Percent: 50}
 	var servers Servers

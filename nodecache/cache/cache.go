@@ -43,17 +43,13 @@ type Cache struct {
 }
 
 // New returns an empty Cache.
-func New(o Options) (*Cache, error) {
+func New(o Options) *Cache {
 	n := o.shards()
 	c := &Cache{seed: maphash.MakeSeed(), shift: 64 - bits.TrailingZeros(uint(n))}
 	for range n {
-		s, err := newShard(o.perShard(n))
-		if err != nil {
-			return nil, err
-		}
-		c.shards = append(c.shards, s)
+		c.shards = append(c.shards, newShard(o.perShard(n)))
 	}
-	return c, nil
+	return c
 }
 
 // fewest is how many entries a shard should hold at least: names spread over shards by
@@ -106,7 +102,6 @@ func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) 
 		return e.appendFailure(dst, q, now)
 	}
 	if p.Prefetch.due(e, now) {
-		s.prefetches.Add(1)
 		return appendFresh(dst, q, e, p, now), Prefetch
 	}
 	return appendFresh(dst, q, e, p, now), Fresh
@@ -137,7 +132,6 @@ func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Durat
 	if e.fresh(now) {
 		return appendFresh(dst, q, e, p, now), Fresh
 	}
-	s.stale.Add(1)
 	start := len(dst)
 	dst = e.append(dst, q)
 	e.setTTLs(dst[start:], p.StaleTTL)

@@ -12,7 +12,7 @@ import (
 const second = time.Second
 
 func TestHit(t *testing.T) {
-	c, p := roomy(t), usual()
+	c, p := roomy(), usual()
 	store(t, c, ask(t, "www.example."), p, 100*second, "www.example. 300 CNAME web.example.", "web.example. 60 A 10.0.0.1")
 	for _, tt := range []struct {
 		at   time.Duration
@@ -34,7 +34,7 @@ func TestHit(t *testing.T) {
 
 // TestKeys shows which queries have an answer of their own.
 func TestKeys(t *testing.T) {
-	c, p := roomy(t), usual()
+	c, p := roomy(), usual()
 	store(t, c, ask(t, "www.example. A"), p, 0, "www.example. 60 A 10.0.0.1")
 	for text, want := range map[string]State{
 		"www.example. A": Fresh, "WWW.EXAMPLE. A": Fresh, "www.example. A ad": Fresh, "www.example. A nord": Fresh,
@@ -53,7 +53,7 @@ func TestKeys(t *testing.T) {
 
 // TestFlags passes on no AA (RFC 1035, section 4.1.1), and AD for who asked with DO or AD (RFC 6840, 5.8).
 func TestFlags(t *testing.T) {
-	c, p := roomy(t), usual()
+	c, p := roomy(), usual()
 	for _, text := range []string{"a.example.", "a.example. do"} {
 		q := ask(t, text)
 		b := response(t, q, "a.example. 60 A 10.0.0.1")
@@ -77,7 +77,7 @@ func TestFlags(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "db.example. AAAA")
+	c, p, q := roomy(), usual(), ask(t, "db.example. AAAA")
 	store(t, c, q, p, 0, "db.example. 60 AAAA fd00::1", "db.example. 60 AAAA fd00::2", "db.example. 60 AAAA fd00::3")
 	first := map[string]int{}
 	for range 30 {
@@ -103,7 +103,7 @@ func TestBounds(t *testing.T) {
 		{60, Bounds{5, 3600}, 60}, {60, Bounds{5, 30}, 30}, {2, Bounds{5, 30}, 5}, {0, Bounds{5, 30}, 5},
 		{0, Bounds{0, 30}, 0}, {60, Bounds{0, 0}, 0}, {1 << 31, Bounds{0, 604800}, 604800}, // RFC 8767, section 4
 	} {
-		c, p, q := roomy(t), usual(), ask(t, "a.example.")
+		c, p, q := roomy(), usual(), ask(t, "a.example.")
 		p.Positive = tt.bounds
 		_, _, kept := c.Store(nil, q, response(t, q, fmt.Sprintf("a.example. %d A 10.0.0.1", tt.ttl)), &anyone, p, 0)
 		state, got := get(t, c, q, p, 0)
@@ -122,7 +122,7 @@ func TestBounds(t *testing.T) {
 }
 
 func TestKeepTTL(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	p.KeepTTL = true
 	store(t, c, q, p, 0, "a.example. 60 A 10.0.0.1")
 	if _, got := get(t, c, q, p, 59*second); got != "NOERROR; a.example. 60 IN A 10.0.0.1" {
@@ -148,7 +148,7 @@ func TestDenial(t *testing.T) {
 		{"an alias that goes first", []string{"NXDOMAIN", "a.example. 7 CNAME b.example.", "--", soa}, 1800,
 			"NXDOMAIN; a.example. 7 IN CNAME b.example.; example. 30 IN SOA ns.example. root.example. 1 2 3 4 30", 7 * second},
 	} {
-		c, p, q := roomy(t), usual(), ask(t, "a.example.")
+		c, p, q := roomy(), usual(), ask(t, "a.example.")
 		p.Denial.Max = tt.max
 		store(t, c, q, p, 0, tt.records...)
 		if _, got := get(t, c, q, p, 0); got != tt.want {
@@ -179,7 +179,7 @@ func TestNeverKept(t *testing.T) {
 		"half a record":    good[:50],
 		"nothing":          nil,
 	} {
-		c, p := roomy(t), usual()
+		c, p := roomy(), usual()
 		if _, v, kept := c.Store(nil, q, b, &anyone, p, 0); kept {
 			t.Errorf("%s: kept as %+v", name, v)
 		}
@@ -190,7 +190,7 @@ func TestNeverKept(t *testing.T) {
 			t.Errorf("%s: %+v", name, st)
 		}
 	}
-	c, transfer := roomy(t), ask(t, "example. AXFR")
+	c, transfer := roomy(), ask(t, "example. AXFR")
 	for _, records := range []string{soa, "SERVFAIL"} {
 		if _, _, kept := c.Store(nil, transfer, response(t, transfer, records), &anyone, usual(), 0); kept {
 			t.Error("a transfer was kept")
@@ -201,7 +201,7 @@ func TestNeverKept(t *testing.T) {
 // TestPrevails shows which answer stands after another.
 func TestPrevails(t *testing.T) {
 	yes, no := []string{"a.example. 60 A 10.0.0.1"}, []string{"NXDOMAIN", "--", soa}
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	store(t, c, q, p, 0, yes...)
 	store(t, c, q, p, 0, no...)
 	if _, got := get(t, c, q, p, 0); got[:8] != "NXDOMAIN" {
@@ -219,7 +219,7 @@ func TestPrevails(t *testing.T) {
 		t.Error(got)
 	}
 	c.Remove(q)
-	if st := c.Stats(); st.Success != (Counts{Hits: 2}) || st.Failure.Entries != 0 || st.Denial.Entries != 0 {
+	if st := c.Stats(); st.Success != (Counts{}) || st.Failure.Entries != 0 || st.Denial.Entries != 0 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func TestDenied(t *testing.T) {
-	c, p := roomy(t), usual()
+	c, p := roomy(), usual()
 	above := ask(t, "com.ns.example.")
 	store(t, c, above, p, 0, "NXDOMAIN", "--", soa)
 	store(t, c, ask(t, "alias.example."), p, 0, "NXDOMAIN", "alias.example. 60 CNAME x.example.", "--", soa)

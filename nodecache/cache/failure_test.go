@@ -10,7 +10,7 @@ import (
 
 // TestServFail keeps an answered SERVFAIL as RFC 9520, section 3.2, wants.
 func TestServFail(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	store(t, c, q, p, 0, "SERVFAIL")
 	for _, at := range []struct {
 		now  time.Duration
@@ -42,7 +42,7 @@ func TestServFail(t *testing.T) {
 // the code that it gave, whatever `servfail` says. An answer that is there goes first.
 func TestRefusal(t *testing.T) {
 	for _, code := range []string{"REFUSED", "FORMERR", "NOTIMP", "NOTAUTH", "NOTZONE"} {
-		c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Servers)
+		c, p, q, s := roomy(), usual(), ask(t, "a.example."), new(Servers)
 		p.ServFail = Backoff{}
 		for _, now := range []time.Duration{0, second, 2 * second} { // it does not last longer for coming again
 			if _, v, kept := c.Store(nil, q, response(t, q, code), s, p, now); !kept || v.Kind != wire.Refusal {
@@ -70,7 +70,7 @@ func TestRefusal(t *testing.T) {
 	}
 	q := ask(t, "a.example.")
 	dname := response(t, q, "YXDOMAIN", "example. 60 DNAME long.example.")
-	if _, _, kept := roomy(t).Store(nil, q, dname, &anyone, usual(), 0); kept {
+	if _, _, kept := roomy().Store(nil, q, dname, &anyone, usual(), 0); kept {
 		t.Error("a YXDOMAIN, whose DNAME would be lost (RFC 6672, section 2.2)")
 	}
 }
@@ -93,7 +93,7 @@ func TestParent(t *testing.T) {
 		{"a.sub.example.", "b.sub.example.", "SERVFAIL", false, false},
 		{"a.sub.example.", "b.sub.example.", "REFUSED", false, false},
 	} {
-		c, p, q, s := roomy(t), usual(), ask(t, tt.failed), new(Servers)
+		c, p, q, s := roomy(), usual(), ask(t, tt.failed), new(Servers)
 		p.ServFail = Backoff{First: second, Max: 5 * second}
 		now := time.Duration(0)
 		for range 4 {
@@ -124,7 +124,7 @@ func TestParent(t *testing.T) {
 
 // TestParentsBounded keeps the list of parents short, and empty once all resolve.
 func TestParentsBounded(t *testing.T) {
-	c, p, s := roomy(t), usual(), new(Servers)
+	c, p, s := roomy(), usual(), new(Servers)
 	fail := func(name string) {
 		q := ask(t, name)
 		c.Store(nil, q, response(t, q, "SERVFAIL"), s, p, 0)
@@ -145,7 +145,7 @@ func TestParentsBounded(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	p.ServFail = Backoff{First: 5 * second, Max: 30 * time.Minute}
 	now, got := time.Duration(0), ""
 	for range 9 {
@@ -184,7 +184,7 @@ func TestBackoff(t *testing.T) {
 
 // TestFail remembers a timeout for a second, or until its upstream is back.
 func TestFail(t *testing.T) {
-	c, p, a, b := roomy(t), usual(), ask(t, "a.example."), ask(t, "b.example.")
+	c, p, a, b := roomy(), usual(), ask(t, "a.example."), ask(t, "b.example.")
 	var one, two Servers
 	state := func(q *wire.Query, now time.Duration) State {
 		s, _ := get(t, c, q, p, now)
@@ -218,7 +218,7 @@ func TestFail(t *testing.T) {
 // TestReplaced forgets what failed because of servers that are asked no more: SERVFAILs that
 // they answered, and how often, and what they did not answer.
 func TestReplaced(t *testing.T) {
-	c, p, a, b := roomy(t), usual(), ask(t, "a.example."), ask(t, "b.example.")
+	c, p, a, b := roomy(), usual(), ask(t, "a.example."), ask(t, "b.example.")
 	p.ServFail = Backoff{First: second, Max: time.Hour}
 	var one, two Servers
 	state := func(q *wire.Query, now time.Duration) State {

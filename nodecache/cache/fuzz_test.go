@@ -17,7 +17,7 @@ func FuzzStore(f *testing.F) {
 	f.Add(response(f, q, "NXDOMAIN", "--", soa), uint32(3))
 	f.Add(response(f, q, "SERVFAIL"), uint32(1))
 	f.Fuzz(func(t *testing.T, msg []byte, seconds uint32) {
-		c, p := roomy(t), usual()
+		c, p := roomy(), usual()
 		q := questionOf(msg)
 		before := bytes.Clone(msg)
 		_, v, kept := c.Store(nil, q, msg, &anyone, p, 0)

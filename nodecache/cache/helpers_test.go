@@ -20,19 +20,20 @@ func usual() *Policy {
 	}
 }
 
-func newCache(t testing.TB, o Options) *Cache {
-	t.Helper()
-	c, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+// roomy is enough for what a test puts in.
+func roomy() *Cache {
+	l := Limits{Entries: 1000, Bytes: 1 << 20}
+	return New(Options{Success: l, Denial: l, Failure: l})
 }
 
-// roomy is enough for what a test puts in.
-func roomy(t testing.TB) *Cache {
-	l := Limits{Entries: 1000, Bytes: 1 << 20}
-	return newCache(t, Options{Success: l, Denial: l, Failure: l})
+// held returns how many bytes a class takes.
+func (c *Cache) held(of class) (bytes int64) {
+	for _, s := range c.shards {
+		s.mu.Lock()
+		bytes += s.parts[of].bytes
+		s.mu.Unlock()
+	}
+	return bytes
 }
 
 // ask returns a query: a name, a type, A if not given, and words for its bits.

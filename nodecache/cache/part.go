@@ -25,14 +25,15 @@ type part struct {
 	bytes int64
 	moves uint64 // how often an entry was put before all others
 
-	hits, evictions uint64
+	evictions uint64
 }
 
 // newPart returns an empty part.
-func newPart(limit Limits) (part, error) {
-	// The part keeps the bounds itself: the list knows nothing of bytes.
-	lru, err := simplelru.NewLRU[uint64, *entry](math.MaxInt, nil)
-	return part{lru: lru, limit: limit}, err
+func newPart(limit Limits) part {
+	// The part keeps to the bounds itself, since the list knows nothing of bytes. The one error is
+	// for a size below 1.
+	lru, _ := simplelru.NewLRU[uint64, *entry](math.MaxInt, nil)
+	return part{lru: lru, limit: limit}
 }
 
 // get returns the entry for key, or nil. Another key's with the same hash is none. An entry

@@ -2,35 +2,26 @@ package cache
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // shard is a share of the cache with a lock of its own.
 type shard struct {
-	mu     sync.Mutex
-	parts  [classes]part
-	misses uint64
-
-	stale, prefetches atomic.Uint64 // answers given
+	mu    sync.Mutex
+	parts [classes]part
 }
 
 // newShard returns an empty shard.
-func newShard(limits [classes]Limits) (*shard, error) {
+func newShard(limits [classes]Limits) *shard {
 	s := new(shard)
 	for c, limit := range limits {
-		p, err := newPart(limit)
-		if err != nil {
-			return nil, err
-		}
-		s.parts[c] = p
+		s.parts[c] = newPart(limit)
 	}
-	return s, nil
+	return s
 }
 
 // fresh returns what answers key now, and its class: a success before a denial before a
-// failure. What has expired and is not asked for again yet counts as a failure. It counts a hit
-// or a miss.
+// failure. What has expired and is not asked for again yet counts as a failure.
 func (s *shard) fresh(hash uint64, key []byte, p *Policy, now time.Duration) (*entry, class) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,17 +34,14 @@ func (s *shard) fresh(hash uint64, key []byte, p *Policy, now time.Duration) (*e
 		switch {
 		case e == nil:
 		case e.fresh(now):
-			s.parts[c].hits++
 			return e, c
 		case c == success && p.PreferPositive && e.stale(now, p.Stale):
 			c = denial // which has no say
 		}
 	}
 	if off != nil {
-		s.parts[failure].hits++
 		return off, failure
 	}
-	s.misses++
 	return nil, classes
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 func TestStale(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	store(t, c, q, p, 0, "a.example. 60 A 10.0.0.1")
 	for _, tt := range []struct {
 		at   time.Duration
@@ -24,9 +24,6 @@ func TestStale(t *testing.T) {
 			t.Errorf("at %v: state %d, %s", tt.at, state, got)
 		}
 	}
-	if st := c.Stats(); st.Stale != 2 {
-		t.Errorf("%+v", st)
-	}
 	p.Stale = 0
 	if state, _ := getStale(t, c, q, p, 60*second); state != Miss {
 		t.Error("stale answers are off")
@@ -36,7 +33,7 @@ func TestStale(t *testing.T) {
 // TestStaleFailure shows that a failure is never stale, and takes the place of nothing that
 // may be (RFC 8767, section 5).
 func TestStaleFailure(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	store(t, c, q, p, 0, "SERVFAIL")
 	if state, got := getStale(t, c, q, p, 0); state != Miss {
 		t.Error(got)
@@ -57,7 +54,7 @@ func TestStaleFailure(t *testing.T) {
 
 // TestPreferPositive keeps the last success over a denial.
 func TestPreferPositive(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	p.PreferPositive = true
 	store(t, c, q, p, 0, "a.example. 20 A 10.0.0.1")
 	store(t, c, q, p, 10*second, "NXDOMAIN", "--", soa)
@@ -101,7 +98,7 @@ func TestRecheck(t *testing.T) {
 		"an answer":                    {old: answer, new: []string{"a.example. 0 A 10.0.0.2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Servers)
+			c, p, q, s := roomy(), usual(), ask(t, "a.example."), new(Servers)
 			p.Recheck, p.PreferPositive, p.Positive.Min = recheck, tt.prefer, 0
 			p.ServFail.First = second
 			if tt.old != nil {
@@ -140,7 +137,7 @@ func TestRecheckEnds(t *testing.T) {
 		"other servers":        {at: 20 * second, does: func(_ *Cache, _ *wire.Query, s *Servers) { s.Replaced() }, want: Miss},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, p, q, s := roomy(t), usual(), ask(t, "a.example."), new(Servers)
+			c, p, q, s := roomy(), usual(), ask(t, "a.example."), new(Servers)
 			p.Recheck, p.Stale = 5*time.Minute, 30*second
 			store(t, c, q, p, 0, "a.example. 60 A 10.0.0.1")
 			if tt.unanswered {
@@ -160,7 +157,7 @@ func TestRecheckEnds(t *testing.T) {
 
 // TestRecheckDenial has a denial answer for its own time where there is no success to prefer.
 func TestRecheckDenial(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	p.Recheck, p.PreferPositive = 5*time.Minute, true
 	for _, now := range []time.Duration{0, time.Minute} { // the second time, the first has expired
 		store(t, c, q, p, now, "NXDOMAIN", "--", soa)
@@ -174,7 +171,7 @@ func TestRecheckDenial(t *testing.T) {
 }
 
 func TestPrefetch(t *testing.T) {
-	c, p, q := roomy(t), usual(), ask(t, "a.example.")
+	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	p.Prefetch = Popularity{Amount: 3, Gap: time.Minute, Percent: 10}
 	store(t, c, q, p, 0, "a.example. 100 A 10.0.0.1")
 	for i, tt := range []struct {
@@ -199,9 +196,6 @@ func TestPrefetch(t *testing.T) {
 	store(t, c, q, p, 100*second, "a.example. 5 A 10.0.0.1")
 	if state, _ := get(t, c, q, p, 104*second); state != Prefetch {
 		t.Error("a new answer is not as popular as the one it replaced")
-	}
-	if st := c.Stats(); st.Prefetches != 4 {
-		t.Errorf("%+v", st)
 	}
 	p.Prefetch = Popularity{}
 	if state, _ := get(t, c, q, p, 104*second+500); state != Fresh {

@@ -95,7 +95,7 @@ type Forward struct {
 
 // Exchanger asks servers; see upstream.Forward.
 type Exchanger interface {
-	Exchange(ctx context.Context, dst, query []byte, scope upstream.Scope) ([]byte, error)
+	Exchange(ctx context.Context, dst []byte, q *wire.Query, options []byte, scope upstream.Scope) ([]byte, error)
 	Out() bool
 }
 

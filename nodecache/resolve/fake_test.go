@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
@@ -70,7 +71,8 @@ func (f *fake) note(query []byte, scope upstream.Scope) (m *dns.Msg, key string,
 }
 
 // Exchange implements Exchanger.
-func (f *fake) Exchange(ctx context.Context, dst, query []byte, scope upstream.Scope) ([]byte, error) {
+func (f *fake) Exchange(ctx context.Context, dst []byte, of *wire.Query, options []byte, scope upstream.Scope) ([]byte, error) {
+	query := wire.AppendQuery(nil, of, options)
 	q, key, took := f.note(query, scope)
 	if took > 0 {
 		select {

@@ -32,7 +32,7 @@ type flight struct {
 
 // scratch is the buffers of a flight, which it gives back when it has landed.
 type scratch struct {
-	query, response, clean, reply []byte
+	response, clean, reply []byte
 }
 
 // maxScratch is how much a flight's buffer may have grown and be used again, in bytes.
@@ -130,8 +130,7 @@ func (f *flight) fetch(s *scratch, res *result) {
 func (f *flight) ask(s *scratch) (u *Forward, err error) {
 	u, i := f.block.upstream(f.query.Name, 0)
 	for {
-		s.query = wire.AppendQuery(s.query[:0], &f.query, u.Options)
-		if s.response, err = f.exchange(s.response[:0], s.query, u); err != nil {
+		if s.response, err = f.exchange(s.response[:0], u); err != nil {
 			return u, err
 		}
 		if !u.handsOn(s.response) {
@@ -157,14 +156,14 @@ func (u *Forward) handsOn(response wire.Message) bool {
 // mayHandOn reports whether any answer of u's hands the query to the next upstream.
 func (u *Forward) mayHandOn() bool { return len(u.Next) > 0 || u.NextOnNodata }
 
-func (f *flight) exchange(dst, query []byte, u *Forward) ([]byte, error) {
+func (f *flight) exchange(dst []byte, u *Forward) ([]byte, error) {
 	ctx := f.r.ctx
 	if u.Upstream.Out() {
 		short, cancel := context.WithTimeout(ctx, outTime)
 		defer cancel()
 		ctx = short
 	}
-	return u.Upstream.Exchange(ctx, dst, query, f.block.scope(f.query.Name))
+	return u.Upstream.Exchange(ctx, dst, &f.query, u.Options, f.block.scope(f.query.Name))
 }
 
 // outTime is how long a query may take while no server is known to be there. One that has

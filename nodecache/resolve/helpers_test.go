@@ -65,12 +65,8 @@ func (r *rig) table(routes ...Route) *Table {
 
 func usual(t testing.TB, up *fake) *Block {
 	l := cache.Limits{Entries: 20000, Bytes: 1 << 24}
-	c, err := cache.New(cache.Options{Success: l, Denial: l, Failure: l})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return &Block{
-		Memory: NewMemory(c),
+		Memory: NewMemory(cache.New(cache.Options{Success: l, Denial: l, Failure: l})),
 		Policy: cache.Policy{
 			Positive: cache.Bounds{Max: 3600}, Denial: cache.Bounds{Max: 30}, ServFail: cache.Backoff{First: second, Max: 5 * second},
 			Stale: time.Hour, StaleTTL: 30,

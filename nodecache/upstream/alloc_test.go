@@ -33,7 +33,7 @@ func TestAllocations(t *testing.T) {
 		p := pool(t, Config{Servers: []Endpoint{{Addr: server, Proto: proto}}})
 		q, dst := queryFor(t, "service.namespace.svc.cluster.local"), make([]byte, 0, 512)
 		n := testing.AllocsPerRun(2000, func() {
-			if _, err := p.Exchange(t.Context(), dst, q, Cluster); err != nil {
+			if _, err := p.Exchange(t.Context(), dst, q, nil, Cluster); err != nil {
 				t.Error(err)
 			}
 		})

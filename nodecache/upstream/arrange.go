@@ -18,7 +18,7 @@ func (p *Forward) arrangeLocked() {
 		main, fallback = p.foundEndpoints(), p.fixed
 	}
 	p.keepOnly(slices.Concat(main, fallback))
-	chosen := Choose(p.seat, main, p.conf.Subset, func(e Endpoint) bool { return p.servers[e].down() })
+	chosen := choose(p.seat, main, p.conf.Subset, func(e Endpoint) bool { return p.servers[e].down() })
 	next := &set{fallback: len(chosen)}
 	for _, e := range slices.Concat(chosen, fallback) {
 		if s := p.servers[e]; len(next.order) < MaxAsks && !slices.Contains(next.order, s) {

@@ -34,7 +34,7 @@ type exchange struct {
 // run asks until there is an answer or no hope of one.
 func (e *exchange) run(ctx context.Context) error {
 	if !e.admitted() || !e.next(e.began, false) {
-		return e.outcome(ErrNoServer)
+		return e.outcome(errNoServer)
 	}
 	for {
 		e.call.timer.Reset(min(e.due(), e.began+e.forward.conf.Timeout) - e.forward.now())

@@ -123,7 +123,7 @@ func benchmark(b *testing.B, proto Proto, outstanding int) {
 			q := queryFor(b, fmt.Sprintf("service-%d.namespace.svc.cluster.local", i))
 			dst := make([]byte, 0, 512)
 			for left.Add(-1) >= 0 {
-				if _, err := p.Exchange(b.Context(), dst, q, Cluster); err != nil {
+				if _, err := p.Exchange(b.Context(), dst, q, nil, Cluster); err != nil {
 					b.Error(err)
 				}
 			}

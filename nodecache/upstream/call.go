@@ -13,8 +13,8 @@ import (
 // it and hands it to carriers, one for each time that the query is asked. A carrier touches
 // it only under its own lock, and not at all once it was withdrawn.
 type call struct {
-	query []byte     // the caller's, unchanged
-	q     wire.Query // a view of it
+	query []byte     // the message, in a buffer of the call's own
+	q     wire.Query // what it says
 	opt   bool       // it has an OPT record, and may go without
 	scope Scope
 	asks  []ask // in order; only the Exchange looks here
@@ -85,14 +85,23 @@ func newCall() any {
 	return &call{timer: timer, wake: make(chan struct{}, 1)}
 }
 
-// call returns a call that appends its answer to dst, or nil if query is no query.
-func (p *Forward) call(dst, query []byte, scope Scope) *call {
+// call returns a call that appends the answer to q to dst.
+func (p *Forward) call(dst []byte, q *wire.Query, options []byte, scope Scope) *call {
+	c := p.freshCall(dst, scope)
+	c.query, c.q, c.opt = wire.AppendQuery(c.query[:0], q, options), *q, true
+	return c
+}
+
+// ownCall returns a call of one of the Forward's own queries.
+func (p *Forward) ownCall(q *ownQuery) *call {
+	c := p.freshCall(nil, p.conf.scope(Cluster))
+	c.query, c.q, c.opt = append(c.query[:0], q.msg...), q.Query, q.EDNS
+	return c
+}
+
+func (p *Forward) freshCall(dst []byte, scope Scope) *call {
 	c := p.calls.Get().(*call)
-	if status := c.q.Parse(query); len(query) > wire.MaxMessage || status != wire.Valid && status != wire.BadVers {
-		p.calls.Put(c)
-		return nil
-	}
-	c.query, c.scope, c.opt = query, scope, c.q.EDNS
+	c.scope = scope
 	c.pending, c.lost, c.retry, c.have, c.err = 0, [losses]uint32{}, -1, none, nil
 	c.dst, c.base = dst, len(dst)
 	return c
@@ -111,7 +120,7 @@ func (p *Forward) free(c *call) {
 	}
 	clear(c.asks)
 	c.asks = c.asks[:0]
-	c.query, c.q, c.dst, c.err = nil, wire.Query{}, nil, nil
+	c.q, c.dst, c.err = wire.Query{}, nil, nil
 	p.calls.Put(c)
 }
 

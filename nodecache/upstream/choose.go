@@ -20,8 +20,8 @@ import (
 // than before where they are not. A score still depends on the node and the server alone, so
 // no more nodes move.
 
-// Seat is a node's place in rendezvous hashing.
-type Seat struct {
+// seat is a node's place in rendezvous hashing.
+type seat struct {
 	self  uint64 // the node
 	block uint64 // the 16 nodes it shares out scores with
 	place uint64 // its number among them
@@ -29,27 +29,27 @@ type Seat struct {
 
 const places = 16
 
-// NewSeat returns the seat of a node. An IP address says who its neighbours are; of any
+// newSeat returns the seat of a node. An IP address says who its neighbours are; of any
 // other name all that counts is that it is different.
-func NewSeat(node string) Seat {
+func newSeat(node string) seat {
 	number := hash([]byte(node))
 	if addr, err := netip.ParseAddr(node); err == nil {
 		a := addr.As16()
 		number = binary.BigEndian.Uint64(a[8:]) ^ hash(a[:8])&^(places-1)
 	}
-	return Seat{self: mix(number), block: mix(number / places), place: number % places}
+	return seat{self: mix(number), block: mix(number / places), place: number % places}
 }
 
 // score returns what a server is worth to the node.
-func (s Seat) score(server uint64) uint64 {
+func (s seat) score(server uint64) uint64 {
 	deal := mix(s.block ^ server)
 	share := ((s.place^deal)*(deal>>8|1) + deal>>32) % places // an odd factor: a permutation
 	return share<<60 | mix(s.self^server)>>4
 }
 
-// Choose returns the n endpoints with the highest scores, best first, without those that
+// choose returns the n endpoints with the highest scores, best first, without those that
 // are to be skipped, unless that leaves none. n of 0 stands for all of them.
-func Choose(node Seat, all []Endpoint, n int, skip func(Endpoint) bool) []Endpoint {
+func choose(node seat, all []Endpoint, n int, skip func(Endpoint) bool) []Endpoint {
 	well := slices.DeleteFunc(slices.Clone(all), skip)
 	if len(well) == 0 {
 		well = slices.Clone(all)

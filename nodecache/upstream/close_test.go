@@ -90,7 +90,7 @@ func TestAlwaysClosedWithoutAWord(t *testing.T) {
 	serve(t, f)
 	p := pool(t, Config{Timeout: time.Second, MaxFails: -1}, f)
 	began := time.Now()
-	if _, err := exchangeErr(p, "a.example", Other); err == nil || !p.Out() {
+	if _, err := exchangeErr(t, p, "a.example", Other); err == nil || !p.Out() {
 		t.Errorf("%v; out: %v", err, p.Out())
 	}
 	if took := time.Since(began); took > 10*time.Second {
@@ -128,7 +128,7 @@ func TestClosedForOneQuery(t *testing.T) {
 			}
 		}
 	})
-	_, _ = exchangeErr(p, "bad.example", Other)
+	_, _ = exchangeErr(t, p, "bad.example", Other)
 	close(done)
 	group.Wait()
 	if n := bad.Load(); n < 3 || n > 60 {

@@ -132,11 +132,11 @@ func (s *server) learned() bool {
 }
 
 // reads asks, and reports whether the server answered what it was asked.
-func (s *server) reads(query []byte) bool {
+func (s *server) reads(q *ownQuery) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
 	defer cancel()
 	of := s.alone()
 	of.whole = true
-	m, err := s.forward.ask(ctx, nil, query, s.forward.conf.scope(Cluster), of, 1)
+	m, err := s.forward.askOwn(ctx, q, of, 1)
 	return err == nil && !refuses(m)
 }

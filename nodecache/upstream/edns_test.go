@@ -96,12 +96,9 @@ func ednsWell(t *testing.T, p *Forward, o *old, do bool) {
 // ednsAsk asks with an OPT record and checks the answer.
 func ednsAsk(t *testing.T, p *Forward, of string, do bool) {
 	t.Helper()
-	n, err := wire.ParseName(of + ".example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := wire.AppendQuery(nil, &wire.Query{ID: 7, RD: true, Name: n, Type: wire.A, Class: wire.IN, OPT: wire.OPT{DO: do}}, nil)
-	m, err := p.Exchange(t.Context(), nil, q, Other)
+	q := queryFor(t, of+".example")
+	q.ID, q.DO = 7, do
+	m, err := p.Exchange(t.Context(), nil, q, nil, Other)
 	if err != nil || wire.Message(m).ID() != 7 || wire.Message(m).Rcode() != wire.NoError {
 		t.Errorf("%s: %x, %v", of, m, err)
 	}
@@ -176,7 +173,7 @@ func TestLossIsNoLackOfEDNS(t *testing.T) {
 	var group sync.WaitGroup
 	exchangeOK(t, p, "first.example", Other) // from here on it is known
 	for i := range 30 {
-		group.Go(func() { _, _ = exchangeErr(p, fmt.Sprintf("n%d.example", i), Other) })
+		group.Go(func() { _, _ = exchangeErr(t, p, fmt.Sprintf("n%d.example", i), Other) })
 	}
 	group.Wait()
 	if n := without.Load(); n > 0 {
@@ -192,7 +189,7 @@ func TestServerLosesEDNS(t *testing.T) {
 		p := pool(t, Config{Servers: []Endpoint{o.endpoint(proto)}, ReadTimeout: 200 * time.Millisecond, CheckInterval: time.Millisecond})
 		ednsAsk(t, p, "first", false)
 		o.cured.Store(false)
-		_, _ = exchangeErr(p, "lost.example", Other)
+		_, _ = exchangeErr(t, p, "lost.example", Other)
 		s := p.set.Load().order[0]
 		eventually(t, "it is known", func() bool { return s.edns.Load() == lacking })
 		ednsAsk(t, p, "then", false)

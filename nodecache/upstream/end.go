@@ -9,7 +9,7 @@ func (c *conn) end(op string, err error) {
 		return
 	}
 	c.close()
-	why := &OpError{op, c.server.Endpoint, err}
+	why := &opError{op, c.server.Endpoint, err}
 	c.server.gone(c, why)
 	c.mu.Lock()
 	defer c.mu.Unlock()

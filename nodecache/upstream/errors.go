@@ -2,12 +2,12 @@ package upstream
 
 import "errors"
 
-// Errors of Exchange. All but ErrQuery and ErrBusy mean that no server answered.
+// Errors of Exchange. All but errQuery and ErrBusy mean that no server answered.
 var (
-	ErrQuery    = errors.New("upstream: not a query with one question")
+	errQuery    = errors.New("upstream: no valid name to ask for, or a query of more than 65,535 bytes")
+	errNoServer = errors.New("upstream: no server to ask")
 	ErrBusy     = errors.New("upstream: too many queries at a time")
 	ErrTimeout  = errors.New("upstream: no answer in time")
-	ErrNoServer = errors.New("upstream: no server to ask")
 	ErrClosed   = errors.New("upstream: closed")
 )
 
@@ -20,16 +20,16 @@ var (
 	errRemoved = errors.New("server removed")
 )
 
-// OpError is what went wrong between us and one server.
-type OpError struct {
+// opError is what went wrong between us and one server.
+type opError struct {
 	Op     string // dial, read, write, receive, check, close
 	Server Endpoint
 	Err    error
 }
 
-func (e *OpError) Error() string {
+func (e *opError) Error() string {
 	return "upstream: " + e.Op + " " + e.Server.Addr.String() + ": " + e.Err.Error()
 }
 
 // Unwrap returns Err.
-func (e *OpError) Unwrap() error { return e.Err }
+func (e *opError) Unwrap() error { return e.Err }

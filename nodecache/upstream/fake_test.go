@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
@@ -207,15 +208,16 @@ func name(q []byte) string {
 	return strings.TrimSuffix(n.String(), ".")
 }
 
-// queryFor returns a query for name with an ID that only this test uses.
-func queryFor(t testing.TB, name string) []byte {
+// queryFor returns a query for a name, with an ID that no other test uses.
+func queryFor(t testing.TB, name string) *wire.Query {
 	t.Helper()
-	q, err := newQuery(name, wire.A, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wire.Message(q).SetID(0xabcd)
-	return q
+	return &wire.Query{ID: 0xabcd, RD: true, Name: testkit.Name(t, name), Type: wire.A, Class: wire.IN}
+}
+
+// messageFor returns the message of queryFor.
+func messageFor(t testing.TB, name string) []byte {
+	t.Helper()
+	return wire.AppendQuery(nil, queryFor(t, name), nil)
 }
 
 // pool returns a Forward of TCP servers that is closed when the test ends.

@@ -83,7 +83,7 @@ func (p *Forward) look() (ttl time.Duration, err error) {
 func (p *Forward) lookAt(at *set) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.conf.Timeout)
 	defer cancel()
-	return p.ask(ctx, nil, p.lookQuery, p.conf.scope(Cluster), at, 0)
+	return p.askOwn(ctx, p.lookQuery, at, 0)
 }
 
 // found takes what stands at the name for the servers.

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -20,18 +19,17 @@ import (
 type Forward struct {
 	conf       Config
 	tls        *tls.Config
-	seat       Seat
-	checkQuery []byte // asks CheckName
-	bareQuery  []byte // asks it without an OPT record
-	probe      []byte // see newProbe
-	lookQuery  []byte
+	seat       seat
+	checkQuery *ownQuery // asks CheckName
+	bareQuery  *ownQuery // the same without an OPT record
+	lifeQuery  *ownQuery // see unknownEDNS
+	lookQuery  *ownQuery // asks what stands at Config.Name
 	buffers    sync.Pool // of *[maxDatagram]byte
 	calls      sync.Pool // of *call
 
 	set     atomic.Pointer[set]
 	active  atomic.Int64  // Exchanges
 	turn    atomic.Uint32 // counts queries
-	epoch   atomic.Uint64
 	budgets [scopes]budget
 	paces   [scopes]pace
 	copies  [scopes]atomic.Bool // see exchange.mayCopy
@@ -53,7 +51,7 @@ type Forward struct {
 func New(c Config) (*Forward, error) {
 	c = c.withDefaults()
 	p := &Forward{
-		conf: c, tls: newTLS(c.TLS), seat: NewSeat(c.Node),
+		conf: c, tls: newTLS(c.TLS), seat: newSeat(c.Node),
 		stir: make(chan struct{}, 1), soon: make(chan struct{}, 1),
 		fixed: slices.Clone(c.Servers), servers: map[Endpoint]*server{},
 	}
@@ -92,8 +90,7 @@ func (p *Forward) check() error {
 	if err != nil {
 		return fmt.Errorf("upstream: %w", err)
 	}
-	p.probe = newProbe(bytes.Clone(p.checkQuery))
-	p.bareQuery = wire.Message(bytes.Clone(p.checkQuery)).StripOPT()
+	p.bareQuery, p.lifeQuery = p.checkQuery.bare(), p.checkQuery.unknownEDNS()
 	return nil
 }
 
@@ -149,10 +146,6 @@ func (p *Forward) Out() bool {
 	}
 	return true
 }
-
-// Epoch returns a number that grows with each server that answers again after it was out. A
-// failure kept with the Epoch of its time is void once that has changed.
-func (p *Forward) Epoch() uint64 { return p.epoch.Load() }
 
 // now returns the time on the Forward's clock, above 0. What is set of the time of day changes nothing.
 func (p *Forward) now() time.Duration { return p.conf.Clock.Now() }

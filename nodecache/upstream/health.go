@@ -20,7 +20,6 @@ func (s *server) heard(scope Scope, now time.Duration) {
 func (s *server) back() {
 	down := s.down()
 	s.fails.Store(0)
-	s.forward.epoch.Add(1)
 	if t := s.forward.conf.Trace.Changed; t != nil {
 		t(s.Endpoint, nil)
 	}
@@ -87,7 +86,7 @@ func (s *server) inquire(since time.Duration) bool {
 	s.inquired = s.forward.now()
 	began := s.inquired
 	s.group.Go(func() {
-		if err := s.answers(s.forward.probe); err != nil && err != ErrNoServer && s.ctx.Err() == nil {
+		if err := s.answers(s.forward.lifeQuery); err != nil && err != errNoServer && s.ctx.Err() == nil {
 			s.fail(err, began)
 		}
 	})
@@ -111,7 +110,7 @@ func (s *server) check() {
 // is configured, the probe, and what is configured without an OPT record in turn: there are
 // servers that answer only one of them.
 func (s *server) checks() {
-	queries := [][]byte{s.forward.checkQuery, s.forward.probe, s.forward.bareQuery}
+	queries := []*ownQuery{s.forward.checkQuery, s.forward.lifeQuery, s.forward.bareQuery}
 	for turn := 0; s.stillOut(); turn = (turn + 1) % len(queries) {
 		if s.answers(queries[turn]) == nil {
 			if turn == len(queries)-1 {
@@ -140,12 +139,12 @@ func (s *server) stillOut() bool {
 }
 
 // answers returns nil if the server answers at all; any RCODE will do.
-func (s *server) answers(query []byte) error {
+func (s *server) answers(q *ownQuery) error {
 	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
 	defer cancel()
-	_, err := s.forward.ask(ctx, nil, query, s.forward.conf.scope(Cluster), s.alone(), 1)
+	_, err := s.forward.askOwn(ctx, q, s.alone(), 1)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &OpError{"check", s.Endpoint, ErrTimeout}
+		return &opError{"check", s.Endpoint, ErrTimeout}
 	}
 	return err
 }

@@ -29,27 +29,22 @@ func TestMain(m *testing.M) {
 // exchangeOK asks and checks that the answer belongs to the query.
 func exchangeOK(t testing.TB, p *Forward, name string, scope Scope) []byte {
 	t.Helper()
-	m, err := exchangeErr(p, name, scope)
+	m, err := exchangeErr(t, p, name, scope)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 	return m
 }
 
-func exchangeErr(p *Forward, of string, scope Scope) ([]byte, error) {
-	q, err := newQuery(of, wire.A, true)
-	if err != nil {
-		return nil, err
-	}
-	wire.Message(q).SetID(0xabcd)
-	dst := []byte("kept")
-	m, err := p.Exchange(context.Background(), dst, q, scope)
+func exchangeErr(t testing.TB, p *Forward, of string, scope Scope) ([]byte, error) {
+	t.Helper()
+	m, err := p.Exchange(context.Background(), []byte("kept"), queryFor(t, of), nil, scope)
 	if err != nil {
 		return nil, err
 	}
 	a := wire.Message(m[4:])
 	if string(m[:4]) != "kept" || a.ID() != 0xabcd || !strings.EqualFold(name(a), of) || a.Flags()&wire.QR == 0 {
-		return nil, &OpError{Op: "match", Err: io.ErrUnexpectedEOF}
+		return nil, &opError{Op: "match", Err: io.ErrUnexpectedEOF}
 	}
 	return m[4:], nil
 }

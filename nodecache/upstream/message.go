@@ -1,29 +1,46 @@
 package upstream
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// newQuery returns a query that the Forward asks by itself, with an ID of 0.
-func newQuery(name string, t wire.Type, recurse bool) ([]byte, error) {
+// ownQuery is a query that a Forward asks for itself.
+type ownQuery struct {
+	wire.Query
+	msg []byte // with an ID of 0
+}
+
+// newQuery returns a query for a name and type, with an OPT record.
+func newQuery(name string, t wire.Type, recurse bool) (*ownQuery, error) {
 	n, err := wire.ParseName(name)
 	if err != nil {
 		return nil, err
 	}
-	return wire.AppendQuery(nil, &wire.Query{RD: recurse, Name: n, Type: t, Class: wire.IN}, nil), nil
+	q := wire.Query{RD: recurse, Name: n, Type: t, Class: wire.IN, EDNS: true}
+	return &ownQuery{q, wire.AppendQuery(nil, &q, nil)}, nil
 }
 
-// newProbe returns query, one of newQuery's, in a version of EDNS that does not exist. A server
-// says so (RFC 6891 section 6.1.3) without a look at the question. So that tells whether it
-// lives, though whoever it would have to ask for the answer may not, and keeps no query that
-// comes after it on a connection waiting.
-func newProbe(query []byte) []byte {
+// bare returns q without the OPT record.
+func (q *ownQuery) bare() *ownQuery {
+	b := &ownQuery{q.Query, wire.Message(bytes.Clone(q.msg)).StripOPT()}
+	b.EDNS = false
+	return b
+}
+
+// unknownEDNS returns q in a version of EDNS that does not exist. A server answers that with
+// BADVERS (RFC 6891 section 6.1.3) and doesn't look at the question. So the answer tells that the
+// server lives, even while those whom it would have to ask for q do not, and the query holds up
+// none that follow it on a connection.
+func (q *ownQuery) unknownEDNS() *ownQuery {
 	const version1 = 1 << 16
-	bare := wire.Message(query).StripOPT()
-	return wire.AppendRecord(bare, 0, wire.Additional, wire.Name{0}, wire.OPTRR, wire.Class(wire.UDPSize), version1, nil)
+	u := q.bare()
+	u.msg = wire.AppendRecord(u.msg, 0, wire.Additional, wire.Name{0}, wire.OPTRR, wire.Class(wire.UDPSize), version1, nil)
+	u.EDNS = true
+	return u
 }
 
 // appendAnswer appends m, which matches q. One that came without the question is cut to its

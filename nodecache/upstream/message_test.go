@@ -13,7 +13,7 @@ import (
 // A CNAME, addresses behind it, one that is no address, and an OPT record.
 func message(t *testing.T, options []byte) []byte {
 	t.Helper()
-	m := []byte(wire.Message(response(queryFor(t, "a.example"))).StripOPT())
+	m := []byte(wire.Message(response(messageFor(t, "a.example"))).StripOPT())
 	target := wire.Name("\x01b\x07example\x00")
 	for _, r := range []struct {
 		owner wire.Name
@@ -63,21 +63,19 @@ func TestProbeRFC6891(t *testing.T) {
 		t.Fatal(err)
 	}
 	var q wire.Query
-	if got := q.Parse(newProbe(bytes.Clone(query))); got != wire.BadVers || !q.Asked(query) || !q.RD {
+	if got := q.Parse(query.unknownEDNS().msg); got != wire.BadVers || !q.Asked(query.msg) || !q.RD {
 		t.Errorf("status %v of %+v", got, q)
 	}
 }
 
 func TestAppendAnswer(t *testing.T) {
-	var q wire.Query
-	query := queryFor(t, "A.example")
-	q.Parse(query)
+	q, query := queryFor(t, "A.example"), messageFor(t, "A.example")
 	whole := response(query)
-	if got := appendAnswer([]byte("x"), whole, &q); !bytes.Equal(got[1:], whole) {
+	if got := appendAnswer([]byte("x"), whole, q); !bytes.Equal(got[1:], whole) {
 		t.Errorf("%x", got)
 	}
 	bare := wire.Message(append(withRcode(query, wire.Refused)[:4:4], make([]byte, 8)...))
-	got := wire.Message(appendAnswer([]byte("x"), bare, &q)[1:])
+	got := wire.Message(appendAnswer([]byte("x"), bare, q)[1:])
 	if !q.Matches(got) || got.Rcode() != wire.Refused || !q.Asked(got) {
 		t.Errorf("%x", got)
 	}
@@ -86,7 +84,7 @@ func TestAppendAnswer(t *testing.T) {
 // Whatever bytes a server sends: only what answers the query comes through.
 func FuzzFrames(f *testing.F) {
 	q, _ := newQuery("a.example", wire.A, true)
-	f.Add(append([]byte{0, byte(len(q))}, response(q)...))
+	f.Add(append([]byte{0, byte(len(q.msg))}, response(q.msg)...))
 	f.Add([]byte("\x00\x02ab\x00\x0c\x00\x07\x80\x01\x00\x00\x00\x00\x00\x00\x00\x00"))
 	p, err := New(Config{Servers: []Endpoint{{Addr: netip.MustParseAddrPort("127.0.0.1:9"), Proto: TCP}}})
 	if err != nil {
@@ -95,7 +93,7 @@ func FuzzFrames(f *testing.F) {
 	f.Cleanup(p.Close)
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		c := newConn(p.set.Load().order[0], Other, 1)
-		call := p.call(nil, q, Other)
+		call := p.ownCall(q)
 		defer p.free(call)
 		k := call.add(c.server, 1, false, false)
 		call.asks[k].by, call.asks[k].id = c, 7

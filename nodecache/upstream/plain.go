@@ -59,19 +59,22 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 	d := s.forward.dialer()
 	nc, err := d.DialUDP(s.ctx, "udp", s.forward.source(), s.Addr)
 	if err != nil {
-		s.fail(&OpError{"dial", s.Endpoint, err}, now)
+		s.fail(&opError{"dial", s.Endpoint, err}, now)
 		return nil, 0, false
 	}
 	_ = nc.SetReadBuffer(datagramRoom)
 	g := &datagram{server: s, nc: nc, scope: call.scope, at: now, call: call, ask: k, bare: call.asks[k].bare}
 	g.query = call.appendQuery(g.room[:0], 0, g.bare)
 	rand.Read(g.query[:2])
-	g.q.Parse(g.query)
+	g.q = wire.Query{
+		ID: wire.Message(g.query).ID(), Type: call.q.Type, Class: call.q.Class,
+		Name: wire.Name(g.query[wire.HeaderLen:][:len(call.q.Name)]),
+	}
 	s.asked(call.scope, now)
 	if _, err := nc.Write(g.query); err != nil {
 		nc.Close()
 		s.unheard[call.scope].Store(0)
-		s.fail(&OpError{"write", s.Endpoint, err}, now)
+		s.fail(&opError{"write", s.Endpoint, err}, now)
 		return nil, 0, false
 	}
 	if !s.start(g) {
@@ -169,7 +172,7 @@ func (g *datagram) fail(err error) {
 	if os.IsTimeout(err) {
 		err = ErrTimeout
 	}
-	err = &OpError{"receive", g.server.Endpoint, err}
+	err = &opError{"receive", g.server.Endpoint, err}
 	if g.wasCut() {
 		return
 	}

@@ -65,7 +65,7 @@ func TestUDPStrangeMessages(t *testing.T) {
 		m := response(q)
 		m[0]++
 		reply(m)
-		m = response(queryFor(t, "other.example"))
+		m = response(messageFor(t, "other.example"))
 		copy(m, q[:2])
 		reply(m)
 		reply(response(q))
@@ -145,8 +145,8 @@ func TestUDPLoss(t *testing.T) {
 func TestUDPRefused(t *testing.T) {
 	p := plain(t, Config{}, refused(t), refused(t))
 	began := time.Now()
-	_, err := exchangeErr(p, "a.example", Other)
-	var op *OpError
+	_, err := exchangeErr(t, p, "a.example", Other)
+	var op *opError
 	if !errors.As(err, &op) || !p.Out() || time.Since(began) > time.Second {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
@@ -158,7 +158,7 @@ func TestUDPRefused(t *testing.T) {
 
 func TestUDPSilent(t *testing.T) {
 	p := plain(t, Config{ReadTimeout: 100 * time.Millisecond}, serve(t, &fake{handle: silent}))
-	if _, err := exchangeErr(p, "a.example", Other); !errors.Is(err, ErrTimeout) || !p.Out() {
+	if _, err := exchangeErr(t, p, "a.example", Other); !errors.Is(err, ErrTimeout) || !p.Out() {
 		t.Errorf("%v; out: %v", err, p.Out())
 	}
 }
@@ -200,7 +200,7 @@ func TestTLSRFC7858(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range 50 {
 			group.Go(func() {
-				if _, err := exchangeErr(p, fmt.Sprint("n", i), Other); (err == nil) != test.ok {
+				if _, err := exchangeErr(t, p, fmt.Sprint("n", i), Other); (err == nil) != test.ok {
 					t.Errorf("%+v: %v", test, err)
 				}
 			})

@@ -180,7 +180,7 @@ func (s *server) open(scope Scope, now time.Duration) *conn {
 }
 
 // gone takes out a connection that ended, and judges the server by it.
-func (s *server) gone(c *conn, err *OpError) {
+func (s *server) gone(c *conn, err *opError) {
 	s.mu.Lock()
 	c.closed.Store(true)
 	closed := s.closed

@@ -20,7 +20,7 @@ func slowly(q []byte, reply func([]byte)) {
 // returns when all are under way.
 func askSlow(ctx context.Context, t *testing.T, p *Forward, group *sync.WaitGroup, n int) {
 	for i := range n {
-		group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("slow-%d.example", i)), Other) })
+		group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("slow-%d.example", i)), nil, Other) })
 	}
 	eventually(t, "slow queries are under way", func() bool { return p.active.Load() >= int64(n) })
 }
@@ -92,14 +92,14 @@ func TestSlowNamesOverTCP(t *testing.T) {
 	var others, group sync.WaitGroup
 	others.Go(func() { // the server is not silent
 		for i := 0; ctx.Err() == nil; i++ {
-			_, _ = exchangeErr(p, fmt.Sprintf("n%d.example", i), Other)
+			_, _ = exchangeErr(t, p, fmt.Sprintf("n%d.example", i), Other)
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
 	defer others.Wait()
 	defer cancel()
 	for i := range connFull - 10 {
-		group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("slow-%d.example", i)), Other) })
+		group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("slow-%d.example", i)), nil, Other) })
 	}
 	group.Wait()
 	eventually(t, "the connection has room", func() bool {
@@ -125,7 +125,7 @@ func TestSlowNamesOverTCP(t *testing.T) {
 func TestSlowQuerySleeps(t *testing.T) {
 	p := plain(t, Config{}, serve(t, &fake{handle: silent}))
 	p.budgets[Other].tenths.Store(0)
-	c := p.call(nil, queryFor(t, "slow.example"), Other)
+	c := p.call(nil, queryFor(t, "slow.example"), nil, Other)
 	e := exchange{forward: p, set: p.set.Load(), call: c, most: 3, began: p.now()}
 	defer e.done()
 	if !e.next(e.began, false) {
@@ -155,7 +155,7 @@ func TestWithdrawnAsAnswered(t *testing.T) {
 		group.Go(func() {
 			for i := range 300 {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond+time.Duration(i%20)*50*time.Microsecond)
-				_, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("n%d-%d.example", w, i)), Other)
+				_, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprintf("n%d-%d.example", w, i)), nil, Other)
 				cancel()
 			}
 		})

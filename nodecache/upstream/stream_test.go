@@ -26,10 +26,13 @@ func TestExchange(t *testing.T) {
 
 func TestExchangeRejectsWhatIsNoQuery(t *testing.T) {
 	p := pool(t, Config{}, serve(t, &fake{}))
-	good := queryFor(t, "a.example")
-	for _, q := range [][]byte{nil, good[:11], good[:len(good)-1], response(good), make([]byte, 70000), append([]byte{0, 0, 0, 0, 0, 2}, good[6:]...)} {
-		if _, err := p.Exchange(t.Context(), nil, q, Other); !errors.Is(err, ErrQuery) {
-			t.Errorf("%d bytes: %v", len(q), err)
+	long := &wire.Query{Name: bytes.Repeat([]byte("\x01a"), 200)}
+	for _, test := range []struct {
+		q       *wire.Query
+		options []byte
+	}{{q: &wire.Query{}}, {q: &wire.Query{Name: wire.Name("\x01a")}}, {q: long}, {queryFor(t, "a.example"), make([]byte, wire.MaxMessage)}} {
+		if m, err := p.Exchange(t.Context(), []byte("kept"), test.q, test.options, Other); !errors.Is(err, errQuery) || string(m) != "kept" {
+			t.Errorf("%v with %d bytes of options: %v", test.q.Name, len(test.options), err)
 		}
 	}
 }
@@ -39,7 +42,7 @@ var optRecord = []byte{0, 0, byte(wire.OPTRR), wire.UDPSize >> 8, wire.UDPSize &
 
 // Hard use: whatever else a server says on a connection, each query gets its own answer.
 func TestStrangeMessages(t *testing.T) {
-	other := queryFor(t, "other.example")
+	other := messageFor(t, "other.example")
 	tests := map[string]func(q []byte, reply func([]byte)){
 		"wrong ID first": func(q []byte, reply func([]byte)) {
 			m := response(q)
@@ -108,7 +111,7 @@ func TestLateAnswers(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			q := queryFor(t, fmt.Sprintf("late%d.example", i))
-			if m, err := p.Exchange(ctx, nil, q, Other); err == nil {
+			if m, err := p.Exchange(ctx, nil, q, nil, Other); err == nil {
 				t.Errorf("answered: %x", m)
 			}
 		})
@@ -210,7 +213,7 @@ func TestAtMostFour(t *testing.T) {
 			defer cancel()
 			var group sync.WaitGroup
 			for i := range 1000 {
-				group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprint("n", i)), Scope(i%2)) })
+				group.Go(func() { _, _ = p.Exchange(ctx, nil, queryFor(t, fmt.Sprint("n", i)), nil, Scope(i%2)) })
 			}
 			group.Wait()
 			if n := f.most.Load(); n < 2 || n > 4 {
@@ -227,7 +230,7 @@ func TestExchangeWith(t *testing.T) {
 	var group sync.WaitGroup
 	group.Go(func() { flood(t, p) })
 	for i := range 20 {
-		if _, err := p.ExchangeWith(t.Context(), nil, queryFor(t, fmt.Sprint("with", i)), Other, p.Servers()[0]); err != nil {
+		if _, err := p.ExchangeWith(t.Context(), queryFor(t, fmt.Sprint("with", i)), Other, p.Servers()[0]); err != nil {
 			t.Error(err)
 		}
 	}
@@ -235,7 +238,7 @@ func TestExchangeWith(t *testing.T) {
 	if n := f.most.Load(); n > 4 {
 		t.Errorf("%d connections", n)
 	}
-	if _, err := p.ExchangeWith(t.Context(), nil, queryFor(t, "other"), Other, Endpoint{}); err != ErrNoServer {
+	if _, err := p.ExchangeWith(t.Context(), queryFor(t, "other"), Other, Endpoint{}); err != errNoServer {
 		t.Error(err)
 	}
 }

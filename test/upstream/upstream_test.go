@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
@@ -93,7 +94,7 @@ func pointers(ctx context.Context, t *testing.T, p *upstream.Forward, i int, slo
 	for n := 0; ctx.Err() == nil; n++ {
 		name := fmt.Sprintf("%d.%d.%d.10.in-addr.arpa", (i+n)%10, n%256, i)
 		began := time.Now()
-		m, err := p.Exchange(ctx, nil, query(t, name, wire.PTR), upstream.Other)
+		m, err := p.Exchange(ctx, nil, query(t, name, wire.PTR), nil, upstream.Other)
 		if ctx.Err() != nil {
 			return
 		}
@@ -118,7 +119,7 @@ func clusterNames(t *testing.T, p *upstream.Forward) (r result) {
 		group.Go(func() {
 			q := query(t, fmt.Sprintf("service-%d.namespace.svc.cluster.local", i), wire.A)
 			for began := time.Now(); began.Before(deadline); began = time.Now() {
-				m, err := p.Exchange(t.Context(), nil, q, upstream.Cluster)
+				m, err := p.Exchange(t.Context(), nil, q, nil, upstream.Cluster)
 				if err != nil || wire.Message(m).Rcode() != wire.NoError {
 					failed.Add(1)
 				}
@@ -132,13 +133,9 @@ func clusterNames(t *testing.T, p *upstream.Forward) (r result) {
 	return result{all[len(all)*99/100], failed.Load()}
 }
 
-func query(t *testing.T, name string, rrtype wire.Type) []byte {
+func query(t *testing.T, name string, rrtype wire.Type) *wire.Query {
 	t.Helper()
-	n, err := wire.ParseName(name)
-	if err != nil {
-		t.Error(err)
-	}
-	return wire.AppendQuery(nil, &wire.Query{ID: 1, RD: true, Name: n, Type: rrtype, Class: wire.IN}, nil)
+	return &wire.Query{ID: 1, RD: true, Name: testkit.Name(t, name), Type: rrtype, Class: wire.IN}
 }
 
 // countConnections checks that none of the servers has more than 4 connections of ours.

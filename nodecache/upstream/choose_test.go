@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-
-	"github.com/neardns/neardns/nodecache/upstream"
 )
 
 const (
@@ -33,26 +31,26 @@ func address(a, b byte, rest int) string {
 }
 
 // chooser returns the servers of a node.
-type chooser func(node upstream.Seat, servers []upstream.Endpoint) []upstream.Endpoint
+type chooser func(node seat, servers []Endpoint) []Endpoint
 
-func nearest(node upstream.Seat, servers []upstream.Endpoint) []upstream.Endpoint {
-	return upstream.Choose(node, servers, 3, func(upstream.Endpoint) bool { return false })
+func nearest(node seat, servers []Endpoint) []Endpoint {
+	return choose(node, servers, 3, func(Endpoint) bool { return false })
 }
 
 // cluster is nodes, the pods of their DNS, and what each chose.
 type cluster struct {
 	random *rand.Rand
 	by     chooser
-	seats  []upstream.Seat
-	pods   []upstream.Endpoint
-	choice [][]upstream.Endpoint
-	load   map[upstream.Endpoint]int
+	seats  []seat
+	pods   []Endpoint
+	choice [][]Endpoint
+	load   map[Endpoint]int
 }
 
 func newCluster(plan string, seed uint64, by chooser) *cluster {
-	c := &cluster{random: rand.New(rand.NewPCG(seed, 1)), by: by, choice: make([][]upstream.Endpoint, nodeCount)}
+	c := &cluster{random: rand.New(rand.NewPCG(seed, 1)), by: by, choice: make([][]Endpoint, nodeCount)}
 	for i := range nodeCount {
-		c.seats = append(c.seats, upstream.NewSeat(plans[plan].node(c.random, i)))
+		c.seats = append(c.seats, newSeat(plans[plan].node(c.random, i)))
 	}
 	for range podCount {
 		c.addPod()
@@ -61,16 +59,16 @@ func newCluster(plan string, seed uint64, by chooser) *cluster {
 	return c
 }
 
-func (c *cluster) addPod() (added upstream.Endpoint) {
+func (c *cluster) addPod() (added Endpoint) {
 	for added.Addr.Port() == 0 || slices.Contains(c.pods, added) {
 		addr := netip.MustParseAddr(address(10, 244, c.random.IntN(1<<16)))
-		added = upstream.Endpoint{Addr: netip.AddrPortFrom(addr, 53), Proto: upstream.TCP}
+		added = Endpoint{Addr: netip.AddrPortFrom(addr, 53), Proto: TCP}
 	}
 	c.pods = append(c.pods, added)
 	return added
 }
 
-func (c *cluster) removePod() (removed upstream.Endpoint) {
+func (c *cluster) removePod() (removed Endpoint) {
 	i := c.random.IntN(len(c.pods))
 	removed = c.pods[i]
 	c.pods = slices.Delete(c.pods, i, i+1)
@@ -79,7 +77,7 @@ func (c *cluster) removePod() (removed upstream.Endpoint) {
 
 // choose has every node choose, and returns how many connections moved.
 func (c *cluster) choose() (moves int) {
-	c.load = map[upstream.Endpoint]int{}
+	c.load = map[Endpoint]int{}
 	for i, s := range c.seats {
 		next := c.by(s, c.pods)
 		for _, e := range next {
@@ -154,7 +152,7 @@ func mean(all []float64) (mean float64) {
 // with those of the first servers in the list, which all nodes share.
 func TestSpreadCanFail(t *testing.T) {
 	number := 0
-	byNumber := func(_ upstream.Seat, servers []upstream.Endpoint) (chosen []upstream.Endpoint) {
+	byNumber := func(_ seat, servers []Endpoint) (chosen []Endpoint) {
 		number = (number + 1) % nodeCount // they choose in turn
 		for i := range 3 {
 			chosen = append(chosen, servers[(number+i)%len(servers)])
@@ -164,7 +162,7 @@ func TestSpreadCanFail(t *testing.T) {
 	if _, needless := newCluster("names", 1, byNumber).churn(3); needless < nodeCount {
 		t.Errorf("by number: %d needless moves", needless)
 	}
-	first := func(_ upstream.Seat, servers []upstream.Endpoint) []upstream.Endpoint { return servers[:3] }
+	first := func(_ seat, servers []Endpoint) []Endpoint { return servers[:3] }
 	if c := newCluster("names", 1, first); c.spread() < 1.2 {
 		t.Errorf("the first: %.3f", c.spread())
 	}
@@ -174,16 +172,16 @@ func TestSpreadCanFail(t *testing.T) {
 // where none is left.
 func TestChooseSkips(t *testing.T) {
 	all := newCluster("names", 1, nearest).pods[:5]
-	node := upstream.NewSeat("10.0.0.1")
+	node := newSeat("10.0.0.1")
 	best := nearest(node, all)
-	next := upstream.Choose(node, all, 3, func(e upstream.Endpoint) bool { return e == best[0] })
+	next := choose(node, all, 3, func(e Endpoint) bool { return e == best[0] })
 	if len(next) != 3 || next[0] != best[1] || next[1] != best[2] || slices.Contains(next, best[0]) {
 		t.Errorf("%v, then %v", best, next)
 	}
-	if got := upstream.Choose(node, all, 3, func(upstream.Endpoint) bool { return true }); !slices.Equal(got, best) {
+	if got := choose(node, all, 3, func(Endpoint) bool { return true }); !slices.Equal(got, best) {
 		t.Errorf("all down: %v", got)
 	}
-	if got := upstream.Choose(node, all, 0, func(upstream.Endpoint) bool { return true }); !slices.Equal(got, all) {
+	if got := choose(node, all, 0, func(Endpoint) bool { return true }); !slices.Equal(got, all) {
 		t.Errorf("all: %v", got)
 	}
 }
