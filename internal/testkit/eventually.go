@@ -16,9 +16,18 @@ const pause = 5 * time.Millisecond
 // waited for. Like t.Fatal it belongs into the test's own goroutine.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(Patience); !ok(); time.Sleep(pause) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", Patience, what)
+	Within(t, Patience, what, ok)
+}
+
+// Within is Eventually with a limit that the product promises. It returns how long it waited.
+func Within(t testing.TB, limit time.Duration, what string, ok func() bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for !ok() {
+		if time.Since(began) > limit {
+			t.Fatalf("not within %v: %s", limit, what)
 		}
+		time.Sleep(pause)
 	}
+	return time.Since(began)
 }
