@@ -8,7 +8,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestAllocations shows that no lookup allocates, whatever it finds.
+// TestAllocations shows that a lookup allocates nothing, whatever it finds.
 func TestAllocations(t *testing.T) {
 	c, p := roomy(), usual()
 	p.Prefetch = Popularity{Amount: 1, Gap: time.Minute, Percent: 90}
@@ -56,7 +56,7 @@ func hit(b *testing.B, c *Cache, q *wire.Query, p *Policy) {
 	}
 }
 
-// BenchmarkAppendMany asks for many names in turn, so that memory is not in the CPU's first caches.
+// BenchmarkAppendMany asks for many names in turn, so that the memory is not in the CPU's first caches.
 func BenchmarkAppendMany(b *testing.B) {
 	for _, names := range []int{1000, 10000} {
 		b.Run(fmt.Sprint(names, " names"), func(b *testing.B) { hitMany(b, names) })

@@ -9,8 +9,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// Limits bound what is kept of one class over all shards. Bytes are those of the heap:
-// messages, and what each takes beside.
+// Limits bound what all shards together keep of one class. Bytes are bytes of heap: the
+// messages, and what the cache needs beside each.
 type Limits struct {
 	Entries int
 	Bytes   int64
@@ -19,32 +19,33 @@ type Limits struct {
 // Options are the sizes of a Cache.
 type Options struct {
 	Success, Denial, Failure Limits
-	Shards                   int // a power of two; 0 for what suits the machine and the limits
+
+	shards int // a power of two; 0 for a number that suits the machine and the limits
 }
 
-// State says what Append found.
+// State says what Append or AppendStale found.
 type State uint8
 
 // The outcomes of a lookup.
 const (
-	Miss     State = iota // nothing that may be used; dst is as it was
+	Miss     State = iota // nothing that may be used; dst is unchanged
 	Fresh                 // an answer
-	Prefetch              // an answer, and the caller should ask upstream for the next
+	Prefetch              // an answer, and the caller should ask upstream for its successor
 	Stale                 // an answer that has expired
-	Failed                // that upstream is not to be asked yet: see Fail, and Policy.Recheck
-	Retry                 // the same, and the caller should ask upstream whether that is still so
+	Failed                // a failure: upstream is not to be asked yet; see Fail and Policy.Recheck
+	Retry                 // a failure, and the caller should ask upstream whether it persists
 )
 
 // Cache keeps answers.
 type Cache struct {
 	seed   maphash.Seed
-	shift  int // of a hash, to the number of its shard
+	shift  int // shifts a hash right, to the number of its shard
 	shards []*shard
 }
 
 // New returns an empty Cache.
 func New(o Options) *Cache {
-	n := o.shards()
+	n := o.count()
 	c := &Cache{seed: maphash.MakeSeed(), shift: 64 - bits.TrailingZeros(uint(n))}
 	for range n {
 		c.shards = append(c.shards, newShard(o.perShard(n)))
@@ -52,13 +53,13 @@ func New(o Options) *Cache {
 	return c
 }
 
-// fewest is how many entries a shard should hold at least: names spread over shards by
-// chance, and a small shard overflows long before the cache is full.
+// fewest is how many entries a shard should hold at least. Names spread over shards by chance,
+// so small shards overflow long before the cache is full.
 const fewest = 64
 
-// shards returns the number of shards, a power of two.
-func (o *Options) shards() int {
-	n := o.Shards
+// count returns the number of shards, a power of two.
+func (o *Options) count() int {
+	n := o.shards
 	if n <= 0 {
 		n = min(4*runtime.GOMAXPROCS(0), 64)
 		for n > 1 && max(o.Success.Entries, o.Denial.Entries)/n < fewest {
@@ -76,24 +77,27 @@ func (o *Options) perShard(n int) (limits [classes]Limits) {
 	return limits
 }
 
-// SetLimits changes the limits at once and keeps what fits. Shards stay as many as they are.
+// SetLimits changes the limits at once and evicts what exceeds them. The number of shards stays.
 func (c *Cache) SetLimits(o Options) {
 	for _, s := range c.shards {
 		s.setLimits(o.perShard(len(c.shards)))
 	}
 }
 
-// shard returns the shard of a hash.
-func (c *Cache) shard(hash uint64) *shard { return c.shards[hash>>c.shift] }
+// locate returns the key of q's question, which it writes to buf, its hash, and its shard.
+func (c *Cache) locate(buf *[wire.MaxKey]byte, q *wire.Query) (key []byte, hash uint64, s *shard) {
+	key = wire.AppendKey(buf[:0], q)
+	hash = wire.Hash(c.seed, key)
+	return key, hash, c.shards[hash>>c.shift]
+}
 
-// Append appends the reply to q if what it asks is known: ID, RD, CD and letter case are the
-// asker's, TTLs have been counted down, addresses are in another order each time. For Failed and
-// Retry it has no records: the code of upstream's last answer, or SERVFAIL where there was none.
+// Append appends the reply to q if the cache has one. The reply takes ID, RD, CD and letter case
+// from q. Its TTLs are what is left of them, and its addresses come in another order each time.
+// For Failed and Retry the reply has no records, only a code: that of upstream's last answer, or
+// SERVFAIL if upstream did not answer.
 func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, state State) {
 	var buf [wire.MaxKey]byte
-	key := wire.AppendKey(buf[:0], q)
-	hash := wire.Hash(c.seed, key)
-	s := c.shard(hash)
+	key, hash, s := c.locate(&buf, q)
 	e, found := s.fresh(hash, key, p, now)
 	switch found {
 	case classes:
@@ -102,35 +106,21 @@ func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) 
 		return e.appendFailure(dst, q, now)
 	}
 	if p.Prefetch.due(e, now) {
-		return appendFresh(dst, q, e, p, now), Prefetch
+		return e.appendFresh(dst, q, p, now), Prefetch
 	}
-	return appendFresh(dst, q, e, p, now), Fresh
+	return e.appendFresh(dst, q, p, now), Fresh
 }
 
-// appendFresh appends a reply with TTLs counted down.
-func appendFresh(dst []byte, q *wire.Query, e *entry, p *Policy, now time.Duration) []byte {
-	start := len(dst)
-	dst = e.append(dst, q)
-	if !p.KeepTTL {
-		e.ageTTLs(dst[start:], e.age(now))
-	}
-	return dst
-}
-
-// AppendStale appends the reply to q from an answer that has expired no longer ago than the
-// policy's Stale, which may be NXDOMAIN or NODATA but is never a failure. Its TTLs are
-// StaleTTL. If a fresh answer has arrived since, that is taken.
+// AppendStale appends the reply to q from an answer that expired less than the policy's Stale
+// ago. The answer may be a success or a denial, but never a failure. Each of its TTLs is
+// StaleTTL. If a fresh answer has arrived meanwhile, AppendStale uses that.
 func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, state State) {
-	var buf [wire.MaxKey]byte
-	key := wire.AppendKey(buf[:0], q)
-	hash := wire.Hash(c.seed, key)
-	s := c.shard(hash)
-	e := s.expired(hash, key, p, now)
+	e := c.expired(q, p, now)
 	if e == nil {
 		return dst, Miss
 	}
 	if e.fresh(now) {
-		return appendFresh(dst, q, e, p, now), Fresh
+		return e.appendFresh(dst, q, p, now), Fresh
 	}
 	start := len(dst)
 	dst = e.append(dst, q)
@@ -138,22 +128,112 @@ func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Durat
 	return dst, Stale
 }
 
-// HasStale reports whether AppendStale would find something.
+// HasStale reports whether AppendStale would find an answer.
 func (c *Cache) HasStale(q *wire.Query, p *Policy, now time.Duration) bool {
 	return c.expired(q, p, now) != nil
 }
 
-// expired returns what AppendStale would use, or nil.
+// expired returns the entry that AppendStale would use, or nil.
 func (c *Cache) expired(q *wire.Query, p *Policy, now time.Duration) *entry {
 	var buf [wire.MaxKey]byte
-	key := wire.AppendKey(buf[:0], q)
-	hash := wire.Hash(c.seed, key)
-	return c.shard(hash).expired(hash, key, p, now)
+	key, hash, s := c.locate(&buf, q)
+	return s.expired(hash, key, p, now)
 }
 
-// Remove forgets everything about q's question.
+// Knowledge is what a cache knows about the existence of a name.
+type Knowledge uint8
+
+// The cache may know this about a name.
+const (
+	Unknown Knowledge = iota
+	Exists
+	Denied // neither the name nor any name below it exists (RFC 8020, section 2)
+)
+
+// Knows returns what the cache's fresh answers say about the existence of q's name. It looks at
+// answers to q's own name, type, class, DO and CD. An NXDOMAIN that holds an alias denies the
+// alias's target, not q's name (RFC 6604, section 3).
+func (c *Cache) Knows(q *wire.Query, now time.Duration) Knowledge {
+	var buf [wire.MaxKey]byte
+	key, hash, s := c.locate(&buf, q)
+	if e := s.get(success, hash, key); e != nil && e.fresh(now) {
+		return Exists
+	}
+	e := s.get(denial, hash, key)
+	switch {
+	case e == nil || !e.fresh(now):
+		return Unknown
+	case e.deniesName():
+		return Denied
+	}
+	return Exists
+}
+
+// AppendDenied appends an NXDOMAIN reply to q if the cache knows that the name of above, which
+// must be above q's, does not exist. The reply carries the SOA record of that denial, with what
+// is left of its TTL.
+func (c *Cache) AppendDenied(dst []byte, q, above *wire.Query, now time.Duration) (reply []byte, ok bool) {
+	var buf [wire.MaxKey]byte
+	key, hash, s := c.locate(&buf, above)
+	e := s.get(denial, hash, key)
+	if e == nil || !e.deniesName() || !e.fresh(now) || !q.Name.Below(above.Name) {
+		return dst, false
+	}
+	left := (e.expires - max(now, e.stored) + time.Second - 1) / time.Second // q may have come before e
+	return wire.AppendDenial(dst, q, e.data[:e.size], uint32(left))
+}
+
+// Remove forgets what the cache has for q's question: success, denial and failure.
 func (c *Cache) Remove(q *wire.Query) {
 	var buf [wire.MaxKey]byte
-	hash := wire.Hash(c.seed, wire.AppendKey(buf[:0], q))
-	c.shard(hash).remove(hash)
+	_, hash, s := c.locate(&buf, q)
+	s.remove(hash)
+}
+
+// Flush forgets what the cache has for name, for names below it, and for aliases that lead to any
+// of these. It also forgets the denials of names above, which say that name does not exist (RFC
+// 8020). It returns how many answers and failures these were.
+func (c *Cache) Flush(name wire.Name) (forgotten int) {
+	for _, s := range c.shards {
+		s.each(func(_ class, e *entry) *entry {
+			if e.name().Below(name) || e.leadsTo(name) || e.kind == wire.NoName && name.Below(e.name()) {
+				forgotten++
+				return nil
+			}
+			return e
+		})
+	}
+	return forgotten
+}
+
+// Tighten applies the policies of today to everything in the cache: it shortens the life and
+// lowers the TTLs of some entries, and forgets others. Call it when policies change. It holds
+// each shard's lock for some 100 ns an entry.
+func (c *Cache) Tighten(policy func(wire.Name) Policy) {
+	for _, s := range c.shards {
+		s.each(func(part class, e *entry) *entry {
+			p := policy(e.name())
+			return e.within(part, &p)
+		})
+	}
+}
+
+// Counts are the figures of one class: the entries it has now, and how many it has evicted for
+// lack of room since the Cache was made.
+type Counts struct {
+	Entries   int
+	Evictions uint64
+}
+
+// Stats are the figures of a Cache. Denial counts NXDOMAIN and NODATA.
+type Stats struct {
+	Success, Denial, Failure Counts
+}
+
+// Stats adds up the figures of all shards. Each shard is read at a moment of its own.
+func (c *Cache) Stats() (st Stats) {
+	for _, s := range c.shards {
+		s.addTo(&st)
+	}
+	return st
 }

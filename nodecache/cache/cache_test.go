@@ -32,7 +32,7 @@ func TestHit(t *testing.T) {
 	}
 }
 
-// TestKeys shows which queries have an answer of their own.
+// TestKeys shows which queries share an answer and which do not.
 func TestKeys(t *testing.T) {
 	c, p := roomy(), usual()
 	store(t, c, ask(t, "www.example. A"), p, 0, "www.example. 60 A 10.0.0.1")
@@ -51,7 +51,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestFlags passes on no AA (RFC 1035, section 4.1.1), and AD for who asked with DO or AD (RFC 6840, 5.8).
+// TestFlags shows that AA is never passed on (RFC 1035, section 4.1.1), and AD only to those who asked
+// with DO or AD (RFC 6840, section 5.8).
 func TestFlags(t *testing.T) {
 	c, p := roomy(), usual()
 	for _, text := range []string{"a.example.", "a.example. do"} {
@@ -133,7 +134,8 @@ func TestKeepTTL(t *testing.T) {
 	}
 }
 
-// TestDenial takes the TTL of a denial from its SOA (RFC 2308, section 5).
+// TestDenial shows that a denial is kept for the lesser of its SOA's TTL and MINIMUM (RFC 2308,
+// section 5).
 func TestDenial(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -198,7 +200,7 @@ func TestNeverKept(t *testing.T) {
 	}
 }
 
-// TestPrevails shows which answer stands after another.
+// TestPrevails shows which answer the cache has after one followed another.
 func TestPrevails(t *testing.T) {
 	yes, no := []string{"a.example. 60 A 10.0.0.1"}, []string{"NXDOMAIN", "--", soa}
 	c, p, q := roomy(), usual(), ask(t, "a.example.")
@@ -221,5 +223,44 @@ func TestPrevails(t *testing.T) {
 	c.Remove(q)
 	if st := c.Stats(); st.Success != (Counts{}) || st.Failure.Entries != 0 || st.Denial.Entries != 0 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// TestDenied shows what the cache knows about names, and the replies that it makes of a denial above.
+func TestDenied(t *testing.T) {
+	c, p := roomy(), usual()
+	above := ask(t, "com.ns.example.")
+	store(t, c, above, p, 0, "NXDOMAIN", "--", soa)
+	store(t, c, ask(t, "alias.example."), p, 0, "NXDOMAIN", "alias.example. 60 CNAME x.example.", "--", soa)
+	store(t, c, ask(t, "nodata.example."), p, 0, "--", soa)
+	store(t, c, ask(t, "yes.example."), p, 0, "yes.example. 60 A 10.0.0.1")
+	for text, want := range map[string]Knowledge{
+		"com.ns.example.": Denied, "COM.ns.example.": Denied, "com.ns.example. AAAA": Unknown, "com.ns.example. do": Unknown,
+		"alias.example.": Exists, "nodata.example.": Exists, "yes.example.": Exists, "ns.example.": Unknown,
+	} {
+		if got := c.Knows(ask(t, text), 30*second-1); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	for _, text := range []string{"com.ns.example.", "nodata.example."} {
+		if got := c.Knows(ask(t, text), 30*second); got != Unknown {
+			t.Errorf("%s: %v for ever", text, got)
+		}
+	}
+	q := ask(t, "api.GitHub.com.ns.Example. AAAA")
+	b, ok := c.AppendDenied([]byte("xy"), q, above, 20*second)
+	if got := describe(t, q, b, Fresh); !ok || got != "NXDOMAIN; Example. 10 IN SOA ns.Example. root.Example. 1 2 3 4 30" {
+		t.Error(got)
+	}
+	store(t, c, above, p, 5*second, "NXDOMAIN", "--", soa)
+	b, ok = c.AppendDenied([]byte("xy"), q, above, 5*second-1) // which came while that was stored
+	if got := describe(t, q, b, Fresh); !ok || got != "NXDOMAIN; Example. 30 IN SOA ns.Example. root.Example. 1 2 3 4 30" {
+		t.Error(got)
+	}
+	if b, ok := c.AppendDenied(nil, ask(t, "api.github.org.ns.example."), above, 0); ok {
+		t.Errorf("%q is not below", b)
+	}
+	if b, ok := c.AppendDenied(nil, q, above, 35*second); ok {
+		t.Errorf("%q from what has expired", b)
 	}
 }

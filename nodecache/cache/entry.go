@@ -9,9 +9,9 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// entry is one answer. Its data never changes, so that a reply is copied without a lock.
+// entry is one answer or failure. Its data never changes, so a reply is copied without a lock.
 type entry struct {
-	data    []byte // the message, and behind it where its TTLs stand, two bytes each
+	data    []byte // the message, followed by the offsets of its TTLs, two bytes each
 	size    uint16 // of the message
 	bits    byte   // the key's last byte; the rest of the key is the question
 	kind    wire.Kind
@@ -19,30 +19,30 @@ type entry struct {
 	run     wire.Run
 	stored  time.Duration
 	expires time.Duration
-	fault   *fault                  // of a failure
-	off     atomic.Pointer[recheck] // of what has expired
+	fault   *fault                  // of a failure; nil for an answer
+	off     atomic.Pointer[recheck] // of an expired answer; nil if upstream may be asked
 	moved   uint64                  // see part; the shard's lock guards it
 
-	turn  atomic.Uint32 // answers given, for rotation
+	turn  atomic.Uint32 // how often it was given, which decides the order of addresses
 	hits  atomic.Uint32 // see Popularity
 	last  atomic.Int64  // time of the last hit
-	taken atomic.Int64  // time when an asker claimed the prefetch, 0 for never
+	taken atomic.Int64  // when an asker claimed the prefetch or retry; 0 for never
 }
 
-// recheck is why upstream is not asked again for an answer that has expired, and until when.
+// recheck is why upstream is not asked again for an expired answer, and until when.
 type recheck struct {
 	*fault
 	until time.Duration
 }
 
-// overhead is what an entry takes beside its data: itself, its place in the list and in the
-// map. A test holds the sum against the heap.
+// overhead is what an entry takes beside its data, in bytes: the entry itself, its place in the
+// list and its place in the map. A test compares the sum with the heap.
 const overhead = 256
 
 // weight returns the bytes that e takes in memory.
 func (e *entry) weight() int64 { return int64(cap(e.data)) + overhead }
 
-// newEntry returns an entry of a repacked message, which is copied, for the question of key.
+// newEntry returns an entry for the question of key. It copies msg, which must be repacked.
 func newEntry(key, msg []byte, now, life time.Duration) *entry {
 	name := len(key) - 5
 	e := &entry{size: uint16(len(msg)), bits: key[len(key)-1], stored: now, expires: now + life}
@@ -64,30 +64,65 @@ func records(msg []byte) (n int) {
 	return n
 }
 
-// is reports whether e answers the question of key.
+// is reports whether e is for the question of key.
 func (e *entry) is(key []byte) bool {
 	last := len(key) - 1
 	end := wire.HeaderLen + last
 	return key[last] == e.bits && int(e.size) >= end && bytes.Equal(key[:last], e.data[wire.HeaderLen:end])
 }
 
-// fresh reports whether e has not expired, nor been cleared if it is a failure.
+// fresh reports whether e has not expired. A failure must not have been cleared either.
 func (e *entry) fresh(now time.Duration) bool {
 	return now < e.expires && (e.fault == nil || !e.fault.cleared(now-e.stored))
 }
 
-// stale reports whether e expired no longer ago than window. A fresh one counts too.
+// stale reports whether e expired less than window ago, or is still fresh.
 func (e *entry) stale(now, window time.Duration) bool { return now-e.expires < window }
 
-// isOff reports whether e has expired, may be used all the same, and is not asked for again yet.
+// isOff reports whether e is an expired answer that may still be used, and upstream is not to be
+// asked for it yet.
 func (e *entry) isOff(now time.Duration, p *Policy) bool {
 	off := e.off.Load()
 	return off != nil && now < off.until && !off.cleared(0) && e.stale(now, p.Stale)
 }
 
+// deniesName reports whether e says that the name of its question does not exist.
+func (e *entry) deniesName() bool { return e.kind == wire.NoName && !e.alias }
+
+// name returns the name of e's question: a view, in lower case.
+func (e *entry) name() wire.Name {
+	name, _, _, _ := wire.Message(e.data[:e.size]).Question()
+	return name
+}
+
+// leadsTo reports whether an alias in e's answer points to name or to a name below it.
+func (e *entry) leadsTo(name wire.Name) bool {
+	m := e.data[:e.size]
+	for w := wire.Walk(m); w.Next() && w.Section == wire.Answer; {
+		var buf [wire.MaxName]byte
+		if w.Type != wire.CNAME {
+			continue
+		}
+		if target, _, ok := wire.AppendName(buf[:0], m, w.Data); ok && wire.Name(target).Below(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // age returns the whole seconds since e was stored.
 func (e *entry) age(now time.Duration) uint32 {
 	return uint32(max(now-e.stored, 0) / time.Second)
+}
+
+// appendFresh appends the reply to q, with what is left of the TTLs unless p keeps them.
+func (e *entry) appendFresh(dst []byte, q *wire.Query, p *Policy, now time.Duration) []byte {
+	start := len(dst)
+	dst = e.append(dst, q)
+	if !p.KeepTTL {
+		e.ageTTLs(dst[start:], e.age(now))
+	}
+	return dst
 }
 
 // append appends the reply to q, with the TTLs that were stored.
@@ -98,7 +133,7 @@ func (e *entry) append(dst []byte, q *wire.Query) []byte {
 	return dst
 }
 
-// turned appends the message, its addresses turned by one more than last time.
+// turned appends the message with its addresses rotated one step further than last time.
 func (e *entry) turned(dst []byte) []byte {
 	if e.run.Count == 0 {
 		return append(dst, e.data[:e.size]...)
@@ -112,8 +147,8 @@ func (e *entry) turned(dst []byte) []byte {
 	return append(dst, e.data[end:e.size]...)
 }
 
-// ageTTLs takes seconds off every TTL of a copy of e's message. None reaches 0: the least of
-// them is the life of e, and an expired e is not used this way.
+// ageTTLs subtracts seconds from every TTL of m, a copy of e's message. No TTL reaches 0: the
+// least of them is e's life, and once e has expired its TTLs are not aged.
 func (e *entry) ageTTLs(m []byte, seconds uint32) {
 	for at := e.data[e.size:]; len(at) >= 2 && seconds > 0; at = at[2:] {
 		ttl := m[binary.BigEndian.Uint16(at):]
@@ -122,14 +157,33 @@ func (e *entry) ageTTLs(m []byte, seconds uint32) {
 	}
 }
 
-// setTTLs writes ttl into every record of a copy of e's message.
+// setTTLs writes ttl into every record of m, a copy of e's message.
 func (e *entry) setTTLs(m []byte, ttl uint32) {
 	for at := e.data[e.size:]; len(at) >= 2; at = at[2:] {
 		binary.BigEndian.PutUint32(m[binary.BigEndian.Uint16(at):], ttl)
 	}
 }
 
-// hit counts a hit and returns how many came without a longer gap.
+// appendFailure appends a reply with the code of a failure. For an expired answer for which
+// upstream is not to be asked yet, the code is SERVFAIL.
+func (e *entry) appendFailure(dst []byte, q *wire.Query, now time.Duration) ([]byte, State) {
+	if e.fault == nil {
+		return wire.AppendHeader(dst, q, wire.ServFail, wire.RA), Failed
+	}
+	dst = wire.AppendHeader(dst, q, wire.Message(e.data).HeaderRcode(), wire.RA)
+	if e.retries(now) {
+		return dst, Retry
+	}
+	return dst, Failed
+}
+
+// retries reports true to one asker once a SERVFAIL has been kept for half of its time, but not
+// before a failure may end at all (RFC 9520, section 3.2).
+func (e *entry) retries(now time.Duration) bool {
+	return e.fault.times > 0 && now-e.stored >= max(shortestFailure, (e.expires-e.stored)/2) && e.claim(now)
+}
+
+// hit counts a hit and returns how many hits came in a row with no gap longer than gap.
 func (e *entry) hit(now, gap time.Duration) uint32 {
 	if last := e.last.Swap(int64(now)); now-time.Duration(last) > gap {
 		e.hits.Store(0)
@@ -137,7 +191,7 @@ func (e *entry) hit(now, gap time.Duration) uint32 {
 	return e.hits.Add(1)
 }
 
-// claim reports true to the first asker, and again once that one has had its time.
+// claim reports true to the first asker. It does so again when that asker's time is over.
 func (e *entry) claim(now time.Duration) bool {
 	taken := e.taken.Load()
 	if taken != 0 && now-time.Duration(taken) < claimed {
@@ -146,9 +200,37 @@ func (e *entry) claim(now time.Duration) bool {
 	return e.taken.CompareAndSwap(taken, max(int64(now), 1))
 }
 
-// inherit takes over how popular the answer was that e replaces.
+// inherit takes over the popularity and the order of addresses of old, which e replaces.
 func (e *entry) inherit(old *entry) {
 	e.hits.Store(old.hits.Load())
 	e.last.Store(old.last.Load())
 	e.turn.Store(old.turn.Load())
+}
+
+// within returns e if the policy allows it as it is in its class. Otherwise it returns a copy
+// that the policy allows, or nil if the policy allows none.
+func (e *entry) within(c class, p *Policy) *entry {
+	life, ttl := p.allows(c, e)
+	switch {
+	case life <= 0:
+		return nil
+	case e.expires-e.stored <= life && e.mostTTL() <= ttl:
+		return e
+	}
+	n := &entry{
+		data: bytes.Clone(e.data), size: e.size, bits: e.bits, kind: e.kind, alias: e.alias, run: e.run,
+		stored: e.stored, expires: e.stored + min(e.expires-e.stored, life), fault: e.fault,
+	}
+	wire.Message(n.data[:n.size]).ClampTTLs(0, ttl)
+	n.inherit(e)
+	n.off.Store(e.off.Load())
+	return n
+}
+
+// mostTTL returns the greatest TTL that was stored, in seconds.
+func (e *entry) mostTTL() (ttl uint32) {
+	for w := wire.Walk(e.data[:e.size]); w.Next(); {
+		ttl = max(ttl, w.TTL)
+	}
+	return ttl
 }

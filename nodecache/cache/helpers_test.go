@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// usual is a Policy with the bounds of a block without options.
+// usual returns a Policy with the bounds of a block without options.
 func usual() *Policy {
 	return &Policy{
 		Positive: Bounds{Min: 0, Max: 3600},
@@ -20,7 +22,7 @@ func usual() *Policy {
 	}
 }
 
-// roomy is enough for what a test puts in.
+// roomy returns a cache with room for all that a test stores.
 func roomy() *Cache {
 	l := Limits{Entries: 1000, Bytes: 1 << 20}
 	return New(Options{Success: l, Denial: l, Failure: l})
@@ -36,15 +38,11 @@ func (c *Cache) held(of class) (bytes int64) {
 	return bytes
 }
 
-// ask returns a query: a name, a type, A if not given, and words for its bits.
+// ask returns a query: a name, a type (A if there is none), and words for its bits.
 func ask(t testing.TB, text string) *wire.Query {
 	t.Helper()
 	words := strings.Fields(text)
-	n, err := wire.ParseName(words[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := &wire.Query{ID: 0x4242, RD: true, Name: n, Type: wire.A, Class: wire.IN}
+	q := &wire.Query{ID: 0x4242, RD: true, Name: testkit.Name(t, words[0]), Type: wire.A, Class: wire.IN}
 	for _, w := range words[1:] {
 		switch w {
 		case "do":
@@ -62,7 +60,7 @@ func ask(t testing.TB, text string) *wire.Query {
 	return q
 }
 
-// response returns an upstream's response to q, not compressed: records, those of the
+// response returns an upstream's response to q, not compressed. It has records, with those of the
 // authority section behind "--", or the name of a code.
 func response(t testing.TB, q *wire.Query, records ...string) []byte {
 	t.Helper()
@@ -98,7 +96,7 @@ func record(t testing.TB, text string) dns.RR {
 
 const soa = "example. 600 SOA ns.example. root.example. 1 2 3 4 30"
 
-// anyone answered what tests store.
+// anyone are the servers that sent what tests store.
 var anyone Servers
 
 // store keeps a response and fails the test if it is not kept.
@@ -109,14 +107,14 @@ func store(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duration, 
 	}
 }
 
-// get returns the state of a lookup and its reply as text: the code and the records.
+// get returns the state of a lookup, and its reply as text: the code and the records.
 func get(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duration) (State, string) {
 	t.Helper()
 	b, state := c.Append([]byte("xy"), q, p, now)
 	return state, describe(t, q, b, state)
 }
 
-// getStale is get from what may be stale.
+// getStale is get with AppendStale.
 func getStale(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duration) (State, string) {
 	t.Helper()
 	b, state := c.AppendStale([]byte("xy"), q, p, now)

@@ -30,8 +30,8 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestStaleFailure shows that a failure is never stale, and takes the place of nothing that
-// may be (RFC 8767, section 5).
+// TestStaleFailure shows that a failure is never given as a stale answer, and replaces no answer
+// that may be (RFC 8767, section 5).
 func TestStaleFailure(t *testing.T) {
 	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	store(t, c, q, p, 0, "SERVFAIL")
@@ -52,7 +52,7 @@ func TestStaleFailure(t *testing.T) {
 	}
 }
 
-// TestPreferPositive keeps the last success over a denial.
+// TestPreferPositive shows that the last success is preferred to a later denial.
 func TestPreferPositive(t *testing.T) {
 	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	p.PreferPositive = true
@@ -73,9 +73,8 @@ func TestPreferPositive(t *testing.T) {
 	}
 }
 
-// TestRecheck says after what a name is not asked again for as long as the policy's Recheck: what
-// is no better than the answer that has expired (RFC 8767, section 5, the failure recheck timer),
-// and only where there is one.
+// TestRecheck shows after which responses a name is not asked again for the policy's Recheck: those
+// that do not replace an expired answer (RFC 8767, section 5: the failure recheck timer).
 func TestRecheck(t *testing.T) {
 	const recheck = 40 * second
 	denied, answer := []string{"NXDOMAIN", "--", soa}, []string{"a.example. 60 A 10.0.0.1"}
@@ -120,8 +119,8 @@ func TestRecheck(t *testing.T) {
 	}
 }
 
-// TestRecheckEnds asks again once the answer that has expired may not be used any more, or is gone,
-// or other servers are asked, or the one that said nothing is back.
+// TestRecheckEnds shows that a name is asked again once the expired answer may not be used any
+// more or is gone, once other servers are asked, and once the silent server is back.
 func TestRecheckEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		at         time.Duration // after it expired
@@ -155,7 +154,7 @@ func TestRecheckEnds(t *testing.T) {
 	}
 }
 
-// TestRecheckDenial has a denial answer for its own time where there is no success to prefer.
+// TestRecheckDenial shows that a denial is used for its whole life if there is no success to prefer.
 func TestRecheckDenial(t *testing.T) {
 	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	p.Recheck, p.PreferPositive = 5*time.Minute, true

@@ -8,7 +8,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestTighten has a new policy hold for what is kept: how long, and what TTLs it has.
+// TestTighten shows that a new policy applies to the entries that are there: to their life and TTLs.
 func TestTighten(t *testing.T) {
 	long := []string{"a.example. 900 CNAME b.example.", "b.example. 1200 A 10.0.0.1"}
 	denied := []string{"NXDOMAIN", "--", "example. 900 SOA ns.example. root.example. 1 2 3 4 900"}
@@ -63,8 +63,8 @@ func TestTighten(t *testing.T) {
 	}
 }
 
-// TestTightenStale leaves what it shortens for when upstream is out (RFC 8767), and not what must
-// not be kept.
+// TestTightenStale shows that an answer whose life was shortened is still there as a stale one when
+// upstream is out (RFC 8767), unless the policy keeps none.
 func TestTightenStale(t *testing.T) {
 	c, q, p := roomy(), ask(t, "a.example."), usual()
 	c.Store(nil, q, response(t, q, "a.example. 900 A 10.0.0.1"), &anyone, p, 0)
@@ -80,10 +80,10 @@ func TestTightenStale(t *testing.T) {
 	}
 }
 
-// TestTightenOrder keeps the order by use: what was used last is still the last to be evicted.
+// TestTightenOrder shows that the order by use stays: the entry used last is still evicted last.
 func TestTightenOrder(t *testing.T) {
 	l := Limits{Entries: 3, Bytes: 1 << 20}
-	c, p := New(Options{Success: l, Denial: l, Failure: l, Shards: 1}), usual()
+	c, p := New(Options{Success: l, Denial: l, Failure: l, shards: 1}), usual()
 	store := func(name, ttl string) {
 		q := ask(t, name)
 		c.Store(nil, q, response(t, q, name+" "+ttl+" A 10.0.0.1"), &anyone, p, 0)
@@ -101,8 +101,8 @@ func TestTightenOrder(t *testing.T) {
 	}
 }
 
-// TestFlush forgets a name and what is below it, what leads there, and what denies it; of all
-// types, expired answers and failures too.
+// TestFlush shows that Flush forgets a name, the names below it, the aliases that lead there and the
+// denials of names above: of all types, and also expired answers and failures.
 func TestFlush(t *testing.T) {
 	answers := map[string][]string{
 		"a.example.":         {"a.example. 900 A 10.0.0.1"},

@@ -10,7 +10,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// unique changes q's first label, which must be n0000000, and a response's question alike.
+// unique changes the first label, which must have the form n0000000, of q and of the response b.
 func unique(q *wire.Query, b []byte, i int) {
 	for at := 8; at > 1; at-- {
 		q.Name[at] = byte('0' + i%10)
@@ -29,8 +29,8 @@ func numbered(t testing.TB, records ...string) (*wire.Query, []byte) {
 	return q, b
 }
 
-// TestBound offers 1,000,000 names: memory stays what it was after the first 20,000, and
-// what is counted is about what the heap holds.
+// TestBound offers 1,000,000 names. Memory stays what it was after the first 50,000, and the
+// bytes that are counted are about those that the heap holds.
 func TestBound(t *testing.T) {
 	limit := Limits{Entries: 10000, Bytes: 4 << 20}
 	before := heap()
@@ -52,7 +52,7 @@ func TestBound(t *testing.T) {
 		default:
 			c.Store(nil, q, yes, &anyone, p, 0)
 		}
-		if i == names/10 {
+		if i == 50000 {
 			early = heap() - before
 		}
 	}
@@ -75,10 +75,10 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestBytes keeps to the bytes where these go before the entries do.
+// TestBytes shows that the limit in bytes holds where it is met before the limit of entries.
 func TestBytes(t *testing.T) {
 	limit := Limits{Entries: 1000, Bytes: 20000}
-	c := New(Options{Success: limit, Denial: limit, Failure: limit, Shards: 1})
+	c := New(Options{Success: limit, Denial: limit, Failure: limit, shards: 1})
 	q, b := numbered(t, "n0000000.team-1.example. 60 A 10.0.0.1")
 	for i := range 500 {
 		unique(q, b, i)
@@ -105,10 +105,10 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// TestLeastUsed goes first.
+// TestLeastUsed shows that the entry goes first that was not used for the longest time.
 func TestLeastUsed(t *testing.T) {
 	limit := Limits{Entries: 3, Bytes: 1 << 20}
-	c, p := New(Options{Success: limit, Denial: limit, Failure: limit, Shards: 1}), usual()
+	c, p := New(Options{Success: limit, Denial: limit, Failure: limit, shards: 1}), usual()
 	for _, n := range []string{"a.", "b.", "c."} {
 		store(t, c, ask(t, n), p, 0, n+" 60 A 10.0.0.1")
 	}
@@ -124,7 +124,7 @@ func TestLeastUsed(t *testing.T) {
 // TestUsedStays shows that names in use outlive a flood of others.
 func TestUsedStays(t *testing.T) {
 	limit := Limits{Entries: 200, Bytes: 1 << 20}
-	c, p := New(Options{Success: limit, Denial: limit, Failure: limit, Shards: 1}), usual()
+	c, p := New(Options{Success: limit, Denial: limit, Failure: limit, shards: 1}), usual()
 	q, b := numbered(t, "n0000000.team-1.example. 60 A 10.0.0.1")
 	for i := range 50000 {
 		unique(q, b, i)
@@ -168,18 +168,18 @@ func TestShards(t *testing.T) {
 		most int
 	}{
 		{Options{}, 1}, {Options{Success: Limits{Entries: 100}}, 1}, {Options{Success: Limits{Entries: 9984}}, 64},
-		{Options{Shards: 5}, 4}, {Options{Shards: 16}, 16},
+		{Options{shards: 5}, 4}, {Options{shards: 16}, 16},
 	} {
-		if n := tt.o.shards(); n > tt.most || n&(n-1) != 0 || n < 1 {
+		if n := tt.o.count(); n > tt.most || n&(n-1) != 0 || n < 1 {
 			t.Errorf("%+v: %d", tt.o, n)
 		}
 	}
 }
 
-// TestRace uses one cache from many sides, for the race detector and for torn replies.
+// TestRace uses one cache from several goroutines. It looks for races and for torn replies.
 func TestRace(t *testing.T) {
 	limit := Limits{Entries: 100, Bytes: 1 << 20}
-	c := New(Options{Success: limit, Denial: limit, Failure: limit, Shards: 4})
+	c := New(Options{Success: limit, Denial: limit, Failure: limit, shards: 4})
 	p := usual()
 	p.Prefetch = Popularity{Amount: 1, Gap: time.Minute, Percent: 50}
 	var servers Servers
@@ -224,7 +224,7 @@ func TestRace(t *testing.T) {
 	}
 }
 
-// check holds a reply against what was stored for every name.
+// check checks a reply against what was stored for every name.
 func check(t *testing.T, q *wire.Query, reply []byte) {
 	w := wire.Walk(reply)
 	for w.Next() {

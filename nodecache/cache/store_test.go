@@ -8,8 +8,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// FuzzStore stores any response as the answer to its own question: what comes back later is
-// well-formed, answers the question, and its TTLs are within bounds and aged.
+// FuzzStore stores any response as the answer to its own question. The reply that the cache gives
+// later is well-formed and answers the question, and its TTLs are aged and within bounds.
 func FuzzStore(f *testing.F) {
 	q := ask(f, "a.example.")
 	f.Add(response(f, q, "a.example. 60 A 10.0.0.1", "a.example. 60 A 10.0.0.2"), uint32(10))
@@ -39,7 +39,7 @@ func FuzzStore(f *testing.F) {
 	})
 }
 
-// questionOf returns the query that msg would answer, or some other.
+// questionOf returns the query that msg would answer, or any if it has no question.
 func questionOf(msg []byte) *wire.Query {
 	q := &wire.Query{Name: wire.Name{0}}
 	if name, qtype, class, ok := wire.Message(msg).Question(); ok {
@@ -48,7 +48,7 @@ func questionOf(msg []byte) *wire.Query {
 	return q
 }
 
-// checkStored holds a reply against what any reply must be.
+// checkStored checks what every reply must be.
 func checkStored(t *testing.T, q *wire.Query, reply []byte, most uint32) {
 	t.Helper()
 	w := wire.Walk(reply)

@@ -8,7 +8,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestServFail keeps an answered SERVFAIL as RFC 9520, section 3.2, wants.
+// TestServFail shows that a SERVFAIL is kept as RFC 9520, section 3.2, wants.
 func TestServFail(t *testing.T) {
 	c, p, q := roomy(), usual(), ask(t, "a.example.")
 	store(t, c, q, p, 0, "SERVFAIL")
@@ -38,8 +38,8 @@ func TestServFail(t *testing.T) {
 	}
 }
 
-// TestRefusal keeps for 1 s that a server refused a query (RFC 9520, sections 2.2, 2.7, 3.2), with
-// the code that it gave, whatever `servfail` says. An answer that is there goes first.
+// TestRefusal shows that a refusal is kept for 1 s with its code (RFC 9520, sections 2.2, 2.7,
+// 3.2), whatever `servfail` says. An answer in the cache is preferred to it.
 func TestRefusal(t *testing.T) {
 	for _, code := range []string{"REFUSED", "FORMERR", "NOTIMP", "NOTAUTH", "NOTZONE"} {
 		c, p, q, s := roomy(), usual(), ask(t, "a.example."), new(Servers)
@@ -75,8 +75,8 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// TestParent ends a SERVFAIL before its time once anything below its parent resolves, by the same
-// servers, but not before 1 s (RFC 9520, section 3.2).
+// TestParent shows that a SERVFAIL ends before its time once the same servers resolve anything
+// below its parent, but not within 1 s (RFC 9520, section 3.2).
 func TestParent(t *testing.T) {
 	const resolves, denied = "NOERROR", "NXDOMAIN"
 	for _, tt := range []struct {
@@ -122,7 +122,7 @@ func TestParent(t *testing.T) {
 	}
 }
 
-// TestParentsBounded keeps the list of parents short, and empty once all resolve.
+// TestParentsBounded shows that the list of parents stays short, and is empty once all of them work.
 func TestParentsBounded(t *testing.T) {
 	c, p, s := roomy(), usual(), new(Servers)
 	fail := func(name string) {
@@ -162,7 +162,7 @@ func TestBackoff(t *testing.T) {
 	if got != "5 10 20 40 80 160 300 300 300 " {
 		t.Error(got)
 	}
-	now += longestFailure + second
+	now += LongestFailure + second
 	store(t, c, q, p, now, "SERVFAIL")
 	if state, _ := get(t, c, q, p, now+5*second); state != Miss {
 		t.Error("a failure long ago counts")
@@ -182,7 +182,7 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// TestFail remembers a timeout for a second, or until its upstream is back.
+// TestFail shows that a timeout is remembered for a second, or until the servers are back.
 func TestFail(t *testing.T) {
 	c, p, a, b := roomy(), usual(), ask(t, "a.example."), ask(t, "b.example.")
 	var one, two Servers
@@ -211,12 +211,12 @@ func TestFail(t *testing.T) {
 	store(t, c, a, p, 0, "SERVFAIL")
 	one.Recovered()
 	if state(a, 0) != Failed {
-		t.Error("an answered SERVFAIL went with the upstream's recovery")
+		t.Error("the recovery of the servers ended a SERVFAIL that they had sent")
 	}
 }
 
-// TestReplaced forgets what failed because of servers that are asked no more: SERVFAILs that
-// they answered, and how often, and what they did not answer.
+// TestReplaced shows that every failure ends that is blamed on servers which are no longer asked:
+// the SERVFAILs that they sent, how often these came, and the queries that they left unanswered.
 func TestReplaced(t *testing.T) {
 	c, p, a, b := roomy(), usual(), ask(t, "a.example."), ask(t, "b.example.")
 	p.ServFail = Backoff{First: second, Max: time.Hour}
@@ -232,15 +232,15 @@ func TestReplaced(t *testing.T) {
 	}
 	two.Replaced()
 	if state(a, 100*second) != Failed || state(b, 0) != Miss {
-		t.Error("not the failures of what was replaced are void")
+		t.Error("not just the failures of the replaced servers ended")
 	}
 	fail(b, &two)
 	if state(b, second-1) != Failed || state(b, second) != Miss {
-		t.Error("the failures of the servers before count")
+		t.Error("the failures of the servers before still count")
 	}
 	c.Fail(b, &two, p, 0)
 	two.Replaced()
 	if state(b, 0) != Miss {
-		t.Error("a timeout of what was replaced stands")
+		t.Error("a timeout of the replaced servers did not end")
 	}
 }
