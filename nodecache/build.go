@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/corefile"
 	"github.com/neardns/neardns/nodecache/metrics"
@@ -67,7 +68,7 @@ func (b *builder) add(conf *corefile.Block) error {
 		for _, addr := range addrs {
 			s := b.server(addr)
 			label := serverLabel(addr)
-			s.Routes = append(s.Routes, resolve.Route{Zone: key.Zone, Block: block, Count: b.metrics.Zone(label, key.Zone.String(), cacheLabel(conf))})
+			s.Routes = append(s.Routes, resolve.Route{Zone: key.Zone, Block: block, Count: b.metrics.Queries.Zone(label, key.Zone.String(), cacheLabel(conf))})
 			b.next.plugins = append(b.next.plugins, plugins(conf, label, key.Zone)...)
 			if !slices.Contains(labels, label) {
 				labels = append(labels, label)
@@ -85,7 +86,7 @@ func (b *builder) add(conf *corefile.Block) error {
 // server returns what is answered at addr.
 func (b *builder) server(addr netip.AddrPort) *resolve.Server {
 	if b.servers[addr] == nil {
-		b.servers[addr] = &resolve.Server{Addr: addr, Other: b.metrics.Zone(serverLabel(addr), metrics.Dropped, "")}
+		b.servers[addr] = &resolve.Server{Addr: addr, Other: b.metrics.Queries.Zone(serverLabel(addr), tally.Dropped, "")}
 		b.next.addrs = append(b.next.addrs, addr)
 	}
 	return b.servers[addr]
@@ -97,7 +98,7 @@ func serverLabel(addr netip.AddrPort) string {
 	if !addr.Addr().IsUnspecified() {
 		host = addr.Addr().String()
 	}
-	return metrics.ServerLabel(host, strconv.Itoa(int(addr.Port())))
+	return tally.ServerLabel(host, strconv.Itoa(int(addr.Port())))
 }
 
 // cacheLabel is the label `zones` of a block's cache, empty if it has none.

@@ -26,12 +26,12 @@ import (
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// Shards of the metrics: of a front and the one that takes over from it, each has a range of
-// its own, and flights have the last.
+// The numbers of those who count queries; see package tally. The readers of a front have one half and
+// those of the front that takes over the other. Flights have the last number.
 const (
-	shards       = 512
-	frontReaders = shards/2 - 1
-	flightShard  = shards - 1
+	writers      = 512
+	frontReaders = writers/2 - 1
+	flightWriter = writers - 1
 )
 
 // logRoom is how many entries of the query log may wait to be written.
@@ -76,7 +76,7 @@ func newProcess(c Config) *process {
 	var id [8]byte
 	rand.Read(id[:])
 	p := &process{
-		Config: c, instance: hex.EncodeToString(id[:]), clock: clock.New(), metrics: metrics.New(shards),
+		Config: c, instance: hex.EncodeToString(id[:]), clock: clock.New(), metrics: metrics.New(writers),
 		queries: querylog.New(c.Log.Handler(), logRoom), stopping: make(chan struct{}), leaving: make(chan struct{}),
 	}
 	if p.LogDropped == nil {
@@ -94,7 +94,7 @@ func newProcess(c Config) *process {
 	p.shares.Queries = p.Memory.Queries
 	p.current = &generation{keep: newKeep(), cancel: func() {}}
 	p.resolver = resolve.New(resolve.Config{
-		Metrics: p.metrics, Shard: flightShard, Clock: p.clock, Cookies: cookie.New(secret), Queries: p.queries, Log: c.Log,
+		Observer: p.metrics.Own, Writer: flightWriter, Clock: p.clock, Cookies: cookie.New(secret), Queries: p.queries, Log: c.Log,
 		Limits:  resolve.Limits{Flights: p.Memory.Queries, Waiters: p.Memory.Waiters},
 		Version: "neardns nodecache " + c.Version, ID: c.Identity, Instance: p.instance, Probes: hostnet.ProbePrefixes(),
 	})

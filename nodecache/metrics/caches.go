@@ -3,127 +3,191 @@ package metrics
 import (
 	"sync"
 
-	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/neardns/neardns/internal/tally"
+	"github.com/neardns/neardns/nodecache/cache"
 )
 
-// CacheWatch is the cache of a server block. Servers are the block's, by their labels; Zones is
-// the label of the cache: its zones, joined by commas. Evictions, of which the cache tells all in one,
-// stand under the first server.
+// CacheWatch is the cache of a server block, and how it is read. Servers are the labels of the block's
+// servers. Zones is the label of the cache: its zones, joined by commas. A cache counts evictions for
+// all its servers together; they are told under the first one.
 type CacheWatch struct {
 	Servers []string
 	Zones   string
 	Stats   func() cache.Stats
 }
 
-// caches tells what zones counted of caches, and what caches themselves did
-// (plugin/cache/metrics.go).
+// caches tells what CoreDNS counts of caches (plugin/cache/metrics.go): hits and misses as the queries
+// have them, and entries and evictions as the caches themselves do.
 type caches struct {
-	zones *zones
+	queries *tally.Set
 
-	mu      sync.Mutex
-	watched []CacheWatch
-	counts  map[pair]*cacheCounts
+	mu        sync.Mutex
+	watched   []CacheWatch
+	evictions map[tally.Cache]*cacheEvictions
 
 	entries, requests, hits, misses, drops family
-	prefetches, stale, evictions           family
+	prefetches, stale, evicted             family
 	staleAnswers, cuts, failures           family
 }
 
-// cacheCounts are what caches count, over all that had the same labels.
-type cacheCounts struct{ evictions [2]rising }
+type family = tally.Family
 
-func newCaches(z *zones) *caches {
+// The kinds of answers that a cache keeps. CoreDNS counts a failure as a denial.
+const (
+	success = iota
+	denial
+	cacheTypes
+)
+
+// cacheTypeLabel returns the value of the label `type`.
+func cacheTypeLabel(i int) string { return [...]string{"success", "denial"}[i] }
+
+// cacheEvictions counts for all caches that ever had the same labels.
+type cacheEvictions [cacheTypes]rising
+
+func newCaches(queries *tally.Set) *caches {
 	const sub = "cache"
 	counter := prometheus.CounterValue
 	return &caches{
-		zones:  z,
-		counts: make(map[pair]*cacheCounts),
-		entries: newFamily(prometheus.GaugeValue, stock, sub, "entries",
+		queries:   queries,
+		evictions: make(map[tally.Cache]*cacheEvictions),
+		entries: tally.NewFamily(prometheus.GaugeValue, stock, sub, "entries",
 			"The number of elements in the cache.", "server", "type", "zones", "view"),
-		requests: newFamily(counter, stock, sub, "requests_total",
+		requests: tally.NewFamily(counter, stock, sub, "requests_total",
 			"The count of cache requests.", "server", "zones", "view"),
-		hits: newFamily(counter, stock, sub, "hits_total",
+		hits: tally.NewFamily(counter, stock, sub, "hits_total",
 			"The count of cache hits.", "server", "type", "zones", "view"),
-		misses: newFamily(counter, stock, sub, "misses_total",
+		misses: tally.NewFamily(counter, stock, sub, "misses_total",
 			"The count of cache misses. Deprecated, derive misses from cache hits/requests counters.", "server", "zones", "view"),
-		drops: newFamily(counter, stock, sub, "drops_total",
+		drops: tally.NewFamily(counter, stock, sub, "drops_total",
 			"The number responses that are not cached, because the reply is malformed.", "server", "zones", "view"),
-		evictions: newFamily(counter, stock, sub, "evictions_total",
+		evicted: tally.NewFamily(counter, stock, sub, "evictions_total",
 			"The count of cache evictions.", "server", "type", "zones", "view"),
-		prefetches: newFamily(counter, stock, sub, "prefetch_total",
+		prefetches: tally.NewFamily(counter, stock, sub, "prefetch_total",
 			"The number of times the cache has prefetched a cached item.", "server", "zones", "view"),
-		stale: newFamily(counter, stock, sub, "served_stale_total",
+		stale: tally.NewFamily(counter, stock, sub, "served_stale_total",
 			"The number of requests served from stale cache entries.", "server", "zones", "view"),
-		staleAnswers: newFamily(counter, ours, "", "stale_answers_total",
+		staleAnswers: tally.NewFamily(counter, ours, "", "stale_answers_total",
 			"Counter of answers given from what had expired (RFC 8767)."),
-		cuts: newFamily(counter, ours, "", "cut_answers_total",
+		cuts: tally.NewFamily(counter, ours, "", "cut_answers_total",
 			"Counter of answers made from the NXDOMAIN of a name above (RFC 8020)."),
-		failures: newFamily(counter, ours, "", "failure_answers_total",
+		failures: tally.NewFamily(counter, ours, "", "failure_answers_total",
 			"Counter of failures answered from the cache (RFC 9520)."),
 	}
 }
 
-// WatchCaches makes list the caches that are told of. Those watched before are counted to their
-// end; those of list count from now on, or go on if they were watched before.
-func (s *Set) WatchCaches(list []CacheWatch) {
-	c := s.caches
+// replace sets the caches that are read; see Set.WatchCaches.
+func (c *caches) replace(list []CacheWatch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, counts := c.read()
 	c.follow(counts)
 	c.watched = list
 	_, counts = c.read()
-	for key, f := range counts {
-		at(c.counts, key).resume(f)
+	for labels, n := range counts {
+		evictions := at(c.evictions, labels)
+		for i := range evictions {
+			evictions[i].resume(n.evictions[i])
+		}
 	}
 }
 
-// figures are a cache's, of successes and of denials. CoreDNS keeps failures among denials.
-type figures struct {
-	entries   [2]int
-	evictions [2]uint64
+// cacheCounts is what caches say of themselves.
+type cacheCounts struct {
+	entries   [cacheTypes]int
+	evictions [cacheTypes]uint64
 }
 
-func (f *figures) add(st cache.Stats) {
-	f.entries[0] += st.Success.Entries
-	f.entries[1] += st.Denial.Entries + st.Failure.Entries
-	f.evictions[0] += st.Success.Evictions
-	f.evictions[1] += st.Denial.Evictions + st.Failure.Evictions
+func (n *cacheCounts) add(st cache.Stats) {
+	n.entries[success] += st.Success.Entries
+	n.entries[denial] += st.Denial.Entries + st.Failure.Entries
+	n.evictions[success] += st.Success.Evictions
+	n.evictions[denial] += st.Denial.Evictions + st.Failure.Evictions
 }
 
-// read returns the figures of the caches that are watched, under each of their servers and
-// under the first. Caches that have the same labels are added up.
-func (c *caches) read() (each, first map[pair]*figures) {
-	each, first = make(map[pair]*figures), make(map[pair]*figures)
+// read reads the watched caches. Each has the counts of a cache under each of its servers, first only
+// under the first. Caches with the same labels are added up.
+func (c *caches) read() (each, first map[tally.Cache]*cacheCounts) {
+	each, first = make(map[tally.Cache]*cacheCounts), make(map[tally.Cache]*cacheCounts)
 	for _, w := range c.watched {
 		st := w.Stats()
 		for i, server := range w.Servers {
-			key := pair{valid(server), valid(w.Zones)}
+			labels := tally.Cache{Server: tally.Label(server), Zones: tally.Label(w.Zones)}
 			if i == 0 {
-				at(first, key).add(st)
+				at(first, labels).add(st)
 			}
-			at(each, key).add(st)
+			at(each, labels).add(st)
 		}
 	}
 	return each, first
 }
 
-// follow counts on.
-func (c *caches) follow(counts map[pair]*figures) {
-	for key, f := range counts {
-		at(c.counts, key).follow(f)
+// follow adds the evictions since the last time.
+func (c *caches) follow(counts map[tally.Cache]*cacheCounts) {
+	for labels, n := range counts {
+		evictions := at(c.evictions, labels)
+		for i := range evictions {
+			evictions[i].follow(n.evictions[i])
+		}
 	}
 }
 
-func (n *cacheCounts) follow(f *figures) {
-	for i, evictions := range f.evictions {
-		n.evictions[i].follow(evictions)
+// at returns the value of a key, which it makes if there is none.
+func at[V any](m map[tally.Cache]*V, key tally.Cache) *V {
+	if m[key] == nil {
+		m[key] = new(V)
 	}
+	return m[key]
 }
 
-func (n *cacheCounts) resume(f *figures) {
-	for i, evictions := range f.evictions {
-		n.evictions[i].resume(evictions)
+func (c *caches) Describe(ch chan<- *prometheus.Desc) {
+	tally.Describe(ch, c.entries, c.requests, c.hits, c.misses, c.drops, c.evicted, c.prefetches, c.stale)
+	tally.Describe(ch, c.staleAnswers, c.cuts, c.failures)
+}
+
+func (c *caches) Collect(ch chan<- prometheus.Metric) {
+	var all tally.Totals
+	for labels, t := range c.queries.ByCache() {
+		all.Add(t)
+		if labels.Zones != "" {
+			c.collectAnswers(ch, labels, t)
+		}
+	}
+	c.staleAnswers.Send(ch, float64(all.Stale()))
+	c.cuts.Send(ch, float64(all.Answers(tally.Cut)))
+	c.failures.Send(ch, float64(all.Answers(tally.Failure)))
+	c.collectWatched(ch)
+}
+
+// collectAnswers tells what the queries have of a cache.
+func (c *caches) collectAnswers(ch chan<- prometheus.Metric, l tally.Cache, t *tally.Totals) {
+	hits := [cacheTypes]uint64{success: t.Answers(tally.Success), denial: t.Answers(tally.Denial, tally.Cut, tally.Failure)}
+	for i, n := range hits {
+		c.hits.SendCount(ch, n, l.Server, cacheTypeLabel(i), l.Zones, "")
+	}
+	misses := t.Answers(tally.Forwarded, tally.Failed)
+	c.requests.SendCount(ch, hits[success]+hits[denial]+misses, l.Server, l.Zones, "")
+	c.misses.SendCount(ch, misses, l.Server, l.Zones, "")
+	c.prefetches.SendCount(ch, t.Prefetches(), l.Server, l.Zones, "")
+	c.stale.SendCount(ch, t.Stale(), l.Server, l.Zones, "")
+	c.drops.SendCount(ch, t.Drops(), l.Server, l.Zones, "")
+}
+
+// collectWatched tells what the caches say of themselves: the entries under all servers, as CoreDNS
+// does, and evictions under the first.
+func (c *caches) collectWatched(ch chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	each, first := c.read()
+	c.follow(first)
+	for i := range cacheTypes {
+		for l, n := range each {
+			c.entries.Send(ch, float64(n.entries[i]), l.Server, cacheTypeLabel(i), l.Zones, "")
+		}
+		for l, evictions := range c.evictions {
+			c.evicted.SendCount(ch, evictions[i].total, l.Server, cacheTypeLabel(i), l.Zones, "")
+		}
 	}
 }

@@ -10,44 +10,45 @@ import (
 	"time"
 )
 
-// collections collects the metrics once for all who ask at a time: of a storm of requests, those
-// that come while one collection runs share the next. So each gets values that are newer than
-// its request, and what all of them cost is bounded.
+// collections serves the metrics, which it collects once for many requests. Requests that come while
+// one collection runs share the next one. So each client gets values that are newer than its request,
+// and a storm of requests has a bounded cost.
 type collections struct {
-	source http.Handler
-	kept   chan struct{} // a place for each collection that somebody still gets
+	metrics http.Handler
+	kept    chan struct{} // holds an element for each collection that is still being sent to someone
 
 	mu      sync.Mutex
-	next    *collection // that has not begun; nil if nobody waits
-	running bool        // run does
-	began   time.Time   // when the last one did; run's
+	next    *collection // has not begun; nil if nobody waits
+	running bool        // there is a goroutine in run
+	began   time.Time   // when the last collection began; belongs to run
 }
 
-// collectPause lies between the beginnings of two collections, each of which takes some
+// collectPause is the least time between the beginnings of two collections. Each takes some
 // milliseconds.
 const collectPause = 50 * time.Millisecond
 
-// What collections that are sent to somebody take: one more waits until another has been sent to
-// all, for which the server gives a client some seconds (package admin).
+// The memory of collections that are being sent. When there are maxKept, the next one waits until one
+// of them has been sent to all who share it. The server gives each client some seconds for that
+// (package admin).
 const (
-	keptMost = 8
-	pageMost = 128 << 10 // of one, in bytes: with two blocks at two addresses it is some 90 KB
+	maxKept = 8
+	maxPage = 128 << 10 // of one, in bytes: with two blocks at two addresses it is some 90 KB
 
-	Bytes = keptMost * pageMost // of all
+	Bytes = maxKept * maxPage // of all
 )
 
-// collection is one collection, in plain text and compressed. Other formats than Prometheus's text
-// are not served: each would be collected again.
+// collection is one collection, in plain text and compressed. There are no formats but Prometheus's
+// text, because each would have to be collected separately.
 type collection struct {
 	plain, packed page
 	wantsPlain    bool
 	wantsPacked   bool
-	done          chan struct{} // closed when it is over
-	users         atomic.Int32  // run, and those who get it
+	done          chan struct{} // closed when the pages are complete
+	users         atomic.Int32  // run, and the clients that it is for
 }
 
-func newCollections(source http.Handler) *collections {
-	return &collections{source: source, kept: make(chan struct{}, keptMost)}
+func newCollections(metrics http.Handler) *collections {
+	return &collections{metrics: metrics, kept: make(chan struct{}, maxKept)}
 }
 
 // ServeHTTP answers with values as of now.
@@ -66,10 +67,10 @@ func (s *collections) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	maps.Copy(w.Header(), p.header)
 	w.WriteHeader(p.status)
-	_, _ = w.Write(p.body.Bytes()) // a client that is gone
+	_, _ = w.Write(p.body.Bytes()) // fails if the client is gone
 }
 
-// join has the next collection be also for one more.
+// join adds a client to the next collection.
 func (s *collections) join(packed bool) *collection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,14 +91,14 @@ func (s *collections) join(packed bool) *collection {
 	return s.next
 }
 
-// leave lets go of c, which the last one gives back.
+// leave takes a user off c. The last user gives its place in kept back.
 func (s *collections) leave(c *collection) {
 	if c.users.Add(-1) == 0 {
 		<-s.kept
 	}
 }
 
-// run collects for as long as somebody waits.
+// run collects as long as somebody waits.
 func (s *collections) run() {
 	for s.wanted() {
 		s.kept <- struct{}{}
@@ -108,17 +109,17 @@ func (s *collections) run() {
 		s.next = nil
 		s.mu.Unlock()
 		if c.wantsPlain {
-			c.plain.take(s.source, "identity")
+			c.plain.take(s.metrics, "identity")
 		}
 		if c.wantsPacked {
-			c.packed.take(s.source, "gzip")
+			c.packed.take(s.metrics, "gzip")
 		}
 		close(c.done)
 		s.leave(c)
 	}
 }
 
-// wanted reports whether run goes on.
+// wanted reports whether somebody waits. If not, run has to end.
 func (s *collections) wanted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,14 +127,14 @@ func (s *collections) wanted() bool {
 	return s.running
 }
 
-// page is an answer that many get.
+// page is an answer for many clients.
 type page struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-// take has h answer.
+// take lets h fill the page.
 func (p *page) take(h http.Handler, encoding string) {
 	p.header, p.status = http.Header{}, http.StatusOK
 	h.ServeHTTP(p, &http.Request{Method: http.MethodGet, Header: http.Header{"Accept-Encoding": {encoding}}})
@@ -142,8 +143,8 @@ func (p *page) take(h http.Handler, encoding string) {
 // Header, WriteHeader and Write implement http.ResponseWriter.
 func (p *page) Header() http.Header { return p.header }
 
-// WriteHeader takes the status.
+// WriteHeader sets the status.
 func (p *page) WriteHeader(status int) { p.status = status }
 
-// Write takes more of the body.
+// Write appends to the body.
 func (p *page) Write(b []byte) (int, error) { return p.body.Write(b) }

@@ -76,18 +76,18 @@ func TestCollectionsKept(t *testing.T) {
 		}))
 		let := make(chan struct{})
 		var group sync.WaitGroup
-		for range keptMost + 4 {
+		for range maxKept + 4 {
 			group.Go(func() {
 				h.ServeHTTP(slow{httptest.NewRecorder(), let}, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 			})
 			time.Sleep(2 * collectPause)
 		}
-		if n := collected.Load(); n != keptMost {
+		if n := collected.Load(); n != maxKept {
 			t.Errorf("%d collections are kept", n)
 		}
 		let <- struct{}{}
 		time.Sleep(2 * collectPause)
-		if n := collected.Load(); n != keptMost+1 {
+		if n := collected.Load(); n != maxKept+1 {
 			t.Errorf("%d collections once one has gone", n)
 		}
 		close(let)

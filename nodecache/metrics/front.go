@@ -3,14 +3,17 @@ package metrics
 import (
 	"sync"
 
-	"github.com/neardns/neardns/internal/listen"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/tally"
 )
 
-// FrontWatch returns what the sockets that are open did.
+// FrontWatch reads what the open sockets have counted.
 type FrontWatch func() ([]listen.UDPStats, listen.TCPStats)
 
-// front tells what became of queries and connections before and behind the handler.
+// front tells what the sockets count: queries and connections that the resolver never saw, and answers
+// that could not be sent.
 type front struct {
 	mu     sync.Mutex
 	watch  FrontWatch
@@ -20,7 +23,7 @@ type front struct {
 	open, waiting                     family
 }
 
-// frontCounts are what sockets count, over all that there were.
+// frontCounts are the counts of all sockets that ever were.
 type frontCounts struct {
 	overflow, shed                rising
 	accepted                      rising
@@ -32,34 +35,32 @@ func newFront() *front {
 	counter, gauge := prometheus.CounterValue, prometheus.GaugeValue
 	return &front{
 		watch: func() ([]listen.UDPStats, listen.TCPStats) { return nil, listen.TCPStats{} },
-		dropped: newFamily(counter, ours, "", "dropped_queries_total",
+		dropped: tally.NewFamily(counter, ours, "", "dropped_queries_total",
 			"Counter of datagrams that were not answered: the kernel's queue was full (overflow), their sender sent more than its share (shed).", "reason"),
-		unsent: newFamily(counter, ours, "", "unsent_answers_total",
+		unsent: tally.NewFamily(counter, ours, "", "unsent_answers_total",
 			"Counter of answers that could not be sent.", "proto"),
-		accepted: newFamily(counter, ours, "", "tcp_connections_total",
+		accepted: tally.NewFamily(counter, ours, "", "tcp_connections_total",
 			"Counter of the TCP connections that clients opened."),
-		closed: newFamily(counter, ours, "", "tcp_connections_closed_total",
-			"Counter of the TCP connections of clients that were closed to make room (evicted), as they were idle or stalled (expired), for a message without content (malformed).", "reason"),
-		open: newFamily(gauge, ours, "", "tcp_connections",
+		closed: tally.NewFamily(counter, ours, "", "tcp_connections_closed_total",
+			"Counter of the TCP connections of clients that were closed to make room (evicted), because they were idle or stalled (expired), for a message without content (malformed).", "reason"),
+		open: tally.NewFamily(gauge, ours, "", "tcp_connections",
 			"The number of TCP connections of clients."),
-		waiting: newFamily(gauge, ours, "", "waiting_queries",
+		waiting: tally.NewFamily(gauge, ours, "", "waiting_queries",
 			"The number of queries that wait for upstream.", "proto"),
 	}
 }
 
-// WatchFront makes watch what the front is read by. The one before is read once more, so its
-// sockets must still be open, and those of watch count from now on.
-func (s *Set) WatchFront(watch FrontWatch) {
-	f := s.front
+// replace sets how the front is read; see Set.WatchFront.
+func (f *front) replace(watch FrontWatch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.counts.follow(add(f.watch()))
+	f.counts.follow(sum(f.watch()))
 	f.watch = watch
-	f.counts.resume(add(f.watch()))
+	f.counts.resume(sum(f.watch()))
 }
 
-// add adds up the figures of all UDP sockets.
-func add(list []listen.UDPStats, tcp listen.TCPStats) (udp listen.UDPStats, _ listen.TCPStats) {
+// sum adds up the counts of all UDP sockets.
+func sum(list []listen.UDPStats, tcp listen.TCPStats) (udp listen.UDPStats, _ listen.TCPStats) {
 	for _, u := range list {
 		udp.Overflow += u.Overflow
 		udp.Shed += u.Shed
@@ -91,24 +92,24 @@ func (n *frontCounts) of(udp listen.UDPStats, tcp listen.TCPStats) map[*rising]u
 }
 
 func (f *front) Describe(ch chan<- *prometheus.Desc) {
-	describe(ch, f.dropped, f.unsent, f.accepted, f.closed, f.open, f.waiting)
+	tally.Describe(ch, f.dropped, f.unsent, f.accepted, f.closed, f.open, f.waiting)
 }
 
 func (f *front) Collect(ch chan<- prometheus.Metric) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	udp, tcp := add(f.watch())
+	udp, tcp := sum(f.watch())
 	n := &f.counts
 	n.follow(udp, tcp)
-	f.dropped.to(ch, float64(n.overflow.total), "overflow")
-	f.dropped.to(ch, float64(n.shed.total), "shed")
-	f.unsent.to(ch, float64(n.unsentDatagrams.total), "udp")
-	f.unsent.to(ch, float64(n.unsentFrames.total), "tcp")
-	f.accepted.to(ch, float64(n.accepted.total))
-	f.closed.to(ch, float64(n.evicted.total), "evicted")
-	f.closed.to(ch, float64(n.expired.total), "expired")
-	f.closed.to(ch, float64(n.malformed.total), "malformed")
-	f.open.to(ch, float64(tcp.Open))
-	f.waiting.to(ch, float64(udp.Waiting), "udp")
-	f.waiting.to(ch, float64(tcp.Waiting), "tcp")
+	f.dropped.Send(ch, float64(n.overflow.total), "overflow")
+	f.dropped.Send(ch, float64(n.shed.total), "shed")
+	f.unsent.Send(ch, float64(n.unsentDatagrams.total), "udp")
+	f.unsent.Send(ch, float64(n.unsentFrames.total), "tcp")
+	f.accepted.Send(ch, float64(n.accepted.total))
+	f.closed.Send(ch, float64(n.evicted.total), "evicted")
+	f.closed.Send(ch, float64(n.expired.total), "expired")
+	f.closed.Send(ch, float64(n.malformed.total), "malformed")
+	f.open.Send(ch, float64(tcp.Open))
+	f.waiting.Send(ch, float64(udp.Waiting), "udp")
+	f.waiting.Send(ch, float64(tcp.Waiting), "tcp")
 }

@@ -12,12 +12,15 @@ import (
 func TestOwn(t *testing.T) {
 	s := New(1)
 	o := s.Own
-	o.Coalesced.Inc()
-	o.CutProbes.Add(3)
-	o.CutsDropped.Add(4)
+	o.Coalesced()
+	for range 3 {
+		o.AncestorAsked()
+	}
+	o.CutDropped()
 	o.WatchLog(func() uint64 { return 5 }, func() uint64 { return 6 })
 	o.WatchPages(func() uint64 { return 4 })
-	o.Panics.Add(7)
+	o.Panicked()
+	o.Panicked()
 	o.ReloadFailed.Add(8)
 	o.HealthFailures.Add(9)
 	o.HealthDuration.Observe(0.01)
@@ -30,11 +33,11 @@ func TestOwn(t *testing.T) {
 	wants(t, s, map[string]float64{
 		`nodecache_coalesced_queries_total`:                                       1,
 		`nodecache_cut_probes_total`:                                              3,
-		`nodecache_cuts_dropped_total`:                                            4,
+		`nodecache_cuts_dropped_total`:                                            1,
 		`nodecache_http_connections_dropped_total`:                                4,
 		`nodecache_log_dropped_total`:                                             5,
 		`nodecache_query_log_dropped_total`:                                       6,
-		`coredns_panics_total`:                                                    7,
+		`coredns_panics_total`:                                                    2,
 		`coredns_reload_failed_total`:                                             8,
 		`coredns_health_request_failures_total`:                                   9,
 		`coredns_health_request_duration_seconds_bucket{le="0.0025"}`:             0,

@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/neardns/neardns/internal/tally"
 )
 
 // Plugin is a directive in force for a zone of a server.
@@ -16,26 +18,25 @@ type plugins struct {
 }
 
 func newPlugins() *plugins {
-	p := &plugins{enabled: newFamily(prometheus.GaugeValue, stock, "", "plugin_enabled",
+	p := &plugins{enabled: tally.NewFamily(prometheus.GaugeValue, stock, "", "plugin_enabled",
 		"A metric that indicates whether a plugin is enabled on per server and zone basis.", "server", "zone", "view", "name")}
 	p.list.Store(new(map[Plugin]struct{}))
 	return p
 }
 
-// SetPlugins makes list the directives in force. Of them those are told that are handlers in
-// CoreDNS, as it does.
-func (s *Set) SetPlugins(list []Plugin) {
+// set replaces the list; see Set.SetPlugins.
+func (p *plugins) set(list []Plugin) {
 	enabled := make(map[Plugin]struct{})
-	for _, p := range list {
-		if handles(p.Name) {
-			enabled[Plugin{valid(p.Server), valid(p.Zone), valid(p.Name)}] = struct{}{}
+	for _, l := range list {
+		if isHandler(l.Name) {
+			enabled[Plugin{tally.Label(l.Server), tally.Label(l.Zone), tally.Label(l.Name)}] = struct{}{}
 		}
 	}
-	s.plugins.list.Store(&enabled)
+	p.list.Store(&enabled)
 }
 
-// handles reports whether a directive puts a handler into CoreDNS's chain.
-func handles(name string) bool {
+// isHandler reports whether a directive puts a handler into CoreDNS's chain.
+func isHandler(name string) bool {
 	switch name {
 	case "bind", "debug", "health", "pprof", "ready", "reload", "timeouts", "tls":
 		return false
@@ -43,10 +44,10 @@ func handles(name string) bool {
 	return true
 }
 
-func (p *plugins) Describe(ch chan<- *prometheus.Desc) { describe(ch, p.enabled) }
+func (p *plugins) Describe(ch chan<- *prometheus.Desc) { tally.Describe(ch, p.enabled) }
 
 func (p *plugins) Collect(ch chan<- prometheus.Metric) {
 	for l := range *p.list.Load() {
-		p.enabled.to(ch, 1, l.Server, l.Zone, "", l.Name)
+		p.enabled.Send(ch, 1, l.Server, l.Zone, "", l.Name)
 	}
 }

@@ -5,42 +5,45 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/neardns/neardns/nodecache/upstream"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/neardns/neardns/internal/tally"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// headerRcodes are the codes that a header has room for (RFC 1035, section 4.1.1).
+// headerRcodes is how many codes the header of a message has room for (RFC 1035, section 4.1.1).
 const headerRcodes = 16
 
-// server is what one upstream server counts with. The labels of each counter are looked up
-// once, when it first counts.
+// server counts for one upstream server. The labels of each counter are looked up when it first
+// counts, and only then.
 type server struct {
 	all         *upstreams
 	to          string
 	connections atomic.Int64
-	used        atomic.Bool // since it was last looked at
-	seen        time.Time   // used; for forget
+	used        atomic.Bool // since gone last looked
+	seen        time.Time   // when gone last found it in use; upstreams.forget's
 
-	durations [headerRcodes]found[prometheus.Observer]
-	reused    [protos]found[prometheus.Counter]
-	opened    [protos]found[prometheus.Counter]
-	unwell    found[prometheus.Counter]
-	hedges    found[prometheus.Counter]
+	durations [headerRcodes]lazy[prometheus.Observer]
+	reused    [protos]lazy[prometheus.Counter]
+	opened    [protos]lazy[prometheus.Counter]
+	unwell    lazy[prometheus.Counter]
+	hedges    lazy[prometheus.Counter]
 }
 
-// found is a metric that was looked up, or will be.
-type found[M any] struct{ metric atomic.Pointer[M] }
+// lazy is a metric that is looked up when it is first needed.
+type lazy[M any] struct{ metric atomic.Pointer[M] }
 
-func (f *found[M]) get(find func() M) M {
-	if m := f.metric.Load(); m != nil {
+func (l *lazy[M]) get(find func() M) M {
+	if m := l.metric.Load(); m != nil {
 		return *m
 	}
 	m := find()
-	f.metric.Store(&m)
+	l.metric.Store(&m)
 	return m
 }
 
-// proto is a protocol as the label `proto` knows it.
+// proto is a protocol of the label `proto`.
 type proto uint8
 
 const (
@@ -78,10 +81,10 @@ func (s *server) answered(rcode uint8, took time.Duration) {
 	}).Observe(took.Seconds())
 }
 
-// proxyRcode returns the value of the label `rcode` of what an upstream answered: of a code
-// without a name, the number.
+// proxyRcode returns the value of the label `rcode` of an upstream's answers: a name, or else the
+// number.
 func proxyRcode(rcode uint8) string {
-	if name := rcodeName(int(rcode)); name != "" {
+	if name := tally.RcodeName(wire.Rcode(rcode)); name != "" {
 		return name
 	}
 	return strconv.Itoa(int(rcode))
@@ -96,7 +99,7 @@ func (s *server) checkFailed() {
 	s.unwell.get(func() prometheus.Counter { return s.all.unwell.WithLabelValues(proxyName, s.to) }).Inc()
 }
 
-// gone reports whether s has long been without use.
+// gone reports whether s has not been used for forgetAfter.
 func (s *server) gone(now time.Time) bool {
 	if s.used.Swap(false) || s.connections.Load() > 0 || s.seen.IsZero() {
 		s.seen = now
@@ -104,7 +107,7 @@ func (s *server) gone(now time.Time) bool {
 	return now.Sub(s.seen) > forgetAfter
 }
 
-// drop takes the series of s away.
+// drop deletes the series of s.
 func (s *server) drop() {
 	for _, v := range s.all.vectors() {
 		v.DeletePartialMatch(prometheus.Labels{"to": s.to})

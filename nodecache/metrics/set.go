@@ -1,13 +1,23 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"net/http"
+	"runtime"
 
-// Set is all metrics of the process. It lives as long; what a reload replaces is told to it.
-// All methods are safe for concurrent use.
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/neardns/neardns/internal/tally"
+	"github.com/neardns/neardns/nodecache/upstream"
+)
+
+// Set is all metrics of the process. It lives as long as the process does. A reload tells it what is
+// watched from now on. All methods are safe for concurrent use.
 type Set struct {
-	Own *Own
+	Queries *tally.Set // what is counted of each query
+	Own     *Own
 
-	zones     *zones
 	caches    *caches
 	plugins   *plugins
 	front     *front
@@ -15,36 +25,58 @@ type Set struct {
 	parts     []prometheus.Collector
 }
 
-// New returns a Set for that many loops, each with a number below shards.
-func New(shards int) *Set {
-	z := newZones(shards)
+// New returns a Set whose queries are counted by writers; see tally.New.
+func New(writers int) *Set {
+	queries := tally.New(writers)
 	s := &Set{
+		Queries:   queries,
 		Own:       newOwn(),
-		zones:     z,
-		caches:    newCaches(z),
+		caches:    newCaches(queries),
 		plugins:   newPlugins(),
 		front:     newFront(),
 		upstreams: newUpstreams(),
 	}
-	s.parts = []prometheus.Collector{newQueries(z), s.caches, s.plugins, s.front, s.upstreams, s.Own}
+	s.parts = []prometheus.Collector{queries, s.caches, s.plugins, s.front, s.upstreams, s.Own}
 	return s
 }
 
-// Zone returns the counters of zone at server, the same ones each time. Server is as
-// ServerLabel has it, zone ends in a dot or is Dropped, and caches are the zones of the zone's
-// cache, joined by commas (see CacheWatch), or empty if it has none.
-func (s *Set) Zone(server, zone, caches string) *Zone {
-	return s.zones.zone(labels{valid(server), valid(zone), valid(caches)})
+// Trace returns the functions that an upstream.Forward reports to. Those that are nil have nothing
+// to count, so that the caller may use them for logs.
+func (s *Set) Trace() upstream.Trace { return s.upstreams.trace() }
+
+// WatchCaches replaces the list of caches that are read. The caches that were read before are read
+// once more. The caches of list count from now on; those that were read before go on.
+func (s *Set) WatchCaches(list []CacheWatch) { s.caches.replace(list) }
+
+// WatchFront replaces how the front is read. The front before is read once more, so its sockets must
+// still be open. The sockets of watch count from now on.
+func (s *Set) WatchFront(watch FrontWatch) { s.front.replace(watch) }
+
+// SetPlugins replaces the list of directives that are in force. As in CoreDNS, the metric has only
+// those that are handlers there.
+func (s *Set) SetPlugins(list []Plugin) { s.plugins.set(list) }
+
+// Handler returns the handler of /metrics: all of s, the metrics of the Go runtime and of the process,
+// and the build. As with node-cache today, every address serves the same. It must be called once at
+// most.
+func (s *Set) Handler(version, revision string) http.Handler {
+	build := gauges(stock, "", "build_info",
+		"A metric with a constant '1' value labeled by version, revision, and goversion from which CoreDNS was built.",
+		"version", "revision", "goversion")
+	build.WithLabelValues(tally.Label(version), tally.Label(revision), runtime.Version()).Set(1)
+	r := prometheus.NewRegistry()
+	r.MustRegister(s, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.InstrumentMetricHandler(r, newCollections(promhttp.HandlerFor(r, promhttp.HandlerOpts{})))
 }
 
-// Describe and Collect implement prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (s *Set) Describe(ch chan<- *prometheus.Desc) {
 	for _, p := range s.parts {
 		p.Describe(ch)
 	}
 }
 
-// Collect sends the values as of now.
+// Collect implements prometheus.Collector. It sends the values as of now.
 func (s *Set) Collect(ch chan<- prometheus.Metric) {
 	for _, p := range s.parts {
 		p.Collect(ch)

@@ -8,11 +8,17 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/neardns/neardns/internal/tally"
+	"github.com/neardns/neardns/nodecache/upstream"
 )
 
 const (
-	proxyName   = "forward" // the label `proxy_name` of what the plugin forward asks
-	forgetAfter = time.Hour // without a query or a connection: endpoints of a Service come and go
+	proxyName = "forward" // the label `proxy_name` of what the plugin forward asks
+
+	// forgetAfter is how long a server keeps its series without a query or a connection. The
+	// endpoints of a Service come and go.
+	forgetAfter = time.Hour
 )
 
 // upstreams are the metrics of the servers that are asked (plugin/pkg/proxy/metrics.go,
@@ -24,7 +30,7 @@ type upstreams struct {
 	connections            family
 	allDown, rejected      prometheus.Counter
 
-	mu      sync.Mutex // for who changes servers
+	mu      sync.Mutex // held by who changes servers
 	servers atomic.Pointer[map[netip.AddrPort]*server]
 }
 
@@ -33,7 +39,7 @@ func newUpstreams() *upstreams {
 	u := &upstreams{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: stock, Subsystem: sub, Name: "request_duration_seconds",
-			Help: "Histogram of the time each request took.", Buckets: durationBounds(),
+			Help: "Histogram of the time each request took.", Buckets: tally.DurationBounds(),
 		}, []string{"proxy_name", "to", "rcode"}),
 		reused: counters(stock, sub, "conn_cache_hits_total",
 			"Counter of connection cache hits per upstream and protocol.", "proxy_name", "to", "proto"),
@@ -43,7 +49,7 @@ func newUpstreams() *upstreams {
 			"Counter of the number of failed healthchecks.", "proxy_name", "to"),
 		hedges: counters(ours, "", "upstream_hedges_total",
 			"Counter of queries sent to an upstream while another one still had time to answer.", "to"),
-		connections: newFamily(prometheus.GaugeValue, ours, "", "upstream_connections",
+		connections: tally.NewFamily(prometheus.GaugeValue, ours, "", "upstream_connections",
 			"The number of connections to an upstream.", "to"),
 		allDown: counter(stock, "forward", "healthcheck_broken_total",
 			"Counter of the number of complete failures of the healthchecks."),
@@ -54,7 +60,26 @@ func newUpstreams() *upstreams {
 	return u
 }
 
-// server returns the metrics of a server, which it makes if there are none. Readers take no lock.
+// trace returns the functions that count; see Set.Trace.
+func (u *upstreams) trace() upstream.Trace {
+	return upstream.Trace{
+		Asked: func(e upstream.Endpoint, overUDP, reused bool) {
+			u.server(e.Addr).asked(protoOf(e, overUDP), reused)
+		},
+		Answered: func(e upstream.Endpoint, rcode uint8, took time.Duration) {
+			u.server(e.Addr).answered(rcode, took)
+		},
+		Hedged:      func(e upstream.Endpoint) { u.server(e.Addr).hedged() },
+		Opened:      func(e upstream.Endpoint, _ upstream.Scope) { u.server(e.Addr).connections.Add(1) },
+		Closed:      func(e upstream.Endpoint, _ upstream.Scope, _ error) { u.server(e.Addr).connections.Add(-1) },
+		CheckFailed: func(e upstream.Endpoint) { u.server(e.Addr).checkFailed() },
+		AllDown:     u.allDown.Inc,
+		Rejected:    u.rejected.Inc,
+	}
+}
+
+// server returns the metrics of a server, which it makes if there are none. Without that it takes no
+// lock.
 func (u *upstreams) server(addr netip.AddrPort) *server {
 	if s := (*u.servers.Load())[addr]; s != nil {
 		return s
@@ -69,7 +94,7 @@ func (u *upstreams) server(addr netip.AddrPort) *server {
 	return servers[addr]
 }
 
-// forget drops the series of servers that are gone.
+// forget deletes the series of servers that have not been used for forgetAfter.
 func (u *upstreams) forget(now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -83,13 +108,13 @@ func (u *upstreams) forget(now time.Time) {
 	u.servers.Store(&servers)
 }
 
-// vectors returns all that has a label `to` and counts by itself.
+// vectors returns the vectors that have a label `to`.
 func (u *upstreams) vectors() []*prometheus.MetricVec {
 	return []*prometheus.MetricVec{u.duration.MetricVec, u.reused.MetricVec, u.opened.MetricVec, u.unwell.MetricVec, u.hedges.MetricVec}
 }
 
 func (u *upstreams) Describe(ch chan<- *prometheus.Desc) {
-	describe(ch, u.connections)
+	tally.Describe(ch, u.connections)
 	u.allDown.Describe(ch)
 	u.rejected.Describe(ch)
 	for _, v := range u.vectors() {
@@ -100,7 +125,7 @@ func (u *upstreams) Describe(ch chan<- *prometheus.Desc) {
 func (u *upstreams) Collect(ch chan<- prometheus.Metric) {
 	u.forget(time.Now())
 	for _, s := range *u.servers.Load() {
-		u.connections.to(ch, float64(s.connections.Load()), s.to)
+		u.connections.Send(ch, float64(s.connections.Load()), s.to)
 	}
 	u.allDown.Collect(ch)
 	u.rejected.Collect(ch)

@@ -1,9 +1,9 @@
 package resolve
 
 import (
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
-	"github.com/neardns/neardns/nodecache/metrics"
 )
 
 // cached answers q from the cache, or has it answered later.
@@ -38,7 +38,7 @@ func (r *Resolver) failedBefore(dst []byte, q *query, code wire.Rcode) ([]byte, 
 	if code == wire.ServFail {
 		why = because(wire.CachedError, "") // RFC 8914, section 4.14
 	}
-	return r.code(dst, q, code, why), origin{source: metrics.Failure}
+	return r.code(dst, q, code, why), origin{source: tally.Failure}
 }
 
 // missed answers q from what is known of a name above, or from what has expired if upstream
@@ -50,7 +50,7 @@ func (r *Resolver) missed(dst []byte, q *query) ([]byte, origin) {
 		return r.code(dst, q, wire.ServFail, because(wire.NotReady, "no upstream for this name")), origin{}
 	}
 	if reply, ok := r.cut(dst, q); ok {
-		return reply, origin{source: metrics.Cut}
+		return reply, origin{source: tally.Cut}
 	}
 	if b.staleAtOnce(q.Name, u) {
 		if stale, from, ok := r.stale(dst, q); ok {

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
@@ -46,7 +46,7 @@ func (s *scratch) small() bool {
 func (f *flight) run() {
 	defer f.free()
 	s := f.r.scratches.Get().(*scratch)
-	res := result{rcode: wire.ServFail, source: metrics.Failed}
+	res := result{rcode: wire.ServFail, source: tally.Failed}
 	defer f.r.limits.leave(f.owner, load{flights: 1})
 	defer f.land(s, &res) // whatever happens below
 	defer f.r.survive()
@@ -72,7 +72,7 @@ func (f *flight) free() {
 func (f *flight) land(s *scratch, res *result) {
 	waiters := f.close()
 	if res.dropped && len(waiters) > 0 {
-		waiters[0].route.Count.Drop(f.r.Shard)
+		waiters[0].route.Count.Drop(f.r.Writer)
 	}
 	for n, w := range waiters {
 		s.reply = f.r.land(s.reply[:0], w, n, res)
@@ -107,8 +107,8 @@ func (f *flight) fetch(s *scratch, res *result) {
 		f.failed(u, err, res)
 		return
 	}
-	if res.source = metrics.Forwarded; len(f.block.Kept) == 0 {
-		res.source = metrics.Uncached
+	if res.source = tally.Forwarded; len(f.block.Kept) == 0 {
+		res.source = tally.Uncached
 	}
 	p := f.block.policy(f.query.Name)
 	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, u.Servers, &p, f.r.now())

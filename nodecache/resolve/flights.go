@@ -69,7 +69,7 @@ func (r *Resolver) board(q *query, evenLate bool) boarding {
 	if f == nil {
 		f = r.takeOff(s, key, q.route.Block, &q.Query, q.remote.Addr())
 	} else {
-		r.Metrics.Own.Coalesced.Inc()
+		r.Observer.Coalesced()
 	}
 	f.waiters = append(f.waiters, r.newWaiter(q))
 	return aboard

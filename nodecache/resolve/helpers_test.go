@@ -15,6 +15,7 @@ import (
 
 	"github.com/neardns/neardns/internal/clock"
 	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/cookie"
@@ -32,7 +33,7 @@ type rig struct {
 	t      testing.TB
 	block  *Block
 	up     *fake
-	zone   *metrics.Zone
+	zone   *tally.Zone
 	pages  http.Handler
 	client netip.AddrPort
 	local  netip.AddrPort
@@ -43,14 +44,14 @@ func newRig(t testing.TB, edits ...func(*Block)) *rig {
 	t.Helper()
 	up := newFake()
 	set := metrics.New(4)
-	r := &rig{t: t, up: up, block: usual(t, up), zone: set.Zone("dns://:53", ".", "."), pages: set.Handler("", ""),
+	r := &rig{t: t, up: up, block: usual(t, up), zone: set.Queries.Zone("dns://:53", ".", "."), pages: set.Handler("", ""),
 		client: netip.MustParseAddrPort("10.0.0.1:40000"), local: netip.MustParseAddrPort("169.254.20.10:53")}
 	for _, edit := range edits {
 		edit(r.block)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.Resolver = New(Config{
-		Metrics: set, Shard: 3, Clock: clock.New(), Cookies: cookie.New([16]byte{1}), Queries: querylog.New(log.Handler(), 10), Log: log,
+		Observer: set.Own, Writer: 3, Clock: clock.New(), Cookies: cookie.New([16]byte{1}), Queries: querylog.New(log.Handler(), 10), Log: log,
 		Version: "neardns 1", Instance: "abcdef", Probes: []netip.Prefix{netip.MustParsePrefix("169.254.253.0/24")},
 	})
 	r.Set(r.table(Route{Zone: wire.Name{0}, Block: r.block, Count: r.zone}))

@@ -3,8 +3,8 @@ package resolve
 import (
 	"time"
 
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/metrics"
 )
 
 // watch has those who wait answered from what has expired once upstream has had its time,
@@ -40,7 +40,7 @@ func (f *flight) tooLate() {
 	waiters := f.takeWaiters()
 	f.late = true
 	f.shard.mu.Unlock()
-	res := result{rcode: wire.ServFail, stale: true, source: metrics.Failed}
+	res := result{rcode: wire.ServFail, stale: true, source: tally.Failed}
 	var reply []byte
 	for n, w := range waiters {
 		reply = f.r.land(reply, w, n, &res)

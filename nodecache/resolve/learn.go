@@ -67,7 +67,7 @@ func (r *Resolver) exists(b *Block, q *wire.Query, names []wire.Name) {
 		}
 		b.cuts.bar(name, now)
 		if known == cache.Denied {
-			r.Metrics.Own.CutsDropped.Inc()
+			r.Observer.CutDropped()
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (r *Resolver) suspect(b *Block, q *wire.Query, names []wire.Name) {
 		if known != cache.Unknown || b.cuts.barred(name, now) || !b.cuts.suspect(name) {
 			continue
 		}
-		r.Metrics.Own.CutProbes.Inc()
+		r.Observer.AncestorAsked()
 		probes, _ := asks(name, q)
 		r.refresh(b, &probes[0])
 	}

@@ -3,9 +3,9 @@ package resolve
 import (
 	"strconv"
 
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/hosts"
-	"github.com/neardns/neardns/nodecache/metrics"
 )
 
 // Names that are answered here. They are constants in all but the language's eyes.
@@ -29,29 +29,29 @@ func InstanceName(id string) wire.Name {
 }
 
 // local answers q where no cache and no upstream is needed.
-func (r *Resolver) local(dst []byte, q *query) (reply []byte, source metrics.Source, ok bool) {
+func (r *Resolver) local(dst []byte, q *query) (reply []byte, source tally.Source, ok bool) {
 	b := q.route.Block
 	if q.Type == wire.HINFO && r.loops.seen(q.Name) {
-		return r.code(dst, q, wire.NXDomain, wire.Error{}), metrics.Server, true
+		return r.code(dst, q, wire.NXDomain, wire.Error{}), tally.Server, true
 	}
 	if q.Type == wire.AAAA && belowAny(q.Name, b.IPv4Only) {
-		return r.code(dst, q, wire.NoError, wire.Error{}), metrics.Template, true
+		return r.code(dst, q, wire.NoError, wire.Error{}), tally.Template, true
 	}
 	var state hosts.State
 	if b.Hosts != nil {
 		if reply, state = r.hosts(dst, q, b.Hosts); state == hosts.Answered {
-			return reply, metrics.Hosts, true
+			return reply, tally.Hosts, true
 		}
 	}
 	switch { // what a hosts file says of these names goes first, but not what it does not say
 	case q.Name.Below(localhost) && !q.route.Zone.Below(localhost):
-		return r.localhost(dst, q), metrics.Server, true
+		return r.localhost(dst, q), tally.Server, true
 	case q.Name.Below(invalid) && !q.route.Zone.Below(invalid):
-		return r.invalid(dst, q), metrics.Server, true
+		return r.invalid(dst, q), tally.Server, true
 	case state == hosts.Absent:
-		return r.code(dst, q, wire.ServFail, wire.Error{}), metrics.Hosts, true
+		return r.code(dst, q, wire.ServFail, wire.Error{}), tally.Hosts, true
 	}
-	return dst, metrics.Server, false
+	return dst, tally.Server, false
 }
 
 // hosts answers from the hosts file. It returns hosts.Answered if it did, hosts.Absent if

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/querylog"
 )
 
@@ -42,7 +42,7 @@ func (q *query) find(t *Table) {
 }
 
 // count returns where q is counted.
-func (q *query) count() *metrics.Zone {
+func (q *query) count() *tally.Zone {
 	switch {
 	case q.route != nil:
 		return q.route.Count

@@ -13,25 +13,33 @@ import (
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cookie"
-	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/querylog"
 )
 
 // Config is what a Resolver is made of. All of it but Limits is needed.
 type Config struct {
-	Metrics *metrics.Set
-	Shard   int // of the metrics, for what flights count
-	Clock   *clock.Clock
-	Cookies *cookie.Maker
-	Queries *querylog.Log
-	Log     *slog.Logger
-	Limits  Limits
+	Observer Observer
+	Writer   int // the number that flights have in tally; readers have their own
+	Clock    *clock.Clock
+	Cookies  *cookie.Maker
+	Queries  *querylog.Log
+	Log      *slog.Logger
+	Limits   Limits
 
 	Version  string // answers version.bind
 	ID       string // answers id.server and hostname.bind, which are refused if it is empty
 	Instance string // see InstanceName; no other process has it
 
 	Probes []netip.Prefix // where processes of this node ask from whether they answer
+}
+
+// Observer is told of events that the counts of queries (tally.Zone) do not show. Its methods are
+// called from many goroutines at a time, and must not wait.
+type Observer interface {
+	Coalesced()     // a query joined a flight that was under way
+	AncestorAsked() // upstream is asked whether a name exists that stands above denied ones (RFC 8020)
+	CutDropped()    // something was found below a name that upstream had denied
+	Panicked()      // a query made the code panic; the process goes on
 }
 
 // Resolver answers queries by the Table that was set last.
@@ -112,7 +120,7 @@ func (r *Resolver) Handle(dst, msg []byte, c *listen.Client) (reply []byte) {
 // survive keeps the front going, whatever a query did.
 func (r *Resolver) survive() {
 	if p := recover(); p != nil {
-		r.Metrics.Own.Panics.Inc()
+		r.Observer.Panicked()
 		r.Log.Error("panic", "cause", p, "stack", string(debug.Stack()))
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/metrics"
 )
 
 // Table says which block answers what. It does not change; a new configuration is a new one.
@@ -17,14 +17,14 @@ type Table struct {
 type Server struct {
 	Addr   netip.AddrPort // unspecified: any address of that family with that port
 	Routes []Route
-	Other  *metrics.Zone // counts what belongs to no route
+	Other  *tally.Zone // counts what belongs to no route
 }
 
 // Route is a zone of a server, and the block that answers it.
 type Route struct {
 	Zone  wire.Name
 	Block *Block
-	Count *metrics.Zone
+	Count *tally.Zone
 }
 
 // NewTable returns a Table of servers, which it takes over.

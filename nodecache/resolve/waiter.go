@@ -2,8 +2,8 @@ package resolve
 
 import (
 	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/metrics"
 )
 
 // waiter is a query that is answered once its flight lands. It owns its bytes.
@@ -35,7 +35,7 @@ type result struct {
 	dropped bool       // upstream's answer was malformed
 	stale   bool       // an answer that has expired is better, if there is one
 
-	source metrics.Source
+	source tally.Source
 }
 
 // land sends what the flight brought to w, the n-th of those who waited for it, and returns
@@ -49,7 +49,7 @@ func (r *Resolver) land(buf []byte, w *waiter, n int, res *result) (reply []byte
 		r.waiters.Put(w)
 	}()
 	reply, from := r.landed(buf[:0], w, n, res)
-	r.observe(&w.query, reply, from, r.Shard)
+	r.observe(&w.query, reply, from, r.Writer)
 	return reply
 }
 

@@ -14,6 +14,7 @@ var arrows = map[string][]string{
 	"internal/image/make": {"internal/image"},
 	"internal/listen":     nil,
 	"internal/logqueue":   nil,
+	"internal/tally":      {"internal/wire"},
 	"internal/testkit":    {"internal/wire"},
 	"internal/wire":       nil,
 	"nodecache/admin":     {"internal/listen"},
@@ -24,10 +25,10 @@ var arrows = map[string][]string{
 		"nodecache/upstream"},
 	"nodecache/hosts":    {"internal/wire"},
 	"nodecache/hostnet":  nil,
-	"nodecache/metrics":  {"internal/clock", "internal/listen", "internal/wire", "nodecache/cache", "nodecache/upstream"},
+	"nodecache/metrics":  {"internal/clock", "internal/listen", "internal/tally", "internal/wire", "nodecache/cache", "nodecache/upstream"},
 	"nodecache/querylog": {"internal/wire"},
-	"nodecache/resolve": {"internal/clock", "internal/listen", "internal/wire", "nodecache/cache", "nodecache/cookie",
-		"nodecache/hosts", "nodecache/metrics", "nodecache/querylog", "nodecache/upstream"},
+	"nodecache/resolve": {"internal/clock", "internal/listen", "internal/tally", "internal/wire", "nodecache/cache", "nodecache/cookie",
+		"nodecache/hosts", "nodecache/querylog", "nodecache/upstream"},
 	"nodecache/upstream": {"internal/clock", "internal/wire"},
 }
 

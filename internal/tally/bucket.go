@@ -1,4 +1,4 @@
-package metrics
+package tally
 
 import (
 	"math/bits"
@@ -7,16 +7,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Buckets are CoreDNS's, plugin.TimeBuckets and those of plugin/metrics/vars, and one more for
-// what is above them all.
+// The number of buckets, with one more for what is above the last bound. The bounds are
+// CoreDNS's (plugin.TimeBuckets, plugin/metrics/vars).
 const (
 	durationBuckets = 16 + 1
 	sizeBuckets     = 14 + 1
 	firstDuration   = 250 * time.Microsecond
 )
 
-// durationBounds returns the upper bounds of durations in seconds: 0.25 ms to 8.2 s.
-func durationBounds() []float64 {
+// DurationBounds returns the upper bounds of durations in seconds: 0.25 ms to 8.2 s, each twice
+// the one before.
+func DurationBounds() []float64 {
 	return prometheus.ExponentialBuckets(firstDuration.Seconds(), 2, durationBuckets-1)
 }
 
@@ -25,8 +26,8 @@ func sizeBounds() []float64 {
 	return []float64{0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16e3, 32e3, 48e3, 64e3}
 }
 
-// durationBucket returns the bucket of d, which is not negative: each bound is twice the one
-// before, and belongs to the bucket below it.
+// durationBucket returns the bucket of d, which is not negative. A bound belongs to the bucket
+// below it.
 func durationBucket(d time.Duration) int {
 	if d <= firstDuration {
 		return 0
@@ -34,7 +35,7 @@ func durationBucket(d time.Duration) int {
 	return min(bits.Len64(uint64((d-1)/firstDuration)), durationBuckets-1)
 }
 
-// sizeBucket returns the bucket of n, which is not negative.
+// sizeBucket returns the bucket of n bytes, which is not negative.
 func sizeBucket(n int) int {
 	switch {
 	case n <= 400:

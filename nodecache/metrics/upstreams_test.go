@@ -3,10 +3,13 @@ package metrics
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/neardns/neardns/nodecache/upstream"
 )
@@ -95,6 +98,19 @@ func TestTraceConcurrent(t *testing.T) {
 		`coredns_proxy_conn_cache_hits_total{proto="tcp",proxy_name="forward",to="0.0.0.0:7"}`: 8,
 		`nodecache_upstream_connections{to="0.0.0.0:99"}`:                                      8,
 	})
+}
+
+// TestProxyRcode compares with what plugin/pkg/proxy writes.
+func TestProxyRcode(t *testing.T) {
+	for i := range headerRcodes {
+		want := dns.RcodeToString[i]
+		if want == "" {
+			want = strconv.Itoa(i)
+		}
+		if got := proxyRcode(uint8(i)); got != want {
+			t.Errorf("%d: %s, want %s", i, got, want)
+		}
+	}
 }
 
 func TestTraceAllocations(t *testing.T) {

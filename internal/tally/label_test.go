@@ -1,33 +1,26 @@
-package metrics
+package tally
 
 import (
-	"sort"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
+
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestRcodeLabels compares with what plugin/pkg/rcode and plugin/pkg/proxy write.
+// TestRcodeLabels compares with what plugin/pkg/rcode writes.
 func TestRcodeLabels(t *testing.T) {
 	for i := range otherRcode {
-		want, ok := dns.RcodeToString[i], true
+		want := dns.RcodeToString[i]
 		if want == "" {
-			want, ok = "RCODE"+strconv.Itoa(i), false
+			want = "RCODE" + strconv.Itoa(i)
 		}
 		if i == int(wire.BadVer) {
 			want = "BADVERS" // miekg/dns has BADSIG for 16, which is TSIG's
 		}
 		if got := rcodeLabel(rcodeIndex(wire.Rcode(i))); got != want {
 			t.Errorf("%d: %s, want %s", i, got, want)
-		}
-		if !ok {
-			want = strconv.Itoa(i)
-		}
-		if got := proxyRcode(uint8(i)); got != want {
-			t.Errorf("%d of an upstream: %s, want %s", i, got, want)
 		}
 	}
 	if got := rcodeLabel(rcodeIndex(4095)); got != "other" {
@@ -62,24 +55,6 @@ func TestServerLabel(t *testing.T) {
 	} {
 		if got := ServerLabel(c.host, "53"); got != c.want {
 			t.Errorf("%q: %s, want %s", c.host, got, c.want)
-		}
-	}
-}
-
-// TestBuckets compares with a search for the first bound that is not below.
-func TestBuckets(t *testing.T) {
-	for n := range 1<<16 + 1 {
-		if got, want := sizeBucket(n), sort.SearchFloat64s(sizeBounds(), float64(n)); got != want {
-			t.Errorf("size %d: bucket %d, want %d", n, got, want)
-		}
-	}
-	bounds := durationBounds()
-	for i := range durationBuckets {
-		bound := firstDuration << i
-		for _, d := range []time.Duration{0, bound - 1, bound, bound + 1, bound + bound/3} {
-			if got, want := durationBucket(d), sort.SearchFloat64s(bounds, d.Seconds()); got != want {
-				t.Errorf("%v: bucket %d, want %d", d, got, want)
-			}
 		}
 	}
 }
