@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
@@ -152,15 +151,6 @@ const roomFor = 1024
 // failures is how many failures are kept at a time.
 const failures = 2048
 
-// What is used of answers that have expired where the Corefile says nothing: RFC 8767,
-// section 4 and 5, recommends the TTL, a time-out of 1.8 s, and days. Pods that have moved
-// make an hour more than enough.
-const (
-	staleFor  = time.Hour
-	staleTTL  = 30
-	staleWait = time.Second
-)
-
 // setCache sets what is kept, and when it is used though it has expired.
 func (b *builder) setCache(block *resolve.Block, conf *corefile.Cache) {
 	if conf == nil {
@@ -170,30 +160,17 @@ func (b *builder) setCache(block *resolve.Block, conf *corefile.Cache) {
 	if !conf.CutOff {
 		block.Services = append(wire.Name("\x03svc"), b.cluster()...)
 	}
-	block.Stale = resolve.Stale{On: true, Explicit: true, Wait: conf.Stale.Wait}
-	switch conf.Stale.Mode {
-	case corefile.StaleOff:
-		block.Stale.On = false
-	case corefile.StaleVerify:
-		if conf.Stale.Wait == 0 {
-			block.Stale.Wait = -1
-		}
-	case corefile.StaleDefault:
-		block.Stale = resolve.Stale{On: true, Wait: staleWait}
-		block.Policy.Stale, block.Policy.StaleTTL = staleFor, staleTTL
+	mode := conf.Stale.Mode
+	block.Stale = resolve.Stale{On: mode != corefile.StaleOff, Explicit: mode != corefile.StaleDefault, Wait: conf.Stale.Wait}
+	if mode == corefile.StaleVerify && block.Stale.Wait == 0 {
+		block.Stale.Wait = -1
 	}
 }
 
-// plugins returns the directives of a block that CoreDNS would tell of.
+// plugins returns the series of coredns_plugin_enabled for a block.
 func plugins(conf *corefile.Block, server string, zone wire.Name) (list []metrics.Plugin) {
-	for name, on := range map[string]bool{
-		"cache": conf.Cache != nil, "errors": conf.Errors != nil, "forward": len(conf.Forwards) > 0, "hosts": conf.Hosts != nil,
-		"log": len(conf.Log) > 0, "loop": conf.Loop, "prometheus": conf.Prometheus != nil, "template": len(conf.IPv4Only) > 0,
-		"bufsize": conf.Bufsize > 0,
-	} {
-		if on {
-			list = append(list, metrics.Plugin{Server: server, Zone: zone.String(), Name: name})
-		}
+	for _, name := range conf.Plugins {
+		list = append(list, metrics.Plugin{Server: server, Zone: zone.String(), Name: name})
 	}
 	return list
 }

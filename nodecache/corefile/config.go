@@ -1,26 +1,25 @@
 package corefile
 
 import (
-	"net/netip"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/querylog"
 )
 
 // Pos is a place in a file.
 type Pos struct {
 	File string
-	Line int
+	Line int // from 1
 }
 
 // String returns FILE:LINE.
 func (p Pos) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
-// Note is about something that was accepted but has no meaning here, or not all that it says.
-// It is worth a log line.
+// Note is about a line that is accepted, but does nothing here, or something else than it
+// seems to say. It is worth a log line.
 type Note struct {
 	Pos  Pos
 	Text string
@@ -29,7 +28,7 @@ type Note struct {
 // String returns FILE:LINE: TEXT.
 func (n Note) String() string { return n.Pos.String() + ": " + n.Text }
 
-// Config is what a Corefile says. It is never changed once made.
+// Config is what a Corefile says. It never changes once it is made.
 type Config struct {
 	Blocks []*Block
 	Notes  []Note
@@ -37,17 +36,16 @@ type Config struct {
 	// Differences are what directives do here and not in CoreDNS 1.15.0.
 	Differences []Note
 
-	// Files are those whose content makes the configuration: the Corefile first, what it
-	// imports, hosts files, files with servers, and those of TLS. A file may be named that
-	// is not there.
+	// Files are all files whose content makes the configuration: the Corefile first, its
+	// imports, hosts files, files that name servers, and files of TLS. Some may not exist.
 	Files []string
 
-	// Sum changes with anything but comments and layout in the Corefile and its imports,
-	// and with the files of TLS. It leaves out hosts files, which Hosts.Reload is about,
-	// and files with servers; see Forward.Endpoints.
+	// Sum changes with the words of the Corefile and its imports, but not with their comments
+	// and layout. It also changes with the files of TLS. It does not change with hosts files
+	// (see Hosts.Reload), nor with files that name servers (see Forward.Endpoints).
 	Sum [32]byte
 
-	// The rest is the process's, whichever block has it.
+	// The directives of the process, whichever block they stand in.
 
 	Reload *Reload // nil without the directive
 	Health []Health
@@ -57,19 +55,20 @@ type Config struct {
 	clusterDomain wire.Name
 }
 
-// Reload is how often a changed Corefile is looked for: every Interval, give or take half
-// of Jitter, which is at most half of Interval.
+// Reload is how often to look for a changed Corefile: every Interval, plus or minus up to half
+// of Jitter. Jitter is at most half of Interval.
 type Reload struct{ Interval, Jitter time.Duration }
 
-// Health is an address that answers /health, and for how long it goes on doing so, unhealthy,
-// at the end.
+// Health is an address that answers /health. When the process stops, it answers for Lameduck
+// that it is unhealthy.
 type Health struct {
 	Pos      Pos
 	Addr     string
 	Lameduck time.Duration
 }
 
-// Ready is an address that answers /ready. Unless Continuously, what was ready once stays so.
+// Ready is an address that answers /ready. Unless Continuously, what was ready once counts as
+// ready from then on.
 type Ready struct {
 	Addr         string
 	Continuously bool
@@ -77,7 +76,6 @@ type Ready struct {
 
 // Pprof is an address that serves profiles. BlockRate is that of runtime.SetBlockProfileRate.
 type Pprof struct {
-	Pos       Pos
 	Addr      string
 	BlockRate int
 }
@@ -96,63 +94,70 @@ func (c *Config) PrometheusAddrs() []string {
 	return addrs
 }
 
-// Block is a server block. What is nil or empty is not in it.
-type Block struct {
-	Pos   Pos
-	Keys  []Key
-	Binds []Bind // none: all addresses
-
-	Cache      *Cache
-	Forwards   []*Forward // asked in this order, each for the names below its From
-	Hosts      *Hosts
-	Errors     *querylog.Errors
-	Log        querylog.Filter
-	Prometheus *Prometheus
-	IPv4Only   []wire.Name // zones in which AAAA is NODATA, whatever upstream has
-	Bufsize    uint16      // the most that is said to upstream of our UDP size, in bytes; 0 without the directive
-	Loop       bool
-	Debug      bool
+// addFile adds a file to Files.
+func (c *Config) addFile(path string) {
+	if !slices.Contains(c.Files, path) {
+		c.Files = append(c.Files, path)
+	}
 }
 
-// Key is one of a block's zones, in lower case, and the port it is served on. Port 0 is any
-// that is free.
-type Key struct {
-	Zone wire.Name
-	Port uint16
-}
-
-// Zones returns the zones of all keys, each once.
-func (b *Block) Zones() []wire.Name {
-	var zones []wire.Name
-	for _, k := range b.Keys {
-		zones = appendNew(zones, k.Zone)
+// ClusterZones returns the cluster domain, and after it the reverse zones that the Corefile
+// sends to the same servers.
+func (c *Config) ClusterZones() []wire.Name {
+	zones := []wire.Name{c.clusterDomain}
+	to := c.clusterForward()
+	if to == nil {
+		return zones
+	}
+	for _, b := range c.Blocks {
+		for _, f := range b.Forwards {
+			if slices.ContainsFunc(f.To, to.has) {
+				zones = appendReverse(zones, f.within(b))
+			}
+		}
 	}
 	return zones
 }
 
-// appendNew appends a name unless it is there.
-func appendNew(zones []wire.Name, zone wire.Name) []wire.Name {
-	if slices.ContainsFunc(zones, zone.Equal) {
-		return zones
+// clusterForward returns the forward that is asked for the cluster domain, nil if there is none.
+func (c *Config) clusterForward() *Forward {
+	if b := c.blockOf(c.clusterDomain); b != nil {
+		return b.forwardOf(c.clusterDomain)
 	}
-	return append(zones, zone)
+	return nil
 }
 
-// Bind is an address to listen on, or all those of an interface but Except.
-type Bind struct {
-	Pos       Pos
-	Addr      netip.Addr // not valid with Interface
-	Interface string
-	Except    []Bind
-}
-
-// String returns the address or the interface's name.
-func (b Bind) String() string {
-	if b.Interface != "" {
-		return b.Interface
+// blockOf returns the block with the longest zone that n is in, whatever its port. Of two, it
+// returns the first.
+func (c *Config) blockOf(n wire.Name) (best *Block) {
+	longest := 0
+	for _, b := range c.Blocks {
+		for _, k := range b.Keys {
+			if len(k.Zone) > longest && n.Below(k.Zone) {
+				best, longest = b, len(k.Zone)
+			}
+		}
 	}
-	return b.Addr.String()
+	return best
 }
 
-// is reports whether two binds name the same address or interface.
-func (b Bind) is(o Bind) bool { return b.Addr == o.Addr && b.Interface == o.Interface }
+// checkOverlap finds two blocks that would get the same queries.
+func (c *Config) checkOverlap() error {
+	var all []served
+	for _, b := range c.Blocks {
+		for _, k := range b.Keys {
+			for _, s := range b.served(k) {
+				i := slices.IndexFunc(all, s.overlaps)
+				if i >= 0 && all[i].block == b {
+					return fmt.Errorf("%s: %s is named twice, expected it once", b.Pos, s)
+				}
+				if i >= 0 {
+					return fmt.Errorf("%s: %s is already served by the block at %s, "+
+						"expected another zone, another port or bind with other addresses", b.Pos, s, all[i].block.Pos)
+				}
+				all = append(all, s)
+			}
+		}
+	}
+	return nil
+}

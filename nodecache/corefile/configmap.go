@@ -15,12 +15,12 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// maxUpstream is as many upstream servers as kube-dns takes.
+// maxUpstream is how many upstream servers kube-dns takes.
 const maxUpstream = 3
 
-// ReadConfigMap reads the kube-dns ConfigMap that is mounted at dir: stubDomains, which are
-// domains and the addresses of their servers, and upstreamNameservers. What is not there is
-// empty. That dir is not there is an error, fs.ErrNotExist.
+// ReadConfigMap reads the kube-dns ConfigMap that is mounted at dir: from stubDomains the domains
+// and the addresses of their servers, and from upstreamNameservers the addresses of those. A key
+// that is missing is empty. If dir does not exist, the error is fs.ErrNotExist.
 func ReadConfigMap(dir string) (stub map[string][]string, upstream []string, err error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, nil, fmt.Errorf("%w; -kubednscm names the folder of the kube-dns ConfigMap", err)
@@ -46,6 +46,7 @@ func ReadConfigMap(dir string) (stub map[string][]string, upstream []string, err
 	return stub, upstream, nil
 }
 
+// readJSON reads a file of JSON, if it exists. Errors show the example.
 func readJSON(path string, into any, example string) error {
 	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,12 +59,12 @@ func readJSON(path string, into any, example string) error {
 		return fmt.Errorf("%s:%d: %w, expected JSON such as %s", path, lineOf(text, err), err, example)
 	}
 	if key := twice(text); key != "" {
-		return fmt.Errorf("%s: %s stands there twice, expected it once, with all that belongs to it", path, key)
+		return fmt.Errorf("%s: %s is there twice, expected it once, with all of its servers", path, key)
 	}
 	return nil
 }
 
-// lineOf returns the line of an error of package json.
+// lineOf returns the line that an error of package json is about.
 func lineOf(text []byte, err error) int {
 	offset := int64(len(text))
 	if e := (*json.SyntaxError)(nil); errors.As(err, &e) {
@@ -74,7 +75,7 @@ func lineOf(text []byte, err error) int {
 	return 1 + bytes.Count(text[:min(max(offset, 0), int64(len(text)))], []byte("\n"))
 }
 
-// twice returns a key that the object in text has more than once, of which JSON keeps the last.
+// twice returns a key that the object in text has more than once. Package json would keep the last.
 func twice(text []byte) string {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
@@ -97,7 +98,7 @@ func checkStub(domain string, servers []string) error {
 	if n, err := wire.ParseName(domain); err != nil {
 		return err
 	} else if n.IsRoot() {
-		return errors.New("the root is no stub domain, expected upstreamNameservers for it")
+		return errors.New("the root is not a stub domain, expected its servers in upstreamNameservers")
 	}
 	if len(servers) == 0 {
 		return errors.New("no server, expected at least one address")
@@ -111,7 +112,7 @@ func checkAddrs(servers []string) error {
 			continue
 		}
 		if _, err := netip.ParseAddrPort(s); err != nil {
-			return fmt.Errorf("%q is no server, expected an IP address with or without a port", s)
+			return fmt.Errorf("%q is not a server, expected an IP address with or without a port", s)
 		}
 	}
 	return nil

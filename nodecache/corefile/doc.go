@@ -3,27 +3,21 @@
 //
 //	Corefile --fill--> text --reader--> stanzas --builder--> Config
 //	            |               |                   |
-//	   __PILLAR__ variables     import, snippets,   a method of directive for each directive;
-//	   (Options)                {$VAR}, {%VAR%}     what means nothing here leaves a Note
+//	   __PILLAR__ variables     import, snippets,   a parser for each directive, led by its row
+//	   (Options)                {$VAR}, {%VAR%}     in the table of grammar.go
 //
-// The Corefile is CoreDNS 1.15.0's, with these directives:
+// The Corefile is that of CoreDNS 1.15.0. The table says which directives and options there are,
+// how many arguments they take, how often they may stand, what reads them, and what they do here
+// that CoreDNS does not. A directive or an option that does nothing here is accepted, and leaves
+// a Note. All other directives are errors that say what to do instead.
 //
-//	bind, bufsize, cache, debug,    in a server block: fields of Block
-//	errors, forward, hosts, log,
-//	loop, prometheus
-//	health, pprof, ready, reload    of the process, whichever block has them: fields of Config
-//	template IN AAAA                only with rcode NOERROR and no records: Block.IPv4Only
-//	loadbalance, timeouts,          accepted, with a Note
-//	trace, whoami
-//	any other                       an error that says what to do instead
+// These words are ours, and CoreDNS does not have them:
 //
-// and these words of our own:
-//
-//	family ipv4                     AAAA is NODATA, as the template above
+//	family ipv4                     AAAA is NODATA, as with template IN AAAA
 //	cache { serve_stale off }       no stale answers
 //	cache { cut off }               no NXDOMAIN cut
 //	forward { follow NAME [PORT] }  the servers are the endpoints of a headless Service
 //
-// Blocks of the kube-dns ConfigMap's stub domains are added as k8s-dns-node-cache adds them.
-// An error reads FILE:LINE: directive: option: what is wrong, what was expected.
+// Stub domains of the kube-dns ConfigMap become blocks, as k8s-dns-node-cache makes them. An error
+// reads FILE:LINE: directive: option: what is wrong, what was expected.
 package corefile

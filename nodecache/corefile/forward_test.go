@@ -112,13 +112,13 @@ func follow(f *Forward) any { return fmt.Sprintf("%s %d", f.Upstream.Name, f.Ups
 
 func TestForwardNotes(t *testing.T) {
 	got := notes(t, "forward 10.0.0.0/9 192.0.2.1 {\nmax_idle_conns 5\ndoh_method GET\nexpire 0s\nhealth_check 0s\nprefer_udp\n}")
-	want := "Corefile:2: forward: no name of the block is below 10.0.0.0/9\n" +
-		"Corefile:2: forward: of all reverse zones of 10.0.0.0/9 only 0.10.in-addr.arpa. is forwarded, as CoreDNS does\n" +
+	want := "Corefile:2: forward: the block serves no name below 10.0.0.0/9\n" +
+		"Corefile:2: forward: 10.0.0.0/9 has several reverse zones; only 0.10.in-addr.arpa. is forwarded, as in CoreDNS\n" +
 		"Corefile:3: forward: max_idle_conns has no meaning here: there are never more than 4 connections to a server\n" +
 		"Corefile:4: forward: doh_method has no meaning here: no server is asked over HTTPS\n" +
-		"Corefile:5: forward: expire has no meaning here: connections are kept for 10s\n" +
+		"Corefile:5: forward: expire has no meaning here: connections without a query are kept for 10s\n" +
 		"Corefile:6: forward: health_check has no meaning here: a server that failed is checked every 500ms\n" +
-		"Corefile:7: forward: prefer_udp has no meaning here: queries go over UDP unless force_tcp is there"
+		"Corefile:7: forward: prefer_udp has no meaning here: queries go over UDP unless force_tcp is set"
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
@@ -158,7 +158,7 @@ func TestForwardErrors(t *testing.T) {
 		{"forward . " + dir + "/none", ":2: forward: stat " + dir + "/none: no such file or directory"},
 		{"forward . " + dir, ":2: forward: " + dir + ": not a regular file"},
 		{"forward . " + empty, ":2: forward: no server in any file, expected a line such as nameserver 10.0.0.10"},
-		{"forward . 192.0.2.1 {\nfast\n}", `:3: forward: "fast" is no option of it, expected ` + list(strings.Fields(forwardOptions), "or")},
+		{"forward . 192.0.2.1 {\nfast\n}", `:3: forward: unknown option "fast", expected ` + list(findDirective("forward").optionNames(), "or")},
 		{"forward . 192.0.2.1 {\nexcept\n}", ":3: forward: except: 0 arguments, expected except NAMES..."},
 		{"forward . 192.0.2.1 {\nexcept a..b\n}", `:3: forward: except: domain name "a..b": an empty label, expected a zone such as example.com or a network such as 10.0.0.0/8`},
 		{"forward . 192.0.2.1 {\nforce_tcp yes\n}", ":3: forward: force_tcp: 1 argument, expected force_tcp"},
@@ -188,12 +188,12 @@ func TestForwardErrors(t *testing.T) {
 		{"forward . 192.0.2.1 {\nfollow\n}", ":3: forward: follow: 0 arguments, expected follow NAME [PORT]"},
 		{"forward . 192.0.2.1 {\nfollow .\n}", `:3: forward: follow: ".", expected the DNS name of a headless Service`},
 		{"forward . 192.0.2.1 {\nfollow a.svc 0\n}", `:3: forward: follow: "0", expected a whole number from 1 to 65535`},
-		{"forward . 192.0.2.1 {\ntls a b c d\n}", ":3: forward: tls: 4 arguments, expected tls, tls CA, tls CERT KEY or tls CERT KEY CA"},
+		{"forward . 192.0.2.1 {\ntls a b c d\n}", ":3: forward: tls: 4 arguments, expected tls [CA], tls CERT KEY or tls CERT KEY CA"},
 		{"forward . 192.0.2.1 {\ntls " + dir + "/none\n}", ":3: forward: tls: stat " + dir + "/none: no such file or directory"},
 		{"forward . 192.0.2.1 {\ntls " + empty + "\n}", ":3: forward: tls: " + empty + ": no certificate, expected one in PEM"},
 		{"forward . 192.0.2.1 {\ntls " + empty + " " + empty + "\n}", ":3: forward: tls: " + empty + " and " + empty + ": tls: failed to find any PEM data in certificate input"},
 		{"forward . 192.0.2.1 {\ntls_servername a..b\n}", `:3: forward: tls_servername: domain name "a..b": an empty label`},
-		{"forward . tls://9.9.9.9%a.example {\ntls_servername b.example\n}", ":4: forward: tls_servername b.example and a server with a name of its own, expected either"},
+		{"forward . tls://9.9.9.9%a.example {\ntls_servername b.example\n}", ":4: forward: tls_servername b.example, and a server with a name of its own, expected one or the other"},
 	} {
 		wantError(t, "example.org {\n"+test.text+"\n}\n", "Corefile"+test.want, Options{})
 	}

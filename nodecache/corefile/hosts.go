@@ -9,18 +9,19 @@ import (
 	"github.com/neardns/neardns/nodecache/hosts"
 )
 
-// Hosts are names and addresses of a file like hosts(5) and of the Corefile.
+// Hosts are names and addresses, from a file like hosts(5) and from the Corefile itself.
 type Hosts struct {
-	File   string      // whoever opens it reports if it is not there
+	File   string      // it may not exist; whoever opens it reports that
 	Zones  []wire.Name // names below these are answered
-	Inline string      // lines that the Corefile has, as of a hosts file, without a fault
+	Inline string      // lines in the Corefile, in the form of a hosts file, without a fault
 
 	TTL       uint32        // in seconds
-	Reload    time.Duration // how often the file is looked at, 0 for never
+	Reload    time.Duration // how often to look whether the file has changed, 0 for never
 	NoReverse bool          // no PTR
 
-	// Names below Fallthrough that are not there are asked upstream; others don't exist.
-	// With FallthroughUnsupported, so are types other than A and AAAA of names that are.
+	// A name that is not there is asked upstream if it is below one of Fallthrough. Any other
+	// does not exist. With FallthroughUnsupported, a name that is there is asked upstream too, for
+	// types other than A and AAAA.
 	Fallthrough            []wire.Name
 	FallthroughUnsupported bool
 }
@@ -28,104 +29,79 @@ type Hosts struct {
 // maxHostsTTL is the longest TTL that CoreDNS 1.15.0 takes, in seconds.
 const maxHostsTTL = 65535
 
-// hosts reads [FILE [ZONES...]] { options and lines }.
-func (d *directive) hosts() error {
+func readHosts(p *parser, args []string) (err error) {
 	h := &Hosts{File: hosts.DefaultPath, TTL: hosts.DefaultTTL, Reload: hosts.DefaultReload}
-	args, err := d.args(0, -1, "")
-	if err != nil {
-		return err
-	}
 	if len(args) > 0 {
 		h.File, args = args[0], args[1:]
 	}
-	if h.Zones, err = d.zones(args); err != nil {
+	if h.Zones, err = p.zones(args); err != nil {
 		return err
 	}
 	if _, err := os.Stat(h.File); err != nil {
-		d.remark(err.Error() + "; its names are answered once it is there")
+		p.remark("%v; its names are answered once the file is there", err)
 	}
-	d.conf.addFile(h.File)
-	d.block.Hosts = h
-	if err := d.options(func() error { return d.hostsOption(h) }); err != nil {
-		return err
-	}
-	if h.FallthroughUnsupported && len(h.Fallthrough) == 0 {
-		return d.errorf("fallthrough_unsupported without fallthrough, expected both")
-	}
+	p.conf.addFile(h.File)
+	p.block.Hosts = h
 	return nil
 }
 
-func (d *directive) hostsOption(h *Hosts) (err error) {
-	switch d.option {
-	case "ttl":
-		ttl := 0
-		err = d.oneNumber(&ttl, 1, maxHostsTTL, "SECONDS")
-		h.TTL = uint32(ttl)
-		return err
-	case "reload":
-		return d.oneDuration(&h.Reload, 0)
-	case "no_reverse":
-		return d.flag(&h.NoReverse)
-	case "fallthrough":
-		return d.fallthroughTo(h)
-	case "fallthrough_unsupported":
-		return d.flag(&h.FallthroughUnsupported)
-	}
-	return d.inlineHost(h)
-}
-
-func (d *directive) fallthroughTo(h *Hosts) error {
-	args, err := d.args(0, -1, "")
-	if err != nil {
-		return err
-	}
-	if len(args) == 0 {
-		args = []string{"."}
-	}
-	h.Fallthrough, err = d.zones(args)
+func hostsTTL(p *parser, args []string) error {
+	ttl, err := p.number(args[0], 1, maxHostsTTL)
+	p.block.Hosts.TTL = uint32(ttl)
 	return err
 }
 
-// inlineHost reads a line of a hosts file.
-func (d *directive) inlineHost(h *Hosts) error {
-	addr := d.option
-	names, err := d.args(0, -1, "")
-	if err != nil {
-		return err
+func hostsFallthrough(p *parser, args []string) (err error) {
+	if len(args) == 0 {
+		args = []string{"."}
 	}
-	d.option = ""
+	p.block.Hosts.Fallthrough, err = p.zones(args)
+	return err
+}
+
+// hostsLine reads a line of a hosts file.
+func hostsLine(p *parser, words []string) error {
+	h, addr, names := p.block.Hosts, words[0], words[1:]
 	line := addr + " " + strings.Join(names, " ") + "\n"
 	table, faults := hosts.Parse("", []byte(line), hosts.Options{})
 	switch {
 	case !isHost(addr):
-		return d.errorf("%q, expected ADDRESS NAME..., ttl, reload, no_reverse, fallthrough or fallthrough_unsupported", addr)
+		return p.errorf("%q, expected ADDRESS NAME..., %s", addr, list(p.row.optionNames(), "or"))
 	case len(faults) > 0:
-		return d.errorf("%q, expected a domain name: labels of 1 to 63 bytes, 255 in all", faults[0].Text)
+		return p.errorf("%q, expected a domain name: labels of 1 to 63 bytes, 255 bytes in all", faults[0].Text)
 	case table.Entries() == 0:
-		return d.errorf("%s without a name, expected ADDRESS NAME...", addr)
+		return p.errorf("%s without a name, expected ADDRESS NAME...", addr)
 	case len(h.Fallthrough) > 0:
-		return d.errorf("%s after fallthrough, expected it before", addr)
+		return p.errorf("%s after fallthrough, expected it before fallthrough", addr)
 	}
 	h.Inline += line
-	d.checkInside(h, addr, names)
+	checkNames(p, addr, names)
 	return nil
 }
 
-// isHost reports whether a line may begin so.
+// isHost reports whether a line of a hosts file can begin with the word.
 func isHost(addr string) bool {
 	table, _ := hosts.Parse("", []byte(addr+" name"), hosts.Options{})
 	return table.Entries() > 0
 }
 
-// checkInside notes names below none of the zones: they are left out of the answers.
-func (d *directive) checkInside(h *Hosts, addr string, names []string) {
+// checkNames notes names that are outside the zones and therefore never answered, and names whose
+// * is no wildcard.
+func checkNames(p *parser, addr string, names []string) {
 	for _, n := range names {
-		if strings.Contains(n, "*") {
-			d.remark(n + " is this one name, and none that * could stand for")
+		if strings.Contains(strings.TrimPrefix(n, "*."), "*") {
+			p.remark("%s: only a whole first label can be a wildcard, as in *.example.org", n)
 		}
-		table, _ := hosts.Parse("", []byte(addr+" "+n), hosts.Options{Zones: h.Zones})
+		table, _ := hosts.Parse("", []byte(addr+" "+n), hosts.Options{Zones: p.block.Hosts.Zones})
 		if table.Entries() == 0 {
-			d.remark(n + " is below none of its zones")
+			p.remark("%s is in none of its zones", n)
 		}
 	}
+}
+
+func finishHosts(p *parser) error {
+	if h := p.block.Hosts; h.FallthroughUnsupported && len(h.Fallthrough) == 0 {
+		return p.errorf("fallthrough_unsupported without fallthrough, expected both")
+	}
+	return nil
 }

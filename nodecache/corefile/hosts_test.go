@@ -43,9 +43,9 @@ func TestHostsErrors(t *testing.T) {
 		{"hosts {\n192.0.2.1\n}", ":3: hosts: 192.0.2.1 without a name, expected ADDRESS NAME..."},
 		{"hosts {\n192.0.2.1 # a.example.org\n}", ":3: hosts: 192.0.2.1 without a name, expected ADDRESS NAME..."},
 		{"hosts {\n\"\" 192.0.2.1 a.example.org\n}", `:3: hosts: "", expected ADDRESS NAME..., ttl, reload, no_reverse, fallthrough or fallthrough_unsupported`},
-		{"hosts {\n192.0.2.1 a.example.org a..b\n}", `:3: hosts: "a..b", expected a domain name: labels of 1 to 63 bytes, 255 in all`},
-		{"hosts {\nfallthrough\n192.0.2.1 a.example.org\n}", ":4: hosts: 192.0.2.1 after fallthrough, expected it before"},
-		{"hosts\nhosts", ":3: hosts: the block has it at Corefile:2 already, expected it once"},
+		{"hosts {\n192.0.2.1 a.example.org a..b\n}", `:3: hosts: "a..b", expected a domain name: labels of 1 to 63 bytes, 255 bytes in all`},
+		{"hosts {\nfallthrough\n192.0.2.1 a.example.org\n}", ":4: hosts: 192.0.2.1 after fallthrough, expected it before fallthrough"},
+		{"hosts\nhosts", ":3: hosts: the block already has it at Corefile:2, expected it once"},
 	} {
 		wantError(t, "example.org {\n"+test.text+"\n}\n", "Corefile"+test.want, Options{})
 	}
@@ -60,9 +60,9 @@ func TestHostsNotes(t *testing.T) {
 		t.Error(got)
 	}
 	got := notes(t, "hosts "+dir+"/none {\n192.0.2.1 a.example.org a.example.net\n192.0.2.2 b.example.net\n}")
-	want := "Corefile:2: hosts: stat " + dir + "/none: no such file or directory; its names are answered once it is there\n" +
-		"Corefile:3: hosts: a.example.net is below none of its zones\n" +
-		"Corefile:4: hosts: b.example.net is below none of its zones"
+	want := "Corefile:2: hosts: stat " + dir + "/none: no such file or directory; its names are answered once the file is there\n" +
+		"Corefile:3: hosts: a.example.net is in none of its zones\n" +
+		"Corefile:4: hosts: b.example.net is in none of its zones"
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}

@@ -75,10 +75,10 @@ func TestOfficialUnfilled(t *testing.T) {
 		"expected -localip with the addresses to listen on", Options{ClusterDNS: []string{"10.96.0.11"}})
 	wantError(t, string(text), "Corefile:10: forward: __PILLAR__CLUSTER__DNS__ has no value: "+
 		"the environment variable KUBE_DNS_UPSTREAM_SERVICE_HOST is not set; "+
-		"expected -upstreamsvc to name a Service of this pod's namespace that is older than the pod",
+		"expected -upstreamsvc to name a Service in this pod's namespace that is older than the pod",
 		Options{LocalIPs: local, UpstreamService: "kube-dns-upstream"})
-	wantError(t, "__PILLAR__NEW__:53 {\n}", `Corefile:1: "__PILLAR__NEW__:53" is a variable of an installer's: `+
-		"expected its value in its place", Options{})
+	wantError(t, "__PILLAR__NEW__:53 {\n}", `Corefile:1: "__PILLAR__NEW__:53" is a variable for an installer to replace: `+
+		"expected a value in its place", Options{})
 }
 
 // TestUpstreamTCP shows that servers of the kube-dns ConfigMap are asked over UDP, as
@@ -89,7 +89,7 @@ func TestUpstreamTCP(t *testing.T) {
 	if got := servers(t, c.Blocks[0].Forwards[0]); got != "udp 192.0.2.1:53, udp 192.0.2.2:5353" {
 		t.Error(got)
 	}
-	wantError(t, strings.Replace(text, "loop", "lop", 1), `Corefile:6: "lop" is no directive of CoreDNS, expected perhaps log; there are `+list(strings.Fields(implemented), "and"),
+	wantError(t, strings.Replace(text, "loop", "lop", 1), `Corefile:6: "lop" is not a directive of CoreDNS, expected perhaps log; there are `+list(directiveNames(), "and"),
 		Options{UpstreamServers: []string{"192.0.2.1"}})
 }
 
@@ -115,7 +115,7 @@ func TestStubDomains(t *testing.T) {
 		t.Error("a stub domain does not change the sum")
 	}
 	o.LocalIPs = nil
-	wantError(t, "acme.local:5300 {\n}", "kube-dns ConfigMap, stubDomains:1: acme.local.:5300 is served by the block at Corefile:1 already, "+
+	wantError(t, "acme.local:5300 {\n}", "kube-dns ConfigMap, stubDomains:1: acme.local.:5300 is already served by the block at Corefile:1, "+
 		"expected another zone, another port or bind with other addresses", o)
 	o.StubDomains = map[string][]string{"a.example": {"{ }"}}
 	wantError(t, ".:53 {\n}", `kube-dns ConfigMap, stubDomains:1: forward: "{ }", expected an IP address with or without a port, `+
@@ -137,14 +137,14 @@ func TestReadConfigMap(t *testing.T) {
 		t.Errorf("no folder: %v", err)
 	}
 	for _, test := range []struct{ file, text, want string }{
-		{"stubDomains", `{"a": ["1.2.3.4"], "b": ["1.2.3.4"], "a": ["5.6.7.8"]}`, "a stands there twice, expected it once, with all that belongs to it"},
+		{"stubDomains", `{"a": ["1.2.3.4"], "b": ["1.2.3.4"], "a": ["5.6.7.8"]}`, "a is there twice, expected it once, with all of its servers"},
 		{"stubDomains", "{\n\"a\": \"1.2.3.4\"}", "2: json: cannot unmarshal string into Go value of type []string, expected JSON such as {\"acme.local\": [\"10.0.0.10\"]}"},
 		{"stubDomains", `{"a": []}`, "a: no server, expected at least one address"},
-		{"stubDomains", `{".": ["1.2.3.4"]}`, ".: the root is no stub domain, expected upstreamNameservers for it"},
+		{"stubDomains", `{".": ["1.2.3.4"]}`, ".: the root is not a stub domain, expected its servers in upstreamNameservers"},
 		{"stubDomains", `{"a..b": ["1.2.3.4"]}`, `a..b: domain name "a..b": an empty label`},
-		{"stubDomains", `{"a": ["/etc/resolv.conf"]}`, `a: "/etc/resolv.conf" is no server, expected an IP address with or without a port`},
+		{"stubDomains", `{"a": ["/etc/resolv.conf"]}`, `a: "/etc/resolv.conf" is not a server, expected an IP address with or without a port`},
 		{"upstreamNameservers", `["1.2.3.4", "5.6.7.8", "::1", "::2"]`, "4 servers, expected 3 at most"},
-		{"upstreamNameservers", `["dns.example"]`, `"dns.example" is no server, expected an IP address with or without a port`},
+		{"upstreamNameservers", `["dns.example"]`, `"dns.example" is not a server, expected an IP address with or without a port`},
 		{"stubDomains", "{\n\"a\": [\"1.2.3.4\"],\n}", "3: invalid character '}' looking for beginning of object key string, expected JSON such as {\"acme.local\": [\"10.0.0.10\"]}"},
 		{"upstreamNameservers", `[`, `1: unexpected end of JSON input, expected JSON such as ["10.0.0.10"]`},
 	} {

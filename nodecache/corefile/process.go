@@ -18,124 +18,90 @@ const (
 	minJitter         = time.Second
 )
 
-// listener reads [ADDRESS], a default if there is none.
-func (d *directive) listener(otherwise string) (string, error) {
-	args, err := d.args(0, 1, d.name+" [ADDRESS]")
-	if err != nil || len(args) == 0 {
-		return otherwise, err
+// listener returns the address of [ADDRESS], or the default.
+func (p *parser) listener(args []string, otherwise string) (string, error) {
+	if len(args) == 0 {
+		return otherwise, nil
 	}
-	return d.listenAddr(args[0])
+	return p.listenAddr(args[0])
 }
 
-// health reads [ADDRESS] { lameduck DURATION }.
-func (d *directive) health() error {
-	addr, err := d.listener(defaultHealth)
+func readHealth(p *parser, args []string) error {
+	addr, err := p.listener(args, defaultHealth)
 	if err != nil {
 		return err
 	}
-	for _, h := range d.conf.Health {
+	for _, h := range p.conf.Health {
 		if h.Addr == addr {
-			return d.errorf("%s has it on %s already, expected it once or another address", h.Pos, addr)
+			return p.errorf("%s is already at %s, expected another address, or health once", addr, h.Pos)
 		}
 	}
-	h := Health{Pos: d.pos(), Addr: addr}
-	err = d.options(func() error {
-		if d.option != "lameduck" {
-			return d.noOption("lameduck")
-		}
-		return d.oneDuration(&h.Lameduck, 0)
-	})
-	d.conf.Health = append(d.conf.Health, h)
+	p.conf.Health = append(p.conf.Health, Health{Pos: p.pos(), Addr: addr})
+	return nil
+}
+
+func healthLameduck(p *parser, args []string) (err error) {
+	h := &p.conf.Health[len(p.conf.Health)-1]
+	h.Lameduck, err = p.duration(args[0], 0)
 	return err
 }
 
-// ready reads [ADDRESS] { monitor until-ready|continuously }. Blocks may share an address.
-func (d *directive) ready() error {
-	const usage = "monitor until-ready|continuously"
-	addr, err := d.listener(defaultReady)
+// readReady: blocks may share an address. The last of them says whether to monitor.
+func readReady(p *parser, args []string) error {
+	addr, err := p.listener(args, defaultReady)
 	if err != nil {
 		return err
 	}
-	r := Ready{Addr: addr}
-	err = d.options(func() error {
-		if d.option != "monitor" {
-			return d.noOption("monitor")
-		}
-		args, err := d.args(1, 1, usage)
-		if err == nil && !slices.Contains([]string{"until-ready", "continuously"}, args[0]) {
-			return d.errorf("%q, expected %s", args[0], usage)
-		}
-		r.Continuously = err == nil && args[0] == "continuously"
-		return err
-	})
-	same := func(o Ready) bool { return o.Addr == addr }
-	d.conf.Ready = append(slices.DeleteFunc(d.conf.Ready, same), r)
-	return err
+	same := func(r Ready) bool { return r.Addr == addr }
+	p.conf.Ready = append(slices.DeleteFunc(p.conf.Ready, same), Ready{Addr: addr})
+	return nil
 }
 
-// reload reads [INTERVAL] [JITTER]. The last block's is the process's.
-func (d *directive) reload() error {
-	args, err := d.args(0, 2, "reload [INTERVAL] [JITTER]")
-	if err != nil {
-		return err
+func readyMonitor(p *parser, args []string) error {
+	if args[0] != "until-ready" && args[0] != "continuously" {
+		return p.unexpected(args...)
 	}
+	p.conf.Ready[len(p.conf.Ready)-1].Continuously = args[0] == "continuously"
+	return nil
+}
+
+// readReload: the last block's is the process's.
+func readReload(p *parser, args []string) (err error) {
 	r := Reload{defaultInterval, defaultJitter}
 	if len(args) > 0 {
-		if r.Interval, err = d.duration(args[0], minInterval); err != nil {
+		if r.Interval, err = p.duration(args[0], minInterval); err != nil {
 			return err
 		}
 	}
 	if len(args) > 1 {
-		if r.Jitter, err = d.duration(args[1], 0); err != nil {
+		if r.Jitter, err = p.duration(args[1], 0); err != nil {
 			return err
 		}
 	}
 	if r.Jitter != 0 && r.Jitter < minJitter {
-		return d.errorf("a jitter of %s, expected 0s or at least %s", r.Jitter, minJitter)
+		return p.errorf("a jitter of %s, expected 0s or at least %s", r.Jitter, minJitter)
 	}
 	r.Jitter = min(r.Jitter, r.Interval/2)
-	d.conf.Reload = &r
+	p.conf.Reload = &r
 	return nil
 }
 
-// pprof reads [ADDRESS] { block [RATE] }.
-func (d *directive) pprof() error {
-	addr, err := d.listener(defaultPprof)
-	if err != nil {
-		return err
-	}
-	if d.conf.Pprof != nil {
-		return d.errorf("%s has it already, expected it once", d.conf.Pprof.Pos)
-	}
-	p := &Pprof{Pos: d.pos(), Addr: addr}
-	d.conf.Pprof = p
-	return d.options(func() error {
-		if d.option != "block" {
-			return d.noOption("block")
-		}
-		args, err := d.args(0, 1, "block [RATE]")
-		p.BlockRate = 1
-		if err == nil && len(args) > 0 {
-			p.BlockRate, err = d.number(args[0], 0, math.MaxInt32)
-		}
-		return err
-	})
+func readPprof(p *parser, args []string) error {
+	addr, err := p.listener(args, defaultPprof)
+	p.conf.Pprof = &Pprof{Addr: addr}
+	return err
 }
 
-// prometheus reads [ADDRESS] { runtime_metrics }.
-func (d *directive) prometheus() error {
-	addr, err := d.listener(defaultPrometheus)
-	if err != nil {
-		return err
+func pprofBlock(p *parser, args []string) (err error) {
+	p.conf.Pprof.BlockRate = 1
+	if len(args) > 0 {
+		p.conf.Pprof.BlockRate, err = p.number(args[0], 0, math.MaxInt32)
 	}
-	d.block.Prometheus = &Prometheus{addr}
-	return d.options(func() error {
-		switch d.option {
-		case "runtime_metrics":
-			return d.ignore("the Go runtime's usual metrics are always served")
-		case "tls":
-			return d.errorf("metrics are served in the clear, expected no tls, and an address that only a proxy reaches")
-		}
-		return d.noOption("runtime_metrics")
-	})
+	return err
+}
+
+func readPrometheus(p *parser, args []string) error {
+	addr, err := p.listener(args, defaultPrometheus)
+	p.block.Prometheus = &Prometheus{addr}
+	return err
 }

@@ -50,12 +50,12 @@ func TestReaderErrors(t *testing.T) {
 		{"a,", "Corefile:1: the file ends after a comma, expected another zone"},
 		{"a {\nloop }", "Corefile:2: } closes nothing: expected each } on a line of its own"},
 		{"(a) {\nloop", "Corefile:2: the file ends within snippet (a), expected }"},
-		{"(a) {\n}\n(a) {\n}", "Corefile:3: snippet (a) is there already, expected another name"},
+		{"(a) {\n}\n(a) {\n}", "Corefile:3: snippet (a) already exists, expected another name"},
 		{"(a)\nloop", "Corefile:2: snippet (a) has no block, expected {"},
 		{"a {\nimport\n}", "Corefile:2: import: no argument, expected a snippet, a file or a pattern"},
 		{"a {\nimport b c\n}", "Corefile:2: import: expected one argument: a snippet, a file or a pattern"},
 		{"a {\nimport \"\"\n}", "Corefile:2: import: expected one argument: a snippet, a file or a pattern"},
-		{"a {\nimport /none/file\n}", "Corefile:2: import: /none/file is not there, expected a file or a snippet defined above"},
+		{"a {\nimport /none/file\n}", "Corefile:2: import: /none/file does not exist, expected a file, or a snippet defined above"},
 		{"a {\nimport /none/*/*\n}", "Corefile:2: import: /none/*/*: expected one * or ? at most, and no []"},
 		{"(a) {\nimport a\n}\nb {\nimport a\n}", "Corefile:2: import: more than 1000 imports or 262144 words; does a import itself?"},
 	} {
@@ -94,7 +94,7 @@ func TestImport(t *testing.T) {
 	if want := []string{corefile, a, b, common}; !slices.Equal(c.Files, want) {
 		t.Errorf("\n got %v\nwant %v", c.Files, want)
 	}
-	if got, want := noteLines(c.Notes), corefile+":3: import: no file is "+dir+"/none.*"; got != want {
+	if got, want := noteLines(c.Notes), corefile+":3: import: no file matches "+dir+"/none.*"; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 	write(t, dir, "Corefile", "import Corefile")

@@ -10,8 +10,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// parseKey reads what stands before a block: ZONE or ZONE:PORT, dns:// before it or not,
-// where ZONE may be a network.
+// parseKey reads a word before a block: [dns://]ZONE[:PORT], where ZONE may be a network.
 func (o *Options) parseKey(text string) ([]Key, error) {
 	if err := o.unfilled(text); err != nil {
 		return nil, err
@@ -21,7 +20,7 @@ func (o *Options) parseKey(text string) ([]Key, error) {
 		return nil, fmt.Errorf("%s: %s:// is not served, expected ZONE, ZONE:PORT or dns://ZONE:PORT", text, scheme)
 	}
 	if at, _, err := parseAddrPort(rest, o.Port); err == nil {
-		return nil, fmt.Errorf("%q is an address, expected a zone, with bind %s within its block", text, at.Addr())
+		return nil, fmt.Errorf("%q is an address, expected a zone, and bind %s within its block", text, at.Addr())
 	}
 	if err := glued(rest); err != nil {
 		return nil, err
@@ -41,7 +40,7 @@ func (o *Options) parseKey(text string) ([]Key, error) {
 	return keys, nil
 }
 
-// splitPort cuts a port off a zone. A network of IPv6 has its length before it, and colons.
+// splitPort cuts :PORT off a zone. In an IPv6 network, colons before the / are no port's.
 func splitPort(text string, port uint16) (string, uint16, error) {
 	colon := strings.LastIndexByte(text, ':')
 	if colon < strings.LastIndexByte(text, '/') || colon < 0 {
@@ -55,8 +54,8 @@ func splitPort(text string, port uint16) (string, uint16, error) {
 	return text[:colon], uint16(n), nil
 }
 
-// parseZone returns the zone that text names, in lower case; for a network, all those
-// that together are its reverse zone.
+// parseZone returns the zone that text names, in lower case. For a network it returns the reverse
+// zones that cover it.
 func parseZone(text string) ([]wire.Name, error) {
 	text = strings.TrimPrefix(text, "dns://")
 	if p, err := netip.ParsePrefix(text); err == nil {
@@ -76,39 +75,21 @@ func parseZone(text string) ([]wire.Name, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w, expected a zone such as example.com or a network such as 10.0.0.0/8", err)
 	case strings.Contains(text, "*"):
-		return nil, fmt.Errorf("%q, expected it without *: a zone has all names below it", text)
+		return nil, fmt.Errorf("%q, expected it without *: a zone includes all names below it", text)
 	case !strings.Contains(text, `\`) && strings.ContainsFunc(text, isStrange):
 		return nil, fmt.Errorf("%q, expected a zone such as example.com or a network such as 10.0.0.0/8%s", text, hint(text))
 	}
 	return []wire.Name{n.AppendLower(nil)}, nil
 }
 
-// isStrange reports whether a character stands in no name that anybody asks for.
+// isStrange reports whether nobody asks for names with a character in them.
 func isStrange(c rune) bool {
 	return c <= ' ' || c > '~' || strings.ContainsRune(",;'\"$*{}()[]<>|!?&=+@#%^`", c)
 }
 
-// hint returns what may be wrong with a word, or nothing.
-func hint(word string) string {
-	switch {
-	case word == "":
-		return "; is a variable empty?"
-	case strings.Contains(word, "$"):
-		return "; a variable is written {$NAME}"
-	case strings.Contains(word, ","):
-		return "; words are separated by spaces"
-	case strings.HasSuffix(word, ";"):
-		return "; a line ends without a ;"
-	case strings.ContainsAny(word, "'\""):
-		return "; only \" encloses words, in pairs"
-	case strings.ContainsFunc(word, func(c rune) bool { return c > '~' }):
-		return "; other letters are written as xn--"
-	}
-	return ""
-}
-
-// reverseZones returns the reverse zones of a network: one if its length is a whole number of
-// labels, of 8 bits (RFC 1035, section 3.5) or 4 (RFC 3596, section 2.5), else as many as it takes.
+// reverseZones returns the reverse zones that cover a network. A label stands for 8 bits (RFC
+// 1035, section 3.5) or, in IPv6, for 4 (RFC 3596, section 2.5). If the network's length is a
+// whole number of labels, there is one zone; otherwise it takes several.
 func reverseZones(p netip.Prefix) []wire.Name {
 	width := 4
 	if p.Addr().Is4() {
@@ -124,7 +105,7 @@ func reverseZones(p netip.Prefix) []wire.Name {
 	return zones
 }
 
-// reverseDigits returns the bytes of an IPv4 address, or the hexadecimal digits of an IPv6 one.
+// reverseDigits returns the bytes of an IPv4 address, or the hexadecimal digits of an IPv6 address.
 func reverseDigits(a netip.Addr) []byte {
 	if a.Is4() {
 		b := a.As4()
@@ -137,7 +118,7 @@ func reverseDigits(a netip.Addr) []byte {
 	return digits
 }
 
-// reverseZone returns the zone of an address's first digits, with more added to the last one.
+// reverseZone returns the reverse zone of an address's first digits. It adds more to the last one.
 func reverseZone(digits []byte, more int, is4 bool) wire.Name {
 	var n wire.Name
 	base, tail := 16, "\x03ip6\x04arpa\x00"
@@ -153,4 +134,55 @@ func reverseZone(digits []byte, more int, is4 bool) wire.Name {
 		n = append(append(n, byte(len(label))), label...)
 	}
 	return append(n, tail...)
+}
+
+// appendReverse appends the reverse zones among more, each unless it is there.
+func appendReverse(zones, more []wire.Name) []wire.Name {
+	for _, z := range more {
+		if isReverse(z) {
+			zones = appendNew(zones, z)
+		}
+	}
+	return zones
+}
+
+// isReverse reports whether n is a name of an address.
+func isReverse(n wire.Name) bool {
+	return n.Below(wire.Name("\x07in-addr\x04arpa\x00")) || n.Below(wire.Name("\x03ip6\x04arpa\x00"))
+}
+
+// errNoAddr says that a word does not begin with an IP address.
+var errNoAddr = errors.New("no IP address")
+
+// parseAddrPort reads ADDRESS[%NAME][:PORT]. IPv6 with a port has brackets around the first two:
+// [ADDRESS%NAME]:PORT. Without a port, it returns the one given.
+func parseAddrPort(text string, port uint16) (at netip.AddrPort, name string, err error) {
+	host, digits := text, ""
+	if rest, found := strings.CutPrefix(text, "["); found {
+		if host, digits, found = strings.Cut(rest, "]"); !found {
+			return at, "", errNoAddr
+		}
+	} else if colon := strings.LastIndexByte(text, ':'); colon >= 0 && !isAddr(text) {
+		host, digits = text[:colon], text[colon:]
+	}
+	host, name, _ = strings.Cut(host, "%")
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return at, "", errNoAddr
+	}
+	if digits != "" {
+		n, err := strconv.ParseUint(strings.TrimPrefix(digits, ":"), 10, 16)
+		if err != nil || n == 0 || digits[0] != ':' {
+			return at, "", fmt.Errorf("%q, expected a port from 1 to 65535", strings.TrimPrefix(digits, ":"))
+		}
+		port = uint16(n)
+	}
+	return netip.AddrPortFrom(addr.Unmap(), port), name, nil
+}
+
+// isAddr reports whether text is an IPv6 address without a port: ADDRESS[%NAME].
+func isAddr(text string) bool {
+	host, name, _ := strings.Cut(text, "%")
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Is6() && !strings.Contains(name, ":")
 }

@@ -54,7 +54,7 @@ func TestKeyErrors(t *testing.T) {
 		{"a:dns", `a:dns: "dns", expected a port from 1 to 65535`},
 		{"10.0.0.0/8:dns", `10.0.0.0/8:dns: "dns", expected a port from 1 to 65535`},
 		{"2001:db8::/32:0", `2001:db8::/32:0: "0", expected a port from 1 to 65535`},
-		{"2001:db8::1", `"2001:db8::1" is an address, expected a zone, with bind 2001:db8::1 within its block`},
+		{"2001:db8::1", `"2001:db8::1" is an address, expected a zone, and bind 2001:db8::1 within its block`},
 		{"a:1:2", `"a:1", expected a domain name or a network such as 2001:db8::/32`},
 		{"a..b", `domain name "a..b": an empty label` + zone},
 		{strings.Repeat("a", 64), fmt.Sprintf("domain name %q: a label longer than 63 bytes", strings.Repeat("a", 64)) + zone},
@@ -73,13 +73,13 @@ func TestOverlap(t *testing.T) {
 		{"a:53 {\n}\na:54 {\n}", ""},
 		{"a {\nbind ::1\n}\na {\nbind ::2\n}", ""},
 		{"a {\nbind lo\n}\na {\nbind eth0\n}", ""},
-		{"a {\n}\nA {\n}", "Corefile:3: a.:53 is served by the block at Corefile:1 already, " + expected},
+		{"a {\n}\nA {\n}", "Corefile:3: a.:53 is already served by the block at Corefile:1, " + expected},
 		{"a A. {\n}", "Corefile:1: a.:53 is named twice, expected it once"},
-		{"10.0.0.0/8 {\n}\n10.in-addr.arpa {\n}", "Corefile:3: 10.in-addr.arpa.:53 is served by the block at Corefile:1 already, " + expected},
-		{"a {\nbind ::1\n}\na {\n}", "Corefile:4: a.:53 is served by the block at Corefile:1 already, " + expected},
-		{"a {\n}\na {\nbind ::1\n}", "Corefile:3: a.:53 on ::1 is served by the block at Corefile:1 already, " + expected},
-		{"a {\nbind ::1 ::2\n}\na {\nbind ::3 ::2\n}", "Corefile:4: a.:53 on ::2 is served by the block at Corefile:1 already, " + expected},
-		{"a {\nbind lo\n}\na {\nbind lo\n}", "Corefile:4: a.:53 on lo is served by the block at Corefile:1 already, " + expected},
+		{"10.0.0.0/8 {\n}\n10.in-addr.arpa {\n}", "Corefile:3: 10.in-addr.arpa.:53 is already served by the block at Corefile:1, " + expected},
+		{"a {\nbind ::1\n}\na {\n}", "Corefile:4: a.:53 is already served by the block at Corefile:1, " + expected},
+		{"a {\n}\na {\nbind ::1\n}", "Corefile:3: a.:53 on ::1 is already served by the block at Corefile:1, " + expected},
+		{"a {\nbind ::1 ::2\n}\na {\nbind ::3 ::2\n}", "Corefile:4: a.:53 on ::2 is already served by the block at Corefile:1, " + expected},
+		{"a {\nbind lo\n}\na {\nbind lo\n}", "Corefile:4: a.:53 on lo is already served by the block at Corefile:1, " + expected},
 	} {
 		if test.want == "" {
 			parse(t, test.text, Options{})

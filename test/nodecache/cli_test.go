@@ -176,7 +176,7 @@ func TestCheckDirectives(t *testing.T) {
 	file := run.Write(t, t.TempDir(), "Corefile", ".:53 {\n\t"+strings.Join(dnsserver.Directives, "\n\t")+"\n}\n")
 	_, out, _ := command(t, "-check", "-conf", file)
 	for i, d := range dnsserver.Directives {
-		if strings.Contains(out, fmt.Sprintf("%s:%d: %q is no directive", file, i+2, d)) {
+		if strings.Contains(out, fmt.Sprintf("%s:%d: %q is not a directive", file, i+2, d)) {
 			t.Errorf("%s is a directive of CoreDNS", d)
 		}
 	}
@@ -197,7 +197,7 @@ func TestCheck(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Refused:\n  " + file + ":3: rewrite: the node cache does not have this directive",
-		"\n  " + file + ":7: forward: \"nosuch\" is no option of it",
+		"\n  " + file + ":7: forward: unknown option \"nosuch\"",
 		"Accepted, but perhaps not as it is meant:\n  " + file + ":4: loadbalance has no meaning here",
 		"Different from CoreDNS 1.15.0:\n  cache: while an upstream is out",
 		"cut off switches it off, at " + file + ":2 " + file + ":11\n",

@@ -17,15 +17,15 @@ const (
 	pillarDNSServer = "__PILLAR__DNS__SERVER__"
 )
 
-// Servers of the kube-dns ConfigMap are asked over UDP even where the Corefile, in exactly
-// these bytes, says TCP for those of the node: k8s-dns-node-cache does so. The lines stay in
-// number.
+// Servers of the kube-dns ConfigMap are asked over UDP even if the Corefile has force_tcp for
+// the node's own servers, in exactly these bytes. k8s-dns-node-cache does so. The number of
+// lines stays.
 const (
 	upstreamTCP = "\n    forward . " + pillarUpstream + " {\n            force_tcp\n    }\n"
 	upstreamUDP = "\n    forward . " + pillarUpstream + "\n\n\n"
 )
 
-// fill puts values in the place of the variables that have one; see unfilled for the others.
+// fill replaces the variables of the manifest that have a value. See unfilled for the others.
 func (o *Options) fill(text []byte) []byte {
 	upstream := o.UpstreamServers
 	if len(upstream) > 0 {
@@ -38,8 +38,8 @@ func (o *Options) fill(text []byte) []byte {
 	if len(o.ClusterDNS) > 0 {
 		text = replace(text, pillarCluster, strings.Join(o.ClusterDNS, " "))
 	}
-	if len(o.LocalIPs) > 0 { // which are both, the cluster DNS's address and the node's
-		text = replace(text, pillarLocal+":", beforePort(o.LocalIPs[0])) // one of them, as in health
+	if len(o.LocalIPs) > 0 { // they include the cluster DNS's address, so one variable has all
+		text = replace(text, pillarLocal+":", beforePort(o.LocalIPs[0])) // one address, as for health
 		text = replace(text, pillarLocal, joinAddrs(o.LocalIPs))
 		text = replace(text, pillarDNSServer, "")
 	}
@@ -58,13 +58,13 @@ func joinAddrs(addrs []netip.Addr) string {
 	return strings.Join(words, " ")
 }
 
-// beforePort returns a as it stands before a port, colon included.
+// beforePort returns a as it is written before a port, with the colon.
 func beforePort(a netip.Addr) string {
 	return strings.TrimSuffix(netip.AddrPortFrom(a, 0).String(), "0")
 }
 
-// unfilled returns what is to be done for a variable in word that has no value, nil if there
-// is none.
+// unfilled returns an error for a variable of the manifest that is left in word, and says how to
+// give it a value.
 func (o *Options) unfilled(word string) error {
 	_, after, found := strings.Cut(word, pillar)
 	switch variable := pillar + after; {
@@ -72,10 +72,30 @@ func (o *Options) unfilled(word string) error {
 		return nil
 	case strings.HasPrefix(variable, pillarCluster):
 		return fmt.Errorf("%s has no value: the environment variable %s is not set; "+
-			"expected -upstreamsvc to name a Service of this pod's namespace that is older than the pod",
+			"expected -upstreamsvc to name a Service in this pod's namespace that is older than the pod",
 			pillarCluster, o.serviceEnv())
 	case strings.HasPrefix(variable, pillarLocal), strings.HasPrefix(variable, pillarDNSServer):
 		return fmt.Errorf("%s has no value: expected -localip with the addresses to listen on", word)
 	}
-	return fmt.Errorf("%q is a variable of an installer's: expected its value in its place", word)
+	return fmt.Errorf("%q is a variable for an installer to replace: expected a value in its place", word)
+}
+
+// expand replaces {%NAME%} and {$NAME} by the environment's value for NAME, or by nothing.
+func (o *Options) expand(word string) string {
+	return o.expandEach(o.expandEach(word, "{%", "%}"), "{$", "}")
+}
+
+func (o *Options) expandEach(word, opening, closing string) string {
+	var done strings.Builder
+	for {
+		before, after, found := strings.Cut(word, opening)
+		name, rest, closed := strings.Cut(after, closing)
+		if !found || !closed || name == "" {
+			done.WriteString(word)
+			return done.String()
+		}
+		value, _ := o.Env(name)
+		done.WriteString(before + value)
+		word = rest
+	}
 }
