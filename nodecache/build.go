@@ -160,11 +160,7 @@ func (b *builder) setCache(block *resolve.Block, conf *corefile.Cache) {
 	if !conf.CutOff {
 		block.Services = append(wire.Name("\x03svc"), b.cluster()...)
 	}
-	mode := conf.Stale.Mode
-	block.Stale = resolve.Stale{On: mode != corefile.StaleOff, Explicit: mode != corefile.StaleDefault, Wait: conf.Stale.Wait}
-	if mode == corefile.StaleVerify && block.Stale.Wait == 0 {
-		block.Stale.Wait = -1
-	}
+	block.Stale = resolve.Stale(conf.Stale)
 }
 
 // plugins returns the series of coredns_plugin_enabled for a block.

@@ -27,23 +27,16 @@ type Cache struct {
 	CutOff bool // no NXDOMAIN cut (RFC 8020)
 }
 
-// Stale says how a block uses expired answers. For how long and with which TTL it uses them, and
+// Stale says when a block uses expired answers. For how long and with which TTL it uses them, and
 // when it asks upstream again, is in Cache.Policy.
 type Stale struct {
-	Mode StaleMode
-	Wait time.Duration // for upstream, in StaleDefault and StaleVerify; 0 in StaleVerify: as long as it takes
+	On       bool // unless serve_stale is off
+	Explicit bool // the Corefile has serve_stale
+
+	// Wait is how long upstream may take before the expired answer is used. With 0 it is used at
+	// once, and upstream is asked after. Negative: as long as it takes.
+	Wait time.Duration
 }
-
-// StaleMode is what a Corefile says about expired answers.
-type StaleMode uint8
-
-// The modes. All but StaleDefault are words of serve_stale.
-const (
-	StaleDefault   StaleMode = iota // serve_stale is absent
-	StaleOff                        // never use them
-	StaleImmediate                  // use them first, and ask upstream after
-	StaleVerify                     // use them if upstream brings no new answer
-)
 
 // Defaults of CoreDNS 1.15.0, and the least that it keeps.
 const (
@@ -87,7 +80,7 @@ func newCache() *Cache {
 			Stale:    staleFor,
 			StaleTTL: staleTTL,
 		},
-		Stale: Stale{Wait: staleWait},
+		Stale: Stale{On: true, Wait: staleWait},
 	}
 }
 
@@ -108,7 +101,7 @@ func readCache(p *parser, args []string) (err error) {
 }
 
 func finishCache(p *parser) error {
-	if c := p.block.Cache; c.Policy.PreferPositive && c.Stale.Mode == StaleDefault {
+	if c := p.block.Cache; c.Policy.PreferPositive && !c.Stale.Explicit {
 		return p.errorf("serve_stale_policy without serve_stale, expected both")
 	}
 	return nil
@@ -203,13 +196,12 @@ func cacheCut(p *parser, args []string) error {
 // cacheStale reads off, or [DURATION [immediate ... | verify ...]].
 func cacheStale(p *parser, args []string) (err error) {
 	c := p.block.Cache
-	c.Stale = Stale{Mode: StaleImmediate}
+	c.Stale = Stale{On: true, Explicit: true}
 	c.Policy.Stale, c.Policy.StaleTTL, c.Policy.Recheck = staleFor, 0, 0
-	if len(args) == 1 && args[0] == "off" {
-		c.Stale, c.Policy.Stale = Stale{Mode: StaleOff}, 0
-		return nil
-	}
-	if len(args) > 0 {
+	switch {
+	case len(args) == 1 && args[0] == "off":
+		c.Policy.Stale, args = 0, nil
+	case len(args) > 0:
 		if c.Policy.Stale, err = p.duration(args[0], 0); err != nil {
 			return err
 		}
@@ -218,9 +210,7 @@ func cacheStale(p *parser, args []string) (err error) {
 	if len(args) > 0 {
 		err = readStaleMode(p, strings.ToLower(args[0]), args[1:])
 	}
-	if c.Policy.Stale == 0 {
-		c.Stale.Mode = StaleOff
-	}
+	c.Stale.On = c.Policy.Stale > 0
 	return err
 }
 
@@ -229,10 +219,12 @@ func readStaleMode(p *parser, mode string, args []string) (err error) {
 	c := p.block.Cache
 	switch {
 	case mode == "verify":
-		c.Stale.Mode = StaleVerify
 		if len(args) > 0 {
 			c.Stale.Wait, err = p.duration(args[0], 0)
 			args = args[1:]
+		}
+		if c.Stale.Wait == 0 {
+			c.Stale.Wait = -1
 		}
 	case mode != "immediate" || len(args) > 2:
 		return p.unexpected(append([]string{mode}, args...)...)

@@ -37,17 +37,17 @@ func TestCache(t *testing.T) {
 		{"cache {\nprefetch 20\n}", prefetch, "{20 1m0s 10}"},
 		{"cache {\nprefetch 10 2m\n}", prefetch, "{10 2m0s 10}"},
 		{"cache {\nprefetch 10 2m 90%\n}", prefetch, "{10 2m0s 90}"},
-		{"cache", stale, "{0 1s} 1h0m0s 30 0s false"},
-		{"cache {\nserve_stale off\n}", stale, "{1 0s} 0s 0 0s false"},
-		{"cache {\nserve_stale 0s\n}", stale, "{1 0s} 0s 0 0s false"},
-		{"cache {\nserve_stale\n}", stale, "{2 0s} 1h0m0s 0 0s false"},
-		{"cache {\nserve_stale 2h\n}", stale, "{2 0s} 2h0m0s 0 0s false"},
-		{"cache {\nserve_stale 2h IMMEDIATE 30s 40s\n}", stale, "{2 0s} 2h0m0s 30 40s false"},
-		{"cache {\nserve_stale 2h verify\n}", stale, "{3 0s} 2h0m0s 0 0s false"},
-		{"cache {\nserve_stale 2h verify 100ms\n}", stale, "{3 100ms} 2h0m0s 0 0s false"},
-		{"cache {\nserve_stale 2h verify 100ms 30s 5m\n}", stale, "{3 100ms} 2h0m0s 30 5m0s false"},
-		{"cache {\nserve_stale 2h verify 0s 30s 1m\nserve_stale 1h\n}", stale, "{2 0s} 1h0m0s 0 0s false"},
-		{"cache {\nserve_stale_policy prefer_positive\nserve_stale\n}", stale, "{2 0s} 1h0m0s 0 0s true"},
+		{"cache", stale, "{true false 1s} 1h0m0s 30 0s false"},
+		{"cache {\nserve_stale off\n}", stale, "{false true 0s} 0s 0 0s false"},
+		{"cache {\nserve_stale 0s\n}", stale, "{false true 0s} 0s 0 0s false"},
+		{"cache {\nserve_stale\n}", stale, "{true true 0s} 1h0m0s 0 0s false"},
+		{"cache {\nserve_stale 2h\n}", stale, "{true true 0s} 2h0m0s 0 0s false"},
+		{"cache {\nserve_stale 2h IMMEDIATE 30s 40s\n}", stale, "{true true 0s} 2h0m0s 30 40s false"},
+		{"cache {\nserve_stale 2h verify\n}", stale, "{true true -1ns} 2h0m0s 0 0s false"},
+		{"cache {\nserve_stale 2h verify 100ms\n}", stale, "{true true 100ms} 2h0m0s 0 0s false"},
+		{"cache {\nserve_stale 2h verify 100ms 30s 5m\n}", stale, "{true true 100ms} 2h0m0s 30 5m0s false"},
+		{"cache {\nserve_stale 2h verify 0s 30s 1m\nserve_stale 1h\n}", stale, "{true true 0s} 1h0m0s 0 0s false"},
+		{"cache {\nserve_stale_policy prefer_positive\nserve_stale\n}", stale, "{true true 0s} 1h0m0s 0 0s true"},
 		{"cache", servfail, "{1s 5s}"},
 		{"cache {\nservfail 0\n}", servfail, "{0s 0s}"},
 		{"cache {\nservfail 5m\n}", servfail, "{5m0s 5m0s}"},
@@ -112,7 +112,7 @@ func TestCacheErrors(t *testing.T) {
 func TestStaleTTL(t *testing.T) {
 	for text, want := range map[string]uint32{"1h": 0, "1h immediate": 0, "1h immediate 0s": 0, "1h verify 0s 0s": 0, "1h verify 0s 30s": 30} {
 		c := block(t, "cache {\nserve_stale "+text+"\n}").Cache
-		if c.Policy.StaleTTL != want || c.Policy.Stale != time.Hour || c.Stale.Wait != 0 {
+		if c.Policy.StaleTTL != want || c.Policy.Stale != time.Hour || !c.Stale.Explicit {
 			t.Errorf("%s: %+v", text, c)
 		}
 	}
