@@ -2,26 +2,27 @@ package upstream
 
 import (
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// allowance is how many queries a server answers on one connection before it closes that, which
-// for some is one. It is learned from connections that were closed while an answer was owed:
-// what they say counts once it comes sure times in a row, each time of a connection opened after
-// the one before was closed. A server that is restarted closes many at the same time.
+// allowance is how many queries a server answers on one connection before it closes it. For some
+// servers it is one. It is learned from connections that were closed while an answer was owed:
+// once sure of them in a row had the same number of answers, each opened after the one before
+// was closed. Connections that were open at the same time don't count, as a server that restarts
+// closes many at once.
 //
-// More queries than that are not written. They wait on a connection until that is closed, and
-// go to the next. A server that leaves it open has changed its mind, and all is forgotten.
+// A connection writes no more queries than that. The others wait on it until it is closed, and
+// then go to the next one. If a server leaves the connection open it has changed its ways, and
+// the allowance is forgotten.
 type allowance struct {
 	most atomic.Int32 // 0 for any number
 
 	mu    sync.Mutex
-	seen  int           // what the last connection answered
+	seen  int           // how many answers the last connection had
 	times int           // how often that came in a row
-	at    time.Duration // when the last of them was closed
+	at    time.Duration // when the last of these connections was closed
 }
 
 const sure = 3
@@ -38,11 +39,11 @@ func (a *allowance) closed(answers int, opened, now time.Duration) {
 	}
 	a.at = now
 	if a.times++; a.times >= sure {
-		a.most.Store(int32(min(answers, math.MaxInt32))) // #nosec G115 -- bounded
+		a.most.Store(int32(min(answers, math.MaxInt32)))
 	}
 }
 
-// forget lets a connection have any number of queries again.
+// forget allows any number of queries on a connection again.
 func (a *allowance) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -50,44 +51,11 @@ func (a *allowance) forget() {
 	a.most.Store(0)
 }
 
-// conns returns how many connections the server may have where others have most: as many as
-// carry what one connection of another server does before there is a second.
+// conns returns how many connections the server may have, if other servers may have most: enough
+// to carry together as many queries as one busy connection to another server.
 func (a *allowance) conns(most int) int {
 	if n := int(a.most.Load()); n > 0 {
 		return max(most, connBusy/n)
 	}
 	return most
-}
-
-// spent reports whether c took all queries that the server answers on it.
-func (c *conn) spent() bool {
-	most := c.server.allowance.most.Load()
-	return most > 0 && c.taken.Load() >= most
-}
-
-// room returns how many more queries may be written. The caller holds mu.
-func (c *conn) room() int {
-	if most := c.server.allowance.most.Load(); most > 0 {
-		return int(most) - c.written
-	}
-	return math.MaxInt
-}
-
-// owes reports whether a query that was written has no answer. The caller holds mu.
-func (c *conn) owes() bool { return c.written > c.said }
-
-// goesOn reports whether the server leaves c open, though it answered all that it answers on one.
-func (c *conn) goesOn(now time.Duration) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.said > 0 && c.room() <= 0 && !c.owes() && now-c.word > tick
-}
-
-// wake has connections write again that had no room.
-func wake(scopes [][]*conn) {
-	for _, c := range slices.Concat(scopes...) {
-		c.mu.Lock()
-		c.ready.Signal()
-		c.mu.Unlock()
-	}
 }

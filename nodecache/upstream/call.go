@@ -9,13 +9,13 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// call is one Exchange while it lasts: a query, and where its answer goes. The Exchange owns
-// it and hands it to carriers, one for each time that the query is asked. A carrier touches
-// it only under its own lock, and not at all once it was withdrawn.
+// call is one Exchange while it lasts: its query, and where the answer goes. The Exchange owns it
+// and lends it to carriers, one for each time that it asks the query. A carrier touches the call
+// only under the carrier's own lock, and not at all after withdraw.
 type call struct {
 	query []byte     // the message, in a buffer of the call's own
-	q     wire.Query // what it says
-	opt   bool       // it has an OPT record, and may go without
+	q     wire.Query // what the message says; its name is the caller's
+	opt   bool       // the message has an OPT record, and may be sent without
 	scope Scope
 	asks  []ask // in order; only the Exchange looks here
 	timer *time.Timer
@@ -23,11 +23,11 @@ type call struct {
 
 	mu      sync.Mutex
 	pending uint32         // bit k: asks[k] may still be answered
-	lost    [losses]uint32 // bit k: asks[k] ended without a good answer, and was not looked at
-	retry   int            // the ask to repeat otherwise, or -1
+	lost    [losses]uint32 // bit k: asks[k] ended without a good answer, and the Exchange does not know yet
+	retry   int            // the ask to repeat in another way, or -1
 	how     repeat         // how to repeat it
 	have    verdict
-	from    int // the ask that was answered, where have is not none
+	from    int // the ask that was answered, unless have is none
 	dst     []byte
 	base    int // where the answer begins in dst
 	err     error
@@ -38,10 +38,10 @@ type ask struct {
 	server *server
 	by     carrier
 	id     uint16
-	at     time.Duration // since the Forward was made
+	at     time.Duration // on the Forward's clock
 	udp    bool
 	bare   bool // without the OPT record
-	void   bool // it counts no more, and its place is free
+	void   bool // it does not count any more, and its place is free
 }
 
 // repeat is how an ask is repeated to the same server.
@@ -49,24 +49,24 @@ type repeat uint8
 
 const (
 	overTCP    repeat = iota
-	withoutOPT        // over what it went before
+	withoutOPT        // over the same protocol
 )
 
 // loss is how an ask ended without a good answer.
 type loss uint8
 
 const (
-	failed loss = iota // the server answered badly or not at all, or could not be reached
-	mute               // its connection was closed before the server said anything on it
-	cut                // its connection was closed after the server had said something
+	failed loss = iota // the server's answer was bad, or there was none, or the server could not be reached
+	mute               // its connection was closed before the server had sent anything on it
+	cut                // its connection was closed after the server had sent something
 	losses
 )
 
 // carrier takes a query to a server: a conn or a datagram.
 type carrier interface {
-	// withdraw takes the call of an ask back: it is not touched after.
+	// withdraw takes back a call of which one ask has this ID. The carrier no longer touches it.
 	withdraw(id uint16, c *call)
-	// held reports whether the query may be waiting for nothing but an older one.
+	// held reports whether the query may be waiting only because an older one keeps the server busy.
 	held(id uint16) bool
 }
 
@@ -75,7 +75,7 @@ type verdict uint8
 
 const (
 	none verdict = iota
-	poor         // returned only if there is no good one: truncated, or of an RCODE to fail over
+	poor         // to be returned only if there is no good one: truncated, or of an RCODE to fail over
 	good
 )
 
@@ -85,30 +85,17 @@ func newCall() any {
 	return &call{timer: timer, wake: make(chan struct{}, 1)}
 }
 
-// call returns a call that appends the answer to q to dst.
-func (p *Forward) call(dst []byte, q *wire.Query, options []byte, scope Scope) *call {
-	c := p.freshCall(dst, scope)
-	c.query, c.q, c.opt = wire.AppendQuery(c.query[:0], q, options), *q, true
-	return c
-}
-
-// ownCall returns a call of one of the Forward's own queries.
-func (p *Forward) ownCall(q *ownQuery) *call {
-	c := p.freshCall(nil, p.conf.scope(Cluster))
-	c.query, c.q, c.opt = append(c.query[:0], q.msg...), q.Query, q.EDNS
-	return c
-}
-
-func (p *Forward) freshCall(dst []byte, scope Scope) *call {
-	c := p.calls.Get().(*call)
+// call returns a call that appends its answer to dst. It has no query yet.
+func (f *Forward) call(dst []byte, scope Scope) *call {
+	c := f.calls.Get().(*call)
 	c.scope = scope
 	c.pending, c.lost, c.retry, c.have, c.err = 0, [losses]uint32{}, -1, none, nil
 	c.dst, c.base = dst, len(dst)
 	return c
 }
 
-// free withdraws c wherever it still is and gives it back.
-func (p *Forward) free(c *call) {
+// free withdraws c from every carrier that still has it, and gives it back.
+func (f *Forward) free(c *call) {
 	c.timer.Stop()
 	for pending := c.look().pending; pending != 0; pending &= pending - 1 {
 		a := &c.asks[bits.TrailingZeros32(pending)]
@@ -121,10 +108,21 @@ func (p *Forward) free(c *call) {
 	clear(c.asks)
 	c.asks = c.asks[:0]
 	c.q, c.dst, c.err = wire.Query{}, nil, nil
-	p.calls.Put(c)
+	f.calls.Put(c)
 }
 
-// add notes one more ask, before its carrier can answer, and returns its number.
+// ask makes q, with an OPT record that has those options, the query of the call.
+func (c *call) ask(q *wire.Query, options []byte) {
+	c.query, c.q, c.opt = wire.AppendQuery(c.query[:0], q, options), *q, true
+}
+
+// askOwn makes q the query of the call.
+func (c *call) askOwn(q *ownQuery) {
+	c.query, c.q, c.opt = append(c.query[:0], q.msg...), q.Query, q.EDNS
+}
+
+// add notes one more ask and returns its number. It must come before a carrier has the ask and
+// could answer it.
 func (c *call) add(s *server, at time.Duration, udp, bare bool) int {
 	k := slices.IndexFunc(c.asks, func(a ask) bool { return a.void })
 	if k < 0 {
@@ -137,7 +135,7 @@ func (c *call) add(s *server, at time.Duration, udp, bare bool) int {
 	return k
 }
 
-// void has those asks count no more whose bits are set. They have ended.
+// void makes the asks whose bits are set count no more. They must have ended.
 func (c *call) void(which uint32) {
 	for ; which != 0; which &= which - 1 {
 		k := bits.TrailingZeros32(which)
@@ -155,7 +153,7 @@ func (c *call) tries() (n int) {
 	return n
 }
 
-// remove takes back ask k: nothing could carry it.
+// remove takes back ask k, which nothing could carry.
 func (c *call) remove(k int) {
 	c.void(1 << k)
 	c.mu.Lock()
@@ -163,13 +161,23 @@ func (c *call) remove(k int) {
 	c.mu.Unlock()
 }
 
-// matches reports whether m answers the query by all but the ID, and gives it the query's.
+// carriedBy reports whether a connection has carried the call.
+func (c *call) carriedBy(by *conn) bool {
+	for k := range c.asks {
+		if c.asks[k].by == carrier(by) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches gives m the query's ID, and reports whether m then answers the query.
 func (c *call) matches(m wire.Message) bool {
 	m.SetID(c.q.ID)
 	return c.q.Matches(m)
 }
 
-// answer takes m, which matches, as the answer to ask k. The first good one stays.
+// answer takes m, which matches, as the answer to ask k. The first good answer stays.
 func (c *call) answer(k int, m wire.Message, worth verdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -185,8 +193,8 @@ func (c *call) answer(k int, m wire.Message, worth verdict) {
 	c.signal()
 }
 
-// again ends ask k: the query has to be asked again otherwise. m, if any, is the answer, which
-// is truncated or refuses the OPT record.
+// again ends ask k because the query has to be asked in another way. m is the answer, which is
+// truncated or refuses the OPT record; nil if there is none.
 func (c *call) again(k int, m wire.Message, how repeat) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -209,7 +217,7 @@ func (c *call) lose(k int, err error, how loss) {
 	c.signal()
 }
 
-// appendQuery appends the query with an ID of ours, without its OPT record if bare.
+// appendQuery appends the query under another ID, and without its OPT record if bare.
 func (c *call) appendQuery(dst []byte, id uint16, bare bool) []byte {
 	start := len(dst)
 	dst = append(dst, c.query...)
@@ -221,6 +229,7 @@ func (c *call) appendQuery(dst []byte, id uint16, bare bool) []byte {
 	return dst[:start+len(m)]
 }
 
+// signal wakes the Exchange. The caller holds mu.
 func (c *call) signal() {
 	select {
 	case c.wake <- struct{}{}:
@@ -228,7 +237,7 @@ func (c *call) signal() {
 	}
 }
 
-// news is what happened to a call since it was last looked at.
+// news is the state of a call, and what happened to it since the Exchange last looked.
 type news struct {
 	have    verdict
 	pending uint32
@@ -237,10 +246,20 @@ type news struct {
 	how     repeat
 }
 
+// look returns the news. The Exchange knows them from then on.
 func (c *call) look() news {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := news{c.have, c.pending, c.lost, c.retry, c.how}
 	c.lost, c.retry = [losses]uint32{}, -1
 	return n
+}
+
+// appendAnswer appends m, which matches q. If m lacks the question, only its RCODE is used, in a
+// reply that has the question.
+func appendAnswer(dst []byte, m wire.Message, q *wire.Query) []byte {
+	if q.Asked(m) {
+		return append(dst, m...)
+	}
+	return wire.AppendHeader(dst, q, m.HeaderRcode(), wire.RA)
 }

@@ -12,11 +12,11 @@
 //	     |                     |
 //	     +------> call <-------+   the first good answer is appended to the caller's buffer
 //
-// Three more goroutines stand beside that: tend closes what is idle, old or silent; follow
-// looks up the servers behind a name; and each server that is out is checked until it answers.
-// A server that is silent while a query waits is probed: it is out if it leaves that unanswered.
-// Forward.Close ends and joins them all.
+// Three kinds of goroutines work beside the queries. tend closes connections that are idle, old
+// or silent. follow looks up the servers behind a name. A health check asks each server that is
+// out until it answers. A server that stays silent while a query waits gets one health check at
+// once, and is out if it doesn't answer that. Forward.Close ends and joins all of them.
 //
-// Messages are bytes, which package wire reads and writes. What they say matters here only
-// as far as it decides whether, where and how to ask again.
+// Package wire reads and writes the messages, which are bytes. This package looks at an answer
+// only to decide whether, where and how to ask again.
 package upstream

@@ -7,17 +7,17 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// speech is what is known of a server's EDNS. A server without it should answer a query that has
-// an OPT record with FORMERR, and be asked without one from then on (RFC 6891 section 7). Some
-// say NOTIMP, others nothing.
+// speech is what is known of a server's EDNS. A server without EDNS should answer a query that has
+// an OPT record with FORMERR, and then be asked without one (RFC 6891 section 7). Some such
+// servers say NOTIMP instead, and others say nothing.
 //
-//	unknown ---> takes       an answer to a query with an OPT record; silence is no sign any more
+//	unknown ---> takes       It answered a query with an OPT record. From then on silence means nothing.
 //	   |           ^
-//	   v           |         a query without one was answered after one with it was not: is it
-//	doubted -------+         true? A query with one is asked at once
+//	   v           |         It answered a query without an OPT record but not one with it. A query
+//	doubted -------+         with an OPT record finds out at once whether that was chance.
 //	   |           |
-//	   v           |         that was in vain, but not without one; it is asked again after some time
-//	lacking -------+
+//	   v           |         It did not answer that either, but one without an OPT record. After
+//	lacking -------+         some time it is asked again.
 type speech = uint32
 
 const (
@@ -27,11 +27,11 @@ const (
 	lacking
 )
 
-// ednsAgain is the most time after which a server without EDNS is asked whether it has it now.
+// ednsAgain is the longest time until a server without EDNS is asked whether it has it now.
 const ednsAgain = time.Minute
 
-// bare reports whether s is asked without the OPT record. One that is doubted may have lost a
-// packet, so DNSSEC's records (RFC 3225) are not given up for it.
+// bare reports whether s is asked without the OPT record. A doubted server may only have lost a
+// packet, so a query for DNSSEC's records (RFC 3225) first tries with the OPT record.
 func (e *exchange) bare(s *server) bool {
 	if !e.call.opt {
 		return false
@@ -46,8 +46,8 @@ func (e *exchange) bare(s *server) bool {
 	}
 }
 
-// ignored reports whether s was asked with the OPT record and said nothing since, or, where it
-// is doubted, nothing to that.
+// ignored reports whether this query was sent to s with the OPT record, and s has said nothing
+// since. If s is doubted, it must only have left this query unanswered.
 func (e *exchange) ignored(s *server, known speech) bool {
 	for k := range e.call.asks {
 		a := &e.call.asks[k]
@@ -56,24 +56,6 @@ func (e *exchange) ignored(s *server, known speech) bool {
 		}
 	}
 	return false
-}
-
-// answered hands m, the answer to ask k, to its call.
-func (s *server) answered(c *call, k int, m wire.Message, bare bool) {
-	if !bare && c.opt && refuses(m) {
-		if _, ok := m.OPT(); !ok {
-			s.edns.CompareAndSwap(takes, unknown) // there is another server behind that address now
-		}
-		c.again(k, m, withoutOPT)
-		return
-	}
-	c.answer(k, m, s.worth(m))
-}
-
-// refuses reports whether m may be the answer of a server that can't read an OPT record.
-func refuses(m wire.Message) bool {
-	code := m.HeaderRcode()
-	return code == wire.FormError || code == wire.NotImpl
 }
 
 // learn takes in what the answer says of its server's EDNS.
@@ -92,7 +74,27 @@ func (e *exchange) learn() {
 	}
 }
 
-// doubt finds out whether the server, which answered a query without an OPT record, takes none.
+// answered hands m, the answer to ask k, to its call. If m refuses the OPT record, the query is
+// asked again without it.
+func (s *server) answered(c *call, k int, m wire.Message, bare bool) {
+	if !bare && c.opt && refuses(m) {
+		if _, ok := m.OPT(); !ok {
+			s.edns.CompareAndSwap(takes, unknown) // another server has the address now
+		}
+		c.again(k, m, withoutOPT)
+		return
+	}
+	c.answer(k, m, s.worth(m))
+}
+
+// refuses reports whether m may be the answer of a server that can't read an OPT record.
+func refuses(m wire.Message) bool {
+	code := m.HeaderRcode()
+	return code == wire.FormError || code == wire.NotImpl
+}
+
+// doubt starts finding out whether the server, which answered a query without an OPT record,
+// lacks EDNS.
 func (s *server) doubt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +105,7 @@ func (s *server) doubt() {
 	s.group.Go(s.relearn)
 }
 
-// relearn asks with an OPT record, at once and then less and less often, until that is taken.
+// relearn asks with an OPT record, at once and then less and less often, until the server takes it.
 func (s *server) relearn() {
 	for wait := time.Duration(0); ; wait = min(max(2*wait, time.Second), ednsAgain) {
 		select {
@@ -112,9 +114,9 @@ func (s *server) relearn() {
 		case <-time.After(wait):
 		}
 		switch {
-		case s.reads(s.forward.checkQuery):
+		case s.reads(s.forward.own.check):
 			s.edns.Store(takes)
-		case s.reads(s.forward.bareQuery): // else it minds the query, and not the OPT record
+		case s.reads(s.forward.own.bare): // otherwise it refuses the query, and not the OPT record
 			s.edns.CompareAndSwap(doubted, lacking)
 		}
 		if s.learned() {
@@ -123,7 +125,7 @@ func (s *server) relearn() {
 	}
 }
 
-// learned reports whether there is no doubt any more, and lets the next one begin anew.
+// learned reports whether there is no doubt any more. Then the next doubt starts relearn again.
 func (s *server) learned() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +133,7 @@ func (s *server) learned() bool {
 	return !s.relearning
 }
 
-// reads asks, and reports whether the server answered what it was asked.
+// reads asks q, and reports whether the server answered without refusing the query.
 func (s *server) reads(q *ownQuery) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// heard notes an answer, which clears whatever the server was blamed for.
+// heard notes an answer. It clears everything that the server was blamed for.
 func (s *server) heard(scope Scope, now time.Duration) {
 	s.heardAt.Store(int64(now))
 	if s.unheard[scope].Load() != 0 {
@@ -17,6 +17,7 @@ func (s *server) heard(scope Scope, now time.Duration) {
 	}
 }
 
+// back notes that the server is no longer out.
 func (s *server) back() {
 	down := s.down()
 	s.fails.Store(0)
@@ -28,7 +29,7 @@ func (s *server) back() {
 	}
 }
 
-// fail notes a failure that began at since. It is not the server's where that answered
+// fail notes a failure that began at since. The server is not blamed for it if it has answered
 // another query meanwhile.
 func (s *server) fail(err error, since time.Duration) {
 	if s.heardSince(since) {
@@ -44,13 +45,21 @@ func (s *server) fail(err error, since time.Duration) {
 	s.check()
 }
 
-// down reports whether more than MaxFails checks in a row failed.
+// down reports whether more than MaxFails health checks in a row failed.
 func (s *server) down() bool {
 	most := s.forward.conf.MaxFails
 	return most >= 0 && s.fails.Load() > int64(most)
 }
 
-// rank orders servers for a query: lower is better.
+// The ranks of a server for a query. Lower is better.
+const (
+	rankWell    = iota
+	rankStalled // it owes an answer, and has said nothing for a while
+	rankOut
+	rankDown
+)
+
+// rank returns the server's rank for a query in a scope.
 func (s *server) rank(scope Scope, now, delay time.Duration) int {
 	switch {
 	case s.down():
@@ -63,37 +72,37 @@ func (s *server) rank(scope Scope, now, delay time.Duration) int {
 	return rankWell
 }
 
-const (
-	rankWell = iota
-	rankStalled
-	rankOut
-	rankDown
-)
+// stalled reports whether the server owes an answer in a scope, and has said nothing there for
+// longer than delay.
+func (s *server) stalled(scope Scope, now, delay time.Duration) bool {
+	first := time.Duration(s.unheard[scope].Load())
+	return first != 0 && now-first > delay
+}
 
-// heardSince reports whether the server answered anything since.
+// heardSince reports whether the server has answered anything since then.
 func (s *server) heardSince(since time.Duration) bool {
 	return time.Duration(s.heardAt.Load()) > since
 }
 
-// inquire probes the server once, unless that was begun since or is not wanted. It reports
-// whether it did.
-func (s *server) inquire(since time.Duration) bool {
+// checkOnce begins one health check of a silent server, and reports whether it did. It does not
+// if it has begun one after since, if the checks run anyway, or if the configuration wants none.
+func (s *server) checkOnce(since time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.checking || s.forward.conf.MaxFails < 0 || s.inquired > since {
+	if s.closed || s.checking || s.forward.conf.MaxFails < 0 || s.checkedAt > since {
 		return false
 	}
-	s.inquired = s.forward.now()
-	began := s.inquired
+	s.checkedAt = s.forward.now()
+	began := s.checkedAt
 	s.group.Go(func() {
-		if err := s.answers(s.forward.lifeQuery); err != nil && err != errNoServer && s.ctx.Err() == nil {
+		if err := s.answers(s.forward.own.version); err != nil && err != errNoServer && s.ctx.Err() == nil {
 			s.fail(err, began)
 		}
 	})
 	return true
 }
 
-// check starts the health checks, unless they run.
+// check starts the health checks, unless they run already.
 func (s *server) check() {
 	if s.forward.conf.MaxFails < 0 {
 		return
@@ -106,14 +115,15 @@ func (s *server) check() {
 	}
 }
 
-// checks checks the server until it answers, at once and then every CheckInterval. It asks what
-// is configured, the probe, and what is configured without an OPT record in turn: there are
-// servers that answer only one of them.
+// checks checks the server until it answers, at once and then every CheckInterval. Three queries
+// take turns, since there are servers that answer only one of them: the configured one, the same
+// in an unknown version of EDNS, and the same without an OPT record.
 func (s *server) checks() {
-	queries := []*ownQuery{s.forward.checkQuery, s.forward.lifeQuery, s.forward.bareQuery}
+	own := &s.forward.own
+	queries := []*ownQuery{own.check, own.version, own.bare}
 	for turn := 0; s.stillOut(); turn = (turn + 1) % len(queries) {
 		if s.answers(queries[turn]) == nil {
-			if turn == len(queries)-1 {
+			if queries[turn] == own.bare {
 				s.doubt()
 			}
 			continue
@@ -131,6 +141,7 @@ func (s *server) checks() {
 	}
 }
 
+// stillOut reports whether the checks have to go on. If not, the next failure starts them again.
 func (s *server) stillOut() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +149,7 @@ func (s *server) stillOut() bool {
 	return s.checking
 }
 
-// answers returns nil if the server answers at all; any RCODE will do.
+// answers returns nil if the server answers q, with whatever RCODE.
 func (s *server) answers(q *ownQuery) error {
 	ctx, cancel := context.WithTimeout(s.ctx, checkFor)
 	defer cancel()

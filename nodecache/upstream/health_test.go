@@ -76,7 +76,7 @@ func TestNotProbedIsNotOut(t *testing.T) {
 	s.mu.Lock()
 	s.open(Other, p.now()).load.Store(connFull)
 	s.mu.Unlock()
-	if !s.inquire(p.now()) {
+	if !s.checkOnce(p.now()) {
 		t.Error("not tried")
 	}
 	time.Sleep(50 * time.Millisecond)

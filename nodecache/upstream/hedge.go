@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// budget bounds how much may be asked twice, in tenths of a query. Each Exchange earns one
-// tenth, so that hedges are 10 % of the queries at most, and 50 % where servers fell silent
-// or keep queries waiting behind others: load never doubles, however slow the servers are.
+// budget bounds how many queries may be asked twice, in tenths of a query. Each Exchange earns
+// one tenth. So hedges are at most 10 % of the queries, or 50 % while servers fall silent or keep
+// queries waiting behind others. The load never doubles, however slow the servers are.
 type budget struct {
 	tenths atomic.Int64
 }
 
 const (
 	budgetMax   = 400
-	priceHedge  = 10            // the server asked first is slow
-	priceRescue = 2             // it said nothing at all since, or has not come to the query
-	rescueShare = budgetMax / 2 // what is kept for rescues
+	priceHedge  = 10            // if the server asked first is slow
+	priceRescue = 2             // if it has said nothing at all since, or has not come to the query
+	rescueShare = budgetMax / 2 // what hedges must leave for rescues
 )
 
 func (b *budget) earn() {
@@ -25,7 +25,7 @@ func (b *budget) earn() {
 	}
 }
 
-// spend takes price if more than keep is left after.
+// spend takes price out of the budget if at least keep is left after that.
 func (b *budget) spend(price, keep int64) bool {
 	for {
 		have := b.tenths.Load()
@@ -38,13 +38,13 @@ func (b *budget) spend(price, keep int64) bool {
 	}
 }
 
-// pace follows the median time of an answer. A tenth of them may take seconds without
-// moving it; a server that is far away moves it in some dozens of queries.
+// pace follows the median time of an answer. If a tenth of the answers takes seconds, that does
+// not move it. If the server is far away, some dozens of queries do.
 type pace struct {
 	median atomic.Int64
 }
 
-// observe takes in one answer. Two at the same time may count as one.
+// observe takes in how long one answer took. Two at the same time may count as one.
 func (p *pace) observe(took time.Duration) {
 	m := p.median.Load()
 	step := m>>4 + int64(time.Microsecond)
@@ -54,24 +54,24 @@ func (p *pace) observe(took time.Duration) {
 	p.median.Store(m + step)
 }
 
-// delay returns how long to wait for an answer before another server is asked: least, or
-// three times the median, but not more than most.
+// delay returns how long to wait for an answer before another server is asked: three times the
+// median, within least and most.
 func (p *pace) delay(least, most time.Duration) time.Duration {
 	return max(least, min(3*time.Duration(p.median.Load()), most))
 }
 
-// hedge asks once more, if the budget has it.
+// hedge asks once more, if the budget allows it.
 func (e *exchange) hedge(now time.Duration) {
-	if e.set.check { // one query is all of it
+	if e.set.check { // ask only once
 		e.hedgeAt = e.began + e.forward.conf.Timeout
 		return
 	}
 	delay, budget := e.forward.delay(e.call.scope), &e.forward.budgets[e.call.scope]
-	if e.inquire() {
-		e.hedgeAt = now + delay/8 // a server that lives answers that at once
+	if e.checkSilent() {
+		e.hedgeAt = now + delay/8 // a live server answers the check at once
 		return
 	}
-	later := now + max(delay/4, (now-e.began)/2) // a slow query is looked at some ten times in all
+	later := now + max(delay/4, (now-e.began)/2) // so a slow query comes here some ten times in all
 	price, keep := e.price()
 	if price == priceHedge && !e.mayCopy(now) || !budget.spend(price, keep) {
 		e.hedgeAt = later
@@ -87,20 +87,20 @@ func (e *exchange) hedge(now time.Duration) {
 	}
 }
 
-// inquire asks servers that said nothing whether they live, unless that was done, and
-// reports whether one was asked.
-func (e *exchange) inquire() (asked bool) {
+// checkSilent begins a health check of each server that was asked over a connection and has said
+// nothing since, unless it had one. It reports whether it began any.
+func (e *exchange) checkSilent() (began bool) {
 	for _, a := range e.waitingAsks() {
 		if !a.udp && !a.server.heardSince(a.at) {
-			asked = a.server.inquire(a.at) || asked
+			began = a.server.checkOnce(a.at) || began
 		}
 	}
-	return asked
+	return began
 }
 
-// price returns what a hedge costs, and what has to be left in the budget after. It costs
-// less where the query is not what keeps a server: that fell silent altogether, or may not
-// have come to it.
+// price returns what a hedge costs, and what the budget must have left after it. It is a cheap
+// rescue if this query is not what keeps any of the servers busy: the server has fallen silent
+// altogether, or may not have come to the query yet.
 func (e *exchange) price() (price, keep int64) {
 	for _, a := range e.waitingAsks() {
 		if a.server.heardSince(a.at) && !a.by.held(a.id) {
@@ -110,9 +110,9 @@ func (e *exchange) price() (price, keep int64) {
 	return priceRescue, 0
 }
 
-// mayCopy reports whether a query that keeps a connection may be sent on another one, which
-// it may keep just as long where servers answer in order: one query of a scope at a time, and
-// that once in a ReadTimeout.
+// mayCopy reports whether a query that blocks one connection may be sent on another one as well.
+// It may block that just as long if servers answer in order. So only one query of a scope may do
+// so at a time, and only once in a ReadTimeout.
 func (e *exchange) mayCopy(now time.Duration) bool {
 	streams := false
 	for _, a := range e.waitingAsks() {
@@ -129,12 +129,4 @@ func (e *exchange) mayCopy(now time.Duration) bool {
 	}
 	e.copied = now
 	return true
-}
-
-// done gives back what the Exchange holds.
-func (e *exchange) done() {
-	if e.copied != 0 {
-		e.forward.copies[e.call.scope].Store(false)
-	}
-	e.forward.free(e.call)
 }

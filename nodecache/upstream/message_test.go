@@ -63,7 +63,7 @@ func TestProbeRFC6891(t *testing.T) {
 		t.Fatal(err)
 	}
 	var q wire.Query
-	if got := q.Parse(query.unknownEDNS().msg); got != wire.BadVers || !q.Asked(query.msg) || !q.RD {
+	if got := q.Parse(query.unknownVersion().msg); got != wire.BadVers || !q.Asked(query.msg) || !q.RD {
 		t.Errorf("status %v of %+v", got, q)
 	}
 }
@@ -93,7 +93,8 @@ func FuzzFrames(f *testing.F) {
 	f.Cleanup(p.Close)
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		c := newConn(p.set.Load().order[0], Other, 1)
-		call := p.ownCall(q)
+		call := p.call(nil, Other)
+		call.askOwn(q)
 		defer p.free(call)
 		k := call.add(c.server, 1, false, false)
 		call.asks[k].by, call.asks[k].id = c, 7

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,8 +12,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// server is one upstream server: its connections and its health. Its goroutines are those
-// of group; close ends and joins them.
+// server is one upstream server: its connections, its health and its EDNS. Its goroutines are
+// those of group; close ends and joins them.
 type server struct {
 	Endpoint
 	forward *Forward
@@ -22,7 +24,7 @@ type server struct {
 	heardAt atomic.Int64         // the last answer; 0 for none
 	unheard [scopes]atomic.Int64 // the first query since the last answer; 0 for none
 	out     atomic.Bool          // it failed, and has not answered since
-	fails   atomic.Int64         // failed checks since then
+	fails   atomic.Int64         // health checks that failed since then
 	left    atomic.Int64         // when it was removed from the Forward; 0 if it was not
 
 	allowance allowance
@@ -30,16 +32,16 @@ type server struct {
 
 	mu         sync.Mutex
 	closed     bool
-	checking   bool
-	relearning bool          // see doubt
-	inquired   time.Duration // when it was last checked because it was silent
+	checking   bool          // checks runs
+	relearning bool          // relearn runs
+	checkedAt  time.Duration // when checkOnce last began a check
 	conns      [scopes][]*conn
 	grams      map[*datagram]struct{}
 }
 
-func newServer(p *Forward, e Endpoint) *server {
-	p.conf.Shares.join(e.Addr)
-	s := &server{Endpoint: e, forward: p, grams: map[*datagram]struct{}{}}
+func newServer(f *Forward, e Endpoint) *server {
+	f.conf.Shares.join(e.Addr)
+	s := &server{Endpoint: e, forward: f, grams: map[*datagram]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -65,10 +67,13 @@ func (s *server) close() {
 	s.group.Wait()
 }
 
-// carry asks for ask k of a call. It reports false where no connection can take it.
+// alone returns the set of s only, which is asked whatever is known of it.
+func (s *server) alone() *set { return &set{order: []*server{s}, preferred: 1, check: true} }
+
+// carry sends ask k of a call. It reports false if no connection or socket can take it.
 func (s *server) carry(call *call, k int, now time.Duration, udp bool) (by carrier, id uint16, ok bool) {
 	if udp {
-		return s.send(call, k, now)
+		return sendDatagram(s, call, k, now)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,16 +93,16 @@ func (s *server) carry(call *call, k int, now time.Duration, udp bool) (by carri
 	return nil, 0, false
 }
 
-// asked notes that the server has to say something in a scope.
+// asked notes that the server owes an answer in a scope.
 func (s *server) asked(scope Scope, now time.Duration) {
 	if s.unheard[scope].Load() == 0 {
 		s.unheard[scope].Store(int64(now))
 	}
 }
 
-// choose returns the best connection that does not carry the call yet, or a new one where
-// that is busy and the scope has room, or nil if there is neither. Where other Forwards leave the
-// scope no connection at all, it is one of the other scope.
+// choose returns the best connection that has not carried the call yet. If that is busy and the
+// scope may have one more, it returns a new one; if there is neither, nil. If other Forwards
+// leave the scope no connection at all, it returns one of the other scope.
 func (s *server) choose(call *call, now time.Duration) (c *conn, reused bool) {
 	c, cost := s.best(call, call.scope, now)
 	if (c == nil || s.wantsMore(call.scope, cost)) && s.take(call.scope) {
@@ -109,7 +114,8 @@ func (s *server) choose(call *call, now time.Duration) (c *conn, reused bool) {
 	return c, true
 }
 
-// best returns the connection of a scope that does not carry the call yet and costs least.
+// best returns the connection of a scope that costs least, among those that have not carried the
+// call yet.
 func (s *server) best(call *call, scope Scope, now time.Duration) (c *conn, cost int) {
 	delay := s.forward.delay(scope)
 	for _, next := range s.conns[scope] {
@@ -123,14 +129,14 @@ func (s *server) best(call *call, scope Scope, now time.Duration) (c *conn, cost
 	return c, cost
 }
 
-// wantsMore reports whether a scope, whose best connection has this cost, should have one
-// more. It may take what is there only to get past one that does not answer.
+// wantsMore reports whether a scope should have one more connection if its best one has this
+// cost. To have more than half of all, that must be one that does not answer.
 func (s *server) wantsMore(scope Scope, cost int) bool {
 	return cost >= connFull || cost >= connBusy && len(s.conns[scope]) < s.forward.conf.MaxConns/2
 }
 
-// take takes one more connection for a scope, and reports whether there was one that is not
-// kept for the other scope or another Forward.
+// take takes one more connection for a scope. It reports false if none is left but those kept for
+// the other scope or for other Forwards.
 func (s *server) take(scope Scope) bool {
 	cluster, other, most := len(s.conns[Cluster]), len(s.conns[Other]), s.allowance.conns(s.forward.conf.MaxConns)
 	have := cluster + other
@@ -142,32 +148,7 @@ func (s *server) take(scope Scope) bool {
 	return cluster+other < most && s.forward.conf.Shares.take(s.Addr, have, most)
 }
 
-// takes reports whether the connection can carry one more query.
-func (c *conn) takes() bool { return !c.closed.Load() && c.load.Load() < connFull }
-
-// cost is what a query on c has to expect: those before it, and far more where c is about
-// to close or does not answer.
-func (c *conn) cost(now, delay time.Duration) int {
-	cost := int(c.load.Load())
-	if c.retired.Load() || c.spent() {
-		cost += connFull
-	}
-	if c.stalled(now, delay) {
-		cost += 2 * connFull
-	}
-	return cost
-}
-
-func (c *call) carriedBy(by *conn) bool {
-	for k := range c.asks {
-		if c.asks[k].by == carrier(by) {
-			return true
-		}
-	}
-	return false
-}
-
-// open makes a connection, which was taken.
+// open makes a connection, for which take has made room.
 func (s *server) open(scope Scope, now time.Duration) *conn {
 	c := newConn(s, scope, now)
 	s.conns[scope] = append(s.conns[scope], c)
@@ -179,7 +160,7 @@ func (s *server) open(scope Scope, now time.Duration) *conn {
 	return c
 }
 
-// gone takes out a connection that ended, and judges the server by it.
+// gone removes a connection that ended because of err, and judges the server by it.
 func (s *server) gone(c *conn, err *opError) {
 	s.mu.Lock()
 	c.closed.Store(true)
@@ -189,7 +170,7 @@ func (s *server) gone(c *conn, err *opError) {
 	}
 	s.conns[c.scope] = slices.DeleteFunc(s.conns[c.scope], func(o *conn) bool { return o == c })
 	s.mu.Unlock()
-	s.unheard[c.scope].Store(0) // what it owed is owed no more
+	s.unheard[c.scope].Store(0) // it no longer owes what it owed on c
 	if t := s.forward.conf.Trace.Closed; t != nil {
 		t(s.Endpoint, c.scope, err.Err)
 	}
@@ -198,17 +179,107 @@ func (s *server) gone(c *conn, err *opError) {
 	}
 }
 
-// worth says what an answer with a matching question is worth. Over TCP nothing is truncated
-// but what no server can send.
+// tend closes the connections that have to be closed, and reports whether there were any
+// connections.
+func (s *server) tend(now time.Duration) bool {
+	s.mu.Lock()
+	conns := s.conns
+	for scope := range conns {
+		conns[scope] = slices.Clone(conns[scope])
+	}
+	s.mu.Unlock()
+	more := false
+	for _, scope := range conns {
+		retireOne(scope, now)
+		for _, c := range scope {
+			if c.goesOn(now) {
+				s.allowance.forget()
+				wake(conns[:])
+			}
+			if err := c.overdue(now); err != nil {
+				c.end("close", err)
+			}
+			more = true
+		}
+	}
+	return more
+}
+
+// retireOne retires an old connection of a scope, unless another one is already retired.
+func retireOne(scope []*conn, now time.Duration) {
+	isRetired := func(c *conn) bool { return c.retired.Load() }
+	isOld := func(c *conn) bool { return c.until != 0 && now >= c.until }
+	if i := slices.IndexFunc(scope, isOld); i >= 0 && !slices.ContainsFunc(scope, isRetired) {
+		scope[i].retired.Store(true)
+	}
+}
+
+// wake makes connections write that had to stop; see allowance.
+func wake(scopes [][]*conn) {
+	for _, c := range slices.Concat(scopes...) {
+		c.mu.Lock()
+		c.ready.Signal()
+		c.mu.Unlock()
+	}
+}
+
+// waiting reports whether the server, which was removed, may still send an answer.
+func (s *server) waiting(now time.Duration) bool {
+	if now-time.Duration(s.left.Load()) > s.forward.conf.ReadTimeout {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, scope := range s.conns {
+		if slices.ContainsFunc(scope, func(c *conn) bool { return c.owing.Load() != 0 }) {
+			return true
+		}
+	}
+	return len(s.grams) > 0
+}
+
+// streamRoom is how many bytes of buffer the kernel is asked for, both for what a connection has
+// received and for what it has yet to send. By itself the kernel would let them grow to megabytes.
+const streamRoom = 32 << 10
+
+// dial opens a connection. For TLS it also completes the handshake. The context bounds both.
+func (s *server) dial(ctx context.Context) (net.Conn, error) {
+	d := s.forward.dialer()
+	tcp, err := d.DialTCP(ctx, "tcp", s.forward.source(), s.Addr)
+	if err != nil {
+		return nil, err
+	}
+	_ = tcp.SetReadBuffer(streamRoom)
+	_ = tcp.SetWriteBuffer(streamRoom)
+	if s.Proto != TLS {
+		return newRawConn(tcp)
+	}
+	nc := tls.Client(tcp, s.tlsConfig())
+	if err := nc.HandshakeContext(ctx); err != nil {
+		tcp.Close()
+		return nil, err
+	}
+	return nc, nil
+}
+
+// tlsConfig returns the Forward's settings with the server's name. That is the endpoint's own, or
+// the configured one, or the address, which a certificate may also hold (RFC 8310 section 8.1).
+func (s *server) tlsConfig() *tls.Config {
+	c := s.forward.tls.Clone()
+	if s.ServerName != "" {
+		c.ServerName = s.ServerName
+	}
+	if c.ServerName == "" {
+		c.ServerName = s.Addr.Addr().String()
+	}
+	return c
+}
+
+// worth returns what an answer with a matching question is worth. Over TCP, a server truncates
+// only what no server can send.
 func (s *server) worth(m wire.Message) verdict {
 	if m.Truncated() || slices.Contains(s.forward.conf.Failover, rcode(m)) {
 		return poor
 	}
 	return good
-}
-
-// stalled reports whether nothing was heard in a scope for the delay, though something was asked.
-func (s *server) stalled(scope Scope, now, delay time.Duration) bool {
-	first := time.Duration(s.unheard[scope].Load())
-	return first != 0 && now-first > delay
 }

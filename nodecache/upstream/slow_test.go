@@ -125,7 +125,8 @@ func TestSlowNamesOverTCP(t *testing.T) {
 func TestSlowQuerySleeps(t *testing.T) {
 	p := plain(t, Config{}, serve(t, &fake{handle: silent}))
 	p.budgets[Other].tenths.Store(0)
-	c := p.call(nil, queryFor(t, "slow.example"), nil, Other)
+	c := p.call(nil, Other)
+	c.ask(queryFor(t, "slow.example"), nil)
 	e := exchange{forward: p, set: p.set.Load(), call: c, most: 3, began: p.now()}
 	defer e.done()
 	if !e.next(e.began, false) {

@@ -12,12 +12,11 @@ import (
 const (
 	readBuffer  = 4096
 	writeBuffer = 1 << 16
-	maxStrange  = 64 // messages in a row that answer nothing, after which a connection is given up
+	maxStrange  = 64 // after so many messages in a row that answer nothing, a connection is given up
 )
 
-// write writes what is asked until the connection is closed, as many queries at a time as
-// there are. Where that fails the connection takes no more if another can, and ends once
-// what the server said before is read.
+// write writes queries until the connection is closed, as many at a time as are waiting. If that
+// fails, the connection is retired, and ends once everything is read that the server sent before.
 func (c *conn) write(nc net.Conn) {
 	var buf []byte
 	for c.wait() {
@@ -31,12 +30,13 @@ func (c *conn) write(nc net.Conn) {
 			return
 		}
 		if cap(buf) > readBuffer {
-			buf = nil // a burst; an idle connection must not keep it
+			buf = nil // it was a burst; an idle connection must not keep it
 		}
 	}
 }
 
-// wait waits for queries that may be written. It reports false once the connection is closed.
+// wait waits until there are queries that may be written. It reports false once the connection is
+// closed.
 func (c *conn) wait() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,8 +46,8 @@ func (c *conn) wait() bool {
 	return !c.closed.Load()
 }
 
-// fill appends the frames of waiting queries (RFC 1035 section 4.2.2). One that was
-// withdrawn meanwhile is not sent at all.
+// fill appends the frames of waiting queries (RFC 1035 section 4.2.2), except for queries that
+// were withdrawn meanwhile.
 func (c *conn) fill(buf []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,17 +63,12 @@ func (c *conn) fill(buf []byte) []byte {
 		}
 		frame := len(buf)
 		buf = s.call.appendQuery(append(buf, 0, 0), id, s.bare)
-		binary.BigEndian.PutUint16(buf[frame:], uint16(len(buf)-frame-2)) // #nosec G115 -- see Forward.call
+		binary.BigEndian.PutUint16(buf[frame:], uint16(len(buf)-frame-2)) // it fits; see Forward.ask
 		c.written++
 		room--
 	}
 	c.queue = c.queue[:copy(c.queue, c.queue[n:])]
 	return buf
-}
-
-func (c *conn) drop(id uint16) {
-	delete(c.slots, id)
-	c.load.Store(int32(len(c.slots))) // #nosec G115 -- connFull
 }
 
 // read reads answers until the connection ends.
@@ -88,7 +83,7 @@ func (c *conn) read(nc net.Conn) error {
 				return errGarbage
 			}
 			if len(buf) > readBuffer {
-				runtime.Gosched() // let whoever has a long answer hand it on before the next comes
+				runtime.Gosched() // let whoever got a long answer pass it on before the next one comes
 			}
 			buf, have = keep(buf, rest)
 		}
@@ -98,7 +93,8 @@ func (c *conn) read(nc net.Conn) error {
 	}
 }
 
-// keep moves what is left to the front of a buffer that has room for the whole of it.
+// keep moves rest, the beginning of a message, to the front of a buffer that can hold the whole
+// message.
 func keep(buf, rest []byte) ([]byte, int) {
 	need := readBuffer
 	if len(rest) >= 2 {
@@ -110,8 +106,8 @@ func keep(buf, rest []byte) ([]byte, int) {
 	return buf, copy(buf, rest)
 }
 
-// frames takes in the whole messages at the front of buf and returns what follows them. It
-// reports false if the server sends nothing of use.
+// frames takes in the whole messages at the front of buf and returns what follows them. It reports
+// false if the server sends only garbage.
 func (c *conn) frames(buf []byte) (rest []byte, ok bool) {
 	now := c.server.forward.now()
 	c.mu.Lock()
@@ -133,14 +129,14 @@ func (c *conn) frames(buf []byte) (rest []byte, ok bool) {
 	return buf, c.strange <= maxStrange
 }
 
-// message takes in one message and reports whether it was owed.
+// message takes in one message, and reports whether it answers a query.
 func (c *conn) message(m wire.Message, now time.Duration) bool {
 	id := m.ID()
 	s, ok := c.slots[id]
 	if !ok || m.Flags()&wire.QR == 0 || s.call != nil && !s.call.matches(m) {
 		return false
 	}
-	c.server.heard(c.scope, now) // first: whoever is answered finds the server well
+	c.server.heard(c.scope, now) // first, so that whoever gets the answer finds the server well
 	c.server.forward.paces[c.scope].observe(now - s.at)
 	if s.call != nil {
 		c.server.answered(s.call, s.ask, m, s.bare)
@@ -154,7 +150,7 @@ func (c *conn) message(m wire.Message, now time.Duration) bool {
 	return true
 }
 
-// heard notes that the server said something.
+// heard notes that the server has sent an answer.
 func (c *conn) heard(now time.Duration) {
 	c.said, c.strange, c.unheard, c.used, c.word = c.said+1, 0, 0, now, now
 	if c.live > 0 {
@@ -162,8 +158,15 @@ func (c *conn) heard(now time.Duration) {
 	}
 }
 
-// keepFor takes the server's idle time-out (RFC 7828 section 3.2.2). Zero asks us to close
-// once all queries are answered.
+// keepalive returns the idle time-out that a server announces in m (RFC 7828 section 3.3.2).
+// Servers that merely echo the option of a query announce none.
+func keepalive(m wire.Message) (timeout time.Duration, ok bool) {
+	o, _ := m.OPT()
+	return time.Duration(o.Timeout) * 100 * time.Millisecond, o.Timed
+}
+
+// keepFor adopts the server's idle time-out (RFC 7828 section 3.2.2). Zero asks us to close the
+// connection once all queries are answered.
 func (c *conn) keepFor(t time.Duration) {
 	if t == 0 {
 		c.retired.Store(true)

@@ -14,40 +14,42 @@ import (
 )
 
 const (
-	maxDatagram = 4096 // a longer answer counts as truncated
-	maxForged   = 8    // datagrams that answer nothing, after which UDP is not trusted
-	queryRoom   = 128  // enough for most
+	maxDatagram = 4096 // an answer of this size or more counts as truncated
+	maxForged   = 8    // after so many datagrams that answer nothing, the query goes over TCP
+	queryRoom   = 128  // bytes; enough for most queries
 
-	// datagramRoom is the room asked of the kernel for answers, which doubles it: some ten
-	// short ones, or any one.
+	// datagramRoom is how many bytes of buffer the kernel is asked for, which doubles it: enough
+	// for some ten short answers, or for any one.
 	datagramRoom = 4 << 10
 )
 
-// datagram asks one query over UDP, from a socket and thus a port of its own, with a random
-// ID (RFC 5452 section 9.2). The socket is connected: the kernel drops what others send.
+// datagram asks one query over UDP. It has a socket of its own, and so a source port of its own,
+// and a random ID (RFC 5452 section 9.2). The socket is connected, so the kernel drops what other
+// addresses send.
 type datagram struct {
 	server *server
 	nc     *net.UDPConn
 	scope  Scope
-	query  []byte          // a copy, with our ID: it outlives the call
-	q      wire.Query      // a view of it
+	query  []byte          // a copy under an ID of its own: it outlives the call
+	q      wire.Query      // what query says, as far as an answer must match it; a view
 	room   [queryRoom]byte // for query, unless that is longer
 	at     time.Duration
 
-	// Of run alone: what receive found.
+	// Only run uses these: what receive found.
 	answered bool
 	failed   error
 
 	mu     sync.Mutex
-	call   *call // nil once withdrawn or told
+	call   *call // nil once it was withdrawn or has its answer
 	ask    int
 	bare   bool // asked without the OPT record
-	orphan bool // withdrawn: the server's health is still to be learned
-	cut    bool // withdrawn, and not to learn that
+	orphan bool // withdrawn, but the answer will show that the server is alive
+	cut    bool // withdrawn, and not an orphan
 }
 
-// send sends ask k of a call over UDP.
-func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint16, ok bool) {
+// sendDatagram sends ask k of a call over UDP. It reports false if no socket could be opened or
+// the query could not be sent.
+func sendDatagram(s *server, call *call, k int, now time.Duration) (by carrier, id uint16, ok bool) {
 	if !s.forward.conf.Shares.takeSocket() {
 		return nil, 0, false
 	}
@@ -64,12 +66,7 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 	}
 	_ = nc.SetReadBuffer(datagramRoom)
 	g := &datagram{server: s, nc: nc, scope: call.scope, at: now, call: call, ask: k, bare: call.asks[k].bare}
-	g.query = call.appendQuery(g.room[:0], 0, g.bare)
-	rand.Read(g.query[:2])
-	g.q = wire.Query{
-		ID: wire.Message(g.query).ID(), Type: call.q.Type, Class: call.q.Class,
-		Name: wire.Name(g.query[wire.HeaderLen:][:len(call.q.Name)]),
-	}
+	g.copyQuery()
 	s.asked(call.scope, now)
 	if _, err := nc.Write(g.query); err != nil {
 		nc.Close()
@@ -77,7 +74,7 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 		s.fail(&opError{"write", s.Endpoint, err}, now)
 		return nil, 0, false
 	}
-	if !s.start(g) {
+	if !g.start() {
 		nc.Close()
 		return nil, 0, false
 	}
@@ -87,8 +84,20 @@ func (s *server) send(call *call, k int, now time.Duration) (by carrier, id uint
 	return g, 0, true
 }
 
-// start starts reading, unless the server is closed.
-func (s *server) start(g *datagram) bool {
+// copyQuery copies the call's query and gives it an ID that nobody can guess.
+func (g *datagram) copyQuery() {
+	g.query = g.call.appendQuery(g.room[:0], 0, g.bare)
+	rand.Read(g.query[:2])
+	q := &g.call.q
+	g.q = wire.Query{
+		ID: wire.Message(g.query).ID(), Type: q.Type, Class: q.Class,
+		Name: wire.Name(g.query[wire.HeaderLen:][:len(q.Name)]),
+	}
+}
+
+// start starts run, unless the server is closed.
+func (g *datagram) start() bool {
+	s := g.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -100,6 +109,7 @@ func (s *server) start(g *datagram) bool {
 	return true
 }
 
+// run reads datagrams until the answer comes or the server's time is up.
 func (g *datagram) run() {
 	defer g.server.group.Done()
 	defer g.close()
@@ -107,7 +117,7 @@ func (g *datagram) run() {
 	if err == nil {
 		err = g.nc.SetReadDeadline(time.Now().Add(g.server.forward.conf.ReadTimeout))
 	}
-	if g.wasCut() { // before the deadline was set, or else it is past
+	if g.wasCut() { // if withdraw comes after this line, its deadline replaces the one above
 		return
 	}
 	try := g.receive
@@ -126,8 +136,8 @@ func (g *datagram) run() {
 	g.tell(func(c *call, k int) { c.again(k, nil, overTCP) })
 }
 
-// receive takes in one datagram, and reports whether there was one, or an error. It has a
-// buffer only then: most of those that wait at a time wait for long.
+// receive takes in one datagram. It reports false if there is neither a datagram nor an error. It
+// holds a buffer only while it runs, since most sockets wait for long.
 func (g *datagram) receive(fd uintptr) (ok bool) {
 	buf := g.server.forward.buffers.Get().(*[maxDatagram]byte)
 	defer g.server.forward.buffers.Put(buf)
@@ -146,7 +156,7 @@ func (g *datagram) receive(fd uintptr) (ok bool) {
 	return true
 }
 
-// take takes in one datagram and reports whether it was the answer.
+// take takes in one datagram, and reports whether it was the answer.
 func (g *datagram) take(m wire.Message) bool {
 	if !g.q.Matches(m) {
 		return false
@@ -168,6 +178,8 @@ func (g *datagram) take(m wire.Message) bool {
 	return true
 }
 
+// fail ends the ask without an answer, and blames the server. It does nothing if the query was
+// withdrawn and nobody wants to know.
 func (g *datagram) fail(err error) {
 	if os.IsTimeout(err) {
 		err = ErrTimeout
@@ -183,7 +195,7 @@ func (g *datagram) fail(err error) {
 	g.tell(func(c *call, k int) { c.lose(k, err, failed) })
 }
 
-// tell calls f with the call, if it is still waited for.
+// tell calls f with the call, unless that was withdrawn.
 func (g *datagram) tell(f func(c *call, k int)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -193,6 +205,7 @@ func (g *datagram) tell(f func(c *call, k int)) {
 	}
 }
 
+// withdraw implements carrier.
 func (g *datagram) withdraw(_ uint16, _ *call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -206,13 +219,14 @@ func (g *datagram) withdraw(_ uint16, _ *call) {
 	}
 }
 
-// wasCut reports whether run ends before the server's time is up.
+// wasCut reports whether run has to end before the server's time is up.
 func (g *datagram) wasCut() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.cut
 }
 
+// held implements carrier.
 func (g *datagram) held(_ uint16) bool { return false }
 
 func (g *datagram) close() {

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawConn is a TCP connection that reads and writes without telling the scheduler
-// (RawSyscall), as its socket never blocks. An ordinary system call wakes the runtime's
-// monitor thread, which then looks around every 20 us for a while; see sys_linux.go of
-// package listen. One goroutine may read and another write.
+// rawConn is a TCP connection that reads and writes without telling the scheduler (RawSyscall),
+// since its socket never blocks. An ordinary system call wakes the runtime's monitor thread, which
+// then looks around every 20 us for a while; package listen does the same for the same reason.
+// One goroutine may read while another writes.
 type rawConn struct {
 	*net.TCPConn
 	in, out transfer
@@ -53,10 +53,10 @@ func (c *rawConn) Write(b []byte) (done int, err error) {
 	return done, err
 }
 
-// transfer is one direction of a rawConn. Its fields are those of the system call that is
-// under way: a closure over variables would be allocated for each.
+// transfer is one direction of a rawConn. Its fields are those of the system call under way. If a
+// closure captured variables instead, each call would allocate it.
 type transfer struct {
-	ready func(try func(fd uintptr) bool) error // calls try whenever the socket may be ready, until it is
+	ready func(try func(fd uintptr) bool) error // calls try whenever the socket may be ready, until try returns true
 	try   func(fd uintptr) bool
 	call  uintptr
 	b     []byte
@@ -72,13 +72,13 @@ func (t *transfer) init(ready func(func(uintptr) bool) error, call uintptr) {
 func (t *transfer) once(fd uintptr) bool {
 	for t.errno = unix.EINTR; t.errno == unix.EINTR; {
 		var n uintptr
-		n, _, t.errno = unix.RawSyscall(t.call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.b))), uintptr(len(t.b))) // #nosec G103 -- t keeps b
+		n, _, t.errno = unix.RawSyscall(t.call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.b))), uintptr(len(t.b)))
 		t.n = int(n)
 	}
 	return t.errno != unix.EAGAIN
 }
 
-// do transfers what the socket takes or has of b, which must not be empty.
+// do reads into b, or writes from it, as much as the socket has or takes. b must not be empty.
 func (t *transfer) do(b []byte) (int, error) {
 	t.b = b
 	err := t.ready(t.try)

@@ -7,30 +7,30 @@ import (
 	"slices"
 )
 
-// With thousands of nodes, every node's connections to every server would be what a cluster
-// DNS spends its memory on. So a node keeps to a few servers, those that score highest for
-// it (rendezvous hashing): no node has to know of another, and when a server comes or goes,
-// only those nodes change over that gain or lose it.
+// With thousands of nodes, a cluster DNS would spend its memory on connections if every node had
+// some to every server. So a node uses only a few servers: those that score highest for it
+// (rendezvous hashing). No node has to know of another. When a server comes or goes, only the
+// nodes that gain or lose it change over.
 //
-// Scores that are independent from node to node leave evenness to chance: of 5,000 nodes
-// and 20 servers, the fullest server has 1.14 times the nodes of the emptiest one on average
-// and 1.19 times at worst (TestSpread of test/upstream), and more at times. So nodes with
-// neighbouring addresses share out the scores: of 16 of them, each holds another sixteenth of
-// a server's range. That makes it 1.08 and 1.12 where addresses are densely used, and no worse
-// than before where they are not. A score still depends on the node and the server alone, so
-// no more nodes move.
+// If the scores of all nodes were independent, chance would decide how evenly nodes spread. With
+// 5,000 nodes and 20 servers, the fullest server would have 1.14 times as many nodes as the
+// emptiest on average, 1.19 times in the worst trial (TestSpread), and sometimes more. So nodes
+// with neighbouring addresses share out the scores: of 16 such nodes, each has another sixteenth of
+// a server's range. That makes it 1.08 and 1.12 where the nodes' addresses are close together,
+// and no worse where they are not. A score still depends on the node and the server alone, so
+// nodes don't change over more often.
 
 // seat is a node's place in rendezvous hashing.
 type seat struct {
 	self  uint64 // the node
-	block uint64 // the 16 nodes it shares out scores with
-	place uint64 // its number among them
+	block uint64 // the 16 nodes that share out scores
+	place uint64 // the node's number among these
 }
 
 const places = 16
 
-// newSeat returns the seat of a node. An IP address says who its neighbours are; of any
-// other name all that counts is that it is different.
+// newSeat returns the seat of a node. If the node is named by an IP address, that tells which
+// nodes are its neighbours. Other names only have to differ.
 func newSeat(node string) seat {
 	number := hash([]byte(node))
 	if addr, err := netip.ParseAddr(node); err == nil {
@@ -47,8 +47,8 @@ func (s seat) score(server uint64) uint64 {
 	return share<<60 | mix(s.self^server)>>4
 }
 
-// choose returns the n endpoints with the highest scores, best first, without those that
-// are to be skipped, unless that leaves none. n of 0 stands for all of them.
+// choose returns the n endpoints with the highest scores, best first. It leaves out those that
+// skip returns true for, unless that leaves none. An n of 0 means all endpoints.
 func choose(node seat, all []Endpoint, n int, skip func(Endpoint) bool) []Endpoint {
 	well := slices.DeleteFunc(slices.Clone(all), skip)
 	if len(well) == 0 {
@@ -89,7 +89,7 @@ func hash(b []byte) uint64 {
 	return mix(h.Sum64())
 }
 
-// mix spreads the bits of x: the finalizer of SplitMix64.
+// mix spreads the bits of x. It is the finalizer of SplitMix64.
 func mix(x uint64) uint64 {
 	x ^= x >> 30
 	x *= 0xbf58476d1ce4e5b9
