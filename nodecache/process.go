@@ -96,7 +96,7 @@ func newProcess(c Config) *process {
 	p.resolver = resolve.New(resolve.Config{
 		Observer: p.metrics.Own, Writer: flightWriter, Clock: p.clock, Cookies: cookie.New(secret), Queries: p.queries, Log: c.Log,
 		Limits:  resolve.Limits{Flights: p.Memory.Queries, Waiters: p.Memory.Waiters},
-		Version: "neardns nodecache " + c.Version, ID: c.Identity, Instance: p.instance, Probes: hostnet.ProbePrefixes(),
+		Version: "neardns nodecache " + c.Version, ID: c.Identity, Instance: p.instance, SelfChecks: hostnet.ProbePrefixes(),
 	})
 	return p
 }

@@ -58,8 +58,7 @@ type Limits struct {
 	// more are read from it until one is answered. The default is 256.
 	Pipeline int
 
-	// Idle is how long a connection may ask nothing. The default is 10 s, that of today's
-	// node-local cache (RFC 7766, section 6.2.3, recommends seconds).
+	// Idle is how long a connection may ask nothing. The default is DefaultIdle.
 	Idle time.Duration
 
 	// Stall is how long a connection may leave a message half sent, or its answers not
@@ -83,6 +82,10 @@ type Limits struct {
 // Total counts what several Fronts keep. The zero value is ready.
 type Total struct{ conns, buffered, unsent atomic.Int64 }
 
+// DefaultIdle is the idle time of today's node-local cache. RFC 7766, section 6.2.3, recommends some
+// seconds.
+const DefaultIdle = 10 * time.Second
+
 // withDefaults returns c with every zero value replaced.
 func (c Config) withDefaults() Config {
 	c.Sockets = or(c.Sockets, min(runtime.GOMAXPROCS(0), 8))
@@ -92,7 +95,7 @@ func (c Config) withDefaults() Config {
 	c.TCP.Conns = or(c.TCP.Conns, 10000)
 	c.TCP.PerClient = or(c.TCP.PerClient, 256)
 	c.TCP.Pipeline = or(c.TCP.Pipeline, 256)
-	c.TCP.Idle = or(c.TCP.Idle, 10*time.Second)
+	c.TCP.Idle = or(c.TCP.Idle, DefaultIdle)
 	c.TCP.Stall = or(c.TCP.Stall, 5*time.Second)
 	c.TCP.Buffers = or(c.TCP.Buffers, 16<<20)
 	c.TCP.Unsent = or(c.TCP.Unsent, 16<<20)

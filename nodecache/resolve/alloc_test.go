@@ -17,7 +17,7 @@ func (r *rig) handled(words string) func() {
 		return nil
 	})
 	return func() {
-		r.block.cuts.checks.Store(0) // not the one that goes upstream
+		r.block.cuts.answers.Store(0) // not the one that goes upstream
 		r.Handle(buf, query, c)
 	}
 }

@@ -1,8 +1,6 @@
 package resolve
 
 import (
-	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,22 +16,22 @@ type Block struct {
 	*Memory
 
 	Policy    cache.Policy
-	Kept      []wire.Name // only of names below these anything is kept
-	NoSuccess []wire.Name // zones of which no success is kept
-	NoDenial  []wire.Name // zones of which no denial is kept
+	Kept      []wire.Name // the cache keeps only names below these
+	NoSuccess []wire.Name // it keeps no success below these
+	NoDenial  []wire.Name // it keeps no denial below these
 	Stale     Stale
 
 	Cluster  wire.Name   // the cluster domain, such as cluster.local
 	Inside   []wire.Name // it, and the reverse zones that the cluster DNS is asked for
-	Services wire.Name   // svc.<cluster domain> where names below denied ones are cut, or nil
+	Services wire.Name   // svc.<cluster domain> if names below denied ones are cut, else nil
 
 	IPv4Only []wire.Name // zones in which AAAA is NODATA
-	UDPSize  int         // replies over UDP are no longer, in bytes
+	UDPSize  int         // the longest reply over UDP, in bytes
 	Hosts    *Hosts      // nil for none
 
-	Forwards []*Forward
+	Forwards []*Forward // the first that serves a name is asked for it
 	Log      querylog.Filter
-	Errors   func(q *wire.Query, err error) // told of queries that failed; nil for no one
+	Errors   func(q *wire.Query, err error) // is called for each query that failed; may be nil
 }
 
 // Memory is what a block remembers. It outlives a change of the configuration.
@@ -42,18 +40,10 @@ type Memory struct {
 
 	flights flights
 	cuts    cuts
-	flushes atomic.Uint64
+	flushes atomic.Uint64 // how many there were
 }
 
-// flush forgets what the cache keeps of name and of what is below it, and returns how many answers
-// that were. What is asked for already may bring the same again: it is not kept, and nobody who
-// comes now waits for it.
-func (m *Memory) flush(name wire.Name) (forgotten int) {
-	m.flushes.Add(1) // first: what is kept after that is seen below, or by the flight that brought it
-	return m.Cache.Flush(name)
-}
-
-// NewMemory returns a Memory around a cache.
+// NewMemory returns a Memory with a cache.
 func NewMemory(c *cache.Cache) *Memory {
 	m := &Memory{Cache: c}
 	m.flights.init()
@@ -61,54 +51,42 @@ func NewMemory(c *cache.Cache) *Memory {
 	return m
 }
 
+// flush removes name and all names below it from the cache, and returns how many answers that were. A
+// flight that is under way may bring the same answer again. It is not kept, and nobody who asks from
+// now on waits for that flight.
+func (m *Memory) flush(name wire.Name) (forgotten int) {
+	m.flushes.Add(1) // before: a flight that stores later sees this, and the cache has what it stored earlier
+	return m.Cache.Flush(name)
+}
+
 // Hosts is what a `hosts` directive says.
 type Hosts struct {
 	*hosts.File
 	TTL     uint32      // seconds
-	Through []wire.Name // names below these that the file lacks are looked for further on
-	// Unsupported lets those names through also for types that the file can't have.
+	Through []wire.Name // names below these that the file lacks are looked up elsewhere
+	// Unsupported says so also of names that the file has, for types that it can't have.
 	Unsupported bool
 }
 
-// Stale says when an answer that has expired is given. Names inside the cluster get one
-// only while no upstream can be reached at all, unless Explicit.
+// Stale says when a stale answer is given.
 type Stale struct {
-	On, Explicit bool
+	On bool
 
-	// Wait is how long upstream may take before a stale answer is given: 0 for none, which
-	// asks upstream only after; negative for as long as it takes to fail.
+	// Explicit says so for all names. Otherwise names of the cluster get a stale answer only
+	// while no server of one of their forwards can be reached.
+	Explicit bool
+
+	// Wait is how long upstream may take before a stale answer is given. With 0 it is given
+	// first, and then upstream is asked. If Wait is negative, upstream has to fail first.
 	Wait time.Duration
 }
 
-// Forward is the servers that a block forwards to.
-type Forward struct {
-	From   wire.Name
-	Except []wire.Name
-	Next   []wire.Rcode // codes that hand the query to the next Forward
-
-	NextOnNodata bool // so does NODATA
-
-	Upstream Exchanger
-	Servers  *cache.Servers // failures are blamed on it; whoever owns Upstream tells it of the recovery
-	Options  []byte         // EDNS options of its queries
-}
-
-// Exchanger asks servers; see upstream.Forward.
-type Exchanger interface {
-	Exchange(ctx context.Context, dst []byte, q *wire.Query, options []byte, scope upstream.Scope) ([]byte, error)
-	Out() bool
-}
-
-// serves reports whether u is asked for name.
-func (u *Forward) serves(name wire.Name) bool {
-	return name.Below(u.From) && !belowAny(name, u.Except)
-}
-
-// upstream returns the first Forward from index i on that serves name, and its index, or nil.
-func (b *Block) upstream(name wire.Name, i int) (*Forward, int) {
+// forward returns the first Forward that serves name, from index i on, and its index. It returns nil if
+// there is none.
+func (b *Block) forward(name wire.Name, i int) (*Forward, int) {
 	for ; i < len(b.Forwards); i++ {
-		if u := b.Forwards[i]; u.serves(name) {
-			return u, i
+		if f := b.Forwards[i]; f.serves(name) {
+			return f, i
 		}
 	}
 	return nil, i
@@ -116,11 +94,25 @@ func (b *Block) upstream(name wire.Name, i int) (*Forward, int) {
 
 // firstForward returns the Forward that is asked first for name, or nil.
 func (b *Block) firstForward(name wire.Name) *Forward {
-	u, _ := b.upstream(name, 0)
-	return u
+	f, _ := b.forward(name, 0)
+	return f
 }
 
-// scope returns the scope of a name: those of the cluster domain have connections of their own.
+// sameForwards reports whether the same forwards are asked for two names.
+func (b *Block) sameForwards(one, other wire.Name) bool {
+	for _, f := range b.Forwards {
+		serves := f.serves(one)
+		if serves != f.serves(other) {
+			return false
+		}
+		if serves && !f.mayHandOn() {
+			return true
+		}
+	}
+	return true
+}
+
+// scope returns the scope of a name. Names of the cluster domain have connections of their own.
 func (b *Block) scope(name wire.Name) upstream.Scope {
 	if b.Cluster != nil && name.Below(b.Cluster) {
 		return upstream.Cluster
@@ -141,8 +133,9 @@ func (b *Block) policy(name wire.Name) cache.Policy {
 	return p
 }
 
-// Follow has what b's cache keeps be within what b says now, which takes the place of old, nil for
-// none; see cache.Cache. What was denied by others than b asks may be there where it asks now.
+// Follow makes b's cache hold to b's policies; see cache.Cache.Tighten. Old is the block before, or nil.
+// If other servers denied a name than those that b asks for it, the denial is forgotten: the name may
+// exist there.
 func (b *Block) Follow(old *Block) {
 	b.Cache.Tighten(func(name wire.Name) cache.Policy {
 		p := b.policy(name)
@@ -155,21 +148,45 @@ func (b *Block) Follow(old *Block) {
 
 // asksLike reports whether b asks the same servers for name as old does.
 func (b *Block) asksLike(old *Block, name wire.Name) bool {
-	u, i := b.upstream(name, 0)
-	v, j := old.upstream(name, 0)
-	for u != nil && v != nil {
-		if u.Upstream != v.Upstream || !slices.Equal(u.Next, v.Next) || u.NextOnNodata != v.NextOnNodata {
+	f, i := b.forward(name, 0)
+	g, j := old.forward(name, 0)
+	for f != nil && g != nil {
+		if f.Upstream != g.Upstream || !f.handsOnLike(g) {
 			return false
 		}
-		if !u.mayHandOn() {
+		if !f.mayHandOn() {
 			return true
 		}
-		u, i = b.upstream(name, i+1)
-		v, j = old.upstream(name, j+1)
+		f, i = b.forward(name, i+1)
+		g, j = old.forward(name, j+1)
 	}
-	return u == nil && v == nil
+	return f == nil && g == nil
 }
 
-func belowAny(name wire.Name, zones []wire.Name) bool {
-	return slices.ContainsFunc(zones, func(z wire.Name) bool { return name.Below(z) })
+// mayBeStale reports whether name may get a stale answer when upstream takes too long or fails
+// (RFC 8767, section 5). See Stale for the names of the cluster.
+func (b *Block) mayBeStale(name wire.Name) bool {
+	if !b.Stale.On || b.firstForward(name) == nil {
+		return false
+	}
+	return b.Stale.Explicit || !belowAny(name, b.Inside) || b.out(name)
+}
+
+// out reports whether name may be asked of a Forward that has no server which can be reached.
+func (b *Block) out(name wire.Name) bool {
+	for f, i := b.forward(name, 0); f != nil; f, i = b.forward(name, i+1) {
+		if f.Upstream.Out() {
+			return true
+		}
+		if !f.mayHandOn() {
+			break
+		}
+	}
+	return false
+}
+
+// staleAtOnce reports whether name may get a stale answer before its first Forward is asked: if the
+// configuration says so, and while no server of that Forward can be reached.
+func (b *Block) staleAtOnce(name wire.Name, first *Forward) bool {
+	return b.mayBeStale(name) && (b.Stale.Wait == 0 || first.Upstream.Out())
 }

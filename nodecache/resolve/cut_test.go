@@ -208,7 +208,7 @@ func TestCutDeep(t *testing.T) {
 		r.up.say(team("x.q.b.c.d")+" A", team("x.q.b.c.d")+" 5 A 10.0.0.1") // as from a hosts file
 		r.want(team("q.b.c.d"), denied)
 		for i := 0; !strings.HasPrefix(r.ask(team("x.q.b.c.d")), "NOERROR"); i++ {
-			if i == checkEvery {
+			if i == sampleEvery {
 				t.Fatal("it is not found")
 			}
 		}
@@ -314,12 +314,12 @@ func TestCutCheck(t *testing.T) {
 		exists := team("db.legacy.com")
 		r.up.say(exists+" A", exists+" 5 A 10.0.0.1")
 		denials := 0
-		for range 3 * checkEvery {
+		for range 3 * sampleEvery {
 			if r.ask(exists) == denied {
 				denials++
 			}
 		}
-		if asked := r.up.take(); denials >= checkEvery || len(asked) != 1 {
+		if asked := r.up.take(); denials >= sampleEvery || len(asked) != 1 {
 			t.Errorf("%d denials, %d queries upstream", denials, len(asked))
 		}
 		r.counted("nodecache_cuts_dropped_total 1")

@@ -1,20 +1,21 @@
-// Package resolve answers queries. It is the one straight line between the front and what
-// is known:
+// Package resolve answers queries. A query goes straight from the front to what is known:
 //
-//	listen --Handle--> parse, route by longest zone
+//	listen --Handle--> parse, find the route with the longest zone               resolver.go, table.go
 //	                     |
-//	                     |  malformed, CHAOS, localhost, hosts: answered here         local.go
+//	                     |  malformed, CHAOS, localhost, hosts: answered here    local.go
 //	                     v
-//	                   cache: fresh, or a failure a moment ago                        cached.go
-//	                     |  a name below one that is denied                           cut.go
-//	                     |  an answer that has expired, while upstream is out         stale.go
+//	                   cache: fresh, or a failure a moment ago                   answer.go
+//	                     |  NXDOMAIN for a name below a denied one               cuts.go
+//	                     |  a stale answer, while upstream is out                answer.go
 //	                     v
-//	                   flight: one for all who ask the same                           flight.go
-//	                     |  upstream, cache, what it says of names above              learn.go
-//	                     |  an answer that has expired, if it takes too long          late.go
+//	                   flight: one for all who ask the same                      flights.go
+//	                     |  ask upstream, store, learn of the names above        flight.go, cuts.go
+//	                     |  a stale answer, if upstream takes too long           flight.go
 //	                     v
-//	                   waiters: each gets its reply from the socket that it asked     waiter.go
+//	                   waiters: each gets its reply from the socket it asked     flight.go
 //
-// Everything up to the flight runs on the loop of a socket and neither waits nor allocates;
-// a flight has a goroutine. Times are those of Config.Clock.
+// Everything before the flight runs in the goroutine that reads the socket. It neither waits nor
+// allocates. A flight has a goroutine of its own. Times are those of Config.Clock.
+//
+// An answer is stale when its TTL is over (RFC 8767).
 package resolve

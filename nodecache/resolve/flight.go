@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 	"time"
 
+	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// flight asks upstream once for all who ask the same meanwhile.
+// flight asks upstream one question for all who ask it meanwhile.
 type flight struct {
 	r     *Resolver
 	shard *flightShard
@@ -21,28 +21,40 @@ type flight struct {
 	owner netip.Addr // the client that it counts for
 	query wire.Query // what is asked; its name is in name
 	name  [wire.MaxName]byte
-	since uint64 // flushes of the block when it took off
+	since uint64 // how many flushes of the block there were when it took off
 
-	// The shard's lock guards these.
+	// These are guarded by shard.mu.
 	waiters []*waiter
-	late    bool // who comes now gets a stale answer: upstream takes too long, or Recheck has it so
+	late    bool // upstream takes too long, or Policy.Recheck is on: new queries get a stale answer
 
-	watched bool // by a timer that may still hold it
+	watched bool // there was a timer, which may still hold the flight
 }
 
-// scratch is the buffers of a flight, which it gives back when it has landed.
+// scratch is the buffers of a flight, which are used again after it.
 type scratch struct {
 	response, clean, reply []byte
 }
 
-// maxScratch is how much a flight's buffer may have grown and be used again, in bytes.
+// maxScratch is how large a buffer may be, in bytes, to be used again.
 const maxScratch = 8192
 
 func (s *scratch) small() bool {
 	return max(cap(s.response), cap(s.clean), cap(s.reply)) <= maxScratch
 }
 
-// run is the whole flight, which is given back.
+// result is what a flight brings.
+type result struct {
+	clean   []byte // the answer, as the cache would give it; empty if there is only a code
+	run     wire.Run
+	rcode   wire.Rcode
+	why     wire.Error // the reason for a failure
+	dropped bool       // upstream's answer was malformed
+	stale   bool       // a stale answer would be better, if there is one
+
+	source tally.Source
+}
+
+// run is the whole flight, and gives it back.
 func (f *flight) run() {
 	defer f.free()
 	s := f.r.scratches.Get().(*scratch)
@@ -57,7 +69,7 @@ func (f *flight) run() {
 	}
 }
 
-// outdated reports whether something was flushed since f asked.
+// outdated reports whether names were flushed since f took off. Then its answer is not kept.
 func (f *flight) outdated() bool { return f.since != f.block.flushes.Load() }
 
 // free gives f back, unless its timer may still look at it.
@@ -68,21 +80,139 @@ func (f *flight) free() {
 	}
 }
 
-// land answers those who wait.
+// fetch asks upstream, stores the answer, and fills res.
+func (f *flight) fetch(s *scratch, res *result) {
+	to, err := f.ask(s)
+	if err != nil {
+		f.failed(to, err, res)
+		return
+	}
+	if res.source = tally.Forwarded; len(f.block.Kept) == 0 {
+		res.source = tally.Uncached
+	}
+	p := f.block.policy(f.query.Name)
+	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, to.Servers, &p, f.r.now())
+	s.clean, res.clean = clean, clean
+	res.stale = !p.Replaces(&v)
+	switch {
+	case v.Kind == wire.Failed:
+	case len(clean) > 0:
+		res.run = wire.Message(clean).AddressRun()
+		f.learn(&v, kept)
+	default: // a code that needs an OPT record ends here too: it is about one hop only
+		f.block.Cache.Fail(&f.query, to.Servers, &p, f.r.now())
+		res.dropped = true
+		res.why = because(wire.InvalidData, "upstream sent a malformed answer")
+	}
+}
+
+// ask asks the forwards of the name in turn, as long as their answers hand the query on. It returns the
+// last one that it asked, whose answer is in s.response.
+func (f *flight) ask(s *scratch) (to *Forward, err error) {
+	to, i := f.block.forward(f.query.Name, 0)
+	for {
+		if s.response, err = f.exchange(s.response[:0], to); err != nil {
+			return to, err
+		}
+		if !to.handsOn(s.response) {
+			return to, nil
+		}
+		next, n := f.block.forward(f.query.Name, i+1)
+		if next == nil {
+			return to, nil
+		}
+		to, i = next, n
+	}
+}
+
+// outTime is how long a query may take while no server is known to be reachable. A server that has come
+// back answers at once.
+const outTime = time.Second
+
+func (f *flight) exchange(dst []byte, to *Forward) ([]byte, error) {
+	ctx := f.r.ctx
+	if to.Upstream.Out() {
+		short, cancel := context.WithTimeout(ctx, outTime)
+		defer cancel()
+		ctx = short
+	}
+	return to.Upstream.Exchange(ctx, dst, &f.query, to.Options, f.block.scope(f.query.Name))
+}
+
+// failed fills res after an error. The cache keeps a failure of the servers, so that the next client
+// doesn't have to wait for it again (RFC 9520, section 3.2).
+func (f *flight) failed(to *Forward, err error, res *result) {
+	res.stale = true
+	switch {
+	case errors.Is(err, upstream.ErrBusy):
+		res.rcode, res.stale = wire.Refused, false // like the stock plugin with max_concurrent
+		return
+	case errors.Is(err, upstream.ErrClosed) || f.r.ctx.Err() != nil:
+		res.why = because(wire.NotReady, "shutting down")
+		return
+	}
+	f.block.Cache.Fail(&f.query, to.Servers, &f.block.Policy, f.r.now())
+	if f.block.Errors != nil {
+		f.block.Errors(&f.query, err)
+	}
+	res.why = because(wire.NoReachableAuthority, "upstream did not answer")
+}
+
+// watch sets a timer for Stale.Wait, if there is a stale answer to give then. The function that it
+// returns stops the timer.
+func (f *flight) watch() (stop func()) {
+	if f.block.Stale.Wait <= 0 || !f.hasStale() {
+		return func() {}
+	}
+	f.watched = true
+	f.r.crew.group.Add(1)
+	timer := time.AfterFunc(f.block.Stale.Wait, f.tooLate)
+	return func() {
+		if timer.Stop() {
+			f.r.crew.group.Done()
+		}
+	}
+}
+
+// hasStale reports whether there is a stale answer that may be given.
+func (f *flight) hasStale() bool {
+	b := f.block
+	return b.mayBeStale(f.query.Name) && b.Cache.HasStale(&f.query, &b.Policy, f.r.now())
+}
+
+// tooLate gives a stale answer to all who wait. Those who come later get it at once.
+func (f *flight) tooLate() {
+	defer f.r.crew.group.Done()
+	defer f.r.survive()
+	if !f.hasStale() {
+		return
+	}
+	f.shard.mu.Lock()
+	waiters := f.takeWaiters()
+	f.late = true
+	f.shard.mu.Unlock()
+	res := result{rcode: wire.ServFail, stale: true, source: tally.Failed}
+	var reply []byte
+	for n, w := range waiters {
+		reply = w.land(reply, n, &res)
+	}
+}
+
+// land answers all who wait.
 func (f *flight) land(s *scratch, res *result) {
 	waiters := f.close()
 	if res.dropped && len(waiters) > 0 {
 		waiters[0].route.Count.Drop(f.r.Writer)
 	}
 	for n, w := range waiters {
-		s.reply = f.r.land(s.reply[:0], w, n, res)
+		s.reply = w.land(s.reply, n, res)
 	}
 	if s.small() {
 		f.r.scratches.Put(s)
 	}
 }
 
-// close lets nobody aboard any more, and returns those who are.
+// close lets nobody else aboard, and returns who waits.
 func (f *flight) close() []*waiter {
 	f.shard.mu.Lock()
 	defer f.shard.mu.Unlock()
@@ -92,99 +222,53 @@ func (f *flight) close() []*waiter {
 	return f.takeWaiters()
 }
 
-// takeWaiters returns those who wait, of whom nobody else hears any more: each is answered
-// once. The caller holds the shard's lock.
+// takeWaiters returns who waits. The caller answers them; nobody else gets hold of them. The caller holds
+// the shard's lock.
 func (f *flight) takeWaiters() []*waiter {
 	waiters := f.waiters
 	f.waiters = nil
 	return waiters
 }
 
-// fetch asks upstream and fills res with what it says, which the cache keeps.
-func (f *flight) fetch(s *scratch, res *result) {
-	u, err := f.ask(s)
-	if err != nil {
-		f.failed(u, err, res)
-		return
-	}
-	if res.source = tally.Forwarded; len(f.block.Kept) == 0 {
-		res.source = tally.Uncached
-	}
-	p := f.block.policy(f.query.Name)
-	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, u.Servers, &p, f.r.now())
-	s.clean, res.clean = clean, clean
-	res.stale = !p.Replaces(&v)
-	switch {
-	case v.Kind == wire.Failed:
-	case len(clean) > 0:
-		res.run = wire.Message(clean).AddressRun()
-		f.r.learn(f.block, &f.query, &v, kept)
-	default: // also a code that needs an OPT record: it speaks of one hop only
-		f.block.Cache.Fail(&f.query, u.Servers, &p, f.r.now())
-		res.dropped = true
-		res.why = because(wire.InvalidData, "upstream sent a malformed answer")
-	}
+// waiter is a query that waits for a flight to land. Its slices are its own.
+type waiter struct {
+	query
+	to     listen.Responder
+	name   [wire.MaxName]byte
+	cookie [40]byte // RFC 7873, section 4
 }
 
-// ask asks the upstreams in turn, as far as the code of an answer says so.
-func (f *flight) ask(s *scratch) (u *Forward, err error) {
-	u, i := f.block.upstream(f.query.Name, 0)
-	for {
-		if s.response, err = f.exchange(s.response[:0], u); err != nil {
-			return u, err
+// land sends w its reply, as the n-th of those who waited for the flight, and gives w back. It writes the
+// reply to buf and returns it for the next one. Whatever happens, w gets its reply.
+func (w *waiter) land(buf []byte, n int, res *result) (reply []byte) {
+	r := w.r
+	defer r.survive()
+	defer func() {
+		r.limits.leave(w.remote.Addr(), load{waiters: 1})
+		w.to.Send(reply)
+		w.query, w.to = query{}, nil
+		r.waiters.Put(w)
+	}()
+	reply, from := w.reply(buf[:0], n, res)
+	w.observe(reply, from, r.Writer)
+	return reply
+}
+
+// reply appends the reply to w.
+func (w *waiter) reply(dst []byte, n int, res *result) ([]byte, origin) {
+	if res.stale && w.route.Block.mayBeStale(w.Name) {
+		// A denial that came just now may be in the cache, but is no better than itself.
+		if reply, from, ok := w.stale(dst); ok && (from.stale || len(res.clean) == 0) {
+			return reply, from
 		}
-		if !u.handsOn(s.response) {
-			return u, nil
-		}
-		next, n := f.block.upstream(f.query.Name, i+1)
-		if next == nil {
-			return u, nil
-		}
-		u, i = next, n
 	}
-}
-
-// handsOn reports whether an answer of u's hands the query to the next upstream.
-func (u *Forward) handsOn(response wire.Message) bool {
-	if !u.mayHandOn() {
-		return false
+	if len(res.clean) == 0 {
+		return w.code(dst, res.rcode, res.why), origin{source: res.source}
 	}
-	rcode := response.Rcode()
-	return slices.Contains(u.Next, rcode) || u.NextOnNodata && rcode == wire.NoError && response.Answers() == 0
-}
-
-// mayHandOn reports whether any answer of u's hands the query to the next upstream.
-func (u *Forward) mayHandOn() bool { return len(u.Next) > 0 || u.NextOnNodata }
-
-func (f *flight) exchange(dst []byte, u *Forward) ([]byte, error) {
-	ctx := f.r.ctx
-	if u.Upstream.Out() {
-		short, cancel := context.WithTimeout(ctx, outTime)
-		defer cancel()
-		ctx = short
-	}
-	return u.Upstream.Exchange(ctx, dst, &f.query, u.Options, f.block.scope(f.query.Name))
-}
-
-// outTime is how long a query may take while no server is known to be there. One that has
-// come back meanwhile answers at once.
-const outTime = time.Second
-
-// failed fills res where no answer came. What is u's fault is kept, so that asking again
-// costs no wait (RFC 9520, section 3.2).
-func (f *flight) failed(u *Forward, err error, res *result) {
-	res.stale = true
-	switch {
-	case errors.Is(err, upstream.ErrBusy):
-		res.rcode, res.stale = wire.Refused, false // as the stock plugin with max_concurrent
-		return
-	case errors.Is(err, upstream.ErrClosed) || f.r.ctx.Err() != nil:
-		res.why = because(wire.NotReady, "shutting down")
-		return
-	}
-	f.block.Cache.Fail(&f.query, u.Servers, &f.block.Policy, f.r.now())
-	if f.block.Errors != nil {
-		f.block.Errors(&f.query, err)
-	}
-	res.why = because(wire.NoReachableAuthority, "upstream did not answer")
+	start := len(dst)
+	dst = append(dst, res.clean...)
+	m := wire.Message(dst[start:])
+	m.Rotate(res.run, n)
+	m.FinishReply(&w.Query)
+	return w.finish(dst, start, wire.Error{}), origin{source: res.source}
 }

@@ -274,7 +274,7 @@ func TestPanicLanding(t *testing.T) {
 		synctest.Wait()
 		f := r.flight()
 		f.shard.mu.Lock()
-		f.waiters[0].route = nil
+		f.waiters[0].route = new(Route) // without a Block
 		f.shard.mu.Unlock()
 		if b := first.wait(); len(b) != 0 {
 			t.Errorf("%x", b)

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// Limits bound what is asked upstream at a time. Zero values take the defaults in parentheses.
+// Limits bound what is under way upstream at a time. Zero values take the defaults in parentheses.
 type Limits struct {
-	Flights int // (2,048) names asked for at a time
-	Waiters int // (16,384) queries that wait for them
+	Flights int // (2,048) questions that upstream is asked
+	Waiters int // (16,384) queries that wait for the answers
 }
 
 func (l Limits) withDefaults() Limits {
@@ -21,22 +21,22 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// limits counts what is under way. A client may have half as much as is left: one alone comes
-// to a third of all, eight to a tenth each, and there is always something left for the next,
-// whoever asks all he can. Pods on the host's network count as one client, and so does all that
-// is asked for the cache alone.
+// limits counts what is under way. A client may have half as much as is left. So a single client gets
+// a third of everything, and eight get a tenth each. However much the others ask for, something is left
+// for the next client. Pods on the host's network count as one client. So do all flights for the cache
+// alone.
 type limits struct {
 	Limits
 
 	mu      sync.Mutex
 	all     load
-	clients map[netip.Addr]load // of each client that has any
+	clients map[netip.Addr]load // of clients that have something under way
 }
 
 // load is what a client, or all of them, has under way.
 type load struct{ flights, waiters int }
 
-// nobody is the client for whom the cache is refreshed.
+// nobody is the client of flights for the cache alone.
 var nobody netip.Addr
 
 func (l *limits) init(most Limits) {
@@ -44,11 +44,11 @@ func (l *limits) init(most Limits) {
 	l.clients = map[netip.Addr]load{}
 }
 
-// share reports whether a client that has n of something may have one more, of which there are
-// most and all have so many.
+// share reports whether a client that has n of something may have one more. All clients together have
+// all, of at most most.
 func share(n, all, most int) bool { return all < most && n <= (most-all-1)/2 }
 
-// enter admits a waiter of a client, or a flight that it starts, or both, or reports false.
+// enter admits more for a client: a waiter, a flight, or both. It reports false if that is too much.
 func (l *limits) enter(client netip.Addr, more load) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,7 +61,7 @@ func (l *limits) enter(client netip.Addr, more load) bool {
 	return true
 }
 
-// leave takes back what enter admitted, or a part of it.
+// leave gives back what enter admitted, or a part of it.
 func (l *limits) leave(client netip.Addr, less load) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/neardns/neardns/nodecache/hosts"
 )
 
-// Names that are answered here. They are constants in all but the language's eyes.
+// Names that are answered here. They would be constants if the language had constant slices.
 var (
 	localhost = wire.Name("\x09localhost\x00")
 	invalid   = wire.Name("\x07invalid\x00")
@@ -21,49 +21,50 @@ var (
 	instances = wire.Name("\x08instance\x09nodecache\x00")
 )
 
-// InstanceName is what a process asks for, in class CHAOS, type TXT, to learn whether it answers
-// itself: the answer has the number of the loop that received the query, see listen.Client. id is
-// its Config.Instance, 63 octets at most. Nobody else knows it, and so nobody else is told.
+// InstanceName returns the name that a process asks for, in class CHAOS and with type TXT, to learn
+// whether it answers itself. The answer is the number of the reader that received the query; see
+// listen.Client. ID is the process's Config.Instance, of 63 bytes at most. Nobody else knows it, so
+// nobody else gets an answer.
 func InstanceName(id string) wire.Name {
 	return append(appendString(nil, id), instances...)
 }
 
-// local answers q where no cache and no upstream is needed.
-func (r *Resolver) local(dst []byte, q *query) (reply []byte, source tally.Source, ok bool) {
+// localAnswer answers q if neither the cache nor upstream is needed.
+func (q *query) localAnswer(dst []byte) (reply []byte, source tally.Source, ok bool) {
 	b := q.route.Block
-	if q.Type == wire.HINFO && r.loops.seen(q.Name) {
-		return r.code(dst, q, wire.NXDomain, wire.Error{}), tally.Server, true
+	if q.Type == wire.HINFO && q.r.loops.seen(q.Name) {
+		return q.code(dst, wire.NXDomain, wire.Error{}), tally.Server, true
 	}
 	if q.Type == wire.AAAA && belowAny(q.Name, b.IPv4Only) {
-		return r.code(dst, q, wire.NoError, wire.Error{}), tally.Template, true
+		return q.code(dst, wire.NoError, wire.Error{}), tally.Template, true
 	}
 	var state hosts.State
 	if b.Hosts != nil {
-		if reply, state = r.hosts(dst, q, b.Hosts); state == hosts.Answered {
+		if reply, state = q.hosts(dst, b.Hosts); state == hosts.Answered {
 			return reply, tally.Hosts, true
 		}
 	}
-	switch { // what a hosts file says of these names goes first, but not what it does not say
+	switch { // what the hosts file has of these names takes precedence; that it lacks one does not
 	case q.Name.Below(localhost) && !q.route.Zone.Below(localhost):
-		return r.localhost(dst, q), tally.Server, true
+		return q.localhost(dst), tally.Server, true
 	case q.Name.Below(invalid) && !q.route.Zone.Below(invalid):
-		return r.invalid(dst, q), tally.Server, true
+		return q.invalid(dst), tally.Server, true
 	case state == hosts.Absent:
-		return r.code(dst, q, wire.ServFail, wire.Error{}), tally.Hosts, true
+		return q.code(dst, wire.ServFail, wire.Error{}), tally.Hosts, true
 	}
 	return dst, tally.Server, false
 }
 
-// hosts answers from the hosts file. It returns hosts.Answered if it did, hosts.Absent if
-// nobody else may either, and hosts.Elsewhere.
-func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, state hosts.State) {
+// hosts answers from the hosts file. It returns hosts.Answered if it did, hosts.Absent if nobody else
+// may answer either, and hosts.Elsewhere if others may.
+func (q *query) hosts(dst []byte, h *Hosts) (reply []byte, state hosts.State) {
 	start := len(dst)
 	reply, state = h.Table().Append(dst, &q.Query, h.TTL)
 	through := belowAny(q.Name, h.Through)
 	q.inHosts = state == hosts.Unsupported
 	switch {
 	case state == hosts.Answered || state == hosts.Unsupported && !(through && h.Unsupported):
-		return r.finish(reply, start, q, wire.Error{}), hosts.Answered
+		return q.finish(reply, start, wire.Error{}), hosts.Answered
 	case state == hosts.Absent && !through:
 		return dst, hosts.Absent
 	}
@@ -71,7 +72,7 @@ func (r *Resolver) hosts(dst []byte, q *query, h *Hosts) (reply []byte, state ho
 }
 
 // localhost answers with the loopback addresses (RFC 6761, section 6.3).
-func (r *Resolver) localhost(dst []byte, q *query) []byte {
+func (q *query) localhost(dst []byte) []byte {
 	const ttl = 86400
 	start := len(dst)
 	dst = wire.AppendHeader(dst, &q.Query, wire.NoError, wire.RA)
@@ -83,17 +84,17 @@ func (r *Resolver) localhost(dst []byte, q *query) []byte {
 	default:
 		dst = appendSOA(dst, start, localhost)
 	}
-	return r.finish(dst, start, q, wire.Error{})
+	return q.finish(dst, start, wire.Error{})
 }
 
 // invalid denies the name (RFC 6761, section 6.4).
-func (r *Resolver) invalid(dst []byte, q *query) []byte {
+func (q *query) invalid(dst []byte) []byte {
 	start := len(dst)
 	dst = appendSOA(wire.AppendHeader(dst, &q.Query, wire.NXDomain, wire.RA), start, invalid)
-	return r.finish(dst, start, q, wire.Error{})
+	return q.finish(dst, start, wire.Error{})
 }
 
-// appendSOA appends an SOA record that lets a denial be kept for an hour (RFC 2308, section 5).
+// appendSOA appends an SOA record that lets a client keep a denial for an hour (RFC 2308, section 5).
 func appendSOA(dst []byte, start int, zone wire.Name) []byte {
 	const (
 		names = "\x09localhost\x00" + "\x06nobody\x07invalid\x00"
@@ -102,32 +103,34 @@ func appendSOA(dst []byte, start int, zone wire.Name) []byte {
 	return wire.AppendRecord(dst, start, wire.Authority, zone, wire.SOA, wire.IN, 3600, []byte(names+times))
 }
 
-// chaos tells who answers (RFC 4892, section 2), but no name of the node's unless it has one to
-// tell.
-func (r *Resolver) chaos(dst []byte, q *query) []byte {
+// chaos says who answers (RFC 4892, section 2). It names the node only if Config.ID has a name for it.
+func (q *query) chaos(dst []byte) []byte {
 	text := ""
 	switch n := q.Name; {
 	case q.Type != wire.TXT && q.Type != wire.ANY:
 	case n.Equal(versionBind) || n.Equal(versionServer):
-		text = r.Version
+		text = q.r.Version
 	case n.Equal(idServer) || n.Equal(hostnameBind):
-		text = r.ID
-	case n.Equal(r.instance):
+		text = q.r.ID
+	case n.Equal(q.r.instance):
 		text = strconv.Itoa(q.client.Reader)
 	}
 	if text == "" {
-		return r.code(dst, q, wire.Refused, wire.Error{})
+		return q.code(dst, wire.Refused, wire.Error{})
 	}
-	var buf [512]byte
+	var buf [maxString + 1]byte
 	data := appendString(buf[:0], text)
 	start := len(dst)
 	dst = wire.AppendHeader(dst, &q.Query, wire.NoError, wire.RA)
 	dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.TXT, wire.CH, 0, data)
-	return r.finish(dst, start, q, wire.Error{})
+	return q.finish(dst, start, wire.Error{})
 }
 
-// appendString appends a character-string (RFC 1035, section 3.3), cut if it is too long.
+// maxString is how long a character-string may be, in bytes (RFC 1035, section 3.3).
+const maxString = 255
+
+// appendString appends text as a character-string. Text that is too long is cut off.
 func appendString(dst []byte, text string) []byte {
-	text = text[:min(len(text), 255)]
+	text = text[:min(len(text), maxString)]
 	return append(append(dst, byte(len(text))), text...)
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// Table says which block answers what. It does not change; a new configuration is a new one.
+// Table says which block answers which query. It does not change; a new configuration has a new Table.
 type Table struct {
 	servers []Server
 }
 
-// Server is what is answered at one address.
+// Server is what answers at one address.
 type Server struct {
-	Addr   netip.AddrPort // unspecified: any address of that family with that port
+	Addr   netip.AddrPort // an unspecified address stands for all of its family
 	Routes []Route
-	Other  *tally.Zone // counts what belongs to no route
+	Other  *tally.Zone // counts queries that belong to no route
 }
 
 // Route is a zone of a server, and the block that answers it.
@@ -27,7 +27,7 @@ type Route struct {
 	Count *tally.Zone
 }
 
-// NewTable returns a Table of servers, which it takes over.
+// NewTable returns a Table of servers. The slice and its routes are the Table's from then on.
 func NewTable(servers []Server) *Table {
 	for _, s := range servers {
 		slices.SortStableFunc(s.Routes, func(a, b Route) int { return len(b.Zone) - len(a.Zone) })
@@ -36,10 +36,10 @@ func NewTable(servers []Server) *Table {
 	return &Table{servers}
 }
 
-// anywhere reports whether s has an address that stands for all of them.
+// anywhere reports whether s answers at all addresses of a family.
 func (s *Server) anywhere() bool { return s.Addr.Addr().IsUnspecified() }
 
-// order is the place of s: what has an address of its own goes first.
+// order is the place of s in a Table: servers with one address come first.
 func (s *Server) order() int {
 	if s.anywhere() {
 		return 1
@@ -47,7 +47,7 @@ func (s *Server) order() int {
 	return 0
 }
 
-// server returns what answers at addr, nil for nothing.
+// server returns the server at addr, or nil.
 func (t *Table) server(addr netip.AddrPort) *Server {
 	for i := range t.servers {
 		if s := &t.servers[i]; s.Addr == addr || s.anywhere() && s.Addr.Port() == addr.Port() && s.Addr.Addr().Is4() == addr.Addr().Is4() {
@@ -57,7 +57,7 @@ func (t *Table) server(addr netip.AddrPort) *Server {
 	return nil
 }
 
-// route returns the route with the longest zone that holds name, nil for none.
+// route returns the route with the longest zone that holds name, or nil.
 func (s *Server) route(name wire.Name) *Route {
 	for i := range s.Routes {
 		if name.Below(s.Routes[i].Zone) {
