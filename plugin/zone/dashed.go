@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// dashed is what a label means as an address written with dashes for dots or colons, in any
-// spelling: 10-1-2-3, fd00--1, fd00-0--01. One that ends as an IPv4 address does may mean two:
-// fd00--10-1-2-3 is fd00::10:1:2:3, or else fd00::10.1.2.3. Where it means none, both are invalid.
+// dashed is the address that a label spells with dashes for dots or colons, in any spelling:
+// 10-1-2-3, fd00--1, fd00-0--01. A label that ends like an IPv4 address may spell two:
+// fd00--10-1-2-3 is fd00::10:1:2:3, or else fd00::10.1.2.3. Both are invalid if the label spells
+// no address.
 type dashed struct {
 	addr  netip.Addr
-	mixed netip.Addr // what it means if there is no addr
+	mixed netip.Addr // to be tried if there is nothing at addr
 }
 
-// parseDashed reads a label. It takes what netip.ParseAddr takes, without zones and, in most
-// cases, without allocating.
+// parseDashed reads a label. It reads what netip.ParseAddr reads, except for zones, and seldom
+// allocates.
 func parseDashed(label string) (d dashed) {
 	if strings.Count(label, "-") == 3 && !strings.Contains(label, "--") {
 		d.addr, _ = parseDashed4(label)
@@ -29,17 +30,17 @@ func parseDashed4(label string) (netip.Addr, bool) {
 	var a [4]byte
 	for i := range a {
 		field, rest, _ := strings.Cut(label, "-")
-		octet, ok := parseOctet(field)
+		b, ok := parseByte(field)
 		if !ok {
 			return netip.Addr{}, false
 		}
-		a[i], label = octet, rest
+		a[i], label = b, rest
 	}
 	return netip.AddrFrom4(a), true
 }
 
-// parseOctet reads 0 to 255 in decimal, without leading zeros.
-func parseOctet(s string) (byte, bool) {
+// parseByte reads 0 to 255 in decimal, without leading zeros.
+func parseByte(s string) (byte, bool) {
 	n := 0
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' || i == 3 {
@@ -121,7 +122,7 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// appendDashes appends an address (RFC 5952) with dashes for its dots or colons: the label of a Pod.
+// appendDashes appends the label of a Pod: its address (RFC 5952) with dashes for dots or colons.
 func appendDashes(dst []byte, addr netip.Addr) []byte {
 	start := len(dst)
 	dst = addr.AppendTo(dst)
@@ -133,8 +134,8 @@ func appendDashes(dst []byte, addr netip.Addr) []byte {
 	return dst
 }
 
-// AppendDashed appends the label of an endpoint that has no host name: its address with dashes,
-// and a 0 at the end where that would be a dash.
+// AppendDashed appends the label of an endpoint without a host name: its address with dashes,
+// and a 0 after a dash at the end. It allocates only if dst has no room.
 func AppendDashed(dst []byte, addr netip.Addr) []byte {
 	dst = appendDashes(dst, addr)
 	if dst[len(dst)-1] == '-' {

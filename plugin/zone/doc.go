@@ -1,4 +1,4 @@
-// Package zone holds the records of a Kubernetes cluster and answers what stands at a name.
+// Package zone holds the records of a Kubernetes cluster and says what stands at a name.
 //
 //	Writer.SetService, SetSlice, ...      one writer at a time
 //	        |  one immutable value replaces one entry
@@ -8,7 +8,8 @@
 //	        v
 //	Store.Lookup, Reverse                 any number of readers, none of which locks
 //
-// Names are those of the Kubernetes DNS specification 1.1.0. The package knows neither
-// CoreDNS nor the Kubernetes API: values come in through a Writer, and names are strings
-// in lower case without the zone they stand in.
+// Names are those of the Kubernetes DNS specification 1.1.0. They are strings in lower case,
+// without the zone that they stand in. The package knows neither CoreDNS nor the Kubernetes API:
+// values come in through a Writer. What a lookup returns refers to the Store's values alone, so
+// that a caller may reuse the memory of the name at once.
 package zone

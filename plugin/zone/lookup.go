@@ -31,8 +31,8 @@ const (
 	PodIP            // the address Addr
 )
 
-// Lookup finds name in set. The name is the part left of the zone, in lower case and
-// without the dot at its end; it is empty at the zone's apex.
+// Lookup finds name in set. The name is the part left of the zone, in lower case and without
+// the dot at its end. It is empty at the zone's apex. The Result keeps no part of it.
 func (s *Store) Lookup(set Set, name string) Result {
 	if !s.Synced() {
 		return Result{Existence: NotSynced}
@@ -70,22 +70,22 @@ func (s *Store) lookupService(set Set, name string) Result {
 	if name == "" {
 		return Result{Existence: NoData}
 	}
-	var r request
-	name, r.namespace = cut(name)
-	if !s.NamespaceExists(r.namespace) {
+	name, namespace := cut(name)
+	if !s.NamespaceExists(namespace) {
 		return Result{Existence: NoName}
 	}
 	if name == "" {
 		return Result{Existence: NoData}
 	}
-	name, r.service = cut(name)
-	st := s.sets[set].get(Key{r.namespace, r.service})
+	name, service := cut(name)
+	st := s.sets[set].get(Key{namespace, service})
 	if st == nil || st.service == nil || s.ignored(st) {
 		return Result{Existence: NoName}
 	}
+	var r request
 	b := splitBelow(name)
 	if r.parse(b, set, s.options.Zonal) {
-		if found := s.found(st, r); found.Existence != NoName {
+		if found := st.whole().find(&r); found.Existence != NoName {
 			return found
 		}
 	}
@@ -95,7 +95,7 @@ func (s *Store) lookupService(set Set, name string) Result {
 	return Result{Existence: NoName}
 }
 
-// ignored reports whether the Service is hidden by `ignore empty_service`.
+// ignored reports whether `ignore empty_service` hides the Service.
 func (s *Store) ignored(st *state) bool {
 	return s.options.IgnoreEmptyService && st.service.Kind == ClusterIP && !st.hasEndpoints()
 }
@@ -104,18 +104,9 @@ func (st *state) hasEndpoints() bool {
 	return slices.ContainsFunc(st.slices, func(sl *Slice) bool { return len(sl.Endpoints) > 0 })
 }
 
-// found returns what r names of the Service.
-func (s *Store) found(st *state, r request) Result {
-	res := Result{Service: st.service, slices: st.slices, shared: st.shared > 0, want: r}
-	switch {
-	case st.service.Kind == ExternalName:
-		return res.alias()
-	case st.service.Kind == Headless || r.endpoint != "":
-		return res.endpoints()
-	case r.topology != "":
-		return Result{Existence: NoName}
-	}
-	return res.clusterIPs()
+// whole returns all there is of a Service, for Result.find to narrow.
+func (st *state) whole() Result {
+	return Result{Service: st.service, slices: st.slices, shared: st.shared > 0}
 }
 
 // standsAbove reports whether names with records lie below the labels b of a Service, so
@@ -136,11 +127,11 @@ func (st *state) hasCluster(id string) bool {
 
 // hasNamedPort reports whether some port has a name and the protocol that label stands for.
 func (st *state) hasNamedPort(label string) bool {
-	r := request{protocol: strings.TrimPrefix(label, "_")}
-	if r.protocol == "" {
+	want := portName{protocol: strings.TrimPrefix(label, "_")}
+	if want.protocol == "" {
 		return false
 	}
-	named := func(p Port) bool { return p.Name != "" && r.selects(p) }
+	named := func(p Port) bool { return p.Name != "" && want.selects(p) }
 	switch st.service.Kind {
 	case ClusterIP:
 		return slices.ContainsFunc(st.service.Ports, named)
@@ -152,8 +143,8 @@ func (st *state) hasNamedPort(label string) bool {
 	return false
 }
 
-// lookupPod finds a name below pod.<zone>. Up to two labels left of the address are
-// ignored, as the stock plugin does.
+// lookupPod finds a name below pod.<zone>. Like the stock plugin, it ignores up to two labels
+// left of the address.
 func (s *Store) lookupPod(name string) Result {
 	if name == "" {
 		return Result{Existence: NoData}
@@ -173,7 +164,7 @@ func (s *Store) lookupPod(name string) Result {
 	return Result{Existence: Records, What: PodIP, Addr: addr}
 }
 
-// podAddr returns the address that a pod's name has, if it has one.
+// podAddr returns the address that a Pod's name stands for, if the name exists.
 func (s *Store) podAddr(namespace string, d dashed) (netip.Addr, bool) {
 	for _, addr := range [...]netip.Addr{d.addr, d.mixed} {
 		if addr.IsValid() && (s.options.Pods == PodsInsecure || s.hasPod(namespace, addr)) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
@@ -209,6 +210,43 @@ func TestLookupAllocates(t *testing.T) {
 	}
 }
 
+// TestLookupKeepsNothing overwrites the name's memory after a lookup, as a caller may that reuses
+// its buffer. The result stays what it was.
+func TestLookupKeepsNothing(t *testing.T) {
+	s, w := cluster(Options{Pods: PodsVerified, Zonal: true})
+	w.SetSlice(Local, &Slice{ // a host name that spells the address of another endpoint
+		SliceKey: SliceKey{"ns", "db-2"}, Service: Key{"ns", "db"}, Ports: []Port{{Name: "sql", Protocol: "tcp", Number: 5432}},
+		Endpoints: []Endpoint{{addr("10.0.0.7"), "10-0-0-2"}},
+		Zones:     []string{"a"},
+	})
+	read := func(r Result) string {
+		return fmt.Sprint(r.Existence, r.What, r.Service, r.Weight(), r.AppendAddrs(nil, true, 99), r.AppendAddrs(nil, false, 99), slices.Collect(r.Targets()))
+	}
+	for _, tt := range []struct {
+		set  Set
+		name string
+	}{
+		{Local, "web.ns.svc"}, {Local, "_http._tcp.web.ns.svc"}, {Local, "db.ns.svc"}, {Local, "_sql._tcp.db.ns.svc"},
+		{Local, "db-0.db.ns.svc"}, {Local, "10-0-0-2.db.ns.svc"}, {Local, "fd00--0.db.ns.svc"}, {Local, "fd00--0-0-0-0.db.ns.svc"},
+		{Local, "a.pin._zone.db.ns.svc"}, {Local, "b.c.prefer._zone.db.ns.svc"}, {Local, "x.prefer._zone.db.ns.svc"},
+		{Local, "x.pin._zone.db.ns.svc"}, {Local, "ext.ns.svc"}, {Local, "10-0-0-9.ns.pod"}, {Local, "none.ns.svc"},
+		{Imported, "db-0.east.db.ns.svc"}, {Imported, "db.ns.svc"},
+	} {
+		buf := []byte(tt.name)
+		r := s.Lookup(tt.set, unsafe.String(&buf[0], len(buf)))
+		before := read(r)
+		for i := range buf {
+			buf[i] = 'Z'
+		}
+		if after := read(r); after != before {
+			t.Errorf("%s:\n before %s\n after  %s", tt.name, before, after)
+		}
+		if whole := read(s.Lookup(tt.set, tt.name)); whole != before {
+			t.Errorf("%s:\n first  %s\n second %s", tt.name, before, whole)
+		}
+	}
+}
+
 // TestRotate shows that every endpoint comes first at times.
 func TestRotate(t *testing.T) {
 	s, w := headless()
@@ -247,12 +285,12 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestShareOf is what the stock plugin computes in floating point, for every number of records.
-func TestShareOf(t *testing.T) {
+// TestShare compares with what the stock plugin computes in floating point, for every number of records.
+func TestShare(t *testing.T) {
 	for n := 1; n <= 70000; n++ {
 		stock := uint16(100.0 / float64(100*n) * 100)
-		if got := ShareOf(n); got != max(1, stock) {
-			t.Fatalf("ShareOf(%d) = %d, stock %d", n, got, stock)
+		if got := share(n); got != max(1, stock) {
+			t.Fatalf("share(%d) = %d, stock %d", n, got, stock)
 		}
 	}
 }

@@ -1,26 +1,52 @@
 package zone
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
-// request is a name below svc.<zone> or pod.<zone>, taken apart:
+// The greatest length of a name and of a label, in bytes of a message (RFC 1035, section 2.3.4).
+// A label's own length takes one more byte.
+const (
+	MaxName  = 255
+	MaxLabel = 63
+)
+
+// request is what stands left of the service in a name below svc.<zone> or pod.<zone>:
 //
-//	<service>.<namespace>
-//	<endpoint>.<service>.<namespace>
-//	_<port>._<protocol>.<service>.<namespace>
-//	<endpoint>.<cluster>.<service>.<namespace>                      in an imported zone
-//	<topology zone>.pin|prefer._zone.<service>.<namespace>          with zonal names
+//	                              .<service>.<namespace>
+//	<endpoint>                    .<service>.<namespace>
+//	_<port>._<protocol>           .<service>.<namespace>
+//	<endpoint>.<cluster>          .<service>.<namespace>    in an imported zone
+//	<topology zone>.pin|prefer._zone.<service>.<namespace>  with zonal names
 //
-// Empty parts were not named and match everything.
+// Empty parts were not named and match everything. All are parts of the name, whose memory
+// belongs to the caller: a Result must not keep them.
 type request struct {
-	namespace string
-	service   string
-	endpoint  string
-	dashed    // what endpoint means as an address
-	cluster   string
-	port      string
-	protocol  string
-	topology  string
-	prefer    bool
+	endpoint string
+	dashed   // what endpoint means as an address
+	cluster  string
+	portName
+	topology string
+	prefer   bool
+}
+
+// portName names ports. An empty part matches all.
+type portName struct{ port, protocol string }
+
+// selects reports whether p is among the ports that n names.
+func (n *portName) selects(p Port) bool {
+	return (n.port == "" || n.port == p.Name) && (n.protocol == "" || n.protocol == p.Protocol)
+}
+
+// keep takes the strings of a port that n selects in place of its own.
+func (n *portName) keep(p Port) {
+	if n.port != "" {
+		n.port = p.Name
+	}
+	if n.protocol != "" {
+		n.protocol = p.Protocol
+	}
 }
 
 // Labels with a meaning of their own.
@@ -35,7 +61,7 @@ const (
 	directivePrefer = "prefer"
 )
 
-// cut splits the rightmost label off name. A dot that is escaped belongs to its label.
+// cut splits the rightmost label off name. An escaped dot belongs to its label.
 func cut(name string) (rest, label string) {
 	for i := len(name) - 1; i >= 0; i-- {
 		if name[i] == '.' && !Escaped(name, i) {
@@ -76,7 +102,8 @@ func splitBelow(name string) (b below) {
 	return b
 }
 
-// parse fills r from the labels left of the service. It reports false where the grammar has no such name.
+// parse fills r from the labels left of the service. It returns false if the grammar has no
+// such name.
 func (r *request) parse(b below, set Set, zonal bool) bool {
 	switch {
 	case b.count == 0:
@@ -107,18 +134,42 @@ func (r *request) setEndpoint(label string) {
 	r.endpoint, r.dashed = label, parseDashed(label)
 }
 
-// matches reports whether the endpoint is the one that r names, if r names one.
-func (r *request) matches(e Endpoint) bool {
-	if r.endpoint == "" {
-		return true
-	}
-	if e.Host != "" {
-		return e.Host == r.endpoint
-	}
-	return e.Addr == r.addr
+// Parts are what the labels of a name say, whether or not the name exists. They are parts of
+// the name that was parsed.
+type Parts struct {
+	Kind      string // "svc" or "pod"; empty at names above both
+	Namespace string
+	Service   string // below pod, the dashed address
+	Endpoint  string
+	Cluster   string
+	Port      string
+	Protocol  string
+	Topology  string
 }
 
-// selects reports whether p is among the ports that r names.
-func (r *request) selects(p Port) bool {
-	return (r.port == "" || r.port == p.Name) && (r.protocol == "" || r.protocol == p.Protocol)
+// ErrName is returned for a name that the grammar has no place for.
+var ErrName = errors.New("invalid query name")
+
+// Parse takes apart a name of a set. Store.Lookup describes the form of the name.
+func Parse(set Set, name string, zonal bool) (Parts, error) {
+	rest, top := cut(name)
+	if name == "" {
+		return Parts{}, nil
+	}
+	if top != labelService && top != labelPod {
+		return Parts{}, ErrName
+	}
+	if rest == "" {
+		return Parts{}, nil
+	}
+	rest, namespace := cut(rest)
+	rest, service := cut(rest)
+	var r request
+	if !r.parse(splitBelow(rest), set, zonal && top == labelService) {
+		return Parts{}, ErrName
+	}
+	return Parts{
+		Kind: top, Namespace: namespace, Service: service, Endpoint: r.endpoint,
+		Cluster: r.cluster, Port: r.port, Protocol: r.protocol, Topology: r.topology,
+	}, nil
 }

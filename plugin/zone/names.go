@@ -2,39 +2,20 @@ package zone
 
 import (
 	"iter"
-	"net/netip"
 	"slices"
 )
 
-// Names yields the names of a Service that Services yielded, its own and all below it that have
-// records, and what Lookup finds there. A name is yielded without the Service's own and ends in
-// a dot; the Service's own is empty. Of a name's spellings it is the one that SRV and PTR
-// records use. A topology zone without endpoints has no name here, although Lookup widens any
-// zone's `prefer` to all endpoints.
-func (s *Store) Names(set Set, r Result) iter.Seq2[string, Result] {
-	return func(yield func(string, Result) bool) {
-		if !yield("", r) || r.What == Alias {
-			return
-		}
-		if !r.portNames(yield) || !r.endpointNames(yield) {
-			return
-		}
-		if s.options.Zonal && set == Local && r.Service.Kind == Headless {
-			r.zonalNames(yield)
-		}
-	}
-}
-
 // portNames yields the names of named ports, and reports whether to go on.
 func (r Result) portNames(yield func(string, Result) bool) bool {
-	var done []request
+	var done []portName
 	for p := range r.ports() {
-		at := r
-		at.want = request{port: p.Name, protocol: p.Protocol}
-		if p.Name == "" || p.Protocol == "" || slices.Contains(done, at.want) {
+		name := portName{p.Name, p.Protocol}
+		if p.Name == "" || p.Protocol == "" || slices.Contains(done, name) {
 			continue
 		}
-		done = append(done, at.want)
+		done = append(done, name)
+		at := r
+		at.want = selection{portName: name}
 		if !yield("_"+p.Name+"._"+p.Protocol+".", at) {
 			return false
 		}
@@ -85,16 +66,17 @@ func (r Result) endpointNames(yield func(string, Result) bool) bool {
 	return true
 }
 
-// spelled returns what stands at an endpoint's name, at. Where that is a host name that can be
-// read as an address, endpoints with this address answer to it, too.
+// spelled returns what stands at the name of an endpoint, given the endpoints that have exactly
+// this name. If the name is a host name that also spells an address, the endpoints with that
+// address answer to it, too.
 func (r Result) spelled(at Result) Result {
 	for sl, e := range at.Endpoints() {
 		if e.Host == "" { // the name is the address's own
 			return at
 		}
-		want := request{cluster: sl.Cluster}
-		if want.setEndpoint(e.Host); want.addr.IsValid() {
-			at.slices, at.shared, at.want = r.slices, true, want
+		if d := parseDashed(e.Host); d.addr.IsValid() {
+			at.slices, at.shared = r.slices, true
+			at.want = selection{endpoint: true, host: e.Host, addr: d.addr, cluster: sl.Cluster}
 			return at
 		}
 	}
@@ -119,14 +101,14 @@ func (r Result) zonalNames(yield func(string, Result) bool) bool {
 	return true
 }
 
-// parts are a Service's endpoints by some name, in the order in which the names came up.
+// parts are a Service's endpoints, grouped by some name, in the order in which the names came up.
 type parts struct {
 	names []string
 	of    map[string]*Result
 }
 
-// split parts the endpoints by the name that the function given tells of one. Those without a
-// name are left out.
+// split groups the endpoints by the name that the given function returns for each. It leaves out
+// those for which that is "".
 func (r Result) split(name func(sl *Slice, i int) string) *parts {
 	p := &parts{of: map[string]*Result{}}
 	for _, sl := range r.slices {
@@ -159,29 +141,6 @@ func (p *parts) all(yield func(string, Result) bool) {
 	for _, name := range p.names {
 		if !yield(name, *p.of[name]) {
 			return
-		}
-	}
-}
-
-// PodNames yields the names of Pods, left of pod.<zone> and with a dot at their end, and their
-// addresses: those that `pods verified` serves. There is no list of those that `pods insecure`
-// serves.
-func (s *Store) PodNames() iter.Seq2[string, netip.Addr] {
-	return func(yield func(string, netip.Addr) bool) {
-		if s.options.Pods != PodsVerified {
-			return
-		}
-		for key, pods := range s.pods.all {
-			addr, done := netip.AddrFrom16(key).Unmap(), []string(nil)
-			for _, p := range pods {
-				if slices.Contains(done, p.Namespace) || !s.NamespaceExists(p.Namespace) {
-					continue
-				}
-				done = append(done, p.Namespace)
-				if !yield(string(appendDashes(nil, addr))+"."+p.Namespace+".", addr) {
-					return
-				}
-			}
 		}
 	}
 }

@@ -14,6 +14,12 @@ func (k Key) compare(o Key) int {
 	return cmp.Or(cmp.Compare(k.Namespace, o.Namespace), cmp.Compare(k.Name, o.Name))
 }
 
+// NameLength returns how many bytes the Service's name takes in a message, in a zone whose own
+// name takes origin bytes (RFC 1035, section 3.1: a byte for the length of each label).
+func (k Key) NameLength(origin int) int {
+	return 1 + len(k.Name) + 1 + len(k.Namespace) + 1 + len(labelService) + origin
+}
+
 // Kind tells which records a Service has.
 type Kind uint8
 
@@ -40,7 +46,7 @@ func (s *Service) equal(o *Service) bool {
 }
 
 // Port is a port of a Service or an EndpointSlice. Name and Protocol are lower case and
-// may be empty. Number is 0 where the object declares none; such a port has no SRV record.
+// may be empty. Number is 0 if the object declares none; then there is no SRV record.
 type Port struct {
 	Name     string
 	Protocol string
@@ -50,20 +56,20 @@ type Port struct {
 // SliceKey names an EndpointSlice.
 type SliceKey struct{ Namespace, Name string }
 
-// Slice is what records need of an EndpointSlice: its ready endpoints.
+// Slice is the part of an EndpointSlice that makes records: its ready endpoints.
 // It is immutable once written to a Store.
 type Slice struct {
 	SliceKey
 	Service   Key    // the Service, or ServiceImport, that the endpoints belong to
 	Cluster   string // the id of the cluster an imported slice comes from
-	Nameless  bool   // its endpoints have no names of their own, as Cluster can't be a label
+	Nameless  bool   // the cluster's id can't be a label, so its endpoints have no names of their own
 	Ports     []Port
 	Endpoints []Endpoint // ascending by address; see SortEndpoints
 	Zones     []string   // Endpoints' topology zones, lower case; nil unless zonal names are served
 }
 
-// Endpoint is one ready address. Host is its label below the Service's name; it is empty
-// where the label is the dashed form of the address, which is not worth storing.
+// Endpoint is one ready address. Host is its label below the Service's name. It is empty if the
+// label is the dashed form of the address, which is not worth storing.
 type Endpoint struct {
 	Addr netip.Addr
 	Host string
@@ -102,7 +108,7 @@ func (s *Slice) at(addr netip.Addr) []Endpoint {
 // Has reports whether an endpoint of the slice has address addr.
 func (s *Slice) Has(addr netip.Addr) bool { return len(s.at(addr)) > 0 }
 
-// Pod is what `pods verified`, autopath and metadata need of a Pod.
+// Pod is the part of a Pod that `pods verified`, autopath and metadata need.
 // It is immutable once written to a Store.
 type Pod struct {
 	Namespace, Name string

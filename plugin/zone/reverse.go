@@ -20,8 +20,8 @@ const (
 	arpa6 = "ip6.arpa."
 )
 
-// prefix is the first bits of an address. IPv4 addresses are mapped into IPv6, where they
-// lie from ::ffff:0.0.0.0 to before afterMapped (RFC 4291, section 2.5.5.2).
+// prefix is the first bits of an address. IPv4 addresses are mapped into IPv6 (RFC 4291, section
+// 2.5.5.2): they begin at ::ffff:0.0.0.0 and end before afterMapped.
 type prefix struct {
 	addr [16]byte
 	bits int
@@ -32,10 +32,9 @@ var afterMapped = [16]byte{9: 1}
 
 func isMapped(addr [16]byte) bool { return netip.AddrFrom16(addr).Is4In6() }
 
-// Reverse finds a reverse name, fully qualified and in lower case, among the local
-// Services, and appends what its PTR records point to: the Service with that cluster IP,
-// or else each Service's endpoint with that address. A PTR record names only what a
-// lookup of its name answers.
+// Reverse finds a reverse name among the local Services and appends what its PTR records point
+// to: the Service with that cluster IP, or else each Service's endpoint with that address. A PTR
+// record points only to names that Lookup finds. The name is fully qualified and in lower case.
 func (s *Store) Reverse(dst []Pointer, name string) ([]Pointer, Existence) {
 	if !s.Synced() {
 		return dst, NotSynced
@@ -92,11 +91,12 @@ func parseReverse(name string) (p prefix, ok bool) {
 	return p, true
 }
 
-// extend adds what one more label stands for: an octet of IPv4, a nibble of IPv6.
+// extend adds what one more label stands for: a byte of IPv4, a nibble of IPv6. It returns false
+// if the label is neither.
 func (p *prefix) extend(label string, v6 bool) bool {
 	if !v6 {
-		octet, ok := parseOctet(label)
-		p.addr[p.bits/8] = octet
+		b, ok := parseByte(label)
+		p.addr[p.bits/8] = b
 		p.bits += 8
 		return ok
 	}
@@ -127,9 +127,9 @@ func (s *Store) anyBelow(p prefix) Existence {
 	return found
 }
 
-// scan looks for an address below p, from one on, and stops where IPv4 begins if p is IPv6.
-// Holders that have no PTR record are passed over, but only so many: then the safe answer
-// is NoData.
+// scan looks for an address below p, starting at from. If p is IPv6, it stops where IPv4
+// begins. It passes over 64 holders without a PTR record at most; after that it returns NoData,
+// which is the safe answer.
 func (s *Store) scan(p prefix, from [16]byte) (found Existence, stopped bool) {
 	found = NoName
 	left := 64
@@ -184,8 +184,8 @@ func (h holder) appendPointers(dst []Pointer) []Pointer {
 	return dst
 }
 
-// Pointers yields every address that has PTR records, ascending, with what they point to.
-// The slice is valid until the next one is yielded.
+// Pointers yields every address that has PTR records, ascending, with what they point to. The
+// slice is valid until the next step.
 func (s *Store) Pointers() iter.Seq2[netip.Addr, []Pointer] {
 	return func(yield func(netip.Addr, []Pointer) bool) {
 		var last [16]byte
@@ -209,8 +209,8 @@ func containsPointer(ps []Pointer, p Pointer) bool {
 	return false
 }
 
-// ServicesAt yields the local Services that have an endpoint with address addr, each with
-// all its endpoints.
+// ServicesAt yields the local Services that have an endpoint with address addr. Each Result
+// holds all endpoints of its Service.
 func (s *Store) ServicesAt(addr netip.Addr) iter.Seq[Result] {
 	key := addr.As16()
 	return func(yield func(Result) bool) {
@@ -221,7 +221,7 @@ func (s *Store) ServicesAt(addr netip.Addr) iter.Seq[Result] {
 			if h.vip || !s.named(h) {
 				return true
 			}
-			r, ok := s.whole(h.entry)
+			r, ok := s.own(h.entry)
 			return !ok || yield(r)
 		})
 	}

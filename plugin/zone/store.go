@@ -3,6 +3,7 @@ package zone
 import (
 	"iter"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -34,7 +35,7 @@ const (
 )
 
 // Store holds the records. All its methods are safe for concurrent use and never lock.
-// It is written through a Writer.
+// A Writer writes it.
 type Store struct {
 	options    Options
 	synced     atomic.Bool
@@ -50,7 +51,7 @@ type records struct {
 	changed atomic.Int64 // Unix time, in seconds, of the last change
 }
 
-// entry is where a Service's name leads. The entry stays while its state is replaced.
+// entry is where a Service's name leads. It stays while the writer replaces its state.
 type entry struct {
 	key   Key
 	state atomic.Pointer[state]
@@ -79,9 +80,9 @@ func New(o Options) *Store {
 // Synced reports whether the first full set of objects has been written.
 func (s *Store) Synced() bool { return s.synced.Load() }
 
-// Serial returns the SOA serial of a set: the Unix time of its last change, rounded up to
-// the end of that second once it has passed. So every change moves the serial, at the
-// latest a second later, and the serial never runs ahead of the clock.
+// Serial returns the SOA serial of a set: the Unix time of its last change, and one more once
+// that second has passed. So every change moves the serial, at the latest a second later, and
+// the serial never runs ahead of the clock.
 func (s *Store) Serial(set Set) uint32 {
 	return serial(s.sets[set].changed.Load(), time.Now().Unix())
 }
@@ -90,7 +91,7 @@ func serial(changed, now int64) uint32 {
 	if now > changed {
 		changed++
 	}
-	return uint32(changed) // #nosec G115 -- RFC 1982 arithmetic wraps in 2106
+	return uint32(changed) // wraps in 2106, which RFC 1982 allows for
 }
 
 // get returns the state of the Service at key, or nil.
@@ -121,27 +122,69 @@ func (s *Store) NamespaceExists(name string) bool {
 	return ok
 }
 
-// Services yields every Service of a set that has records of its own, in no order, with
-// its cluster IPs, alias or endpoints.
+// Services yields, in no order, every Service of a set whose own name has records, with its
+// cluster IPs, alias or endpoints.
 func (s *Store) Services(set Set) iter.Seq[Result] {
 	return func(yield func(Result) bool) {
 		for key, e := range s.sets[set].entries.all {
 			if !s.NamespaceExists(key.Namespace) {
 				continue
 			}
-			if r, ok := s.whole(e); ok && !yield(r) {
+			if r, ok := s.own(e); ok && !yield(r) {
 				return
 			}
 		}
 	}
 }
 
-// whole returns what a Service's own name holds, if it holds anything.
-func (s *Store) whole(e *entry) (Result, bool) {
+// own returns what stands at a Service's own name, and whether anything does.
+func (s *Store) own(e *entry) (Result, bool) {
 	st := e.state.Load()
 	if st.service == nil || s.ignored(st) {
 		return Result{}, false
 	}
-	r := s.found(st, request{})
+	r := st.whole().find(&request{})
 	return r, r.Existence == Records
+}
+
+// Names yields the names of a Service that Services yielded, and what Lookup finds at each: the
+// Service's own name and all names below it that have records. A name comes without the
+// Service's own and ends in a dot; the Service's own is "". If a name has several spellings, it
+// is the one that SRV and PTR records use. A topology zone without endpoints is not among the
+// names, although Lookup answers `prefer` in any zone with all endpoints.
+func (s *Store) Names(set Set, r Result) iter.Seq2[string, Result] {
+	return func(yield func(string, Result) bool) {
+		if !yield("", r) || r.What == Alias {
+			return
+		}
+		if !r.portNames(yield) || !r.endpointNames(yield) {
+			return
+		}
+		if s.options.Zonal && set == Local && r.Service.Kind == Headless {
+			r.zonalNames(yield)
+		}
+	}
+}
+
+// PodNames yields the names of Pods that `pods verified` serves, and their addresses. A name is
+// the part left of pod.<zone> and ends in a dot. The names that `pods insecure` serves have no
+// list.
+func (s *Store) PodNames() iter.Seq2[string, netip.Addr] {
+	return func(yield func(string, netip.Addr) bool) {
+		if s.options.Pods != PodsVerified {
+			return
+		}
+		for key, pods := range s.pods.all {
+			addr, done := netip.AddrFrom16(key).Unmap(), []string(nil)
+			for _, p := range pods {
+				if slices.Contains(done, p.Namespace) || !s.NamespaceExists(p.Namespace) {
+					continue
+				}
+				done = append(done, p.Namespace)
+				if !yield(string(appendDashes(nil, addr))+"."+p.Namespace+".", addr) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Writer writes a Store. Its methods may be called from several goroutines: each waits for
-// the one before. Values belong to the Store once written; the caller must not change them.
-// A value equal to the one it would replace changes nothing.
+// Writer writes a Store. It is safe for concurrent use: each call waits for the one before. Once
+// written, a value belongs to the Store, and the caller must not change it. Writing a value that
+// equals the present one changes nothing.
 type Writer struct {
 	mu    sync.Mutex
 	store *Store
@@ -28,7 +28,7 @@ func NewWriter(s *Store) *Writer {
 	}
 }
 
-// SetSynced says that the first full set of objects has been written.
+// SetSynced makes Store.Synced true: the first complete set of objects has been written.
 func (w *Writer) SetSynced() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,7 +48,7 @@ func (w *Writer) SetNamespace(name string) {
 	}
 }
 
-// DeleteNamespace removes a namespace. Its Services stay, unseen, until they are deleted too.
+// DeleteNamespace removes a namespace. Its Services stay, without names, until they are deleted too.
 func (w *Writer) DeleteNamespace(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,7 +69,7 @@ func (w *Writer) SetService(set Set, s *Service) {
 	}
 }
 
-// DeleteService removes a Service. Slices of it that are still there stay, unseen.
+// DeleteService removes a Service. Its slices stay, without names, until they are deleted too.
 func (w *Writer) DeleteService(set Set, key Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,9 +147,9 @@ func replaced(list []*Slice, old, fresh *Slice) []*Slice {
 	return next
 }
 
-// move tells the address list what fresh adds to old and takes from it, and returns by how
-// much the number of repeated addresses grows. Both are sorted, so that unchanged
-// addresses cost a comparison.
+// move adds to the address list what fresh has and old lacks, and removes what old has and fresh
+// lacks. It returns by how much the number of repeated addresses grows. Both slices are sorted,
+// so that an unchanged address costs one comparison.
 func (r *records) move(e *entry, old, fresh *Slice) (shared int) {
 	a, b := old.endpoints(), fresh.endpoints()
 	for len(a) > 0 || len(b) > 0 {
@@ -178,8 +178,8 @@ func (s *Slice) endpoints() []Endpoint {
 	return s.Endpoints
 }
 
-// entry returns the entry at key, made if it is not there. An entry that nothing was put
-// into is unseen, as it has no Service.
+// entry returns the entry at key, and makes it if it is not there. Readers don't see a new entry,
+// as it has no Service.
 func (w *Writer) entry(set Set, key Key) *entry {
 	r := w.store.sets[set]
 	if e, ok := r.entries.get(key); ok {
@@ -191,7 +191,7 @@ func (w *Writer) entry(set Set, key Key) *entry {
 	return e
 }
 
-// publish shows readers the next state of an entry, and forgets the entry when that is empty.
+// publish shows readers the next state of an entry, and removes the entry if that state is empty.
 func (w *Writer) publish(set Set, e *entry, next *state) {
 	r := w.store.sets[set]
 	e.state.Store(next)
@@ -228,8 +228,8 @@ func (w *Writer) DeletePod(namespace, name string) {
 	}
 }
 
-// putPod puts fresh in old's place, address by address, so that one that stays is never
-// missing. Either may be nil.
+// putPod puts fresh in old's place, address by address, so that an address that both have is
+// never missing. Either may be nil.
 func (w *Writer) putPod(key SliceKey, old, fresh *Pod) {
 	delete(w.podsOf, key)
 	if fresh != nil {
@@ -268,7 +268,90 @@ func (w *Writer) setPodsAt(addr netip.Addr, pods []*Pod) {
 	w.store.pods.set(addr.As16(), pods)
 }
 
-// SortEndpoints sorts endpoints as Slice wants them, and zones, if any, with them.
+// The Replace methods write a complete list. First they write all of it, then they delete what
+// it lacks, so that a name that stays is never missing. An empty namespace means all.
+
+// ReplaceNamespaces makes names the only namespaces. If scope is not empty, it touches no
+// namespace but scope.
+func (w *Writer) ReplaceNamespaces(scope string, names []string) {
+	keep := make(map[string]bool, len(names))
+	for _, name := range names {
+		keep[name] = true
+		w.SetNamespace(name)
+	}
+	for name := range w.store.namespaces.all {
+		if inScope(scope, name) && !keep[name] {
+			w.DeleteNamespace(name)
+		}
+	}
+}
+
+// ReplaceServices makes list the Services of a set, in the namespace given.
+func (w *Writer) ReplaceServices(set Set, namespace string, list []*Service) {
+	keep := make(map[Key]bool, len(list))
+	for _, s := range list {
+		keep[s.Key] = true
+		w.SetService(set, s)
+	}
+	for key := range w.store.sets[set].entries.all {
+		if inScope(namespace, key.Namespace) && !keep[key] {
+			w.DeleteService(set, key)
+		}
+	}
+}
+
+// ReplaceSlices makes list the EndpointSlices of a set, in the namespace given.
+func (w *Writer) ReplaceSlices(set Set, namespace string, list []*Slice) {
+	keep := make(map[SliceKey]bool, len(list))
+	for _, s := range list {
+		keep[s.SliceKey] = true
+		w.SetSlice(set, s)
+	}
+	for _, key := range w.sliceKeys(set) {
+		if inScope(namespace, key.Namespace) && !keep[key] {
+			w.DeleteSlice(set, key)
+		}
+	}
+}
+
+// ReplacePods makes list the Pods in the namespace given.
+func (w *Writer) ReplacePods(namespace string, list []*Pod) {
+	keep := make(map[SliceKey]bool, len(list))
+	for _, p := range list {
+		keep[SliceKey{p.Namespace, p.Name}] = true
+		w.SetPod(p)
+	}
+	for _, key := range w.podKeys() {
+		if inScope(namespace, key.Namespace) && !keep[key] {
+			w.DeletePod(key.Namespace, key.Name)
+		}
+	}
+}
+
+func inScope(scope, namespace string) bool { return scope == "" || scope == namespace }
+
+func (w *Writer) sliceKeys(set Set) []SliceKey {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return keys(w.slices[set])
+}
+
+func (w *Writer) podKeys() []SliceKey {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return keys(w.podsOf)
+}
+
+func keys[V any](m map[SliceKey]V) []SliceKey {
+	list := make([]SliceKey, 0, len(m))
+	for k := range m {
+		list = append(list, k)
+	}
+	return list
+}
+
+// SortEndpoints sorts endpoints as Slice wants them. If zones is not nil, zones[i] belongs to
+// endpoints[i] and moves with it.
 func SortEndpoints(endpoints []Endpoint, zones []string) {
 	byAddr := func(a, b Endpoint) int {
 		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Host, b.Host))
