@@ -1,178 +1,160 @@
 package kubernetes
 
 import (
-	"context"
-	"math/rand/v2"
 	"net/netip"
+	"strings"
+	"sync"
 
 	"github.com/miekg/dns"
-	"github.com/neardns/neardns/plugin/zone"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/plugin/reply"
 )
 
-// answer is what a reply is made of. Without records, existence tells the rcode.
+// replies are for one question at a time each, and keep their memory.
+var replies = sync.Pool{New: func() any { return new(reply.Reply) }}
+
+// answer is a reply.Reply as records of the DNS library.
 type answer struct {
-	existence zone.Existence
-	rcode     int // of an alias: what became of its target
+	rcode     int
+	passOn    bool // to the next plugin
 	records   []dns.RR
 	authority []dns.RR
 	extra     []dns.RR
 	truncated bool
 }
 
-// schemaVersion is that of the Kubernetes DNS specification.
-const (
-	schemaVersion    = "1.1.0"
-	schemaVersionTTL = 28800 // seconds
-)
-
-// answer answers q.
-func (k *Kubernetes) answer(ctx context.Context, q *question) answer {
-	switch {
-	case q.rest == "":
-		return k.apex(q)
-	case zone.IsReverse(q.name) && !q.nameServer():
-		return k.pointers(q)
-	}
-	found := k.store.Lookup(q.zone.set, q.rest)
-	a := answer{existence: found.Existence}
-	switch found.What {
-	case zone.Version:
-		a.records = k.version(q)
-	case zone.NameServer:
-		a.records = k.nameServerAddrs(q)
-	case zone.Alias:
-		return k.alias(ctx, q, &found)
-	case zone.ServiceIPs, zone.ServicePods:
-		if q.qtype == dns.TypeSRV {
-			a.records, a.extra, a.truncated = k.srv(q, &found)
-			break
-		}
-		a.records, a.truncated = k.addrs(q, &found)
-	case zone.PodIP:
-		a.records, a.truncated = k.addrs(q, &found)
+// newAnswer makes the records of r, which is the reply to q. It keeps no memory of r.
+func newAnswer(q *reply.Question, r *reply.Reply) answer {
+	a := answer{rcode: int(r.Rcode), passOn: r.PassOn, truncated: r.Truncated}
+	var names []string
+	a.records, names = newRecords(q.Name, r)
+	a.extra = newExtra(r, names)
+	if len(a.records) == 0 && !r.PassOn {
+		a.authority = []dns.RR{newSOA(&r.SOA)}
 	}
 	return a
 }
 
-// nameServer reports whether q is at ns.dns, or its parent: they stand in reverse zones too.
-func (q *question) nameServer() bool { return q.rest == "ns.dns" || q.rest == "dns" }
-
-// apex answers at the zone's own name, which always exists.
-func (k *Kubernetes) apex(q *question) answer {
-	if !k.store.Synced() {
-		return answer{existence: zone.NotSynced}
+// newRecords makes the records of r's answer section, at owner. It also returns the names that
+// they point to, for newExtra.
+func newRecords(owner string, r *reply.Reply) (records []dns.RR, names []string) {
+	set := &r.Answer
+	h := dns.RR_Header{Name: owner, Rrtype: uint16(set.Type), Class: dns.ClassINET, Ttl: set.TTL}
+	switch set.Type {
+	case wire.A:
+		return newA(h, set.Addrs), nil
+	case wire.AAAA:
+		return newAAAA(h, set.Addrs), nil
+	case wire.CNAME:
+		return []dns.RR{&dns.CNAME{Hdr: h, Target: dns.Fqdn(set.Target)}}, nil
+	case wire.SOA:
+		return []dns.RR{newSOA(&set.SOA)}, nil
+	case wire.TXT:
+		return []dns.RR{&dns.TXT{Hdr: h, Txt: []string{set.Text}}}, nil
+	case wire.PTR, wire.NS, wire.SRV:
+		names = newNames(set)
+		return pointing(h, set, names), names
 	}
-	a := answer{existence: zone.Records}
-	switch q.qtype {
-	case dns.TypeSOA:
-		a.records = []dns.RR{k.soa(q)}
-	case dns.TypeNS:
-		a.records, a.extra = k.ns(q)
-	}
-	return a
+	return nil, nil
 }
 
-func (k *Kubernetes) soa(q *question) *dns.SOA {
-	origin, mname, rname := q.origin(), q.zone.mname, q.zone.rname
-	if origin != q.zone.name {
-		mname, rname = join("ns.dns.", origin), join("hostmaster.", origin)
-	}
-	return &dns.SOA{
-		Hdr:     dns.RR_Header{Name: origin, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: min(k.ttl, 300)},
-		Ns:      mname,
-		Mbox:    rname,
-		Serial:  k.store.Serial(q.zone.set),
-		Refresh: 7200,
-		Retry:   1800,
-		Expire:  86400,
-		Minttl:  k.ttl,
-	}
-}
-
-func (k *Kubernetes) version(q *question) []dns.RR {
-	if q.qtype != dns.TypeTXT {
-		return nil
-	}
-	hdr := dns.RR_Header{Name: q.qname, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: schemaVersionTTL}
-	return []dns.RR{&dns.TXT{Hdr: hdr, Txt: []string{schemaVersion}}}
-}
-
-// The least that a record takes in a message, its owner name compressed (RFC 1035 section
-// 4.1.4), in bytes.
-const (
-	sizeRR   = 2 + 10
-	sizeA    = sizeRR + 4
-	sizeAAAA = sizeRR + 16
-	sizeSRV  = sizeRR + 6
-)
-
-// room returns how many records of at least size bytes the reply should hold, of total
-// that found names. Where the reply has no room for all, that is one more than fit, so
-// that it is truncated as it would be with all, and found is turned to begin anywhere.
-// A reply that lacks records for that reason has to say so itself: a cache would keep it.
-func room(q *question, found *zone.Result, total, size int) int {
-	const few = 16 // any reply has room for these
-	if total <= few {
-		return total
-	}
-	fit := q.state.Size()/size + 1
-	if total <= fit {
-		return total
-	}
-	found.Rotate(rand.Uint64() >> 1)
-	return fit
-}
-
-// addrs returns the A or AAAA records of what was found, whichever q asks for, if either,
-// and whether there are more.
-func (k *Kubernetes) addrs(q *question, found *zone.Result) ([]dns.RR, bool) {
-	var buf [64]netip.Addr
-	total := found.EndpointCount()
-	switch q.qtype {
-	case dns.TypeA:
-		n := room(q, found, total, sizeA)
-		addrs := found.AppendAddrs(buf[:0], true, n)
-		return k.recordsA(q.qname, addrs), n < total && len(addrs) == n
-	case dns.TypeAAAA:
-		n := room(q, found, total, sizeAAAA)
-		addrs := found.AppendAddrs(buf[:0], false, n)
-		return k.recordsAAAA(q.qname, addrs), n < total && len(addrs) == n
-	}
-	return nil, false
-}
-
-// recordsA makes the A records of one name, all in three blocks of memory.
-func (k *Kubernetes) recordsA(name string, addrs []netip.Addr) []dns.RR {
+// newA makes the A records of one name, all in three blocks of memory.
+func newA(h dns.RR_Header, addrs []netip.Addr) []dns.RR {
 	rrs, block, ips := make([]dns.RR, len(addrs)), make([]dns.A, len(addrs)), make([]byte, 0, 4*len(addrs))
 	for i, addr := range addrs {
 		a4 := addr.As4()
 		ips = append(ips, a4[:]...)
-		block[i] = dns.A{Hdr: k.header(name, dns.TypeA), A: ips[4*i : 4*i+4 : 4*i+4]}
+		block[i] = dns.A{Hdr: h, A: ips[4*i : 4*i+4 : 4*i+4]}
 		rrs[i] = &block[i]
 	}
 	return rrs
 }
 
-// recordsAAAA is recordsA for IPv6.
-func (k *Kubernetes) recordsAAAA(name string, addrs []netip.Addr) []dns.RR {
+// newAAAA is newA for IPv6.
+func newAAAA(h dns.RR_Header, addrs []netip.Addr) []dns.RR {
 	rrs, block, ips := make([]dns.RR, len(addrs)), make([]dns.AAAA, len(addrs)), make([]byte, 0, 16*len(addrs))
 	for i, addr := range addrs {
 		a16 := addr.As16()
 		ips = append(ips, a16[:]...)
-		block[i] = dns.AAAA{Hdr: k.header(name, dns.TypeAAAA), AAAA: ips[16*i : 16*i+16 : 16*i+16]}
+		block[i] = dns.AAAA{Hdr: h, AAAA: ips[16*i : 16*i+16 : 16*i+16]}
 		rrs[i] = &block[i]
 	}
 	return rrs
 }
 
-// addr makes the A or AAAA record of one address.
-func (k *Kubernetes) addr(name string, addr netip.Addr) dns.RR {
-	if addr.Is4() {
-		return &dns.A{Hdr: k.header(name, dns.TypeA), A: addr.AsSlice()}
+// newNames writes the names that a set's records point to, all in one block of memory. A name
+// that comes several times in a row is written once.
+func newNames(set *reply.Records) []string {
+	const label = 24  // bytes, of a dashed IPv4 address or a Pod of a StatefulSet
+	var buf [320]byte // longer than any name
+	var text strings.Builder
+	names := make([]string, len(set.Names))
+	for i := range set.Names {
+		n := &set.Names[i]
+		if i > 0 && *n == set.Names[i-1] {
+			names[i] = names[i-1]
+			continue
+		}
+		name := n.AppendTo(buf[:0], set.Origin)
+		if i == 0 && n.Endpoint {
+			text.Grow(len(set.Names) * (len(name) + label - len(n.Host)))
+		}
+		start := text.Len()
+		text.Write(name)
+		names[i] = text.String()[start:]
 	}
-	return &dns.AAAA{Hdr: k.header(name, dns.TypeAAAA), AAAA: addr.AsSlice()}
+	return names
 }
 
-func (k *Kubernetes) header(name string, rrtype uint16) dns.RR_Header {
-	return dns.RR_Header{Name: name, Rrtype: rrtype, Class: dns.ClassINET, Ttl: k.ttl}
+// pointing makes the NS, PTR or SRV records that point to names.
+func pointing(h dns.RR_Header, set *reply.Records, names []string) []dns.RR {
+	rrs := make([]dns.RR, len(names))
+	srvs := make([]dns.SRV, len(set.Ports))
+	for i, name := range names {
+		switch set.Type {
+		case wire.SRV:
+			srvs[i] = dns.SRV{Hdr: h, Weight: set.Weight, Port: set.Ports[i], Target: name}
+			rrs[i] = &srvs[i]
+		case wire.PTR:
+			rrs[i] = &dns.PTR{Hdr: h, Ptr: name}
+		case wire.NS:
+			rrs[i] = &dns.NS{Hdr: h, Ns: name}
+		}
+	}
+	return rrs
+}
+
+// newExtra makes the address records of names.
+func newExtra(r *reply.Reply, names []string) []dns.RR {
+	if len(r.Extra) == 0 {
+		return nil
+	}
+	rrs := make([]dns.RR, 0, len(r.Extra))
+	as, ips := make([]dns.A, 0, len(r.Extra)), make([]byte, 0, 4*len(r.Extra))
+	for _, e := range r.Extra {
+		h := dns.RR_Header{Name: names[e.Name], Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: r.Answer.TTL}
+		if !e.Addr.Is4() {
+			h.Rrtype = dns.TypeAAAA
+			rrs = append(rrs, &dns.AAAA{Hdr: h, AAAA: e.Addr.AsSlice()})
+			continue
+		}
+		a4, n := e.Addr.As4(), len(ips)
+		ips = append(ips, a4[:]...)
+		as = append(as, dns.A{Hdr: h, A: ips[n : n+4 : n+4]})
+		rrs = append(rrs, &as[len(as)-1])
+	}
+	return rrs
+}
+
+func newSOA(s *reply.SOA) *dns.SOA {
+	return &dns.SOA{
+		Hdr:     dns.RR_Header{Name: s.Origin, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: s.TTL},
+		Ns:      s.MName(),
+		Mbox:    s.RName(),
+		Serial:  s.Serial,
+		Refresh: s.Refresh,
+		Retry:   s.Retry,
+		Expire:  s.Expire,
+		Minttl:  s.Minimum,
+	}
 }

@@ -26,9 +26,9 @@ func TestTransferIsTheZone(t *testing.T) {
 	for seed := range uint64(worlds) {
 		r := rand.New(rand.NewPCG(seed, 15))
 		k := worldHandler(randomConfig(r), world.New(seed, 0, local))
-		k.localIPs = local
-		for _, z := range k.zones {
-			t.Run(fmt.Sprintf("%d %s", seed, z.name), func(t *testing.T) { compareTransfer(t, k, z.name) })
+		k.replies.Addrs = local
+		for _, z := range k.replies.Zones {
+			t.Run(fmt.Sprintf("%d %s", seed, z.Name), func(t *testing.T) { compareTransfer(t, k, z.Name) })
 		}
 	}
 }
@@ -51,9 +51,9 @@ func randomConfig(r *rand.Rand) *config {
 
 // worldHandler serves a random cluster.
 func worldHandler(cfg *config, w *world.World) *Kubernetes {
-	k := New(cfg)
+	k := newHandler(cfg)
 	k.upstream = outside{}
-	to := zone.NewWriter(k.store)
+	to := zone.NewWriter(k.replies.Store)
 	tr := &object.Translator{PodNames: cfg.podNames, Zonal: cfg.names.Zonal, Skipped: func(object.Problem) {}}
 	for _, o := range w.Namespaces {
 		to.SetNamespace(o.Name)

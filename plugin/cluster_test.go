@@ -38,11 +38,11 @@ func testConfig() *config {
 
 // testHandler returns a handler over a small cluster, and the Writer of its store.
 func testHandler(cfg *config) (*Kubernetes, *zone.Writer) {
-	k := New(cfg)
+	k := newHandler(cfg)
 	k.upstream = outside{}
 	k.search = []string{"example.net."}
-	k.localIPs = []netip.Addr{netip.MustParseAddr("10.0.0.53")}
-	w := zone.NewWriter(k.store)
+	k.replies.Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.53")}
+	w := zone.NewWriter(k.replies.Store)
 	fill(w)
 	return k, w
 }

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"time"
 
-	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/neardns/neardns/plugin/kube"
 	"github.com/neardns/neardns/plugin/zone"
 	"k8s.io/apimachinery/pkg/labels"
@@ -24,24 +23,13 @@ type config struct {
 	noEndpoints     bool
 	podNames        bool // endpoint_pod_names
 
-	names          zone.Options
-	ttl            uint32 // seconds
-	fall           fall.F
-	startupTimeout time.Duration
+	names            zone.Options
+	ttl              uint32   // seconds
+	fallthroughZones []string // normalized
+	startupTimeout   time.Duration
 
 	places   map[string]place // where each option stands
 	warnings []string         // what is odd about the block, with its place
-}
-
-// octets returns the length, in a message, of the longest forward zone that has a set's names,
-// or 0 if none has.
-func (c *config) octets(set zone.Set) (longest int) {
-	for _, name := range c.zones {
-		if z := newServed(name, c.multicluster); z.set == set && !z.reverse {
-			longest = max(longest, octets(name))
-		}
-	}
-	return longest
 }
 
 const (

@@ -2,12 +2,18 @@ package kubernetes
 
 import (
 	"context"
-	"net/netip"
+	"math"
+	"strings"
 
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
-	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/coredns/coredns/plugin/pkg/transport"
+	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/plugin/reply"
 	"github.com/neardns/neardns/plugin/zone"
 )
 
@@ -15,72 +21,77 @@ import (
 type Kubernetes struct {
 	Next plugin.Handler
 
-	store    *zone.Store
-	zones    []served
-	primary  string // the zone that PTR records point into
+	replies  reply.Responder
 	podMode  zone.PodMode
 	zonal    bool
-	ttl      uint32 // seconds, of all records but dns-version's
-	fall     fall.F
 	upstream upstreamer
 
 	udpSize uint16 // bytes, the most that a reply over UDP may have
 	asked   asked
 	said    once
 
-	localIPs []netip.Addr // addresses the server is bound to; see boundIPs
-	search   []string     // the host's own search path, for autopath
+	search []string // the host's own search path, for autopath
 }
 
-// upstreamer resolves names outside the zone, by asking the server itself.
+// upstreamer looks up the targets of aliases outside the zone, by asking the server itself.
 type upstreamer interface {
 	Lookup(ctx context.Context, state request.Request, name string, typ uint16) (*dns.Msg, error)
 }
 
-// New returns the handler of a block, with an empty store.
-func New(cfg *config) *Kubernetes {
-	k := &Kubernetes{
-		store:   zone.New(cfg.names),
+// newHandler returns the handler of a block, with an empty store.
+func newHandler(cfg *config) *Kubernetes {
+	return &Kubernetes{
+		replies: reply.Responder{
+			Store:       zone.New(cfg.names),
+			Zones:       reply.NewZones(cfg.zones, cfg.multicluster),
+			TTL:         cfg.ttl,
+			Fallthrough: cfg.fallthroughZones,
+		},
 		podMode: cfg.names.Pods,
 		zonal:   cfg.names.Zonal,
-		ttl:     cfg.ttl,
-		fall:    cfg.fall,
 		search:  searchPath("/etc/resolv.conf"),
 		udpSize: defaultUDPSize,
 	}
-	for _, z := range cfg.zones {
-		k.zones = append(k.zones, newServed(z, cfg.multicluster))
-	}
-	k.primary = primaryZone(k.zones)
-	return k
+}
+
+// install puts k into the chain of its server block, at its directive's place.
+func (k *Kubernetes) install(c *caddy.Controller) {
+	block := dnsserver.GetConfig(c)
+	block.AddPlugin(func(next plugin.Handler) plugin.Handler {
+		k.Next = next
+		return k
+	})
+	front := func(next plugin.Handler) plugin.Handler { return &udpFront{k, next} }
+	block.Plugin = append([]plugin.Plugin{front}, block.Plugin...)
+	c.OnStartup(func() error {
+		if block.Handler("bufsize") != nil {
+			k.udpSize = math.MaxUint16 // that plugin limits replies itself
+		}
+		return nil
+	})
 }
 
 // Name implements plugin.Handler.
 func (k *Kubernetes) Name() string { return pluginName }
 
 // Ready implements ready.Readiness: the records are complete.
-func (k *Kubernetes) Ready() bool { return k.store.Synced() }
+func (k *Kubernetes) Ready() bool { return k.replies.Store.Synced() }
 
 // ServeDNS implements plugin.Handler.
 func (k *Kubernetes) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	q, ok := k.question(request.Request{W: w, Req: r})
+	state := request.Request{W: w, Req: r}
+	q, ok := k.question(&state)
 	if !ok {
 		return plugin.NextOrFailure(pluginName, k.Next, ctx, w, r)
 	}
-	k.fitUDP(ctx, q.state)
-	if q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR {
-		return dns.RcodeRefused, nil // the transfer plugin's business
+	k.fitUDP(ctx, &state)
+	if qtype := state.QType(); qtype == dns.TypeAXFR || qtype == dns.TypeIXFR {
+		return dns.RcodeRefused, nil // the transfer plugin answers these
 	}
-	a := k.answer(ctx, &q)
-	switch {
-	case a.existence == zone.NotSynced:
-		return k.writeNegative(&q, dns.RcodeServerFailure)
-	case a.existence == zone.NoName && k.fall.Through(q.name):
+	q.Size = state.Size()
+	a := k.answer(ctx, &state, &q)
+	if a.passOn {
 		return plugin.NextOrFailure(pluginName, k.Next, ctx, w, r)
-	case a.existence == zone.NoName:
-		return k.writeNegative(&q, dns.RcodeNameError)
-	case len(a.records) == 0:
-		return k.writeNegative(&q, a.rcode)
 	}
 	m := new(dns.Msg)
 	m.SetRcode(r, a.rcode)
@@ -88,16 +99,80 @@ func (k *Kubernetes) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.
 	m.Truncated = a.truncated
 	m.Answer, m.Ns, m.Extra = a.records, a.authority, a.extra
 	w.WriteMsg(m)
-	return dns.RcodeSuccess, nil
+	return dns.RcodeSuccess, nil // written
 }
 
-// writeNegative writes an answer without records: the zone's SOA says how long it may be
-// kept (RFC 2308, section 3).
-func (k *Kubernetes) writeNegative(q *question, rcode int) (int, error) {
-	m := new(dns.Msg)
-	m.SetRcode(q.state.Req, rcode)
-	m.Authoritative = true
-	m.Ns = []dns.RR{k.soa(q)}
-	q.state.W.WriteMsg(m)
-	return dns.RcodeSuccess, nil // written
+// question finds the zone that a query's name stands in. It returns false if there is none.
+func (k *Kubernetes) question(state *request.Request) (reply.Question, bool) {
+	return k.replies.Zones.Question(state.QName(), wire.Type(state.QType()))
+}
+
+// answer answers q, which state asks or an alias leads to.
+func (k *Kubernetes) answer(ctx context.Context, state *request.Request, q *reply.Question) answer {
+	r := replies.Get().(*reply.Reply)
+	k.replies.Answer(q, r)
+	a, target := newAnswer(q, r), ""
+	if r.Follow {
+		target = dns.Fqdn(r.Answer.Target)
+	}
+	replies.Put(r) // before other servers are asked
+	if target != "" {
+		k.follow(ctx, state, q, target, &a)
+	}
+	return a
+}
+
+// Transfer implements transfer.Transferer. It sends a zone as it is served: for each name, in one
+// spelling, the records that questions for it are answered with. It leaves out what has no end:
+// the names of `pods insecure`, and of topology zones without endpoints. It answers IXFR with the
+// SOA record alone if the serial has not moved, else like AXFR (RFC 1995, section 4).
+func (k *Kubernetes) Transfer(name string, serial uint32) (<-chan []dns.RR, error) {
+	out := make(chan []dns.RR)
+	t, ok := newTransfer(&k.replies, name, out)
+	if !ok {
+		return nil, transfer.ErrNotAuthoritative
+	}
+	go t.run(serial)
+	return out, nil
+}
+
+// defaultUDPSize is the most that we send over UDP, in bytes, whatever size a query claims to
+// take. More would travel in fragments, and a forged query of 57 bytes could bring 40,000 to
+// somebody else (RFC 9715, section 3.1). A reply that is cut keeps what fits, on purpose: musl
+// before 1.2.6 never asks again over TCP, and a record is all it needs.
+const defaultUDPSize = 1232
+
+// fitUDP lowers the size that a query over UDP claims to take to the size that we send. CoreDNS
+// reads the size from the query's OPT record when it cuts a reply.
+func (k *Kubernetes) fitUDP(ctx context.Context, state *request.Request) {
+	opt := state.Req.IsEdns0()
+	if opt != nil && opt.UDPSize() > k.udpSize && state.Proto() == "udp" && !encrypted(ctx) {
+		opt.SetUDPSize(k.udpSize)
+	}
+}
+
+// encrypted reports whether the query came to a server of another transport than plain DNS. A
+// server over QUIC names the client's UDP address, and sends replies as long as TCP does (RFC
+// 9250, section 4.2).
+func encrypted(ctx context.Context) bool {
+	server, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server)
+	return ok && !strings.HasPrefix(server.Addr, transport.DNS+"://")
+}
+
+// udpFront stands before all plugins of the server block. So fitUDP also holds for our answers
+// that the cache plugin keeps, which somebody may have asked for over TCP.
+type udpFront struct {
+	k    *Kubernetes
+	next plugin.Handler
+}
+
+// Name implements plugin.Handler.
+func (f *udpFront) Name() string { return pluginName + "-udp" }
+
+// ServeDNS implements plugin.Handler.
+func (f *udpFront) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if opt := r.IsEdns0(); opt != nil && opt.UDPSize() > f.k.udpSize && f.k.replies.Zones.Match(strings.ToLower(r.Question[0].Name)) != nil {
+		f.k.fitUDP(ctx, &request.Request{W: w, Req: r})
+	}
+	return plugin.NextOrFailure(f.Name(), f.next, ctx, w, r)
 }

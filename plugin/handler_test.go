@@ -95,8 +95,8 @@ func TestNegative(t *testing.T) {
 // records are complete.
 func TestBeforeSync(t *testing.T) {
 	cfg := testConfig()
-	cfg.fall.SetZonesFromArgs(nil)
-	k := New(cfg)
+	cfg.fallthroughZones = []string{"."}
+	k := newHandler(cfg)
 	k.Next = test.NextHandler(dns.RcodeRefused, nil)
 	for _, name := range []string{"cluster.local.", "web.ns.svc.cluster.local.", "1.0.0.10.in-addr.arpa.", "in-addr.arpa."} {
 		if m := ask(t, k, name, "A"); m.Rcode != dns.RcodeServerFailure {
@@ -110,7 +110,7 @@ func TestBeforeSync(t *testing.T) {
 
 func TestFallthrough(t *testing.T) {
 	cfg := testConfig()
-	cfg.fall.SetZonesFromArgs([]string{"in-addr.arpa"})
+	cfg.fallthroughZones = []string{"in-addr.arpa."}
 	k, _ := testHandler(cfg)
 	k.Next = plugin.HandlerFunc(func(_ context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 		return dns.RcodeNotImplemented, nil
@@ -254,7 +254,7 @@ func TestBoundIPs(t *testing.T) {
 // section 3.3.13).
 func TestLoopbackOnly(t *testing.T) {
 	k, _ := testHandler(testConfig())
-	k.localIPs = boundIPs([]string{"127.0.0.1", "::1"})
+	k.replies.Addrs = boundIPs([]string{"127.0.0.1", "::1"})
 	for _, tt := range []struct{ name, typ, want string }{
 		{"cluster.local.", "NS", "NOERROR; cluster.local. NS ns.dns.cluster.local.; [ns.dns.cluster.local. A 127.0.0.1]; [ns.dns.cluster.local. AAAA ::1]"},
 		{"ns.dns.cluster.local.", "A", "NOERROR; ns.dns.cluster.local. A 127.0.0.1"},
@@ -265,7 +265,8 @@ func TestLoopbackOnly(t *testing.T) {
 			t.Errorf("%s %s:\n got %s\nwant %s", tt.name, tt.typ, got, tt.want)
 		}
 	}
-	if soa := k.soa(&question{zone: &k.zones[0], qname: "cluster.local."}); soa.Ns != "ns.dns.cluster.local." {
+	soa := ask(t, k, "cluster.local.", "SOA").Answer[0].(*dns.SOA)
+	if soa.Ns != "ns.dns.cluster.local." {
 		t.Errorf("the SOA names %s", soa.Ns)
 	}
 }

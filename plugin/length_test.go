@@ -9,12 +9,12 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// TestNamesTooLong serves endpoints of which one's name has 255 octets and another's would have
+// TestNamesTooLong serves endpoints of which one's name takes 255 bytes and another's would take
 // 256 (RFC 1035, section 2.3.4). The long one costs its own records and no others.
 func TestNamesTooLong(t *testing.T) {
 	k := longNames()
-	for _, z := range k.zones[:2] {
-		name := longLabel + "." + longLabel + ".svc." + z.name
+	for _, z := range k.replies.Zones[:2] {
+		name := longLabel + "." + longLabel + ".svc." + z.Name
 		for question, want := range map[string]int{"SRV " + name: 2, "SRV _http._tcp." + name: 2, "A " + name: 3} {
 			kind, name, _ := strings.Cut(question, " ")
 			m := ask(t, k, name, kind)
@@ -33,12 +33,12 @@ func TestNamesTooLong(t *testing.T) {
 			}
 		}
 	}
-	for _, z := range k.zones {
-		compareTransfer(t, k, z.name)
+	for _, z := range k.replies.Zones {
+		compareTransfer(t, k, z.Name)
 	}
 }
 
-// Labels of full length, and the host name that leaves the name of an endpoint 255 octets.
+// Labels of full length, and the host name that leaves the name of an endpoint 255 bytes.
 var (
 	longLabel   = strings.Repeat("x", 63)
 	fittingHost = strings.Repeat("h", 40)
@@ -49,8 +49,8 @@ var (
 func longNames() *Kubernetes {
 	cfg := testConfig()
 	cfg.zones[0] = longLabel + "." + strings.Repeat("z", 10) + ".local."
-	k := New(cfg)
-	w := zone.NewWriter(k.store)
+	k := newHandler(cfg)
+	w := zone.NewWriter(k.replies.Store)
 	w.SetNamespace(longLabel)
 	for set, cluster := range map[zone.Set]string{zone.Local: "", zone.Imported: longLabel} {
 		key := zone.Key{Namespace: longLabel, Name: longLabel}
@@ -67,14 +67,4 @@ func longNames() *Kubernetes {
 	}
 	w.SetSynced()
 	return k
-}
-
-// TestOctets holds octets against the library's packing.
-func TestOctets(t *testing.T) {
-	for _, name := range []string{".", "a.", "a.b.", `a\.b.c.`, `\000\255.x.`, `a\\.b.`, longLabel + ".", `\1234.`} {
-		packed, err := dns.PackDomainName(name, make([]byte, 300), 0, nil, false)
-		if err != nil || octets(name) != packed {
-			t.Errorf("%s: %d, want %d, %v", name, octets(name), packed, err)
-		}
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neardns/neardns/plugin/reply"
 	"github.com/neardns/neardns/plugin/zone"
 	"k8s.io/apimachinery/pkg/labels"
 )
@@ -190,16 +191,20 @@ func ttl(b *block, args []string) error {
 	return nil
 }
 
-func fallThrough(b *block, args []string) error {
-	zones, err := b.zonesOf(args)
-	apart := slices.DeleteFunc(zones, func(z string) bool {
-		return slices.ContainsFunc(b.zones, func(own string) bool { return inZone(z, own) || inZone(own, z) })
+func fallThrough(b *block, args []string) (err error) {
+	if b.fallthroughZones, err = b.zonesOf(args); err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		b.fallthroughZones = []string{"."}
+	}
+	apart := slices.DeleteFunc(slices.Clone(b.fallthroughZones), func(z string) bool {
+		return slices.ContainsFunc(b.zones, func(own string) bool { return reply.InZone(z, own) || reply.InZone(own, z) })
 	})
 	if len(apart) > 0 {
 		b.warn("fallthrough has no effect for %s: no zone of this block is above or below (%s)", strings.Join(apart, " "), strings.Join(b.zones, " "))
 	}
-	b.fall.SetZonesFromArgs(args)
-	return err
+	return nil
 }
 
 func ignore(b *block, args []string) error {

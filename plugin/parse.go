@@ -8,6 +8,7 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
+	"github.com/neardns/neardns/plugin/reply"
 	"github.com/neardns/neardns/plugin/zone"
 )
 
@@ -83,8 +84,9 @@ func (b *block) checkZone(name string) error {
 			return b.Errf("%s/%s is no network: expected a length of 0 to %d", addr, length, a.BitLen())
 		}
 	}
-	if longest := join("hostmaster.", name); !legal(longest) {
-		return b.Errf("zone %s is too long: names below it, such as %s, have 255 octets at most", name, longest)
+	z := reply.NewZone(name, nil)
+	if longest := z.LongestName(); reply.Length(longest) > zone.MaxName {
+		return b.Errf("zone %s is too long: names below it, such as %s, have %d bytes at most", name, longest, zone.MaxName)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(cfg.zones, cfg.multicluster, cfg.namespaces, cfg.labels, cfg.podNames, cfg.ttl, cfg.fall.Zones, cfg.names, cfg.startupTimeout)
+	got := fmt.Sprint(cfg.zones, cfg.multicluster, cfg.namespaces, cfg.labels, cfg.podNames, cfg.ttl, cfg.fallthroughZones, cfg.names, cfg.startupTimeout)
 	want := "[a.local. b.local. in-addr.arpa.] [b.local.] [one two three] application=nginx,environment in (qa,staging) " +
 		"true 30 [in-addr.arpa.] {2 true true} 1m0s"
 	if got != want {

@@ -57,11 +57,11 @@ func TestMain(m *testing.M) {
 	plugin.Register(testDirective, func(c *caddy.Controller) error {
 		cfg := testConfig()
 		cfg.zones = []string{"cluster.local.", "other.local.", "clusterset.local."}
-		cfg.fall.SetZonesFromArgs([]string{"other.local"})
-		k := New(cfg)
+		cfg.fallthroughZones = []string{"other.local."}
+		k := newHandler(cfg)
 		k.upstream = counted{upstream.New()}
 		k.search = []string{"apps.example.", "other.local."}
-		k.store = written.store
+		k.replies.Store = written.store
 		k.install(c)
 		return nil
 	})

@@ -1,6 +1,9 @@
 package kubernetes
 
 import (
+	"net"
+	"net/netip"
+
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
@@ -20,16 +23,16 @@ func setup(c *caddy.Controller) error {
 	for _, w := range cfg.warnings {
 		log.Warning(w)
 	}
-	k := New(cfg)
+	k := newHandler(cfg)
 	k.upstream = upstream.New()
 	run := newRunner(cfg.startupTimeout)
 	c.OnStartup(func() error {
-		k.localIPs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
-		src, err := newSource(cfg, k.store)
+		k.replies.Addrs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
+		src, err := newSource(cfg, k.replies.Store)
 		if err != nil {
 			return plugin.Error(pluginName, cfg.source.errorf("%v", err))
 		}
-		run.whenSynced(src, func() { reportMissing(cfg, k.store) })
+		run.whenSynced(src, func() { reportMissing(cfg, k.replies.Store) })
 		return run.start(src)
 	})
 	c.OnShutdown(run.replaced)
@@ -48,4 +51,63 @@ func reportMissing(cfg *config, store *zone.Store) {
 			log.Warningf("%v: namespaces: there is no Namespace %q, and no name in it until there is one", cfg.places["namespaces"], name)
 		}
 	}
+}
+
+// boundIPs returns the addresses that a server listens on: those named by `bind`, or all of
+// the machine's. Loopback addresses count where there are no others: a zone has a name server
+// with an address (RFC 1034, section 4.2.1), which is of use to those who can ask.
+func boundIPs(hosts []string) []netip.Addr {
+	var ips, loopback []netip.Addr
+	for _, ip := range listenIPs(hosts) {
+		if ip.IsLoopback() {
+			loopback = append(loopback, ip)
+		} else {
+			ips = append(ips, ip)
+		}
+	}
+	if len(ips) == 0 {
+		return loopback
+	}
+	return ips
+}
+
+// listenIPs returns the addresses that hosts stand for: 0.0.0.0 for all of the machine's IPv4
+// ones, and :: or nothing for all. A socket at :: hears IPv4 as well (RFC 3493, section 3.7).
+func listenIPs(hosts []string) (ips []netip.Addr) {
+	if len(hosts) == 0 || hosts[0] == "" {
+		hosts = []string{"::"}
+	}
+	for _, h := range hosts {
+		ip, ok := parseIP(h)
+		switch {
+		case ok && ip.IsUnspecified():
+			ips = append(ips, interfaceIPs(ip.Is4())...)
+		case ok:
+			ips = append(ips, ip)
+		}
+	}
+	return ips
+}
+
+// interfaceIPs returns the machine's addresses, or only its IPv4 ones.
+func interfaceIPs(only4 bool) (ips []netip.Addr) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		log.Warningf("No name server address is known: %v", err)
+	}
+	for _, a := range addrs {
+		if ip, ok := parseIP(a.String()); ok && (ip.Is4() || !only4) {
+			ips = append(ips, ip)
+		}
+	}
+	return ips
+}
+
+// parseIP reads an address with or without a prefix length.
+func parseIP(s string) (netip.Addr, bool) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Addr().Unmap(), true
+	}
+	a, err := netip.ParseAddr(s)
+	return a.Unmap(), err == nil
 }

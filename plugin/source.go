@@ -9,6 +9,7 @@ import (
 	"github.com/coredns/coredns/coremain"
 	"github.com/neardns/neardns/plugin/kube"
 	"github.com/neardns/neardns/plugin/object"
+	"github.com/neardns/neardns/plugin/reply"
 	"github.com/neardns/neardns/plugin/snapshot"
 	"github.com/neardns/neardns/plugin/zone"
 )
@@ -28,7 +29,8 @@ func newSource(cfg *config, store *zone.Store) (source, error) {
 		Labels:   cfg.names.Pods == zone.PodsVerified,
 		Skipped:  new(skips).skipped,
 	}
-	t.Local, t.Imported = cfg.octets(zone.Local), cfg.octets(zone.Imported)
+	zones := reply.NewZones(cfg.zones, cfg.multicluster)
+	t.Local, t.Imported = zones.Longest(zone.Local), zones.Longest(zone.Imported)
 	if cfg.snapshot != "" {
 		return newSnapshot(cfg, t, zone.NewWriter(store))
 	}

@@ -4,104 +4,133 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 
-	"github.com/coredns/coredns/plugin/transfer"
-	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/plugin/reply"
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// Transfer implements transfer.Transferer. A zone is sent as it is served: at each name what
-// questions for it are answered with, at one spelling of the name. Left out is what has no end,
-// the names of `pods insecure` and of topology zones that no endpoint is in. IXFR is answered
-// with the SOA alone where the serial has not moved, else as AXFR (RFC 1995, section 4).
-func (k *Kubernetes) Transfer(name string, serial uint32) (<-chan []dns.RR, error) {
-	q, ok := k.transferQuestion(name)
-	if !ok || !k.store.Synced() {
-		return nil, transfer.ErrNotAuthoritative
-	}
-	soa := k.soa(&q)
-	out := make(chan []dns.RR)
-	go func() {
-		defer close(out)
-		defer func() {
-			if v := recover(); v != nil { // nobody else would
-				log.Errorf("Transfer of %s panicked: %v", name, v)
-			}
-		}()
-		out <- []dns.RR{soa}
-		if serial != 0 && serial == soa.Serial {
-			return
-		}
-		k.sendZone(&q, out)
-		out <- []dns.RR{soa}
-	}()
-	return out, nil
+// zoneTransfer sends one zone to one client.
+type zoneTransfer struct {
+	replies *reply.Responder
+	apex    reply.Question
+	soa     *dns.SOA
+	reply   reply.Reply
+	out     chan<- []dns.RR
 }
 
-// transferQuestion is the question for the apex of one of our zones.
-func (k *Kubernetes) transferQuestion(name string) (question, bool) {
-	req := new(dns.Msg)
-	req.SetAxfr(name)
-	q, ok := k.question(request.Request{Req: req})
-	return q, ok && q.rest == ""
+// run sends the zone, or the SOA record alone if the client has this serial.
+func (t *zoneTransfer) run(serial uint32) {
+	defer close(t.out)
+	defer func() {
+		if v := recover(); v != nil { // nobody else would recover it
+			log.Errorf("Transfer of %s panicked: %v", t.apex.Name, v)
+		}
+	}()
+	t.out <- []dns.RR{t.soa}
+	if serial != 0 && serial == t.soa.Serial {
+		return
+	}
+	t.sendZone()
+	t.out <- []dns.RR{t.soa}
 }
 
 // sendZone sends what questions for the zone's names are answered with, each record once.
-func (k *Kubernetes) sendZone(q *question, out chan<- []dns.RR) {
-	send := func(rrs []dns.RR) {
-		if len(rrs) > 0 && k.match(strings.ToLower(rrs[0].Header().Name)) == q.zone {
-			out <- rrs
-		}
+func (t *zoneTransfer) sendZone() {
+	t.apex.Type = wire.NS
+	t.ask(&t.apex)
+	for _, qtype := range [...]wire.Type{wire.A, wire.AAAA} {
+		q := t.apex.At("ns.dns.", qtype)
+		t.ask(&q)
 	}
-	ns, _ := k.ns(q)
-	send(ns)
-	server := join("ns.dns.", q.origin())
-	for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-		send(k.nameServerAddrs(&question{zone: q.zone, qtype: qtype, qname: server}))
-	}
-	k.sendPointers(send)
-	if q.zone.reverse {
+	t.sendPointers()
+	if t.apex.Zone.Reverse {
 		return
 	}
-	send(k.version(&question{zone: q.zone, qtype: dns.TypeTXT, qname: join("dns-version.", q.zone.name)}))
-	k.sendServices(q.zone, send)
-	for name, addr := range k.store.PodNames() {
-		send([]dns.RR{k.addr(join(name+"pod.", q.zone.name), addr)})
+	q := t.apex.At("dns-version.", wire.TXT)
+	t.ask(&q)
+	t.sendServices()
+	for name, addr := range t.replies.Store.PodNames() {
+		qtype := wire.A
+		if !addr.Is4() {
+			qtype = wire.AAAA
+		}
+		t.sendFound(name+"pod.", qtype, &zone.Result{Existence: zone.Records, What: zone.PodIP, Addr: addr})
 	}
 }
 
-func (k *Kubernetes) sendPointers(send func([]dns.RR)) {
-	for addr, pointers := range k.store.Pointers() {
-		if name, err := dns.ReverseAddr(addr.String()); err == nil {
-			send(k.ptrs(name, pointers))
+// ask sends the answer to a question.
+func (t *zoneTransfer) ask(q *reply.Question) {
+	t.replies.Answer(q, &t.reply)
+	t.send(q)
+}
+
+// sendFound sends the records of one type at labels below the zone.
+func (t *zoneTransfer) sendFound(labels string, qtype wire.Type, found *zone.Result) {
+	q := t.apex.At(labels, qtype)
+	t.replies.Fill(&q, found, &t.reply)
+	t.send(&q)
+}
+
+// send sends the reply's records, unless the name is in another zone of the block.
+func (t *zoneTransfer) send(q *reply.Question) {
+	if t.replies.Zones.Match(q.Lower) != t.apex.Zone {
+		return
+	}
+	if records, _ := newRecords(q.Name, &t.reply); len(records) > 0 {
+		t.out <- records
+	}
+}
+
+func (t *zoneTransfer) sendPointers() {
+	for addr := range t.replies.Store.Pointers() {
+		name, err := dns.ReverseAddr(addr.String())
+		if err != nil {
+			continue
+		}
+		if q, ok := t.replies.Zones.Question(name, wire.PTR); ok {
+			t.ask(&q)
 		}
 	}
 }
 
 // sendServices sends the records of all Services in order of their names.
-func (k *Kubernetes) sendServices(z *served, send func([]dns.RR)) {
-	services := slices.SortedFunc(k.store.Services(z.set), func(a, b zone.Result) int {
+func (t *zoneTransfer) sendServices() {
+	store, z := t.replies.Store, t.apex.Zone
+	services := slices.SortedFunc(store.Services(z.Set), func(a, b zone.Result) int {
 		return cmp.Or(cmp.Compare(a.Service.Name, b.Service.Name), cmp.Compare(a.Service.Namespace, b.Service.Namespace))
 	})
 	for _, service := range services {
-		own := serviceName(service.Service, z.name)
-		for name, found := range k.store.Names(z.set, service) {
-			if name += own; legal(name) {
-				send(k.recordsAt(name, own, &found))
-			}
+		own := service.Service.Name + "." + service.Service.Namespace + ".svc."
+		for labels, found := range store.Names(z.Set, service) {
+			t.sendAt(labels+own, &found)
 		}
 	}
 }
 
-// recordsAt returns the records of all types at a name of the Service service.
-func (k *Kubernetes) recordsAt(name, service string, found *zone.Result) []dns.RR {
-	if found.What == zone.Alias {
-		return []dns.RR{&dns.CNAME{Hdr: k.header(name, dns.TypeCNAME), Target: dns.Fqdn(found.Service.Target)}}
+// sendAt sends the records of all types at a Service's name or a name below it. A name that is
+// too long for a message has none.
+func (t *zoneTransfer) sendAt(labels string, found *zone.Result) {
+	switch {
+	case reply.Length(reply.Join(labels, t.apex.Zone.Name)) > zone.MaxName:
+	case found.What == zone.Alias:
+		t.sendFound(labels, wire.CNAME, found)
+	default:
+		for _, qtype := range [...]wire.Type{wire.A, wire.AAAA, wire.SRV} {
+			t.sendFound(labels, qtype, found)
+		}
 	}
-	rrs := k.recordsA(name, found.AppendAddrs(nil, true, math.MaxInt))
-	rrs = append(rrs, k.recordsAAAA(name, found.AppendAddrs(nil, false, math.MaxInt))...)
-	n := found.TargetCount()
-	return append(rrs, k.targets(name, service, found, n, 0).records...)
+}
+
+// newTransfer returns the transfer of one of our zones to out. It returns false if name is no
+// zone of ours, or if the records are not complete yet.
+func newTransfer(replies *reply.Responder, name string, out chan<- []dns.RR) (*zoneTransfer, bool) {
+	apex, ok := replies.Zones.Question(dns.Fqdn(name), wire.SOA)
+	if !ok || apex.Rest != "" || !replies.Store.Synced() {
+		return nil, false
+	}
+	apex.Size = math.MaxInt // nothing is cut
+	soa := replies.SOA(&apex)
+	return &zoneTransfer{replies: replies, apex: apex, soa: newSOA(&soa), out: out}, true
 }

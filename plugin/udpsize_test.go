@@ -116,7 +116,7 @@ func TestStreamSize(t *testing.T) {
 		q := state("web.ns.svc.cluster.local.", "10.240.0.1")
 		q.Req.SetEdns0(4096, false)
 		ctx := context.WithValue(t.Context(), dnsserver.Key{}, &dnsserver.Server{Addr: tt.address})
-		k.fitUDP(ctx, q)
+		k.fitUDP(ctx, &q)
 		if got := q.Req.IsEdns0().UDPSize(); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.address, got, tt.want)
 		}

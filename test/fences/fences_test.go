@@ -18,7 +18,13 @@ type fence struct {
 var fences = []fence{
 	{"plugin/zone", map[string]string{
 		"github.com/coredns/":  "records know nothing of the server that serves them",
-		"github.com/miekg/dns": "the store holds values; answers are made in plugin",
+		"github.com/miekg/dns": "the store holds values; plugin makes records of them",
+		"k8s.io/":              "API objects end in plugin/object",
+		"sigs.k8s.io/":         "API objects end in plugin/object",
+	}},
+	{"plugin/reply", map[string]string{
+		"github.com/coredns/":  "what a reply holds is decided once, for CoreDNS's front and for the one beside it",
+		"github.com/miekg/dns": "what a reply holds are values; each front writes them in its own way",
 		"k8s.io/":              "API objects end in plugin/object",
 		"sigs.k8s.io/":         "API objects end in plugin/object",
 	}},
