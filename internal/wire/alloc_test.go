@@ -32,10 +32,9 @@ func TestAllocations(t *testing.T) {
 		},
 		"edits": func() {
 			m := Message(append(buf, response...))
-			m.Age(1, 1)
 			m.ClampTTLs(1, 60)
 			m.Rotate(m.AddressRun(), 1)
-			m.Truncate(512).StripOPT()
+			m.truncate(512).StripOPT()
 		},
 		"Repack":   func() { Repack(clean, response) },
 		"Classify": func() { Classify(response) },

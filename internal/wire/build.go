@@ -2,10 +2,10 @@ package wire
 
 import "encoding/binary"
 
-// AppendQuery appends the query that q describes: its ID, RD, AD, CD, question and DO bit,
-// and an OPT record with our own size and the given options, as AppendOption writes them;
-// nil for none. The name keeps its case. A cache asks with AD set, so that it learns the
-// bit for those who ask for it (RFC 6840, section 5.7).
+// AppendQuery appends the query that q describes: its ID, RD, AD, CD and question, and an OPT
+// record with our own size, q's DO bit and the options that AppendOption has written to options
+// (nil for none). The name keeps its letter case. A cache asks with AD set, so that it learns
+// the bit for the clients that ask for it (RFC 6840, section 5.7).
 func AppendQuery(dst []byte, q *Query, options []byte) []byte {
 	start := len(dst)
 	dst = appendHeader(dst, q, q.flags())
@@ -19,21 +19,7 @@ func AppendQuery(dst []byte, q *Query, options []byte) []byte {
 	return append(dst, options...)
 }
 
-// flags returns the flags of q that a query carries.
-func (q *Query) flags() (f Flags) {
-	if q.RD {
-		f |= RD
-	}
-	if q.AD {
-		f |= AD
-	}
-	if q.CD {
-		f |= CD
-	}
-	return f
-}
-
-// appendHeader appends a header, and the question if q has one.
+// appendHeader appends a header, and q's question if q has one.
 func appendHeader(dst []byte, q *Query, flags Flags) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, q.ID)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(flags))
@@ -55,7 +41,7 @@ func AppendReply(dst []byte, q *Query, rcode Rcode, claims Flags, o *Options) []
 }
 
 // AppendHeader appends the header of a reply, and q's question if q has one. The caller goes
-// on with AppendRecord and AppendOPT. The header has the ID, opcode, RD and CD of q, and of
+// on with AppendRecord and CloseReply. The header has the ID, opcode, RD and CD of q, and of
 // claims the bits AA and RA: what the server says of itself. AA, RA and CD mean nothing with
 // an opcode other than QUERY, and are left out (RFC 8906, section 3.1.4).
 func AppendHeader(dst []byte, q *Query, rcode Rcode, claims Flags) []byte {
@@ -66,9 +52,9 @@ func AppendHeader(dst []byte, q *Query, rcode Rcode, claims Flags) []byte {
 	return appendHeader(dst, q, flags)
 }
 
-// AppendRecord appends a record to the message that begins at dst[start]. Records must be
-// added section by section, in order. A nil owner is the question's name. The TTL is in
-// seconds; data longer than 65,535 bytes is cut.
+// AppendRecord appends a record to the message that begins at dst[start]. The caller appends
+// the sections in order. A nil owner is the question's name. The TTL is in seconds. Data longer
+// than 65,535 bytes is cut.
 func AppendRecord(dst []byte, start int, s Section, owner Name, t Type, c Class, ttl uint32, data []byte) []byte {
 	if len(dst) < start+HeaderLen || s > Additional {
 		return dst

@@ -48,8 +48,8 @@ func TestAppendReply(t *testing.T) {
 	if k := opt.Option[1].(*dns.EDNS0_TCP_KEEPALIVE); k.Timeout != 300 {
 		t.Error(k)
 	}
-	if got := len(b) - len(AppendHeader(nil, q, BadCookie, RA)); got != o.Len() {
-		t.Errorf("Len says %d, written %d", o.Len(), got)
+	if got := len(b) - len(AppendHeader(nil, q, BadCookie, RA)); got != o.len() {
+		t.Errorf("Len says %d, written %d", o.len(), got)
 	}
 	back, ok := Message(b).OPT()
 	if !ok || !bytes.Equal(back.Cookie, o.Cookie) || !back.Timed || back.Timeout != 300 || !back.Error.Set || back.Error.Code != StaleAnswer {
@@ -105,7 +105,7 @@ func TestAppendRecord(t *testing.T) {
 	b := AppendHeader([]byte("xx"), q, NoError, RA)
 	b = AppendRecord(b, 2, Answer, nil, A, IN, 60, []byte{127, 0, 0, 1})
 	b = AppendRecord(b, 2, Authority, name(t, "."), TXT, IN, 1, []byte("\x02hi"))
-	b = AppendOPT(b, 2, q, nil)
+	b = appendOPT(b, 2, q, NoError, nil)
 	m := unpack(t, b[2:])
 	if len(m.Answer) != 1 || m.Answer[0].String() != "localhost.\t60\tIN\tA\t127.0.0.1" || len(m.Ns) != 1 || m.IsEdns0() == nil {
 		t.Error(m)
@@ -123,8 +123,8 @@ func TestErrorTextIsCut(t *testing.T) {
 	if e := unpack(t, b).IsEdns0().Option[0].(*dns.EDNS0_EDE); len(e.ExtraText) != maxErrorText {
 		t.Error(len(e.ExtraText))
 	}
-	if got := len(b) - len(AppendHeader(nil, q, ServFail, RA)); got != o.Len() {
-		t.Errorf("Len says %d, written %d", o.Len(), got)
+	if got := len(b) - len(AppendHeader(nil, q, ServFail, RA)); got != o.len() {
+		t.Errorf("Len says %d, written %d", o.len(), got)
 	}
 }
 

@@ -2,24 +2,24 @@ package wire
 
 import "encoding/binary"
 
-// Names within a message may end in a pointer to an earlier name (RFC 1035, section
-// 4.1.4). Here a pointer is good only if it leads to before the name, or the part of one,
-// that it ends: so no chain of pointers has a loop. Nor is one followed for ever: a name
-// needs no more pointers than it has labels.
+// A name in a message may end in a pointer to an earlier name (RFC 1035, section 4.1.4). We
+// accept a pointer only if it leads to a place before the run of labels that it ends. So no
+// chain of pointers runs in a circle. Its length is limited too: a name needs no more pointers
+// than labels.
 const (
 	pointerBits = 0xC0 // where a label's length would stand
 	maxPointers = MaxName / 2
 )
 
-// SkipName returns the offset behind the name at off. It looks at labels and at where a
-// pointer at their end leads, and does not follow it.
-func SkipName(msg []byte, off int) (next int, ok bool) {
+// skipName returns the offset behind the name at off. It checks the labels, and where a pointer
+// at their end leads, but does not follow the pointer.
+func skipName(msg []byte, off int) (next int, ok bool) {
 	for at := off; at >= 0 && at < len(msg) && at-off < MaxName; {
 		length := int(msg[at])
 		switch {
 		case length == 0:
 			return at + 1, true
-		case length <= MaxLabel:
+		case length <= maxLabel:
 			at += 1 + length
 		default:
 			_, ok = pointer(msg, at, off)
@@ -29,7 +29,7 @@ func SkipName(msg []byte, off int) (next int, ok bool) {
 	return 0, false
 }
 
-// pointer reads the pointer at off, which must lead to before limit.
+// pointer reads the pointer at off. The target must lie before limit.
 func pointer(msg []byte, off, limit int) (target int, ok bool) {
 	if off+2 > len(msg) || msg[off]&pointerBits != pointerBits {
 		return 0, false
@@ -38,17 +38,17 @@ func pointer(msg []byte, off, limit int) (target int, ok bool) {
 	return target, target >= HeaderLen && target < limit
 }
 
-// AppendName appends the name at off without its compression, and returns the offset
-// behind it in msg. Where msg has no good name there, dst comes back as it was.
+// AppendName appends the name at off of msg in uncompressed form, and returns the offset behind
+// it in msg. If there is no good name, it returns dst unchanged.
 func AppendName(dst, msg []byte, off int) (name []byte, next int, ok bool) {
 	start, limit := len(dst), off
-	next, ok = SkipName(msg, off)
+	next, ok = skipName(msg, off)
 	if !ok {
 		return dst, 0, false
 	}
 	for pointers := 0; off < len(msg); {
 		length := int(msg[off])
-		if length > MaxLabel {
+		if length > maxLabel {
 			if off, ok = pointer(msg, off, limit); !ok || pointers == maxPointers {
 				break
 			}
@@ -67,12 +67,12 @@ func AppendName(dst, msg []byte, off int) (name []byte, next int, ok bool) {
 	return dst[:start], 0, false
 }
 
-// EqualAt reports whether the name at off, which may be compressed, is n but for case.
-func EqualAt(msg []byte, off int, n Name) bool {
+// equalAt reports whether the name at off, compressed or not, equals n but for case.
+func equalAt(msg []byte, off int, n Name) bool {
 	limit := off
 	for pointers := 0; off < len(msg) && len(n) > 0; {
 		length := int(msg[off])
-		if length > MaxLabel {
+		if length > maxLabel {
 			target, ok := pointer(msg, off, limit)
 			if !ok || pointers == maxPointers {
 				return false
@@ -90,4 +90,103 @@ func EqualAt(msg []byte, off int, n Name) bool {
 		off, n = end, n[1+length:]
 	}
 	return false
+}
+
+// table remembers where names begin in the message that a packer writes, so that later names
+// can point there (RFC 1035, section 4.1.4). It is a hash table of offsets, 0 for none. Its size
+// is fixed: if a place and those behind it are taken, the name is not remembered.
+type table [256]uint16
+
+// Limits of a table.
+const (
+	farthest = 0x3FFF // the last offset that a pointer can name
+	steps    = 8      // neighbours that are looked at
+)
+
+// append writes n and remembers its labels. If n may be compressed, a pointer takes the place of
+// the part that is known already. The message begins at dst[start].
+func (t *table) append(dst []byte, start int, n Name, compress bool) []byte {
+	var buf [MaxName / 2]uint8
+	starts, hash, at := n.starts(buf[:0]), uint32(0), uint16(0)
+	for len(starts) > 0 { // a name is known only if its parent is
+		label := starts[len(starts)-1]
+		h := foldHash(hash, n[label:])
+		found := t.find(dst[start:], h, n[label:])
+		if found == 0 {
+			break
+		}
+		hash, at, starts = h, found, starts[:len(starts)-1]
+	}
+	begin := len(dst) - start
+	for i := len(starts) - 1; i >= 0; i-- {
+		hash = foldHash(hash, n[starts[i]:])
+		t.add(hash, begin+int(starts[i]))
+	}
+	if at == 0 || !compress {
+		return append(dst, n...)
+	}
+	known := len(n.after(starts))
+	dst = append(dst, n[:len(n)-known]...)
+	return append(dst, pointerBits|byte(at>>8), byte(at))
+}
+
+// after returns the part of n behind the labels that begin at starts.
+func (n Name) after(starts []uint8) Name {
+	if len(starts) == 0 {
+		return n
+	}
+	return n[starts[len(starts)-1]:].Parent()
+}
+
+// starts appends the offsets at which n's labels begin.
+func (n Name) starts(dst []uint8) []uint8 {
+	for off := 0; off < len(n) && n[off] != 0; off += 1 + int(n[off]) {
+		dst = append(dst, uint8(off))
+	}
+	return dst
+}
+
+// learn remembers the uncompressed name at off of msg, and its parents.
+func (t *table) learn(msg []byte, off int) {
+	var buf [MaxName / 2]uint8
+	n, hash := Name(msg[off:]), uint32(0)
+	starts := n.starts(buf[:0])
+	for i := len(starts) - 1; i >= 0; i-- {
+		hash = foldHash(hash, n[starts[i]:])
+		t.add(hash, off+int(starts[i]))
+	}
+}
+
+// foldHash continues h, the hash of the parent of n, with the first label of n.
+func foldHash(h uint32, n Name) uint32 {
+	for _, c := range n[:1+int(n[0])] {
+		h = (h ^ uint32(lower1(c))) * 16777619 // FNV-1a
+	}
+	return h
+}
+
+// find returns the offset of n in msg, or 0 if the table does not know it.
+func (t *table) find(msg []byte, hash uint32, n Name) uint16 {
+	for i := range uint32(steps) {
+		off := t[uint8(hash+i)]
+		if off == 0 {
+			return 0
+		}
+		if equalAt(msg, int(off), n) {
+			return off
+		}
+	}
+	return 0
+}
+
+func (t *table) add(hash uint32, off int) {
+	if off > farthest {
+		return
+	}
+	for i := range uint32(steps) {
+		if p := &t[uint8(hash+i)]; *p == 0 {
+			*p = uint16(off)
+			return
+		}
+	}
 }

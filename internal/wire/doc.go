@@ -1,5 +1,5 @@
-// Package wire reads, writes and edits DNS messages where they lie, in the buffers they
-// came in. On a query's way nothing is copied and nothing allocated:
+// Package wire reads, writes and edits DNS messages in the buffers that they came in. A query
+// is answered without a copy and without an allocation:
 //
 //	query bytes --Parse--> Query --AppendKey--> key --Hash--> the cache
 //	                         |
@@ -7,15 +7,16 @@
 //	                         |  a miss        AppendQuery --> upstream --> Matches
 //	                         v
 //	response --Repack--> clean copy --Classify--> positive, NODATA, NXDOMAIN, ...
-//	                         |  SetID, SetFlags, CopyCase, Age, Rotate
+//	                         |  FinishReply, Rotate
 //	                         v
-//	reply --Truncate--> fits the asker's size --AppendOPT--> sent
+//	reply --CloseReply--> fits the client's size, ends with an OPT record --> sent
 //
-// Who owns a buffer: functions named Append write behind len(dst) and return the longer
-// slice, as append does; a message of which they write a part begins at an offset start of
-// dst, so that a TCP length may stand before it. A Query and a Name are views: they are good
-// while the bytes they came from are. Methods of Message change its bytes and nothing else.
+// Who owns a buffer: a function named Append writes behind len(dst) and returns the longer
+// slice, as append does. Where it writes only a part of a message, start says where in dst the
+// message begins, because the length of a TCP message may stand before it. A Query and a Name
+// are views: they are good for as long as the bytes below them are. Methods of Message change
+// its bytes and nothing else.
 //
-// No function trusts its input. A message that is not well-formed is reported, never
-// panics, and is never read or written outside its bounds.
+// No function trusts its input. A malformed message is reported. It never causes a panic, and
+// nothing outside its bounds is read or written.
 package wire

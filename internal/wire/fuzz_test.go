@@ -100,11 +100,11 @@ func FuzzWalk(f *testing.F) {
 		end := 0
 		w := Walk(msg)
 		for w.Next() {
-			if w.Owner < max(end, HeaderLen) || w.Data < w.Owner+11 || w.End < w.Data || w.End > len(msg) {
+			if w.owner < max(end, HeaderLen) || w.Data < w.owner+11 || w.End < w.Data || w.End > len(msg) {
 				t.Fatalf("%+v of %d bytes", w.Record, len(msg))
 			}
 			end = w.End
-			compareName(t, msg, w.Owner)
+			compareName(t, msg, w.owner)
 		}
 		if v := Classify(msg); v.Kind != Malformed && !w.OK() {
 			t.Fatalf("%+v of what is malformed", v)
@@ -124,7 +124,7 @@ func compareName(t *testing.T, msg []byte, off int) {
 	if err != nil || end != next || want != Name(n).String() {
 		t.Fatalf("%q, %d; want %q, %d, %v", n, next, want, end, err)
 	}
-	if !Name(n).Valid() || !EqualAt(msg, off, n) {
+	if !Name(n).Valid() || !equalAt(msg, off, n) {
 		t.Fatalf("%q", n)
 	}
 }
@@ -134,13 +134,12 @@ func FuzzEdit(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		for what, edit := range map[string]func(Message) Message{
-			"age":      func(m Message) Message { m.Age(10, 1); return m },
 			"clamp":    func(m Message) Message { m.ClampTTLs(5, 30); return m },
 			"rotate":   func(m Message) Message { m.Rotate(m.AddressRun(), 1); return m },
-			"case":     func(m Message) Message { m.CopyCase(Name("\x03WWW\x07EXAMPLE\x00")); return m },
+			"case":     func(m Message) Message { m.copyCase(Name("\x03WWW\x07EXAMPLE\x00")); return m },
 			"strip":    Message.StripOPT,
-			"truncate": func(m Message) Message { return m.Truncate(512) },
-			"tiny":     func(m Message) Message { return m.Truncate(40) },
+			"truncate": func(m Message) Message { return m.truncate(512) },
+			"tiny":     func(m Message) Message { return m.truncate(40) },
 			"finish":   func(m Message) Message { m.FinishReply(&Query{ID: 1}); return m },
 			"negative": func(m Message) Message { v := Classify(m); v.LowerNegativeTTL(m); return m },
 		} {
@@ -163,7 +162,7 @@ func checkEdit(t *testing.T, what string, before []byte, got Message, edit func(
 			t.Fatalf("%s broke the message: %x", what, got)
 		}
 	}
-	if what == "age" || what == "rotate" {
+	if what == "rotate" {
 		return
 	}
 	once := bytes.Clone(got)

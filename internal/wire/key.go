@@ -14,9 +14,9 @@ const (
 	keyCD
 )
 
-// AppendKey appends what tells q's answer from every other: the question as it stands in a
-// message, its name in lower case, and a byte with DO and CD. Two queries have one key if
-// and only if one answer serves both.
+// AppendKey appends the key of q's answer in a cache: the question as it stands in a message
+// but in lower case, and a byte with DO and CD. Two queries have the same key if and only if
+// one answer serves both.
 func AppendKey(dst []byte, q *Query) []byte {
 	dst = q.Name.AppendLower(dst)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(q.Type))
@@ -31,6 +31,6 @@ func AppendKey(dst []byte, q *Query) []byte {
 	return append(dst, bits)
 }
 
-// Hash returns the hash of a key. With a seed of each process's own nobody can choose names
-// that collide.
+// Hash returns the hash of a key. Each process has a seed of its own, so that nobody can choose
+// names that collide.
 func Hash(seed maphash.Seed, key []byte) uint64 { return maphash.Bytes(seed, key) }

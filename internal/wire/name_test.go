@@ -124,18 +124,18 @@ func TestCompression(t *testing.T) {
 		if !ok || Name(n).String() != want {
 			t.Errorf("%d: %s, want %s", off, Name(n), want)
 		}
-		if skipped, ok := SkipName(msg, off); !ok || skipped != next {
+		if skipped, ok := skipName(msg, off); !ok || skipped != next {
 			t.Errorf("%d: behind it is %d, or %d", off, next, skipped)
 		}
-		if !EqualAt(msg, off, name(t, strings.ToUpper(want))) || EqualAt(msg, off, name(t, "x."+want)) || EqualAt(msg, off, n[:len(n)-1]) {
-			t.Errorf("%d: EqualAt", off)
+		if !equalAt(msg, off, name(t, strings.ToUpper(want))) || equalAt(msg, off, name(t, "x."+want)) || equalAt(msg, off, n[:len(n)-1]) {
+			t.Errorf("%d: equalAt", off)
 		}
 	}
 	for _, off := range []int{31, 33, 37, 41, 43, 45, 48, 1000, -1} {
 		if n, _, ok := AppendName(nil, msg, off); ok || len(n) > 0 {
 			t.Errorf("%d: %q", off, n)
 		}
-		if off >= 0 && EqualAt(msg, off, name(t, "www.example.")) {
+		if off >= 0 && equalAt(msg, off, name(t, "www.example.")) {
 			t.Errorf("%d: equal", off)
 		}
 	}
@@ -150,7 +150,7 @@ func TestPointerChain(t *testing.T) {
 	if _, _, ok := AppendName(nil, msg, len(msg)-2); ok {
 		t.Error("2,000 pointers were followed")
 	}
-	if EqualAt(msg, len(msg)-2, Name{0}) {
+	if equalAt(msg, len(msg)-2, Name{0}) {
 		t.Error("2,000 pointers were followed")
 	}
 }

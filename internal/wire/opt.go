@@ -2,39 +2,38 @@ package wire
 
 import "encoding/binary"
 
-// OPT is what the OPT record of a message says (RFC 6891, section 6.1).
+// OPT is the content of a message's OPT record (RFC 6891, section 6.1).
 type OPT struct {
-	UDPSize  uint16 // bytes the sender takes over UDP, at least 512 (RFC 6891, section 6.2.3)
-	Version  uint8  // of EDNS; the options of one above 0 are not read
-	Extended uint8  // the upper bits of a response's code
+	UDPSize  uint16 // how many bytes the sender takes over UDP, at least 512 (RFC 6891, section 6.2.3)
+	Version  uint8  // of EDNS; above 0 the options are not read
 	DO       bool   // the sender takes DNSSEC records (RFC 3225)
+	extended uint8  // the upper bits of a response's code
 	Options
 }
 
-// Options are the options of an OPT record that have a meaning here. Any other is ignored.
+// Options are the options of an OPT record that we understand. We ignore all others.
 type Options struct {
 	Cookie    []byte // 8 bytes, or 16 to 40 with a server's part (RFC 7873, section 4); nil for none
-	Keepalive bool   // edns-tcp-keepalive is there (RFC 7828)
-	Timed     bool   // it was read with a TIMEOUT; a query's has none, nor has one that is echoed
+	Keepalive bool   // edns-tcp-keepalive is present (RFC 7828)
+	Timed     bool   // it was read with a TIMEOUT; a query has none, and neither has an echo
 	Timeout   uint16 // its TIMEOUT, in units of 100 ms
 	Error     Error
 }
 
-// Error is an extended error (RFC 8914). Set tells one that is there from none, as the code
-// 0 has a meaning.
+// Error is an extended error (RFC 8914).
 type Error struct {
-	Set  bool
+	Set  bool // there is one; needed because the code 0 has a meaning
 	Code ErrorCode
-	Text string // UTF-8, for people; at most maxErrorText bytes of it are sent
+	Text string // UTF-8, for people; we send at most maxErrorText bytes of it
 }
 
-// maxErrorText keeps an explanation from pushing records out of a reply.
+// maxErrorText, in bytes, keeps an explanation from pushing records out of a reply.
 const maxErrorText = 128
 
-// read fills o from an OPT record. It reports false where an option is not well-formed.
+// read fills o from an OPT record. It returns false if an option is malformed.
 func (o *OPT) read(msg []byte, r *Record) bool {
 	o.UDPSize = max(uint16(r.Class), MinUDPSize)
-	o.Extended, o.Version = uint8(r.TTL>>24), uint8(r.TTL>>16)
+	o.extended, o.Version = uint8(r.TTL>>24), uint8(r.TTL>>16)
 	o.DO = r.TTL&doBit != 0
 	return o.Version > 0 || o.readOptions(msg[r.Data:r.End])
 }
@@ -58,9 +57,9 @@ func (o *Options) readOptions(b []byte) bool {
 
 func (o *Options) readOption(code uint16, data []byte) bool {
 	switch code {
-	case OptionCookie:
+	case optionCookie:
 		if o.Cookie != nil {
-			return true // only the first one counts (RFC 7873, section 5.2)
+			return true // the first one counts (RFC 7873, section 5.2)
 		}
 		o.Cookie = data
 		return len(data) == 8 || len(data) >= 16 && len(data) <= 40
@@ -70,13 +69,13 @@ func (o *Options) readOption(code uint16, data []byte) bool {
 			o.Timed, o.Timeout = true, binary.BigEndian.Uint16(data)
 		}
 		return len(data) == 0 || len(data) == 2
-	case OptionError:
+	case optionError:
 		return o.Error.read(data)
 	}
 	return true
 }
 
-// read takes the code. The text is for people, and would have to be copied to be kept.
+// read reads the code only. The text is for people, and Options does not copy it.
 func (e *Error) read(data []byte) bool {
 	if len(data) < 2 {
 		return false
@@ -88,8 +87,8 @@ func (e *Error) read(data []byte) bool {
 // optLen is the length of an OPT record without options.
 const optLen = 1 + fixedLen
 
-// Len returns how many bytes AppendOPT writes for o, which may be nil.
-func (o *Options) Len() int {
+// len returns the length of an OPT record with the options o, which may be nil, in bytes.
+func (o *Options) len() int {
 	if o == nil {
 		return optLen
 	}
@@ -106,14 +105,9 @@ func (o *Options) Len() int {
 	return n
 }
 
-// AppendOPT ends the reply to q, which begins at dst[start], with an OPT record if q has
-// one: our own size, DO as asked (RFC 6891, section 6.1.4), and the options o, which may be
-// nil. It must be the last record.
-func AppendOPT(dst []byte, start int, q *Query, o *Options) []byte {
-	return appendOPT(dst, start, q, NoError, o)
-}
-
-// appendOPT writes the upper bits of rcode too.
+// appendOPT ends the reply to q that begins at dst[start] with an OPT record, if q has one. The
+// record carries our own size, the DO bit of q (RFC 6891, section 6.1.4), the upper bits of rcode
+// and the options o, which may be nil.
 func appendOPT(dst []byte, start int, q *Query, rcode Rcode, o *Options) []byte {
 	if !q.EDNS || len(dst) < start+HeaderLen {
 		return dst
@@ -124,7 +118,7 @@ func appendOPT(dst []byte, start int, q *Query, rcode Rcode, o *Options) []byte 
 	if q.DO {
 		ttl |= doBit
 	}
-	dst = appendOPTHeader(dst, ttl, o.Len()-optLen)
+	dst = appendOPTHeader(dst, ttl, o.len()-optLen)
 	if o != nil {
 		dst = o.append(dst)
 	}
@@ -141,7 +135,7 @@ func appendOPTHeader(dst []byte, ttl uint32, length int) []byte {
 
 func (o *Options) append(dst []byte) []byte {
 	if o.Cookie != nil {
-		dst = AppendOption(dst, OptionCookie, o.Cookie)
+		dst = AppendOption(dst, optionCookie, o.Cookie)
 	}
 	if o.Keepalive {
 		dst = append(dst, 0, byte(OptionKeepalive), 0, 2)
@@ -149,7 +143,7 @@ func (o *Options) append(dst []byte) []byte {
 	}
 	if o.Error.Set {
 		text := o.Error.Text[:min(len(o.Error.Text), maxErrorText)]
-		dst = append(dst, 0, byte(OptionError), 0, byte(2+len(text)))
+		dst = append(dst, 0, byte(optionError), 0, byte(2+len(text)))
 		dst = binary.BigEndian.AppendUint16(dst, uint16(o.Error.Code))
 		dst = append(dst, text...)
 	}

@@ -126,7 +126,7 @@ func TestRepackMalformed(t *testing.T) {
 		"SRV of 3 bytes":             with(SRV, "abc"),
 		"SOA without numbers":        with(SOA, "\x00\x00"),
 		"SOA with one name":          with(SOA, "\x00"),
-		"MINFO with one name":        with(MINFO, "\x00"),
+		"MINFO with one name":        with(minfo, "\x00"),
 		"NAPTR without its order":    with(NAPTR, "\x00\x01"),
 		"NAPTR with two strings":     with(NAPTR, "\x00\x01\x00\x01\x01a\x01b"),
 		"NAPTR over its end":         with(NAPTR, "\x00\x01\x00\x01\x01a\x01b\x09c\x00"),
@@ -135,11 +135,11 @@ func TestRepackMalformed(t *testing.T) {
 		"RRSIG without a name":       with(RRSIG, "0123456789abcdefgh"),
 		"RRSIG that is short":        with(RRSIG, "0123456789"),
 		"NSEC of nothing":            with(NSEC, ""),
-		"HIP without lengths":        with(HIP, "\x01\x02"),
-		"HIP over its end":           with(HIP, "\x01\x02\x00\x09ab"),
-		"HIP with half a name":       with(HIP, "\x01\x02\x00\x01ab\x00\x03a"),
-		"IPSECKEY without a name":    with(IPSECKEY, "\x01\x03\x02"),
-		"AMTRELAY and more":          with(AMTRELAY, "\x01\x03\x00x"),
+		"HIP without lengths":        with(hip, "\x01\x02"),
+		"HIP over its end":           with(hip, "\x01\x02\x00\x09ab"),
+		"HIP with half a name":       with(hip, "\x01\x02\x00\x01ab\x00\x03a"),
+		"IPSECKEY without a name":    with(ipsecKey, "\x01\x03\x02"),
+		"AMTRELAY and more":          with(amtRelay, "\x01\x03\x00x"),
 		"SVCB without a name":        with(SVCB, "\x00\x01"),
 		"half a record":              with(A, "abcd")[:30],
 		"a count without records":    with(A, "abcd")[:len(base)],
@@ -164,4 +164,50 @@ func TestRepackManyNames(t *testing.T) {
 	if !ok || text(unpack(t, clean)) != text(m) {
 		t.Error("records changed")
 	}
+}
+
+// TestTakeFew leaves an answer of one set whose records are what they were, though the names in
+// them pointed into what is gone (RFC 8482, section 4.1; RFC 1035, section 4.1.4).
+func TestTakeFew(t *testing.T) {
+	m := reply(t, question("example.com.", dns.TypeANY),
+		"example.com. 5 RRSIG SOA 13 2 5 20300101000000 20250101000000 1 example.com. AAAA",
+		"example.com. 5 MX 10 mail.sub.example.com.", "example.com. 5 TXT x", "example.com. 5 MX 20 other.sub.example.com.",
+		"example.com. 5 RRSIG MX 13 2 5 20300101000000 20250101000000 1 example.com. AAAA")
+	m.Ns = rrs(t, "example.com. 5 NS a.sub.example.com.")
+	m.Extra = rrs(t, "mail.sub.example.com. 5 A 10.0.0.1")
+	m.Compress = true
+	got := unpack(t, TakeFew(append([]byte("before"), pack(t, m)...), len("before"))[len("before"):])
+	m.Answer, m.Ns, m.Extra = []dns.RR{m.Answer[1], m.Answer[3], m.Answer[4]}, nil, nil
+	if text(got) != text(m) {
+		t.Errorf("%s, want %s", text(got), text(m))
+	}
+}
+
+// FuzzTakeFew holds what is left against what was there: no record is new, and none is broken.
+func FuzzTakeFew(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		clean, ok := Repack(nil, msg)
+		if !ok {
+			return
+		}
+		inside, check := guarded(t, clean)
+		few := TakeFew(inside[:len(inside):len(inside)], 0)
+		check()
+		var all, left dns.Msg
+		if all.Unpack(clean) != nil {
+			return
+		}
+		if err := left.Unpack(few); err != nil || len(few) > len(clean) {
+			t.Fatalf("%v: %x of %x", err, few, clean)
+		}
+		for _, r := range slices.Concat(left.Answer, left.Ns, left.Extra) {
+			if !slices.ContainsFunc(slices.Concat(all.Answer, all.Ns, all.Extra), func(o dns.RR) bool { return o.String() == r.String() }) {
+				t.Fatalf("%v is new", r)
+			}
+		}
+		if len(all.Answer) > 0 && len(left.Answer) == 0 || !bytes.Equal(few[:4], clean[:4]) {
+			t.Fatalf("%v of %v", &left, &all)
+		}
+	})
 }

@@ -2,21 +2,22 @@ package wire
 
 import "encoding/binary"
 
-// Status says what the front does with a message that came in as a query.
+// Status says what to do with a message that came in as a query.
 type Status uint8
 
-// What Parse found. All but Valid and Drop are answered with AppendReply and Status.Rcode;
-// CookieOnly with a cookie in Options, and BADCOOKIE where the one received is not good.
+// What Parse found. Valid is answered by who knows an answer, and Drop by nobody. The others
+// are answered with AppendReply and Status.Rcode. CookieOnly takes a cookie in Options, and the
+// code BADCOOKIE if the cookie received is not good.
 const (
-	Valid      Status = iota // to be answered
+	Valid      Status = iota // a whole query
 	Drop                     // never answered: no whole header, or itself a response (RFC 1035, section 7.3)
-	FormErr                  // the header was read, what follows is malformed
+	FormErr                  // malformed behind the header
 	NotImp                   // an opcode other than QUERY; nothing behind the header was read
 	BadVers                  // an EDNS version that we do not know (RFC 6891, section 6.1.3)
 	CookieOnly               // no question, but an OPT record with a cookie (RFC 7873, section 5.4)
 )
 
-// Rcode returns the response code that a Status is answered with.
+// Rcode returns the response code that answers a Status.
 func (s Status) Rcode() Rcode {
 	switch s {
 	case Valid, CookieOnly:
@@ -29,28 +30,29 @@ func (s Status) Rcode() Rcode {
 	return FormError
 }
 
-// Query is a view of a query, filled by Parse. One filled by hand describes a query for
-// AppendQuery or a cache.
+// Query is a view of a query, as Parse fills it. Filled by hand, it describes a query to
+// AppendQuery or to a cache.
 type Query struct {
 	ID     uint16
 	Opcode Opcode
 	RD     bool
-	AD     bool // the asker understands AD in the reply (RFC 6840, section 5.7)
+	AD     bool // the client understands AD in the reply (RFC 6840, section 5.7)
 	CD     bool
-	Name   Name // as asked, letter case and all; nil where the question was not whole
+	Name   Name // with the letter case of the query; nil if the question was not whole
 	Type   Type
 	Class  Class
 	EDNS   bool // the query has an OPT record, which OPT describes
 	OPT
 }
 
-// Parse fills q from msg, which it neither copies nor changes: q.Name and q.Cookie are
-// views of it. Whatever the Status but Drop, q serves to reply: what could be read is in it.
+// Parse fills q from msg. It neither copies nor changes msg: q.Name and q.Cookie are views of
+// it. Unless the Status is Drop, q can be replied to: it holds whatever could be read.
 //
-// A message must have one question (RFC 9619), whose name is not compressed, or none and a
-// cookie, and well-formed records behind it; the first OPT among them must be the only one, in the additional section
-// and owned by the root (RFC 6891, section 6.1.1). What other records say is ignored. So are
-// bytes behind the last record: they have no meaning, and today's servers ignore them too.
+// A message must have one question (RFC 9619) whose name is not compressed, or no question and
+// a cookie. Its records must be well-formed. There may be one OPT record, in the additional
+// section and owned by the root (RFC 6891, section 6.1.1). Parse ignores the content of other
+// records. It also ignores bytes behind the last record: they mean nothing, and other servers
+// ignore them too.
 func (q *Query) Parse(msg []byte) Status {
 	*q = Query{OPT: OPT{UDPSize: MinUDPSize}}
 	if len(msg) < HeaderLen {
@@ -77,7 +79,7 @@ func (q *Query) Parse(msg []byte) Status {
 	return FormErr
 }
 
-// readNoQuestion reads what is behind the header where there is no question.
+// readNoQuestion reads a message without a question from behind the header.
 func (q *Query) readNoQuestion(msg []byte) Status {
 	status := q.readRecords(msg, HeaderLen)
 	switch {
@@ -89,13 +91,13 @@ func (q *Query) readNoQuestion(msg []byte) Status {
 	return status
 }
 
-// readQuestion fills Name, Type and Class from the question behind the header. No name
-// stands before it that it could be compressed with.
+// readQuestion fills Name, Type and Class from the question behind the header. The name must
+// not be compressed, as there is no earlier name to point to.
 func (q *Query) readQuestion(msg []byte) (off int, ok bool) {
 	for off = HeaderLen; off < len(msg) && off-HeaderLen < MaxName; {
 		length := int(msg[off])
 		off += 1 + length
-		if length > MaxLabel || off+4 > len(msg) {
+		if length > maxLabel || off+4 > len(msg) {
 			return 0, false
 		}
 		if length == 0 {
@@ -108,14 +110,14 @@ func (q *Query) readQuestion(msg []byte) (off int, ok bool) {
 	return 0, false
 }
 
-// readRecords looks for the OPT record among all others.
+// readRecords checks all records, and reads the OPT record.
 func (q *Query) readRecords(msg []byte, off int) Status {
 	w := walkFrom(msg, off)
 	for w.Next() {
 		if w.Type != OPTRR {
 			continue
 		}
-		if q.EDNS || w.Section != Additional || msg[w.Owner] != 0 {
+		if q.EDNS || w.Section != Additional || msg[w.owner] != 0 {
 			return FormErr
 		}
 		q.EDNS = true
@@ -132,8 +134,22 @@ func (q *Query) readRecords(msg []byte, off int) Status {
 	return Valid
 }
 
-// Asked reports whether the question of msg is q's: one question, its name the same but for
-// case, its type and class the same.
+// flags returns the flags of a query with q's RD, AD and CD.
+func (q *Query) flags() (f Flags) {
+	if q.RD {
+		f |= RD
+	}
+	if q.AD {
+		f |= AD
+	}
+	if q.CD {
+		f |= CD
+	}
+	return f
+}
+
+// Asked reports whether msg asks the question of q and nothing else. Letter case does not
+// count.
 func (q *Query) Asked(msg []byte) bool {
 	end := HeaderLen + len(q.Name)
 	return len(msg) >= end+4 &&
@@ -143,9 +159,9 @@ func (q *Query) Asked(msg []byte) bool {
 		Class(binary.BigEndian.Uint16(msg[end+2:])) == q.Class
 }
 
-// Matches reports whether msg is a response to q: its ID, opcode and question are q's (RFC
-// 5452, section 9.1). A server that could not read the query may leave the question out of
-// an error.
+// Matches reports whether msg is a response to q, with the same ID, opcode and question (RFC
+// 5452, section 9.1). An error may lack the question, because its server may not have been able
+// to read the query.
 func (q *Query) Matches(msg []byte) bool {
 	if len(msg) < HeaderLen || binary.BigEndian.Uint16(msg) != q.ID {
 		return false

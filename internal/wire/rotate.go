@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Run is where a set of addresses stands in a message: Count records of Size bytes each, one
-// behind the other from Start on. Their order may change freely: their owners are the same
-// bytes, so that no pointer to one goes astray, and their data holds no names.
+// Run says where a set of addresses stands in a message: Count records of Size bytes each, in a
+// row from the offset Start on. They may change places freely: their owners are the same bytes,
+// so every pointer to an owner stays right, and their data holds no names.
 type Run struct {
 	Start, Size, Count int
 }
@@ -15,8 +15,8 @@ type Run struct {
 // Len returns the length of the run in bytes.
 func (r Run) Len() int { return r.Size * r.Count }
 
-// AddressRun returns the first A or AAAA set of the answer section with more than one record,
-// and a Run of Count 0 where there is none.
+// AddressRun returns the first A or AAAA set of the answer section that has more than one
+// record. If there is none, Count is 0.
 func (m Message) AddressRun() (run Run) {
 	var first Record
 	for w := Walk(m); w.Next() && w.Section == Answer; {
@@ -30,7 +30,7 @@ func (m Message) AddressRun() (run Run) {
 		}
 		run = Run{}
 		if r.isAddress() {
-			first, run = r, Run{Start: r.Owner, Size: r.End - r.Owner, Count: 1}
+			first, run = r, Run{Start: r.owner, Size: r.End - r.owner, Count: 1}
 		}
 	}
 	if run.Count < 2 {
@@ -39,17 +39,15 @@ func (m Message) AddressRun() (run Run) {
 	return run
 }
 
-func (r *Record) isAddress() bool {
-	return r.Class == IN && (r.Type == A && r.End-r.Data == 4 || r.Type == AAAA && r.End-r.Data == 16)
-}
-
-// alike reports whether two records have the same owner, to the byte, type and class.
+// alike reports whether two records have the same type, class and length of data, and owners of
+// the same bytes.
 func (m Message) alike(a, b *Record) bool {
 	return a.Type == b.Type && a.Class == b.Class && a.End-a.Data == b.End-b.Data &&
-		bytes.Equal(m[a.Owner:a.Data-fixedLen], m[b.Owner:b.Data-fixedLen])
+		bytes.Equal(m[a.owner:a.Data-fixedLen], m[b.owner:b.Data-fixedLen])
 }
 
-// Rotate moves the first n records of run, a Run of this very message, behind its others.
+// Rotate moves the first n records of run behind the others. The Run must be one of this very
+// message.
 func (m Message) Rotate(run Run, n int) {
 	if run.Count < 2 || run.Size <= 0 || run.Start < 0 || run.Start+run.Len() > len(m) {
 		return

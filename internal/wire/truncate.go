@@ -1,21 +1,21 @@
 package wire
 
-// cut is how far a message is kept: up to end, with so many records in each section.
+// cut says what is left of a message: its bytes up to end, with count records in each section.
 type cut struct {
 	end   int
 	count [3]uint16
 }
 
-// Truncate shortens m to size bytes for UDP and returns what is left. The additional section
-// goes first, silently, as nobody needs it (RFC 2181, section 9). If that is not enough, TC is
-// set and whole answer records are kept as far as they fit: a resolver asks again over TCP,
-// and the small ones that never do have something to use. Question and OPT stay (RFC 6891,
-// section 7). What is behind a malformed record is given up as well.
-func (m Message) Truncate(size int) Message {
+// truncate shortens m to size bytes for UDP. The additional section goes first, and silently,
+// because nobody needs it (RFC 2181, section 9). If that is not enough, it sets TC and keeps as
+// many whole answer records as fit: most clients ask again over TCP, and simple ones that never
+// do that have something to use. The question and the OPT record stay (RFC 6891, section 7).
+// Everything from a malformed record on goes too.
+func (m Message) truncate(size int) Message {
 	if len(m) <= size || len(m) < HeaderLen {
 		return m
 	}
-	var partial, whole cut // of the answer section; with the authority section
+	var partial, whole cut // a part of the answer section; all of it, and the authority section
 	var opt Record
 	question, ok := skipQuestions(m)
 	if !ok {
@@ -27,7 +27,7 @@ func (m Message) Truncate(size int) Message {
 			opt = w.Record
 		}
 	}
-	size -= opt.End - opt.Owner
+	size -= opt.End - opt.owner
 	if question > size {
 		return m.header()
 	}
@@ -47,29 +47,30 @@ func (m Message) Truncate(size int) Message {
 	return m.keep(whole, &opt)
 }
 
-// CloseReply ends the reply to q that begins at dst[start]: it is cut to size bytes, OPT
-// included, and gets its OPT record as AppendOPT writes it, with the options o, which may be
-// nil, as far as there is room. Over UDP the size is q.UDPSize or less, over TCP MaxMessage.
+// CloseReply ends the reply to q that begins at dst[start]. It truncates the reply to size bytes
+// and, if q has an OPT record, appends ours: with our own size, the DO bit of q (RFC 6891,
+// section 6.1.4) and, as far as there is room, the options o, which may be nil. Over UDP the size
+// is q.UDPSize or less, over TCP it is MaxMessage.
 func CloseReply(dst []byte, start, size int, q *Query, o *Options) []byte {
 	m := Message(dst[start:])
 	switch {
 	case !q.EDNS:
-		return dst[:start+len(m.Truncate(size))]
-	case len(m)+o.Len() <= size:
-		return AppendOPT(dst, start, q, o)
+		return dst[:start+len(m.truncate(size))]
+	case len(m)+o.len() <= size:
+		return appendOPT(dst, start, q, NoError, o)
 	case size < MaxMessage:
 		o = m.dropReason(o)
 	case m.fits(size) && !m.fits(size-optLen):
-		return dst[:start+len(m.Truncate(size))]
-	default: // TC over TCP says to ask what was asked
+		return dst[:start+len(m.truncate(size))]
+	default: // TC would tell a client that asked over TCP to ask over TCP
 		o = nil
 	}
-	m = m.Truncate(size - o.Len())
-	return AppendOPT(dst[:start+len(m)], start, q, o)
+	m = m.truncate(size - o.len())
+	return appendOPT(dst[:start+len(m)], start, q, NoError, o)
 }
 
-// dropReason returns o without its extended error, which goes before any record does, and says
-// so in the message (RFC 8914, section 3).
+// dropReason returns o without its extended error, which goes before any record does. It sets
+// TC to say so (RFC 8914, section 3).
 func (m Message) dropReason(o *Options) *Options {
 	if o == nil || !o.Error.Set {
 		return o
@@ -97,9 +98,9 @@ func (m Message) header() Message {
 	return m[:HeaderLen]
 }
 
-// keep returns m up to c, with the record opt, which stands behind that, moved there.
+// keep returns what c leaves of m, and moves the OPT record from behind it to its end.
 func (m Message) keep(c cut, opt *Record) Message {
-	end := c.end + copy(m[c.end:], m[opt.Owner:opt.End])
+	end := c.end + copy(m[c.end:], m[opt.owner:opt.End])
 	if end > c.end {
 		c.count[Additional] = 1
 	}

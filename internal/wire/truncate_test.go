@@ -38,7 +38,7 @@ func TestTruncate(t *testing.T) {
 		{question + optLen + address, 1, 0, 0, true},
 		{question + optLen, 0, 0, 0, true},
 	} {
-		b := Message(many(t, 10)).Truncate(tt.size)
+		b := Message(many(t, 10)).truncate(tt.size)
 		m := unpack(t, b)
 		if len(b) > tt.size || m.Truncated != tt.tc || len(m.Answer) != tt.answer || len(m.Ns) != tt.ns || len(m.Extra) != tt.ar+1 {
 			t.Errorf("%d: %d bytes, %v", tt.size, len(b), m)
@@ -46,18 +46,18 @@ func TestTruncate(t *testing.T) {
 		if o := m.IsEdns0(); o == nil || !o.Do() || o.UDPSize() != 1232 || len(m.Question) != 1 {
 			t.Errorf("%d: question and OPT (RFC 6891, section 7): %v", tt.size, m)
 		}
-		if again := b.Truncate(tt.size); !bytes.Equal(again, b) {
+		if again := b.truncate(tt.size); !bytes.Equal(again, b) {
 			t.Errorf("%d: cut again", tt.size)
 		}
 	}
-	if b := Message(many(t, 10)).Truncate(question + optLen - 1); len(b) != HeaderLen || !unpack(t, b).Truncated {
+	if b := Message(many(t, 10)).truncate(question + optLen - 1); len(b) != HeaderLen || !unpack(t, b).Truncated {
 		t.Errorf("no room for the question: %x", b)
 	}
 }
 
 // TestTruncateWithoutOPT has more room.
 func TestTruncateWithoutOPT(t *testing.T) {
-	b := Message(many(t, 100)).StripOPT().Truncate(512)
+	b := Message(many(t, 100)).StripOPT().truncate(512)
 	m := unpack(t, b)
 	if len(m.Answer) != (512-28)/16 || !m.Truncated || m.IsEdns0() != nil {
 		t.Error(m)
@@ -104,7 +104,7 @@ func TestCloseReplyTCP(t *testing.T) {
 	q := parse(t, withOPT(question("db.example.", dns.TypeNULL), 1232, true, cookie("0102030405060708")))
 	o := &Options{Cookie: make([]byte, 24), Keepalive: true, Error: Error{Set: true, Text: "stale"}}
 	for _, extra := range []bool{false, true} {
-		for spare := range 2 * o.Len() { // how much room the reply leaves
+		for spare := range 2 * o.len() { // how much room the reply leaves
 			b := sized(t, MaxMessage-spare, extra)
 			whole := len(b)
 			if extra {
@@ -118,7 +118,7 @@ func TestCloseReplyTCP(t *testing.T) {
 				t.Fatalf("%d to spare: %d bytes, TC %v", spare, len(b), m.Truncated)
 			case (opt != nil) != (whole+optLen <= MaxMessage):
 				t.Errorf("%d to spare: OPT %v", spare, opt)
-			case opt != nil && len(opt.Option) > 0 != (spare >= o.Len()):
+			case opt != nil && len(opt.Option) > 0 != (spare >= o.len()):
 				t.Errorf("%d to spare: options %v", spare, opt.Option)
 			}
 			if has := len(m.Extra) > 0 && m.Extra[0].Header().Rrtype == dns.TypeA; extra && has != (spare >= optLen || opt == nil) {
@@ -143,7 +143,7 @@ func TestCloseReplyReason(t *testing.T) {
 	q := parse(t, withOPT(question("db.example.", dns.TypeA), 1232, true, cookie("0102030405060708")))
 	o := &Options{Cookie: make([]byte, 24), Error: Error{Set: true, Code: StaleAnswer, Text: "upstream is out"}}
 	const cookieLen = 4 + 24
-	for spare, options := range map[int]int{o.Len(): 2, o.Len() - 1: 1, optLen + cookieLen: 1} {
+	for spare, options := range map[int]int{o.len(): 2, o.len() - 1: 1, optLen + cookieLen: 1} {
 		m := unpack(t, CloseReply(sized(t, 1232-spare, false), 0, 1232, q, o))
 		if len(m.Answer) != 1 || m.Truncated != (options == 1) || len(m.IsEdns0().Option) != options {
 			t.Errorf("%d to spare: %v, want %d options", spare, m, options)
@@ -155,7 +155,7 @@ func TestCloseReplyReason(t *testing.T) {
 func TestTruncateMalformed(t *testing.T) {
 	good := many(t, 100)
 	for size := range len(good) {
-		b := Message(bytes.Clone(good[:size])).Truncate(max(size-1, 0))
+		b := Message(bytes.Clone(good[:size])).truncate(max(size-1, 0))
 		if size > HeaderLen && len(b) >= size {
 			t.Fatalf("%d: %d bytes", size, len(b))
 		}

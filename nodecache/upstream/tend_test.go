@@ -15,7 +15,7 @@ func withKeepalive(tenths uint16) func(q []byte, reply func([]byte)) {
 		m := wire.Message(response(q)).StripOPT()
 		var asked wire.Query
 		asked.Parse(q)
-		reply(wire.AppendOPT(m, 0, &asked, &wire.Options{Keepalive: true, Timeout: tenths}))
+		reply(wire.CloseReply(m, 0, wire.MaxMessage, &asked, &wire.Options{Keepalive: true, Timeout: tenths}))
 	}
 }
 

@@ -36,9 +36,6 @@ func TestTTLs(t *testing.T) {
 		edit func(Message) bool
 		want []uint32
 	}{
-		{"aged by 50, down to 1", func(m Message) bool { return m.Age(50, 1) }, []uint32{250, 10, 10, 10, 3550, 1, optTTL}},
-		{"aged by 60, down to 0", func(m Message) bool { return m.Age(60, 0) }, []uint32{240, 0, 0, 0, 3540, 0, optTTL}},
-		{"aged by a year", func(m Message) bool { return m.Age(31536000, 1) }, []uint32{1, 1, 1, 1, 1, 1, optTTL}},
 		{"clamped", func(m Message) bool { return m.ClampTTLs(5, 100) }, []uint32{100, 60, 60, 60, 100, 5, optTTL}},
 		{"all 30", func(m Message) bool { return m.ClampTTLs(30, 30) }, []uint32{30, 30, 30, 30, 30, 30, optTTL}},
 	} {
@@ -67,7 +64,7 @@ func TestFlags(t *testing.T) {
 		short := m[:size]
 		short.SetID(1)
 		short.SetFlags(1, 2)
-		if short.ID() != 0 || short.Age(1, 1) || short.CopyCase(Name{0}) || len(short.Truncate(1)) != size || len(short.StripOPT()) != size {
+		if short.ID() != 0 || short.ClampTTLs(1, 1) || short.copyCase(Name{0}) || len(short.truncate(1)) != size || len(short.StripOPT()) != size {
 			t.Errorf("%d bytes", size)
 		}
 	}
@@ -75,16 +72,16 @@ func TestFlags(t *testing.T) {
 
 func TestCopyCase(t *testing.T) {
 	m := Message(rich(t))
-	if !m.CopyCase(name(t, "wWw.EXample.")) || unpack(t, m).Answer[0].Header().Name != "wWw.EXample." {
+	if !m.copyCase(name(t, "wWw.EXample.")) || unpack(t, m).Answer[0].Header().Name != "wWw.EXample." {
 		t.Error(unpack(t, m))
 	}
 	before := bytes.Clone(m)
 	for _, other := range []string{"wwx.example.", "www.example.org.", ".", "w.example."} {
-		if m.CopyCase(name(t, other)) || !bytes.Equal(m, before) {
+		if m.copyCase(name(t, other)) || !bytes.Equal(m, before) {
 			t.Errorf("%s was taken", other)
 		}
 	}
-	if m[:20].CopyCase(name(t, "www.example.")) {
+	if m[:20].copyCase(name(t, "www.example.")) {
 		t.Error("half a question was taken")
 	}
 }
@@ -116,51 +113,5 @@ func TestStripOPT(t *testing.T) {
 	first.Extra = append(first.Extra, rr(t, "b. 1 A 10.0.0.2"))
 	if got := unpack(t, Message(pack(t, first)).StripOPT()); len(got.Extra) != 0 || len(got.Answer) != 1 {
 		t.Error(got)
-	}
-}
-
-func TestRotate(t *testing.T) {
-	m := Message(rich(t))
-	run := m.AddressRun()
-	if run.Count != 3 || run.Size != 16 {
-		t.Fatalf("%+v", run)
-	}
-	want := []string{"123", "231", "312"}
-	for turn := range 7 {
-		c := Message(bytes.Clone(m))
-		c.Rotate(run, turn-2)
-		got := ""
-		for _, r := range unpack(t, c).Answer[1:] {
-			got += r.(*dns.A).A.String()[len("10.0.0."):]
-		}
-		if got != want[(turn+1)%3] {
-			t.Errorf("turn %d: %s", turn-2, got)
-		}
-	}
-	m.Rotate(Run{Start: 5, Size: 100, Count: 100}, 1) // a run of some other message
-	m.Rotate(Run{}, 1)
-}
-
-// TestAddressRun finds the set that may be turned, and none where order matters or there is
-// nothing to turn.
-func TestAddressRun(t *testing.T) {
-	for _, tt := range []struct {
-		answer []string
-		want   int
-	}{
-		{nil, 0},
-		{[]string{"a. 1 A 10.0.0.1"}, 0},
-		{[]string{"a. 1 A 10.0.0.1", "a. 1 A 10.0.0.2"}, 2},
-		{[]string{"a. 1 AAAA fd00::1", "a. 1 AAAA fd00::2"}, 2},
-		{[]string{"a. 1 A 10.0.0.1", "b. 1 A 10.0.0.2"}, 0},
-		{[]string{"a. 1 A 10.0.0.1", "a. 1 AAAA fd00::2"}, 0},
-		{[]string{"a. 1 SRV 0 0 1 b.", "a. 1 SRV 0 0 1 c."}, 0},
-		{[]string{"a. 1 A 10.0.0.1", "b. 1 A 10.0.0.2", "b. 1 A 10.0.0.3", "b. 1 TXT x", "b. 1 A 10.0.0.4"}, 2},
-	} {
-		m := reply(t, question("a.", dns.TypeA), tt.answer...)
-		m.Ns = rrs(t, "n. 1 A 10.0.0.8", "n. 1 A 10.0.0.9")
-		if run := Message(pack(t, m)).AddressRun(); run.Count != tt.want {
-			t.Errorf("%v: %+v, want %d", tt.answer, run, tt.want)
-		}
 	}
 }

@@ -103,7 +103,7 @@ func everyName(t *testing.T, text string, compress bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner, _ := SkipName(plain, 0)
+	owner, _ := skipName(plain, 0)
 	data := plain[owner+fixedLen : end]
 	packed, n := shortened(data)
 	if named := strings.Count(text, ".example.") - 1; n != named {
@@ -129,7 +129,7 @@ func everyName(t *testing.T, text string, compress bool) {
 // dns takes for a part of the type (RFC 8777, section 4.2.2).
 func TestRelayDiscovered(t *testing.T) {
 	b := pack(t, question("a.example.", dns.TypeAMTRELAY))
-	b = AppendRecord(b, 0, Answer, nil, AMTRELAY, IN, 5, []byte{10, 0x80 | relayName, 3, 'o', 'n', 'e', pointerBits, HeaderLen + 2})
+	b = AppendRecord(b, 0, Answer, nil, amtRelay, IN, 5, []byte{10, 0x80 | relayName, 3, 'o', 'n', 'e', pointerBits, HeaderLen + 2})
 	if clean, ok := Repack(nil, b); !ok || !bytes.HasSuffix(clean, []byte("\x03one\x07example\x00")) {
 		t.Errorf("%q", clean)
 	}
@@ -165,8 +165,8 @@ func TestRepackTransactions(t *testing.T) {
 // been written out.
 func TestRepackBomb(t *testing.T) {
 	msg := longName(MaxName)
-	hip := append([]byte{1, 2, 0, 1, 0xAA, 0xBB}, bytes.Repeat([]byte{pointerBits, HeaderLen}, 30000)...)
-	msg = AppendRecord(msg, 0, Answer, nil, HIP, IN, 5, hip)
+	data := append([]byte{1, 2, 0, 1, 0xAA, 0xBB}, bytes.Repeat([]byte{pointerBits, HeaderLen}, 30000)...)
+	msg = AppendRecord(msg, 0, Answer, nil, hip, IN, 5, data)
 	dst := make([]byte, 0, 2*MaxMessage)
 	if allocs := testing.AllocsPerRun(1, func() {
 		if _, ok := Repack(dst, msg); ok {

@@ -22,9 +22,9 @@ type Record struct {
 	Type    Type
 	Class   Class
 	TTL     uint32 // seconds
-	Owner   int    // where the owner's name begins
 	Data    int    // where the data begins
 	End     int    // the end of the data, and of the record
+	owner   int    // where the owner's name begins
 }
 
 // TTLOffset returns where the four bytes of the record's TTL begin.
@@ -32,7 +32,7 @@ func (r *Record) TTLOffset() int { return r.Data - 6 }
 
 // read fills r from the record at off, apart from its section.
 func (r *Record) read(msg []byte, off int) bool {
-	fixed, ok := SkipName(msg, off)
+	fixed, ok := skipName(msg, off)
 	if !ok || fixed+fixedLen > len(msg) {
 		return false
 	}
@@ -40,18 +40,58 @@ func (r *Record) read(msg []byte, off int) bool {
 	r.Type = Type(binary.BigEndian.Uint16(b))
 	r.Class = Class(binary.BigEndian.Uint16(b[2:]))
 	r.TTL = binary.BigEndian.Uint32(b[4:])
-	r.Owner, r.Data = off, fixed+fixedLen
+	r.owner, r.Data = off, fixed+fixedLen
 	r.End = r.Data + int(binary.BigEndian.Uint16(b[8:]))
 	return r.End <= len(msg)
 }
 
-// Walker goes through the records of a message, first to last:
+// isAddress reports whether r is an address of the Internet, of the right length.
+func (r *Record) isAddress() bool {
+	return r.Class == IN && (r.Type == A && r.End-r.Data == 4 || r.Type == AAAA && r.End-r.Data == 16)
+}
+
+// about returns the type of the records that a signature covers (RFC 4034, section 3.1.1). For
+// any other record it returns the record's own type.
+func (r *Record) about(m Message) Type {
+	if r.Type == RRSIG && r.End-r.Data >= 2 {
+		return Type(m.word(r.Data))
+	}
+	return r.Type
+}
+
+// dataOK reports whether an address has the length that its type demands.
+func (r *Record) dataOK() bool {
+	switch {
+	case r.Class != IN:
+		return true
+	case r.Type == A:
+		return r.End-r.Data == 4
+	case r.Type == AAAA:
+		return r.End-r.Data == 16
+	}
+	return true
+}
+
+// oneHop reports whether a record is about the message that carries it rather than about the
+// zone: OPT, the signature of a whole message (TSIG; SIG(0), RFC 2931, section 3), or a key
+// that two hosts agreed on (TKEY, RFC 2930).
+func (r *Record) oneHop(msg []byte) bool {
+	switch r.Type {
+	case OPTRR, TSIG, TKEY:
+		return true
+	case sig:
+		return r.End-r.Data >= 2 && msg[r.Data] == 0 && msg[r.Data+1] == 0 // covers no type
+	}
+	return false
+}
+
+// Walker visits the records of a message from first to last:
 //
 //	for w := Walk(msg); w.Next(); {
 //		... w.Record
 //	}
 //
-// and, where it matters whether the walk came to the end, w.OK() after it.
+// OK tells afterwards whether the walk reached the end.
 type Walker struct {
 	Record
 	msg  []byte
@@ -59,7 +99,7 @@ type Walker struct {
 	bad  bool
 }
 
-// Walk returns a Walker before the first record of msg.
+// Walk returns a Walker that stands before the first record of msg.
 func Walk(msg []byte) (w Walker) {
 	off, ok := skipQuestions(msg)
 	if !ok {
@@ -69,7 +109,7 @@ func Walk(msg []byte) (w Walker) {
 	return walkFrom(msg, off)
 }
 
-// walkFrom returns a Walker of a msg whose question section ends at off.
+// walkFrom returns a Walker for a msg whose question section ends at off.
 func walkFrom(msg []byte, off int) (w Walker) {
 	w.msg, w.End = msg, off
 	for i := range w.left {
@@ -85,7 +125,7 @@ func skipQuestions(msg []byte) (off int, ok bool) {
 	}
 	off = HeaderLen
 	for range binary.BigEndian.Uint16(msg[questionCount:]) {
-		if off, ok = SkipName(msg, off); !ok || off+4 > len(msg) {
+		if off, ok = skipName(msg, off); !ok || off+4 > len(msg) {
 			return 0, false
 		}
 		off += 4
@@ -93,7 +133,8 @@ func skipQuestions(msg []byte) (off int, ok bool) {
 	return off, true
 }
 
-// Next moves to the next record. It reports false behind the last, and at one that is not whole.
+// Next moves to the next record. It returns false behind the last record, and at a record that
+// is not whole.
 func (w *Walker) Next() bool {
 	for w.Section < Additional && w.left[w.Section] == 0 {
 		w.Section++
@@ -109,6 +150,6 @@ func (w *Walker) Next() bool {
 	return !w.bad
 }
 
-// OK reports whether every record so far was whole. Bytes behind the last record are not
-// looked at.
+// OK reports whether every record so far was whole. It does not look at bytes behind the last
+// record.
 func (w *Walker) OK() bool { return !w.bad }
