@@ -13,9 +13,9 @@ import (
 // errRefused says that Check found what a start would stop at.
 var errRefused = errors.New("this Corefile would not start")
 
-// Check reads the Corefile, starts nothing, and writes in plain lines what is refused, what is
-// accepted but has no effect or another than it seems to, and what differs from CoreDNS and
-// today's node-local cache. It returns an error if anything is refused.
+// Check reads the Corefile and starts nothing. It writes in plain lines what is refused; what is
+// accepted but has no effect, or another one than it seems to have; and what differs from CoreDNS
+// and today's node-local cache. It returns an error if anything is refused.
 func Check(c Config, w io.Writer) error {
 	o := c.Options
 	var wrong []error
@@ -29,7 +29,7 @@ func Check(c Config, w io.Writer) error {
 	conf, errs := corefile.Check(c.Corefile, o)
 	wrong = append(wrong, errs...)
 	if conf != nil && len(wrong) == 0 {
-		wrong = append(wrong, c.checkListening(conf)...)
+		wrong = append(wrong, c.checkBlocks(conf)...)
 	}
 	part(w, "Refused", wrong)
 	if conf != nil {
@@ -43,9 +43,9 @@ func Check(c Config, w io.Writer) error {
 	return nil
 }
 
-// checkListening is checkLocal of a Corefile. What interfaces have is not looked at: they may be
-// those of another host.
-func (c *Config) checkListening(conf *corefile.Config) []error {
+// checkBlocks returns an error if no block listens where pods ask. It does not look at blocks that
+// name interfaces: those may be another host's.
+func (c *Config) checkBlocks(conf *corefile.Config) []error {
 	var listened []netip.AddrPort
 	for _, b := range conf.Blocks {
 		if slices.ContainsFunc(b.Binds, func(b corefile.Bind) bool { return b.Interface != "" }) {
@@ -59,7 +59,7 @@ func (c *Config) checkListening(conf *corefile.Config) []error {
 			listened = append(listened, addrs...)
 		}
 	}
-	if err := c.checkLocal(listened); err != nil {
+	if err := at(c.Corefile, c.Host.CheckListening(listened)); err != nil {
 		return []error{err}
 	}
 	return nil

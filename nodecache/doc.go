@@ -1,9 +1,19 @@
-// Package nodecache is the caching resolver of a node.
+// Package nodecache is the caching resolver of a node. It runs on Linux only.
 //
-//	flags, Corefile --load--> corefile.Config --build--> generation --commit--> it answers
-//	       ^                                    |
-//	       |                                    +-- what is kept: caches, upstream pools, hosts files
-//	       +-- a changed file
+//	                       flags (Config), Corefile
+//	run.go                   | read at start, and again when the file changes
+//	                         v
+//	build.go               builder --> generation: what one Corefile makes      generation.go
+//	                         |           caches, forwards, hosts files          keep.go
+//	                         v           pass from one to the next
+//	service.go             service: one generation at work
+//	                         |-- sockets                                        listen.go
+//	                         |-- resolver      package resolve, where a query's way is drawn
+//	                         +-- HTTP pages    packages admin, metrics, probe
+//	beside it
+//	  selfcheck              does every socket of ours answer?
+//	  intercept              the node's queries come here while they do
+//	  probe                  the kubelet asks, too
 //
-// A query's way through it is drawn in package resolve. Run starts and joins everything.
+// Run starts all of it, and joins all of it.
 package nodecache

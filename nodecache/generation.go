@@ -2,43 +2,105 @@ package nodecache
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
 
-	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/corefile"
+	"github.com/neardns/neardns/nodecache/forward"
 	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/resolve"
 )
 
-// generation is one configuration at work.
+// generation is what one Corefile makes. A builder makes it, and a service puts it to work.
 type generation struct {
 	conf    *corefile.Config
 	keep    *keep
 	table   *resolve.Table
-	addrs   []netip.AddrPort // to listen on, sorted
+	addrs   []netip.AddrPort // to listen on
 	plugins []metrics.Plugin
 	caches  []metrics.CacheWatch
-	sizes   []sized
+	sizes   []sized // of each block of conf
 	loops   []loopWatch
-	cluster *forward // of the cluster domain; nil if none is
+	cluster *forward.Forward // of the cluster domain; nil if there is none
 
 	cancel context.CancelFunc
-	group  sync.WaitGroup // what looks for loops
+	group  sync.WaitGroup // the goroutines that look for loops
 }
 
-// sized is a block, and the sizes that this configuration wants of its cache.
+// sized is a block, and the sizes that this generation wants of its cache.
 type sized struct {
 	*resolve.Block
 	cache.Options
 }
 
-// block returns the block that remembers what other does, nil for none.
+// loopWatch is a forward through which loops are looked for, by names of zone.
+type loopWatch struct {
+	forward *forward.Forward
+	zone    wire.Name
+}
+
+// newGeneration returns an empty generation, which keeps nothing.
+func newGeneration() *generation {
+	return &generation{conf: new(corefile.Config), keep: newKeep(), cancel: func() {}}
+}
+
+// fit shrinks the caches to what the budget has for all of them, in bytes. Each keeps its share of
+// that, by what the Corefile says of them.
+func (g *generation) fit(most int64) {
+	var want int64
+	for _, s := range g.sizes {
+		want += s.Success.Bytes + s.Denial.Bytes + s.Failure.Bytes
+	}
+	if want <= most {
+		return
+	}
+	for i := range g.sizes {
+		s := &g.sizes[i]
+		for _, l := range []*cache.Limits{&s.Success, &s.Denial, &s.Failure} {
+			l.Bytes = int64(float64(l.Bytes) * float64(most) / float64(want))
+		}
+	}
+}
+
+// usual is what most answers take in a cache, in bytes, or a little less.
+const usual = 320
+
+// warnUnfit logs the bounds of the Corefile that are more than the memory limit has room for:
+// queries is how many may be under way. The bounds stay as they are.
+func (g *generation) warnUnfit(log *slog.Logger, queries int) {
+	const text = "the memory limit allows less than the Corefile does; raise it, or lower this"
+	for i, b := range g.conf.Blocks {
+		if l := g.sizes[i].Success; b.Cache != nil && l.Bytes < int64(l.Entries)*usual {
+			log.Warn(text, "directive", b.Pos.String()+": cache", "answers", l.Entries, "room", l.Bytes/usual)
+		}
+		for _, f := range b.Forwards {
+			if n := f.Upstream.MaxConcurrent; n > queries {
+				log.Warn(text, "directive", f.Pos.String()+": max_concurrent", "queries", n, "room", queries)
+			}
+		}
+	}
+}
+
+// follow makes what the caches keep be what g allows, which takes the place of old.
+func (g *generation) follow(old *generation) {
+	for _, s := range g.sizes {
+		s.Cache.SetLimits(s.Options)
+		s.Follow(old.block(s.Block))
+	}
+}
+
+// followAgain does that once more for what old's rules brought meanwhile.
+func (g *generation) followAgain(old *generation) {
+	for _, s := range g.sizes {
+		s.Follow(old.block(s.Block))
+	}
+}
+
+// block returns the block that has the same memory as other, or nil.
 func (g *generation) block(other *resolve.Block) *resolve.Block {
 	for _, s := range g.sizes {
 		if s.Memory == other.Memory {
@@ -48,93 +110,36 @@ func (g *generation) block(other *resolve.Block) *resolve.Block {
 	return nil
 }
 
-// follow has what is kept be what this configuration allows, which takes old's place.
-func (g *generation) follow(old *generation) {
+// empty drops what the caches keep that next does not have: there is room for the caches of one
+// generation only.
+func (g *generation) empty(next *generation) {
 	for _, s := range g.sizes {
-		s.Cache.SetLimits(s.Options)
-		s.Follow(old.block(s.Block))
-	}
-}
-
-// loopWatch is a forward through which loops are looked for, by names of zone.
-type loopWatch struct {
-	forward *forward
-	zone    wire.Name
-}
-
-// front is the sockets of some addresses, while they serve.
-type front struct {
-	*listen.Front
-	addrs  []netip.AddrPort
-	cancel context.CancelFunc
-	done   chan error
-}
-
-// startFront opens the sockets and serves.
-func startFront(c listen.Config, h listen.Handler) (*front, error) {
-	f, err := listen.Open(c)
-	if err != nil {
-		return nil, err
-	}
-	if f.Readers() > frontReaders {
-		f.Close()
-		return nil, fmt.Errorf("%d addresses to listen on are too many: each takes a socket for every CPU, and there may be %d in all", len(c.Addrs), frontReaders)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	front := &front{f, c.Addrs, cancel, make(chan error, 1)}
-	go func() { front.done <- f.Serve(ctx, h) }()
-	return front, nil
-}
-
-// placed adds to an error about an address where the Corefile has it listened on.
-func placed(conf *corefile.Config, err error) error {
-	op := (*listen.OpError)(nil)
-	if !errors.As(err, &op) {
-		return err
-	}
-	for _, b := range conf.Blocks {
-		if len(b.Binds) == 0 && op.Addr.Addr().IsUnspecified() && slices.ContainsFunc(b.Keys, func(k corefile.Key) bool { return k.Port == op.Addr.Port() }) {
-			return fmt.Errorf("%s: %w", b.Pos, err)
-		}
-		i := slices.IndexFunc(b.Binds, func(b corefile.Bind) bool { return b.Addr == op.Addr.Addr() })
-		if i >= 0 {
-			return fmt.Errorf("%s: bind: %w", b.Binds[i].Pos, err)
+		if next.block(s.Block) == nil {
+			s.Cache.SetLimits(cache.Options{})
 		}
 	}
-	return err
-}
-
-// leave hands the ports over, answers what was received, and closes.
-func (f *front) leave() error {
-	f.cancel()
-	return <-f.done
-}
-
-// serves reports whether the front has just these addresses.
-func (f *front) serves(addrs []netip.AddrPort) bool {
-	return f != nil && slices.Equal(f.addrs, addrs)
 }
 
 // watchLoops looks for loops until stop is called. The generation before has been stopped.
-func (g *generation) watchLoops(r *resolve.Resolver) {
+func (g *generation) watchLoops(c forward.Catcher) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.cancel = cancel
 	for _, f := range g.keep.forwards {
 		if !g.watches(f) {
-			f.forgetLoops()
+			f.ForgetLoops()
 		}
 	}
 	for _, l := range g.loops {
-		g.group.Go(func() { l.forward.watchLoops(ctx, r, l.zone) })
+		g.group.Go(func() { l.forward.WatchLoops(ctx, c, l.zone) })
 	}
 }
 
 // watches reports whether loops are looked for through f.
-func (g *generation) watches(f *forward) bool {
+func (g *generation) watches(f *forward.Forward) bool {
 	return slices.ContainsFunc(g.loops, func(l loopWatch) bool { return l.forward == f })
 }
 
-// stop ends what the generation alone needs.
+// stop ends the goroutines.
 func (g *generation) stop() {
 	g.cancel()
 	g.group.Wait()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/nodecache/corefile"
 )
 
@@ -87,22 +88,13 @@ func (r *running) write(text string) {
 // logs waits for a part of the log.
 func (r *running) logs(part string) {
 	r.t.Helper()
-	eventually(r.t, "it logs "+part, func() bool { return r.count(part) > 0 })
+	testkit.Eventually(r.t, "it logs "+part, func() bool { return r.count(part) > 0 })
 }
 
 func (r *running) stop() error {
 	r.stopped = true
 	r.cancel()
 	return <-r.done
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(15 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not within 15 s: " + what)
-		}
-	}
 }
 
 // fake answers A with 192.0.2.1 over UDP until the test ends, and counts.
@@ -125,17 +117,6 @@ func fake(t *testing.T, delay time.Duration) netip.AddrPort {
 	<-started
 	t.Cleanup(func() { _ = s.Shutdown(); <-done })
 	return netip.MustParseAddrPort(socket.LocalAddr().String())
-}
-
-// free returns a port that nothing listens on.
-func free(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // ask returns the RCODE and the address of an answer, or why there is none.

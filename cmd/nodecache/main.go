@@ -17,6 +17,7 @@ import (
 	"github.com/neardns/neardns/internal/logqueue"
 	"github.com/neardns/neardns/nodecache"
 	"github.com/neardns/neardns/nodecache/hostnet"
+	"github.com/neardns/neardns/nodecache/probe"
 )
 
 // The log on standard error: how many bytes of it may wait for a reader, and how long the exit
@@ -57,7 +58,7 @@ func run(args []string, stderr *logqueue.Queue) int {
 	case f.remove:
 		err = hostnet.RemoveFallback()
 	case f.probe != "":
-		err = nodecache.Probe(ctx, f.probe)
+		err = probe.Ask(ctx, f.probe)
 	case f.flush:
 		err = flush(ctx, f.flushName)
 	default:
@@ -72,7 +73,7 @@ func run(args []string, stderr *logqueue.Queue) int {
 
 // flush has the running process forget a name, and prints what came of it.
 func flush(ctx context.Context, name string) error {
-	result, err := nodecache.Flush(ctx, name)
+	result, err := probe.Flush(ctx, name)
 	if err == nil {
 		fmt.Println(result)
 	}

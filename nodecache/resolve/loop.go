@@ -39,6 +39,18 @@ func (r *Resolver) Trap(zone wire.Name) *Trap {
 	return &Trap{wire.Query{RD: true, Name: name, Type: wire.HINFO, Class: wire.IN}, &r.loops, label}
 }
 
+// ComesBack calls ask with a query for a name below zone that nobody else asks for, and reports
+// whether that query came in here. If it did not, the error is ask's.
+func (r *Resolver) ComesBack(zone wire.Name, ask func(q *wire.Query) error) (bool, error) {
+	trap := r.Trap(zone)
+	defer trap.Close()
+	err := ask(&trap.Query)
+	if trap.Seen() {
+		return true, nil
+	}
+	return false, err
+}
+
 // Seen reports whether the name came back.
 func (t *Trap) Seen() bool {
 	t.loops.mu.Lock()

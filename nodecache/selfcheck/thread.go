@@ -1,4 +1,4 @@
-package nodecache
+package selfcheck
 
 import (
 	"runtime"
@@ -6,15 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pinned is the calling goroutine's thread, tied to one CPU after the other of those that the
-// process may run on.
+// pinned is the thread of the goroutine that made it. It moves from one CPU to the next of those
+// that the process may run on.
 type pinned struct {
 	before unix.CPUSet
 	cpus   []int
 	next   int
 }
 
-// pinThread has the calling goroutine keep its thread, until free is called.
+// pinThread ties the calling goroutine to its thread until free is called.
 func pinThread() *pinned {
 	runtime.LockOSThread()
 	p := new(pinned)
@@ -40,6 +40,7 @@ func (p *pinned) toNext() {
 	unix.SchedSetaffinity(0, &one)
 }
 
+// free gives the thread back, with the CPUs that it had.
 func (p *pinned) free() {
 	if len(p.cpus) > 0 {
 		unix.SchedSetaffinity(0, &p.before)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neardns/neardns/nodecache/budget"
 	"github.com/neardns/neardns/nodecache/corefile"
 )
 
@@ -50,6 +51,19 @@ func TestListenAddrs(t *testing.T) {
 	} {
 		if _, err := listenAddrs([]corefile.Bind{test.bind}, 53); err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%v, expected %s", err, test.want)
+		}
+	}
+}
+
+// TestFrontConfig has the sockets of two fronts, one of which takes over, keep no more than the
+// budget has, however many addresses there are.
+func TestFrontConfig(t *testing.T) {
+	for addrs := 1; addrs < 30; addrs++ {
+		b := budget.Divide(64<<20, 0)
+		f := fronts{memory: &b}
+		c := f.config(make([]netip.AddrPort, addrs))
+		if sockets := 2 * addrs * c.Sockets; c.Queue*sockets > b.Queues || c.Backlog*sockets > b.Backlog || c.Queue < 4096 {
+			t.Errorf("%d addresses: %d sockets of %d and %d bytes", addrs, sockets, c.Queue, c.Backlog)
 		}
 	}
 }

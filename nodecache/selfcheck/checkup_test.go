@@ -1,4 +1,4 @@
-package nodecache
+package selfcheck
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// TestCheckup has 1,000 ask for 10 s as often as they can. One check runs at a time, at most one
+// TestCheckup has 100 ask for 10 s as often as they can. One check runs at a time, at most one
 // a second, and what they hear is a second old at the most.
 func TestCheckup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var checks, running atomic.Int64
 		healthy := make(chan struct{})
 		began := time.Now()
-		c := newCheckup(func(context.Context) error {
+		c := NewCheckup(func(context.Context) error {
 			checks.Add(1)
 			if running.Add(1) > 1 {
 				t.Error("two checks at a time")
@@ -32,10 +32,10 @@ func TestCheckup(t *testing.T) {
 			}
 		})
 		var group sync.WaitGroup
-		for range 1000 {
+		for range 100 {
 			group.Go(func() {
 				for time.Since(began) < 10*time.Second {
-					err := c.result(t.Context())
+					err := c.Result(t.Context())
 					if since := time.Since(began); since < 5*time.Second && err == nil || since > 5*time.Second+fresh+20*time.Millisecond && err != nil {
 						t.Errorf("after %v: %v", since, err)
 					}
@@ -49,7 +49,7 @@ func TestCheckup(t *testing.T) {
 		if n := checks.Load(); n < 9 || n > 10 {
 			t.Errorf("%d checks in 10 s", n)
 		}
-		c.close()
+		c.Close()
 	})
 }
 
@@ -57,21 +57,21 @@ func TestCheckup(t *testing.T) {
 // want to, and at the end nobody waits at all.
 func TestCheckupHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCheckup(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
-		ctx, cancel := context.WithTimeout(t.Context(), roundTime/2)
+		c := NewCheckup(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		ctx, cancel := context.WithTimeout(t.Context(), Time/2)
 		defer cancel()
 		began := time.Now()
-		if err := c.result(ctx); !errors.Is(err, errNotChecked) || time.Since(began) != roundTime/2 {
+		if err := c.Result(ctx); !errors.Is(err, errNotChecked) || time.Since(began) != Time/2 {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
-		if err := c.result(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != roundTime {
+		if err := c.Result(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != Time {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		time.Sleep(fresh)
-		go func() { time.Sleep(time.Millisecond); c.close() }()
+		go func() { time.Sleep(time.Millisecond); c.Close() }()
 		began = time.Now()
 		for range 2 {
-			if err := c.result(t.Context()); err == nil || time.Since(began) != time.Millisecond {
+			if err := c.Result(t.Context()); err == nil || time.Since(began) != time.Millisecond {
 				t.Errorf("while it closes: %v after %v", err, time.Since(began))
 			}
 		}

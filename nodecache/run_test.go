@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // TestRun changes all that a configuration has, back and forth, while it is asked, and ends
@@ -13,7 +15,7 @@ import (
 // race detector at all of it.
 func TestRun(t *testing.T) {
 	upstream, slow := fake(t, 0), fake(t, 300*time.Millisecond)
-	port, page := free(t), free(t)
+	port, page := testkit.FreePort(t), testkit.FreePort(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	text := func(bind, lines string) string {
 		return fmt.Sprintf(".:%d {\n bind %s\n errors\n cache 30\n loop\n reload 2s 0s\n %s\n}\n", port, bind, lines)
@@ -27,7 +29,7 @@ func TestRun(t *testing.T) {
 		first,
 	} {
 		r.write(changed)
-		eventually(t, "it is taken in", func() bool { return r.count("a changed Corefile was taken in") == i+1 })
+		testkit.Eventually(t, "it is taken in", func() bool { return r.count("a changed Corefile was taken in") == i+1 })
 	}
 	r.write(text("127.0.0.1", "nosuch"))
 	r.logs("can't be taken in")
@@ -64,7 +66,7 @@ func load(t *testing.T, addr string) (stop func()) {
 // replaced still have queries to answer.
 func TestStopAfterReload(t *testing.T) {
 	slow := fake(t, 1500*time.Millisecond)
-	port := free(t)
+	port := testkit.FreePort(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	text := func(bind string) string {
 		return fmt.Sprintf(".:%d {\n bind %s\n reload 2s 0s\n forward . %s\n}\n", port, bind, slow)

@@ -2,7 +2,6 @@ package nodecache
 
 import (
 	"log/slog"
-	"net/netip"
 	"testing"
 
 	"github.com/neardns/neardns/nodecache/budget"
@@ -32,7 +31,7 @@ func official(success, denial, concurrent int) *generation {
 func TestFit(t *testing.T) {
 	for _, most := range []int64{1 << 20, 10 << 20, 1 << 30} {
 		g, before := official(9984, 2000, 0), official(9984, 2000, 0)
-		fit(g.sizes, most)
+		g.fit(most)
 		var sum int64
 		for i, s := range g.sizes {
 			sum += s.Success.Bytes + s.Denial.Bytes + s.Failure.Bytes
@@ -62,23 +61,11 @@ func TestUnfit(t *testing.T) {
 		{"too many queries", 64 << 20, official(9984, 9984, 1000), 0, 2},
 	} {
 		var log notes
-		p := &process{Config: Config{Memory: budget.Divide(test.limit, 0), Log: slog.New(slog.NewTextHandler(&log, nil))}}
-		fit(test.g.sizes, p.Memory.Cache)
-		p.warnUnfit(test.g)
+		b := budget.Divide(test.limit, 0)
+		test.g.fit(b.Cache)
+		test.g.warnUnfit(slog.New(slog.NewTextHandler(&log, nil)), b.Queries)
 		if cache, upstream := log.count("cache\""), log.count("max_concurrent"); cache != test.cache || upstream != test.upstream {
 			t.Errorf("%s: %d warnings of caches and %d of queries, expected %d and %d:\n%s", test.name, cache, upstream, test.cache, test.upstream, log.String())
-		}
-	}
-}
-
-// TestFrontConfig has the sockets of two fronts, one of which takes over, keep no more than the
-// budget has, however many addresses there are.
-func TestFrontConfig(t *testing.T) {
-	for addrs := 1; addrs < 30; addrs++ {
-		p := &process{Config: Config{Memory: budget.Divide(64<<20, 0)}}
-		c := p.frontConfig(make([]netip.AddrPort, addrs))
-		if sockets := 2 * addrs * c.Sockets; c.Queue*sockets > p.Memory.Queues || c.Backlog*sockets > p.Memory.Backlog || c.Queue < 4096 {
-			t.Errorf("%d addresses: %d sockets of %d and %d bytes", addrs, sockets, c.Queue, c.Backlog)
 		}
 	}
 }

@@ -1,0 +1,97 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/neardns/neardns/nodecache/selfcheck"
+)
+
+// Checkup tells whether this process answers queries; see selfcheck.Checkup. It waits no longer
+// than ctx allows.
+type Checkup interface {
+	Result(ctx context.Context) error
+}
+
+// Status is what every probe is told. Its methods may be called from any goroutine.
+type Status struct {
+	checkup Checkup
+	leaving atomic.Bool
+}
+
+// NewStatus returns the Status of a process that is not about to end.
+func NewStatus(c Checkup) *Status { return &Status{checkup: c} }
+
+// Leave tells that this process is about to end.
+func (s *Status) Leave() { s.leaving.Store(true) }
+
+var errStopping = errors.New("stopping")
+
+// Live returns nil if this process answers queries, according to the last check, or if it is about
+// to end: a restart would be of no use then.
+func (s *Status) Live(ctx context.Context) error {
+	if s.leaving.Load() {
+		return nil
+	}
+	if err := s.checkup.Result(ctx); !s.leaving.Load() {
+		return err
+	}
+	return nil
+}
+
+// Ready returns nil if this process answers queries and is not about to end.
+func (s *Status) Ready(ctx context.Context) error {
+	if s.leaving.Load() {
+		return errStopping
+	}
+	return s.Live(ctx)
+}
+
+// pageTime is how long /health and /ready wait. A check takes less, so that the page fails
+// because the check failed, and not because the machine is busy.
+const pageTime = selfcheck.Time + time.Second
+
+// Health returns the page /health, which is OK while Live returns nil. CoreDNS's is OK too while it
+// is about to end. The client may mean the process that takes over and shares the port. Each
+// request is told to count, with what Live returned and how long that took.
+func (s *Status) Health(count func(err error, took time.Duration)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+		defer cancel()
+		err := s.Live(ctx)
+		count(err, time.Since(began))
+		write(w, err)
+	})
+}
+
+// ReadyPage returns the page /ready, which is OK once Ready has returned nil, until this process is
+// about to end. With continuously, it is OK while Ready returns nil.
+func (s *Status) ReadyPage(continuously bool) http.Handler {
+	var once atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+		defer cancel()
+		var err error
+		if !once.Load() || continuously || s.leaving.Load() {
+			err = s.Ready(ctx)
+		}
+		if err == nil {
+			once.Store(true)
+		}
+		write(w, err)
+	})
+}
+
+// write writes OK, or the error.
+func write(w http.ResponseWriter, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	io.WriteString(w, http.StatusText(http.StatusOK))
+}
