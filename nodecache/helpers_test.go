@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -97,31 +96,15 @@ func (r *running) stop() error {
 	return <-r.done
 }
 
-// fake answers A with 192.0.2.1 over UDP until the test ends, and counts.
+// fake answers A with 192.0.2.1, after some time, until the test ends.
 func fake(t *testing.T, delay time.Duration) netip.AddrPort {
 	t.Helper()
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	started, done := make(chan struct{}), make(chan struct{})
-	s := &dns.Server{PacketConn: socket, NotifyStartedFunc: func() { close(started) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		time.Sleep(delay)
-		m := new(dns.Msg).SetReply(q)
-		m.Answer = []dns.RR{&dns.A{
-			Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: net.IPv4(192, 0, 2, 1),
-		}}
-		_ = w.WriteMsg(m)
-	})}
-	go func() { _ = s.ActivateAndServe(); close(done) }()
-	<-started
-	t.Cleanup(func() { _ = s.Shutdown(); <-done })
-	return netip.MustParseAddrPort(socket.LocalAddr().String())
+	return testkit.Serve(t, testkit.Late(delay, testkit.Address("192.0.2.1", 300))).Addr
 }
 
 // ask returns the RCODE and the address of an answer, or why there is none.
 func ask(addr, name string) string {
-	c := dns.Client{Timeout: 3 * time.Second}
+	c := dns.Client{Timeout: testkit.Patience}
 	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), addr)
 	if err != nil {
 		return err.Error()

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 
@@ -102,27 +103,36 @@ func TestRoutes(t *testing.T) {
 	})
 }
 
-// TestTrap sees a query of our own that comes back, and answers it.
-func TestTrap(t *testing.T) {
+// TestComesBack sees a query of our own that comes back, and answers it.
+func TestComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		trap := r.Trap(name(t, "Example."))
-		own := trap.Query.Name.String()
-		r.want("x."+own+" HINFO", "NXDOMAIN; "+soa)
-		if trap.Seen() {
-			t.Error("seen")
-		}
-		r.want(own+" HINFO", "NXDOMAIN")
-		if !trap.Seen() {
-			t.Error("not seen")
+		gone := errors.New("gone")
+		var own string
+		back, err := r.ComesBack(name(t, "Example."), func(q *wire.Query) error {
+			own = q.Name.String()
+			r.want("x."+own+" HINFO", "NXDOMAIN; "+soa)
+			return gone
+		})
+		if back || err != gone {
+			t.Errorf("it did not come back: %t %v", back, err)
 		}
 		r.asked("x." + own[:len(own)-8] + "example. HINFO")
-		trap.Close()
-		r.want(own+" HINFO", "NXDOMAIN; "+soa)
-		long := r.Trap(append(wire.Name("\x3f"+string(make([]byte, 63))+"\x3f"+string(make([]byte, 63))+"\x3f"+string(make([]byte, 63))+"\x3d"+string(make([]byte, 61))), 0))
-		defer long.Close()
-		if !long.Query.Name.Valid() {
-			t.Error("a name that is too long")
+		back, err = r.ComesBack(name(t, "Example."), func(q *wire.Query) error {
+			own = q.Name.String()
+			r.want(own+" HINFO", "NXDOMAIN")
+			return gone
+		})
+		if !back || err != nil {
+			t.Errorf("it came back: %t %v", back, err)
 		}
+		r.want(own+" HINFO", "NXDOMAIN; "+soa)
+		long := append(wire.Name("\x3f"+string(make([]byte, 63))+"\x3f"+string(make([]byte, 63))+"\x3f"+string(make([]byte, 63))+"\x3d"+string(make([]byte, 61))), 0)
+		r.ComesBack(long, func(q *wire.Query) error {
+			if !q.Name.Valid() {
+				t.Error("a name that is too long")
+			}
+			return nil
+		})
 	})
 }

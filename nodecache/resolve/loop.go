@@ -9,24 +9,18 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// loops finds upstreams that send our own queries back to us: a name that nobody else asks
-// for is asked of an upstream, and seen here if that leads back.
+// loops finds upstreams that send our own queries back to us. It asks an upstream for a name that
+// nobody else asks for, and sees whether a query for that name comes in here.
 type loops struct {
-	open atomic.Int32 // names looked for
+	open atomic.Int32 // names that are looked for
 
 	mu    sync.Mutex
 	times map[string]int // lower-case first label -> how often it was seen
 }
 
-// Trap is a name whose coming back is noticed. Close it after use.
-type Trap struct {
-	Query wire.Query // HINFO, as the stock plugin asks
-	loops *loops
-	label string
-}
-
-// Trap makes a name below zone.
-func (r *Resolver) Trap(zone wire.Name) *Trap {
+// ComesBack calls ask with a query for a name below zone that nobody else asks for, and reports
+// whether that query came in here. If it did not, the error is ask's.
+func (r *Resolver) ComesBack(zone wire.Name, ask func(q *wire.Query) error) (bool, error) {
 	var id [16]byte
 	rand.Read(id[:])
 	label := hex.EncodeToString(id[:])
@@ -34,33 +28,17 @@ func (r *Resolver) Trap(zone wire.Name) *Trap {
 	if len(zone) == 0 || len(name)+len(zone) > wire.MaxName {
 		zone = wire.Name{0}
 	}
-	name = append(name, zone...)
 	r.loops.set(label, true)
-	return &Trap{wire.Query{RD: true, Name: name, Type: wire.HINFO, Class: wire.IN}, &r.loops, label}
-}
-
-// ComesBack calls ask with a query for a name below zone that nobody else asks for, and reports
-// whether that query came in here. If it did not, the error is ask's.
-func (r *Resolver) ComesBack(zone wire.Name, ask func(q *wire.Query) error) (bool, error) {
-	trap := r.Trap(zone)
-	defer trap.Close()
-	err := ask(&trap.Query)
-	if trap.Seen() {
+	defer r.loops.set(label, false)
+	q := wire.Query{RD: true, Name: append(name, zone...), Type: wire.HINFO, Class: wire.IN} // HINFO, as the stock plugin asks
+	err := ask(&q)
+	if r.loops.saw(label) {
 		return true, nil
 	}
 	return false, err
 }
 
-// Seen reports whether the name came back.
-func (t *Trap) Seen() bool {
-	t.loops.mu.Lock()
-	defer t.loops.mu.Unlock()
-	return t.loops.times[t.label] > 0
-}
-
-// Close stops looking for the name.
-func (t *Trap) Close() { t.loops.set(t.label, false) }
-
+// set begins to look for a label, or stops.
 func (l *loops) set(label string, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,7 +54,14 @@ func (l *loops) set(label string, open bool) {
 	l.open.Add(1)
 }
 
-// seen notes that name was asked for, and reports whether it is looked for.
+// saw reports whether a query for a label came in.
+func (l *loops) saw(label string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.times[label] > 0
+}
+
+// seen notes that a query for name came in, and reports whether the name is looked for.
 func (l *loops) seen(name wire.Name) bool {
 	if l.open.Load() == 0 {
 		return false

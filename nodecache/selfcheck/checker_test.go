@@ -2,24 +2,22 @@ package selfcheck
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
 // check checks a front with time for all tries, and returns what it finds.
 func check(t *testing.T, c *Checker, addrs ...netip.AddrPort) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	if err := c.Check(ctx, Loopback(0), addrs...); err != nil {
 		return err.Error()
@@ -37,7 +35,7 @@ func TestChecker(t *testing.T) {
 	defer group.Wait()
 	for _, shared := range []bool{false, true} {
 		for reader, want := range []string{udp, udp, tcp} {
-			addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), freeEverywhere(t))
+			addr := testkit.FreeAddr(t)
 			f := serve(t, "own", sockets, addr)
 			if shared {
 				serve(t, "other", sockets, addr).wedged.Store(all)
@@ -59,7 +57,7 @@ func TestChecker(t *testing.T) {
 // kernel prefers: the former must be asked elsewhere.
 func TestCheckerEverywhere(t *testing.T) {
 	t.Parallel()
-	port := freeEverywhere(t)
+	port := testkit.FreePort(t)
 	var addrs []netip.AddrPort
 	for _, a := range []string{"127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::"} {
 		addrs = append(addrs, netip.AddrPortFrom(netip.MustParseAddr(a), port))
@@ -79,7 +77,7 @@ func TestCheckerEverywhere(t *testing.T) {
 // TestCheckerReplaced has the front replaced by another during a check that finds it silent.
 func TestCheckerReplaced(t *testing.T) {
 	t.Parallel()
-	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), freeEverywhere(t))
+	addr := testkit.FreeAddr(t)
 	old, next := serve(t, "own", 1, addr), serve(t, "own", 1, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), addr.Port()))
 	old.wedged.Store(all)
 	asked := 0
@@ -92,26 +90,6 @@ func TestCheckerReplaced(t *testing.T) {
 	if got := check(t, c); got != "" {
 		t.Error(got)
 	}
-}
-
-// freeEverywhere returns a port that is free on all addresses, for UDP and TCP.
-func freeEverywhere(t *testing.T) uint16 {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", ":0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := netip.MustParseAddrPort(l.Addr().String()).Port()
-		c, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
-		l.Close()
-		if err == nil {
-			c.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }
 
 // What hangs: no reader, or all of them. A number from 0 on is that reader alone.
@@ -134,7 +112,7 @@ func serve(t *testing.T, name string, sockets int, addrs ...netip.AddrPort) *fro
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &front{Front: open, name: append(append(wire.Name{byte(len(name))}, name...), 0)}
+	f := &front{Front: open, name: testkit.Name(t, name)}
 	f.wedged.Store(none)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
