@@ -81,11 +81,11 @@ func part[T any](w io.Writer, heading string, list []T) {
 
 // grouped returns each text once, with all places that it is about.
 func grouped(notes []corefile.Note) (lines []string) {
-	at := map[string]int{}
+	index := map[string]int{}
 	for _, n := range notes {
-		i, known := at[n.Text]
+		i, known := index[n.Text]
 		if !known {
-			i, at[n.Text] = len(lines), len(lines)
+			i, index[n.Text] = len(lines), len(lines)
 			lines = append(lines, n.Text+", at")
 		}
 		lines[i] += " " + n.Pos.String()

@@ -19,7 +19,7 @@ import (
 	"github.com/neardns/neardns/nodecache/intercept"
 )
 
-// flags is the command line: all of today's node-local cache (k8s-dns-node-cache), and ours.
+// flags is the command line: all flags of today's node-local cache (k8s-dns-node-cache), and ours.
 type flags struct {
 	conf, corefile, basecorefile  string
 	localIPs                      []netip.Addr
@@ -64,7 +64,7 @@ func parseFlags(args []string) (*flags, error) {
 	set.SetOutput(io.Discard)
 	f.define(set)
 	err := instead(set, set.Parse(args))
-	if err == flag.ErrHelp { //nolint:errorlint // Parse returns it as it is
+	if err == flag.ErrHelp { // Parse does not wrap it
 		usage(set)
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func parseFlags(args []string) (*flags, error) {
 	return f, nil
 }
 
-// instead adds to an error about a flag that there is none of, but for case and dashes.
+// instead adds to an error about an unknown flag the flag that differs from it in case and dashes only.
 func instead(set *flag.FlagSet, err error) error {
 	if err == nil {
 		return nil
@@ -95,7 +95,7 @@ func instead(set *flag.FlagSet, err error) error {
 	return err
 }
 
-// takeArgs takes what stands behind the flags.
+// takeArgs takes the arguments that follow the flags.
 func (f *flags) takeArgs(args []string) error {
 	if f.flush && len(args) > 0 {
 		f.flushName, args = args[0], args[1:]
@@ -114,13 +114,13 @@ func usage(set *flag.FlagSet) {
 
 // define names the flags.
 func (f *flags) define(s *flag.FlagSet) {
-	s.StringVar(&f.conf, "conf", "", "Corefile to read; used where there is no -basecorefile")
+	s.StringVar(&f.conf, "conf", "", "Corefile to read if there is no -basecorefile")
 	s.StringVar(&f.corefile, "corefile", "/etc/Corefile", "the same as -conf")
-	s.StringVar(&f.basecorefile, "basecorefile", "/etc/coredns/Corefile.base", "Corefile with __PILLAR__ variables to read; preferred if it is there")
+	s.StringVar(&f.basecorefile, "basecorefile", "/etc/coredns/Corefile.base", "Corefile with __PILLAR__ variables; it is read rather than -conf if it exists")
 	s.Func("localip", "addresses to answer on, separated by commas; also the values of __PILLAR__LOCAL__DNS__ and __PILLAR__DNS__SERVER__", f.setLocalIPs)
 	s.UintVar(&f.port, "dns.port", 53, "port of server blocks that name none")
 	s.UintVar(&f.port, "p", 53, "the same as -dns.port")
-	s.StringVar(&f.kubednscm, "kubednscm", "", "directory where the kube-dns ConfigMap is mounted, for stubDomains and upstreamNameservers (default "+kubeDNSDir+" if it is there)")
+	s.StringVar(&f.kubednscm, "kubednscm", "", "directory where the kube-dns ConfigMap is mounted, for stubDomains and upstreamNameservers (default "+kubeDNSDir+" if that exists)")
 	s.StringVar(&f.upstreamsvc, "upstreamsvc", "kube-dns", "Service of the cluster DNS; its address in the environment is the value of __PILLAR__CLUSTER__DNS__")
 	s.StringVar(&f.clusterDomain, "cluster-domain", "cluster.local", "the cluster's domain")
 	s.StringVar(&f.node, "node", "", "name or address of this node, by which it chooses among cluster DNS servers (default the host's name)")
@@ -128,27 +128,28 @@ func (f *flags) define(s *flag.FlagSet) {
 	s.StringVar(&f.prometheus, "prometheus-listen-address", "", "one more address that serves /metrics")
 	s.BoolVar(&f.reloadWithSignal, "reloadwithsignal", false, "take in a changed Corefile though it has no reload directive")
 	s.StringVar(&f.pidfile, "pidfile", "", "file to write the process's number to")
-	s.BoolVar(new(bool), "quiet", false, "accepted; there is little to be quiet about")
-	s.BoolVar(&f.identify, "identify", false, "tell whoever asks for id.server or hostname.bind (RFC 4892) the host's name")
+	s.BoolVar(new(bool), "quiet", false, "accepted, without effect: the log is short anyway")
+	s.BoolVar(&f.identify, "identify", false, "answer queries for id.server and hostname.bind (RFC 4892) with the host's name")
 	s.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	s.StringVar(&f.probe, "probe", "", "ask the nodecache that runs in this container whether it is live or ready, and exit")
-	s.BoolVar(&f.flush, "flush", false, "have the nodecache that runs in this container forget what it keeps of NAME and of all names below it, or of all names, and exit")
+	s.BoolVar(&f.flush, "flush", false, "make the nodecache that runs in this container forget what it keeps of NAME and of all names below it, or of all names, and exit")
 	s.BoolVar(&f.checkOnly, "check", false, "read the Corefile, start nothing, and say what is refused and what differs from the stock programs")
 	s.BoolVar(&f.version, "version", false, "print the version and exit")
 	f.defineNode(s)
 }
 
-// defineNode names the flags about what the node needs. What they set up goes with the process.
+// defineNode names the flags about what the node should have. What they set up goes away with the
+// process, but for -fallback's rule.
 func (f *flags) defineNode(s *flag.FlagSet) {
-	s.BoolVar(&f.setupInterface, "setupinterface", true, "give the node the addresses of -localip, on a device that goes with this process")
-	s.BoolVar(&f.setupIptables, "setupiptables", true, "keep queries to the addresses of -localip, and what -health-port serves there, out of connection tracking; rules are of nf_tables and go with this process")
-	s.StringVar(&f.interfaceName, "interfacename", "neardns", "what the device's name begins with; the kernel adds a number")
+	s.BoolVar(&f.setupInterface, "setupinterface", true, "give the node the addresses of -localip, on a device that goes away with this process")
+	s.BoolVar(&f.setupIptables, "setupiptables", true, "keep queries to the addresses of -localip, and requests to -health-port there, out of connection tracking; the rules are in nf_tables and go away with this process")
+	s.StringVar(&f.interfaceName, "interfacename", "neardns", "beginning of the device's name; the kernel adds a number")
 	s.UintVar(&f.healthPort, "health-port", 8080, "port of /health at the addresses of -localip")
-	s.BoolVar(new(bool), "skipteardown", false, "accepted; there is nothing to tear down that would not go with this process")
-	s.BoolVar(&f.fallback, "fallback", false, "have queries to -localip go on to the cluster DNS's pods while no nodecache takes them, by a rule that outlives this process; for addresses that kube-proxy does not know")
-	s.BoolVar(&f.outside, "answer-outside", false, "answer also what comes in by the network device of a default route, which other machines send; needed where Pods are on ipvlan devices of the node's network")
-	s.BoolVar(&f.remove, "remove", false, "delete what -fallback leaves on the node, and exit")
-	s.Var(&f.syncInterval, "syncinterval", "accepted; changes of the node are told by the kernel")
+	s.BoolVar(new(bool), "skipteardown", false, "accepted, without effect: what this process sets up goes away with it")
+	s.BoolVar(&f.fallback, "fallback", false, "let queries to -localip go on to the cluster DNS's pods while no nodecache takes them, by a rule that outlives this process; for addresses that kube-proxy does not know")
+	s.BoolVar(&f.outside, "answer-outside", false, "also answer other machines, whose queries come in by the network device of a default route; needed where Pods are on ipvlan devices of the node's network")
+	s.BoolVar(&f.remove, "remove", false, "delete the rule that -fallback leaves on the node, and exit")
+	s.Var(&f.syncInterval, "syncinterval", "accepted, without effect: the kernel tells when something changes on the node")
 }
 
 func (f *flags) setLocalIPs(text string) error {
@@ -168,7 +169,7 @@ func (f *flags) setLocalIPs(text string) error {
 	return nil
 }
 
-// check checks values.
+// check checks the values.
 func (f *flags) check() error {
 	switch {
 	case f.port < 1 || f.port > 65535:
@@ -180,7 +181,7 @@ func (f *flags) check() error {
 	case !isLabel(f.upstreamsvc):
 		return fmt.Errorf("-upstreamsvc %q, expected the name of a Service, such as kube-dns", f.upstreamsvc)
 	case f.fallback && len(f.localIPs) == 0:
-		return errors.New("-fallback without -localip, expected the addresses that it is about")
+		return errors.New("-fallback without -localip, expected the addresses whose queries go on")
 	case (f.setupInterface || f.setupIptables) && slices.ContainsFunc(f.localIPs, netip.Addr.IsUnspecified):
 		return errors.New("-localip has the address of no host, expected such as 169.254.20.10; to listen everywhere goes with -setupinterface=false and -setupiptables=false only")
 	case f.probe != "" && f.probe != "live" && f.probe != "ready":
@@ -189,12 +190,12 @@ func (f *flags) check() error {
 	return cmp.Or(checkAddr("-metrics-listen-address", f.metrics), checkAddr("-prometheus-listen-address", f.prometheus))
 }
 
-// isLabel reports whether text may be the name of an object in Kubernetes.
+// isLabel reports whether text may be the name of a Service.
 func isLabel(text string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// checkAddr checks the address of a page, which may be empty.
+// checkAddr checks the address that serves pages. Empty stands for none.
 func checkAddr(name, addr string) error {
 	if addr != "" && !corefile.IsListenAddr(addr) {
 		return fmt.Errorf("%s %q, expected an address such as :9353 or 127.0.0.1:9353", name, addr)
@@ -202,8 +203,8 @@ func checkAddr(name, addr string) error {
 	return nil
 }
 
-// source returns the Corefile to read.
-func (f *flags) source() string {
+// corefilePath returns the path of the Corefile to read.
+func (f *flags) corefilePath() string {
 	if _, err := os.Stat(f.basecorefile); err == nil {
 		return f.basecorefile
 	}
@@ -213,7 +214,7 @@ func (f *flags) source() string {
 	return f.corefile
 }
 
-// kubeDNSDir is where the official manifest mounts the kube-dns ConfigMap, without a flag.
+// kubeDNSDir is where the official manifest mounts the kube-dns ConfigMap. No flag names it there.
 const kubeDNSDir = "/etc/kube-dns"
 
 // configMap returns the directory of the kube-dns ConfigMap, empty for none.
@@ -226,10 +227,10 @@ func (f *flags) configMap() string {
 	return f.kubednscm
 }
 
-// config returns what the flags say.
+// config returns what the flags say, but for the log and the memory.
 func (f *flags) config() nodecache.Config {
 	c := nodecache.Config{
-		Corefile: f.source(), KubeDNS: f.configMap(),
+		Corefile: f.corefilePath(), KubeDNS: f.configMap(),
 		Options: corefile.Options{
 			ClusterDomain: f.clusterDomain, UpstreamService: f.upstreamsvc, LocalIPs: f.localIPs, Port: uint16(f.port),
 		},
@@ -253,10 +254,10 @@ func (f *flags) config() nodecache.Config {
 	return c
 }
 
-// gitCommit is set at the build.
+// gitCommit is set by the build.
 var gitCommit string
 
-// version returns the module's version.
+// version returns the module's version, or devel.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version

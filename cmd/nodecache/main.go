@@ -20,11 +20,10 @@ import (
 	"github.com/neardns/neardns/nodecache/probe"
 )
 
-// The log on standard error: how many bytes of it may wait for a reader, and how long the exit
-// does.
+// The log on standard error.
 const (
-	logRoom = 256 << 10
-	logTime = time.Second
+	logRoom = 256 << 10   // bytes that may wait for a reader
+	logTime = time.Second // how long the exit waits for the reader
 )
 
 func main() {
@@ -37,7 +36,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run returns the exit code: 0, 1 for what failed, 2 for a wrong command line.
+// run returns the exit code: 0; 1 if something failed; 2 for a wrong command line.
 func run(args []string, stderr *logqueue.Queue) int {
 	f, err := parseFlags(args)
 	switch {
@@ -71,7 +70,7 @@ func run(args []string, stderr *logqueue.Queue) int {
 	return 0
 }
 
-// flush has the running process forget a name, and prints what came of it.
+// flush makes the running process forget a name, and prints how much that was.
 func flush(ctx context.Context, name string) error {
 	result, err := probe.Flush(ctx, name)
 	if err == nil {
@@ -82,12 +81,12 @@ func flush(ctx context.Context, name string) error {
 
 // serve runs the resolver.
 func serve(ctx context.Context, f *flags, stderr *logqueue.Queue) error {
-	signal.Ignore(syscall.SIGPIPE) // of a log that has lost its reader, as while journald restarts
+	signal.Ignore(syscall.SIGPIPE) // it comes when the log has lost its reader, as while journald restarts
 	level := new(slog.LevelVar)
 	log := newLog(f.logFormat, level, stderr)
 	memory := divideMemory(ctx, log, memlimit.FromCgroup)
 	if f.pidfile != "" {
-		if err := os.WriteFile(f.pidfile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil { // #nosec G306 -- to be read
+		if err := os.WriteFile(f.pidfile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
 			return fmt.Errorf("-pidfile: %w", err)
 		}
 		defer os.Remove(f.pidfile)
@@ -97,7 +96,7 @@ func serve(ctx context.Context, f *flags, stderr *logqueue.Queue) error {
 	return nodecache.Run(ctx, c)
 }
 
-// newLog returns a log that writes to a queue. What the libraries log goes there too.
+// newLog returns a log that writes to a queue. The libraries' log goes there too.
 func newLog(format string, level slog.Leveler, to *logqueue.Queue) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	log := slog.New(slog.NewTextHandler(to, o))
@@ -107,7 +106,7 @@ func newLog(format string, level slog.Leveler, to *logqueue.Queue) *slog.Logger 
 	to.OnLoss(func(lines uint64) {
 		log.Warn("lines of the log were dropped: nobody read them in time", "count", lines)
 	})
-	slog.SetDefault(log) // which package log writes to from here on
+	slog.SetDefault(log) // package log writes to it from here on
 	slog.SetLogLoggerLevel(slog.LevelWarn)
 	return log
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/neardns/neardns/nodecache/budget"
 )
 
-// TestDivideMemory divides what the cgroup allows, and gives the collector its part. That a
-// cgroup of either version is found is the library's own tests' business.
+// TestDivideMemory divides what the cgroup allows, and gives the collector its part. The library's own
+// tests show that it finds a cgroup of either version.
 func TestDivideMemory(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
@@ -74,7 +74,7 @@ func TestDivideMemoryFollows(t *testing.T) {
 	})
 }
 
-// TestDivideMemoryEnvironment leaves GOMEMLIMIT to who set it.
+// TestDivideMemoryEnvironment leaves GOMEMLIMIT to whoever set it.
 func TestDivideMemoryEnvironment(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "1GiB") // the runtime has read it already
 	before := debug.SetMemoryLimit(-1)

@@ -126,9 +126,6 @@ func (f *Forward) Out() bool { return f.allLoop.Load() || f.asks.Out() }
 // Blamed returns what failures to get an answer are blamed on.
 func (f *Forward) Blamed() *cache.Servers { return &f.blamed }
 
-// Conf returns the directive.
-func (f *Forward) Conf() *corefile.Forward { return f.conf }
-
 // Servers returns the servers that are asked at present, in order of preference.
 func (f *Forward) Servers() []upstream.Endpoint { return f.asks.Servers() }
 

@@ -49,7 +49,7 @@ type host interface {
 // comes on the pods' way. It must be renewed each second, and ends by itself 3 s after the last
 // time. All methods are for one goroutine at a time.
 type Interception struct {
-	Config
+	conf      Config
 	addrs     []netip.AddrPort
 	host      host               // nil if we set nothing up on the node
 	fallback  *fallback          // nil if none is wanted
@@ -75,7 +75,7 @@ const (
 // Open gives the node what it should have. Nothing is intercepted before Renew or Run. Close it
 // after use. If it returns an error, the node is as it was.
 func Open(c Config) (*Interception, error) {
-	i := &Interception{Config: c, addrs: c.Host.dns(), local: c.Host.Loopback(), last: time.Now()}
+	i := &Interception{conf: c, addrs: c.Host.dns(), local: c.Host.Loopback(), last: time.Now()}
 	if err := i.open(); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
@@ -83,12 +83,12 @@ func Open(c Config) (*Interception, error) {
 }
 
 func (i *Interception) open() (err error) {
-	if i.Host.Fallback {
-		if i.fallback, err = openFallback(&i.Host, i.Cluster, i.Log); err != nil {
+	if i.conf.Host.Fallback {
+		if i.fallback, err = openFallback(&i.conf.Host, i.conf.Cluster, i.conf.Log); err != nil {
 			return err
 		}
 	}
-	if i.Host.wanted() {
+	if i.conf.Host.wanted() {
 		return i.openHost()
 	}
 	return nil
@@ -96,16 +96,16 @@ func (i *Interception) open() (err error) {
 
 func (i *Interception) openHost() error {
 	h, err := hostnet.Open(hostnet.Config{
-		Addrs: i.Host.Addrs, Port: i.Host.Port, HealthPort: i.Host.HealthPort,
-		Interface: i.Host.Interface, Prefix: i.Host.Prefix, Rules: i.Host.Rules, AnswerOutside: i.Host.Outside, Log: i.Log,
+		Addrs: i.conf.Host.Addrs, Port: i.conf.Host.Port, HealthPort: i.conf.Host.HealthPort,
+		Interface: i.conf.Host.Interface, Prefix: i.conf.Host.Prefix, Rules: i.conf.Host.Rules, AnswerOutside: i.conf.Host.Outside, Log: i.conf.Log,
 	})
 	if err != nil {
 		return err
 	}
 	i.host, i.pods = h, selfcheck.Way{UDP: h.Probe, TCP: h.ProbeTCP}
 	m := h.Mode()
-	i.Metrics.HostMode(m.Device, m.Table)
-	i.Log.Info("the node", "device", m.Device, "table", m.Table)
+	i.conf.Metrics.HostMode(m.Device, m.Table)
+	i.conf.Log.Info("the node", "device", m.Device, "table", m.Table)
 	i.impaired(metrics.Fallback, m.Impaired(), m.Why)
 	i.takeOver(h.Leftovers())
 	return nil
@@ -117,7 +117,7 @@ func (i *Interception) takeOver(leftovers []hostnet.Leftover) {
 	for _, l := range leftovers {
 		err := l.TakeOver()
 		if err == nil {
-			i.Log.Info("taken over from another node-local cache", "what", l.Name, "addresses", l.Addrs)
+			i.conf.Log.Info("taken over from another node-local cache", "what", l.Name, "addresses", l.Addrs)
 			continue
 		}
 		i.impaired(metrics.Leftovers, true, err.Error())
@@ -127,9 +127,9 @@ func (i *Interception) takeOver(leftovers []hostnet.Leftover) {
 
 // impaired tells that, if we died, queries would get lost for some time or for good.
 func (i *Interception) impaired(by metrics.Impairment, is bool, why string) {
-	i.Metrics.FailOpenImpaired(by, is)
+	i.conf.Metrics.FailOpenImpaired(by, is)
 	if is {
-		i.Log.Warn("if this process died, queries would not go to the cluster DNS at once", "why", why)
+		i.conf.Log.Warn("if this process died, queries would not go to the cluster DNS at once", "why", why)
 	}
 }
 
@@ -175,8 +175,8 @@ func (i *Interception) lookAtLeftovers() {
 	}
 	i.leftovers = slices.DeleteFunc(i.leftovers, func(l hostnet.Leftover) bool { return l.TakeOver() == nil })
 	if len(i.leftovers) == 0 {
-		i.Metrics.FailOpenImpaired(metrics.Leftovers, false)
-		i.Log.Info("nothing of another node-local cache is left")
+		i.conf.Metrics.FailOpenImpaired(metrics.Leftovers, false)
+		i.conf.Log.Info("nothing of another node-local cache is left")
 	}
 }
 
@@ -193,7 +193,7 @@ func (i *Interception) check(ctx context.Context) error {
 		return i.count(nil)
 	}
 	if err := i.host.Ensure(); err != nil {
-		i.Metrics.SetupFailed(metrics.InterfaceCheck)
+		i.conf.Metrics.SetupFailed(metrics.InterfaceCheck)
 		return err
 	}
 	if err := i.count(i.ask(ctx, i.local, i.addrs...)); err != nil {
@@ -212,7 +212,7 @@ var errFirewall = errors.New("queries are not intercepted, because a firewall of
 func (i *Interception) ask(ctx context.Context, w selfcheck.Way, addrs ...netip.AddrPort) error {
 	ctx, cancel := context.WithTimeout(ctx, selfcheck.Time)
 	defer cancel()
-	return i.Checker.Check(ctx, w, addrs...)
+	return i.conf.Checker.Check(ctx, w, addrs...)
 }
 
 // count counts how long this process has not answered itself.
@@ -229,14 +229,14 @@ func (i *Interception) count(err error) error {
 func (i *Interception) tell(err error) {
 	began := err == nil && !i.active
 	i.active = err == nil
-	i.Metrics.Intercepting(i.active && i.host != nil)
+	i.conf.Metrics.Intercepting(i.active && i.host != nil)
 	switch {
 	case began && i.host != nil:
-		i.Log.Info("queries to these addresses are intercepted", "addresses", i.addrs)
+		i.conf.Log.Info("queries to these addresses are intercepted", "addresses", i.addrs)
 	case began && i.said != "":
-		i.Log.Info("this process answers itself again")
+		i.conf.Log.Info("this process answers itself again")
 	case err != nil && err.Error() != i.said:
-		i.Log.Error("self-check", "error", err)
+		i.conf.Log.Error("self-check", "error", err)
 	}
 	i.said = ""
 	if err != nil {
@@ -270,7 +270,7 @@ func (i *Interception) Release() error {
 	if i.host == nil {
 		return nil
 	}
-	i.Metrics.Intercepting(false)
+	i.conf.Metrics.Intercepting(false)
 	return i.host.Release()
 }
 

@@ -57,8 +57,8 @@ func (n *node) FailOpenImpaired(by metrics.Impairment, is bool) {
 func newNode(wanted bool) *node {
 	n := &node{}
 	n.Interception = &Interception{
-		Config: Config{Checker: n, Metrics: n, Log: slog.New(slog.NewTextHandler(&n.log, nil))},
-		addrs:  []netip.AddrPort{netip.MustParseAddrPort("169.254.20.10:53")}, local: selfcheck.Loopback(0), last: time.Now(),
+		conf:  Config{Checker: n, Metrics: n, Log: slog.New(slog.NewTextHandler(&n.log, nil))},
+		addrs: []netip.AddrPort{netip.MustParseAddrPort("169.254.20.10:53")}, local: selfcheck.Loopback(0), last: time.Now(),
 	}
 	if wanted {
 		n.host = n

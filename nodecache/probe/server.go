@@ -117,9 +117,9 @@ func (s *Server) serve(ctx context.Context, c net.Conn) {
 func (s *Server) answer(ctx context.Context, question string) (result string, err error) {
 	switch question {
 	case live:
-		return "", s.status.Live(ctx)
+		return "", s.status.live(ctx)
 	case ready:
-		return "", s.status.Ready(ctx)
+		return "", s.status.ready(ctx)
 	}
 	if name, ok := strings.CutPrefix(question, flush); ok {
 		return s.flush(name)

@@ -31,9 +31,9 @@ func (s *Status) Leave() { s.leaving.Store(true) }
 
 var errStopping = errors.New("stopping")
 
-// Live returns nil if this process answers queries, according to the last check, or if it is about
+// live returns nil if this process answers queries, according to the last check, or if it is about
 // to end: a restart would be of no use then.
-func (s *Status) Live(ctx context.Context) error {
+func (s *Status) live(ctx context.Context) error {
 	if s.leaving.Load() {
 		return nil
 	}
@@ -43,34 +43,34 @@ func (s *Status) Live(ctx context.Context) error {
 	return nil
 }
 
-// Ready returns nil if this process answers queries and is not about to end.
-func (s *Status) Ready(ctx context.Context) error {
+// ready returns nil if this process answers queries and is not about to end.
+func (s *Status) ready(ctx context.Context) error {
 	if s.leaving.Load() {
 		return errStopping
 	}
-	return s.Live(ctx)
+	return s.live(ctx)
 }
 
 // pageTime is how long /health and /ready wait. A check takes less, so that the page fails
 // because the check failed, and not because the machine is busy.
 const pageTime = selfcheck.Time + time.Second
 
-// Health returns the page /health, which is OK while Live returns nil. CoreDNS's is OK too while it
-// is about to end. The client may mean the process that takes over and shares the port. Each
-// request is told to count, with what Live returned and how long that took.
+// Health returns the page /health. It is OK while this process answers queries, and while it is about
+// to end, as with CoreDNS: the client may mean the process that takes over and shares the port. Each
+// request calls count with the error that the page shows, if any, and the time that it took.
 func (s *Status) Health(count func(err error, took time.Duration)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
 		defer cancel()
-		err := s.Live(ctx)
+		err := s.live(ctx)
 		count(err, time.Since(began))
 		write(w, err)
 	})
 }
 
-// ReadyPage returns the page /ready, which is OK once Ready has returned nil, until this process is
-// about to end. With continuously, it is OK while Ready returns nil.
+// ReadyPage returns the page /ready. It is OK once this process has answered queries, until it is
+// about to end. With continuously, it is OK only while this process answers.
 func (s *Status) ReadyPage(continuously bool) http.Handler {
 	var once atomic.Bool
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -78,7 +78,7 @@ func (s *Status) ReadyPage(continuously bool) http.Handler {
 		defer cancel()
 		var err error
 		if !once.Load() || continuously || s.leaving.Load() {
-			err = s.Ready(ctx)
+			err = s.ready(ctx)
 		}
 		if err == nil {
 			once.Store(true)

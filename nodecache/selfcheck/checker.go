@@ -81,7 +81,7 @@ func (c *Checker) sockets(ctx context.Context, w Way, f Front, addrs []netip.Add
 
 // udpSockets asks until each of the readers has answered. From Linux 6.2 on, a socket may belong to
 // a CPU, and the kernel picks the one whose CPU sends. Before, it picks one by the ports.
-func (c *Checker) udpSockets(ctx context.Context, ask Exchange, missing []int, to netip.AddrPort, thread *pinned) error {
+func (c *Checker) udpSockets(ctx context.Context, ask exchange, missing []int, to netip.AddrPort, thread *pinned) error {
 	n := len(missing)
 	for try := 0; len(missing) > 0 && try < n*tries && ctx.Err() == nil; try++ {
 		thread.toNext()
@@ -96,7 +96,7 @@ func (c *Checker) udpSockets(ctx context.Context, ask Exchange, missing []int, t
 }
 
 // listener asks until this process has answered over one connection. One reader serves all of them.
-func (c *Checker) listener(ctx context.Context, ask Exchange, to netip.AddrPort) error {
+func (c *Checker) listener(ctx context.Context, ask exchange, to netip.AddrPort) error {
 	var err error
 	for try := 0; try < tries && ctx.Err() == nil; try++ {
 		if _, err = c.once(ctx, ask, to, try); err == nil {
@@ -110,7 +110,7 @@ func (c *Checker) listener(ctx context.Context, ask Exchange, to netip.AddrPort)
 var errOther = errors.New("another process answered")
 
 // once asks once, and returns the reader of this process that answered. A later round waits longer.
-func (c *Checker) once(ctx context.Context, ask Exchange, to netip.AddrPort, round int) (reader int, err error) {
+func (c *Checker) once(ctx context.Context, ask exchange, to netip.AddrPort, round int) (reader int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, min(shortWait<<max(0, round-shortTries), longestWait))
 	defer cancel()
 	q := wire.Query{ID: uint16(rand.Uint32()), Name: c.name, Type: wire.TXT, Class: wire.CH}

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Exchange sends a query to an address of this node, each time from another port, and returns the
-// answer, which is the caller's. It waits until ctx ends.
-type Exchange func(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error)
+// Way is the way that queries take to this node's addresses, over either protocol.
+type Way struct{ UDP, TCP exchange }
 
-// Way is the way that queries take to this node's addresses.
-type Way struct{ UDP, TCP Exchange }
+// exchange sends a query to an address of this node, each time from another port, and returns the
+// answer, which is the caller's. It waits until ctx ends.
+type exchange func(ctx context.Context, query []byte, to netip.AddrPort) ([]byte, error)
 
 // Loopback returns the way of the programs on this host. Packets carry the mark, unless it is 0.
 func Loopback(mark int) Way {
