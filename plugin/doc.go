@@ -2,11 +2,12 @@
 // a Kubernetes cluster as the Kubernetes DNS specification 1.1.0 says.
 //
 //	Corefile -> setup -> zone.Store <- zone.Writer <- kube (API server) or snapshot (file)
-//	query -> ServeDNS -> zone.Store.Lookup -> answer -> reply
-//	            ^                               |
+//
+//	query -> ServeDNS -> reply.Responder (reads zone.Store) -> answer (records) -> reply
+//	            ^                                                |
 //	            +---- the server itself <- alias, 8 in a row at most (chain)
 //
 // It takes the place of the stock plugin of the same name: same options, same records,
-// same metrics. Where it answers otherwise, on purpose, README says so and
-// test/differential shows it.
+// same metrics. README lists where it answers otherwise, on purpose, and test/differential
+// shows it.
 package kubernetes

@@ -11,11 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics outlive a reload, so they are globals. Their names are those of the stock plugin,
-// but for objects_skipped_total, which is ours.
+// Metrics outlive a reload, so they are globals. Their names are those of the stock plugin, except
+// for objects_skipped_total and log_dropped_total, which are ours.
 var (
-	// programming is the DNS programming latency SLI of Kubernetes' SIG Scalability: from
-	// the change of a Pod or Service to its change in DNS.
+	// programming is the DNS programming latency SLI of Kubernetes' SIG Scalability: the time from
+	// the change of a Pod or Service to the change in DNS.
 	programming = promauto.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace:                   plugin.Namespace,
 		Subsystem:                   pluginName,
@@ -80,10 +80,10 @@ func init() {
 	)
 }
 
-// valid makes s a label value, which has to be UTF-8.
+// valid makes s a valid label value: UTF-8.
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// observeProgramming records that a change of s took d to arrive here.
+// observeProgramming records that a change of s took d to arrive here. s may be nil.
 func observeProgramming(s *zone.Service, d time.Duration) {
 	if s != nil && s.Kind != zone.ExternalName {
 		programming.WithLabelValues(serviceKind(s)).Observe(d.Seconds())

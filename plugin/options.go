@@ -18,8 +18,8 @@ import (
 type option struct {
 	usage    string // its arguments, as README writes them
 	min, max int    // how many there are; many is any number
-	api      bool   // it is about the API server, which a snapshot does without
-	again    bool   // it may be said again, and adds to what was said
+	api      bool   // it is about the API server, so it excludes a snapshot
+	again    bool   // it may come again, and adds to what came before
 	read     func(b *block, args []string) error
 }
 
@@ -48,14 +48,14 @@ var options = map[string]option{
 	"startup_timeout":        {usage: "DURATION", min: 1, max: 1, read: startupTimeout},
 }
 
-// gone are properties of older versions of the stock plugin, and what to do without them.
+// gone are properties of older versions of the stock plugin, and what to do instead.
 var gone = map[string]string{
 	"upstream":     "since CoreDNS 1.7 names outside the zones are resolved by the server itself: remove it",
 	"resyncperiod": "changes are watched, and nothing is fetched again: remove it",
 	"transfer":     "since CoreDNS 1.8 the transfer plugin does it: remove it, and write `transfer { to ... }` beside the kubernetes block",
 }
 
-// unknown says what there is instead of a property.
+// unknown is the error for a property that does not exist. It says what there is instead.
 func (b *block) unknown() error {
 	if instead, ok := gone[b.option]; ok {
 		return b.Errf("unknown property '%s': it is gone; %s", b.option, instead)
@@ -187,7 +187,7 @@ func ttl(b *block, args []string) error {
 	if err != nil || t < 0 || t > 3600 {
 		return b.Errf("ttl must be in range [0, 3600]: %s", args[0])
 	}
-	b.config.ttl = uint32(t) // #nosec G115 -- in range
+	b.config.ttl = uint32(t)
 	return nil
 }
 

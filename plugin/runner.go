@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// runner starts and joins a source.
+// runner starts and joins a follower.
 type runner struct {
 	timeout time.Duration // how long the start waits for the first records
 	ctx     context.Context
@@ -21,52 +21,43 @@ func newRunner(timeout time.Duration) *runner {
 	return r
 }
 
-// start runs the source, and waits for its first records until the timeout: then the
-// server starts, answering SERVFAIL, while the source goes on trying.
-func (r *runner) start(s source) error {
+// start runs the follower, and waits until the store is filled or the timeout is over. Then the
+// server starts. Without records it answers SERVFAIL, and the follower goes on trying.
+func (r *runner) start(f follower) error {
 	live.add(r)
-	r.done.Go(func() { s.Run(r.ctx) })
-	timeout := time.NewTimer(r.timeout)
-	defer timeout.Stop()
+	r.done.Go(func() { f.Run(r.ctx) })
+	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
+	defer cancel()
+	synced := make(chan error, 1)
+	go func() { synced <- f.WaitSynced(ctx) }()
 	report := time.NewTicker(500 * time.Millisecond)
 	defer report.Stop()
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
 	for {
 		select {
-		case <-poll.C:
-			if s.Synced() {
-				return nil
+		case err := <-synced:
+			if err != nil {
+				log.Warning("starting server with unsynced Kubernetes API")
 			}
+			return nil
 		case <-report.C:
 			log.Info("waiting for Kubernetes API before starting server")
-		case <-timeout.C:
-			log.Warning("starting server with unsynced Kubernetes API")
-			return nil
 		}
 	}
 }
 
-// whenSynced calls then once the source has filled the store, unless it is stopped before.
-func (r *runner) whenSynced(s source, then func()) {
+// whenSynced calls then once the follower has filled the store, unless it is stopped before.
+func (r *runner) whenSynced(f follower, then func()) {
 	r.done.Go(func() {
-		poll := time.NewTicker(100 * time.Millisecond)
-		defer poll.Stop()
-		for !s.Synced() {
-			select {
-			case <-r.ctx.Done():
-				return
-			case <-poll.C:
-			}
+		if f.WaitSynced(r.ctx) == nil {
+			then()
 		}
-		then()
 	})
 }
 
-// replaced is for caddy's OnShutdown: it ends the source of an instance that another took the
-// place of. When the program leaves, caddy calls it as well, before OnFinalShutdown, in which
-// the health plugin waits out its lameduck time: records have to go on changing until that is
-// over.
+// replaced is for caddy's OnShutdown: it ends the follower of an instance whose place another
+// took. When the program ends, caddy calls it as well, before OnFinalShutdown. There the health
+// plugin waits out its lameduck time, and records have to go on changing until that is over. So
+// then it does nothing.
 func (r *runner) replaced() error {
 	if live.leaves(r) {
 		return r.stop()
@@ -74,8 +65,8 @@ func (r *runner) replaced() error {
 	return nil
 }
 
-// stop is for caddy's OnFinalShutdown: it ends the source and waits until it has ended. The
-// plugins' order has health stand before us.
+// stop is for caddy's OnFinalShutdown: it ends the follower and waits until it has ended. In the
+// order of plugins, health stands before us.
 func (r *runner) stop() error {
 	r.cancel()
 	r.done.Wait()
@@ -83,16 +74,17 @@ func (r *runner) stop() error {
 	return nil
 }
 
-// runners are those that run. caddy starts a new instance's sources before it opens its
-// sockets, and forgets the instance if these fail; nobody would stop the sources. So the
-// instance that stays does: restarting notes what ran before, failed stops all else.
+// runners are the runners of all instances. caddy starts the followers of a new instance before it
+// opens the instance's sockets. If it can't open those, it forgets the instance, and nobody would
+// stop the followers. So the instance that stays does: restarting notes what ran before, failed
+// stops all others.
 type runners struct {
 	mu     sync.Mutex
 	all    []*runner
-	before []*runner // while a restart is under way: those of the old instance
+	before []*runner // during a restart: the runners of the old instance
 }
 
-// live holds the runners of all instances, of which a restart has two.
+// live holds the runners that run. During a restart there are two instances.
 var live runners
 
 func (l *runners) add(r *runner) {
@@ -108,7 +100,7 @@ func (l *runners) remove(r *runner) {
 	l.all, l.before = slices.DeleteFunc(l.all, same), slices.DeleteFunc(l.before, same)
 }
 
-// leaves reports whether a restart has another instance take r's place.
+// leaves reports whether, in a restart, another instance takes r's place.
 func (l *runners) leaves(r *runner) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/bind"
 )
 
-// idle is a source that is never synced.
+// idle is a follower that is never synced.
 type idle struct{ running atomic.Int32 }
 
 func (s *idle) Run(ctx context.Context) {
@@ -24,7 +24,10 @@ func (s *idle) Run(ctx context.Context) {
 	s.running.Add(-1)
 }
 
-func (s *idle) Synced() bool { return false }
+func (s *idle) WaitSynced(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
 
 // TestStartTimeout starts a server whose records do not come.
 func TestStartTimeout(t *testing.T) {
@@ -39,8 +42,8 @@ func TestStartTimeout(t *testing.T) {
 }
 
 // TestRestart reloads a Corefile whose new port is taken: the old instance serves
-// on, and the new one's source does not outlive the attempt. Then it reloads one that is
-// good, and ends: each source runs until another has taken over, or the end.
+// on, and the new one's follower does not outlive the attempt. Then it reloads one that is
+// good, and ends: each follower runs until another has taken over, or the end.
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	records := "apiVersion: v1\nkind: Namespace\nmetadata: {name: ns}\n"
@@ -68,11 +71,11 @@ func TestRestart(t *testing.T) {
 		t.Fatal("restarted on a taken port")
 	}
 	if len(live.all) != before {
-		t.Errorf("%d sources run, %d before", len(live.all), before)
+		t.Errorf("%d followers run, %d before", len(live.all), before)
 	}
 	onShutdown(t, first)
 	if len(live.all) != before {
-		t.Error("after a restart that failed, a source ends before the lameduck time")
+		t.Error("after a restart that failed, a follower ends before the lameduck time")
 	}
 	old := live.all[len(live.all)-1]
 	second, err := first.Restart(input(block(0)))
@@ -81,15 +84,15 @@ func TestRestart(t *testing.T) {
 	}
 	defer second.Stop()
 	if len(live.all) != before || slices.Contains(live.all, old) || len(live.before) != 0 {
-		t.Errorf("after a restart: %d sources run, %d before; the old one among them: %v", len(live.all), before, slices.Contains(live.all, old))
+		t.Errorf("after a restart: %d followers run, %d before; the old one among them: %v", len(live.all), before, slices.Contains(live.all, old))
 	}
 	onShutdown(t, second)
 	if len(live.all) != before {
-		t.Error("a source ends before the lameduck time")
+		t.Error("a follower ends before the lameduck time")
 	}
 	second.ShutdownCallbacks()
 	if len(live.all) != before-1 || len(live.before) != 0 {
-		t.Errorf("after the end: %d sources run", len(live.all))
+		t.Errorf("after the end: %d followers run", len(live.all))
 	}
 }
 

@@ -28,12 +28,12 @@ func setup(c *caddy.Controller) error {
 	run := newRunner(cfg.startupTimeout)
 	c.OnStartup(func() error {
 		k.replies.Addrs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
-		src, err := newSource(cfg, k.replies.Store)
+		f, err := newFollower(cfg, k.replies.Store)
 		if err != nil {
-			return plugin.Error(pluginName, cfg.source.errorf("%v", err))
+			return plugin.Error(pluginName, cfg.origin.errorf("%v", err))
 		}
-		run.whenSynced(src, func() { reportMissing(cfg, k.replies.Store) })
-		return run.start(src)
+		run.whenSynced(f, func() { reportMissing(cfg, k.replies.Store) })
+		return run.start(f)
 	})
 	c.OnShutdown(run.replaced)
 	c.OnFinalShutdown(run.stop)
@@ -53,9 +53,9 @@ func reportMissing(cfg *config, store *zone.Store) {
 	}
 }
 
-// boundIPs returns the addresses that a server listens on: those named by `bind`, or all of
-// the machine's. Loopback addresses count where there are no others: a zone has a name server
-// with an address (RFC 1034, section 4.2.1), which is of use to those who can ask.
+// boundIPs returns the addresses that a server listens on: those that `bind` names, or all of the
+// machine's. Loopback addresses count only if there are no others: a zone needs a name server with
+// an address (RFC 1034, section 4.2.1), and whoever can ask there can use it.
 func boundIPs(hosts []string) []netip.Addr {
 	var ips, loopback []netip.Addr
 	for _, ip := range listenIPs(hosts) {
@@ -71,8 +71,9 @@ func boundIPs(hosts []string) []netip.Addr {
 	return ips
 }
 
-// listenIPs returns the addresses that hosts stand for: 0.0.0.0 for all of the machine's IPv4
-// ones, and :: or nothing for all. A socket at :: hears IPv4 as well (RFC 3493, section 3.7).
+// listenIPs returns the addresses that hosts stand for. 0.0.0.0 stands for all IPv4 addresses of
+// the machine. :: or no host stands for all addresses, as a socket at :: takes IPv4 as well (RFC
+// 3493, section 3.7).
 func listenIPs(hosts []string) (ips []netip.Addr) {
 	if len(hosts) == 0 || hosts[0] == "" {
 		hosts = []string{"::"}

@@ -9,13 +9,13 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Access says how to reach the API server. Its zero value is for a Pod: the server and
-// the credentials that Kubernetes gives to each.
+// Access says how to reach the API server. The zero value is for a Pod: it takes the server and
+// the credentials that Kubernetes gives to each Pod.
 type Access struct {
 	Endpoint      string // URL of the server
 	Cert, Key, CA string // files of a TLS client certificate, its key, and the server's CA
-	Kubeconfig    string // file; it is preferred to Endpoint
-	Context       string // of the kubeconfig, its current one if empty
+	Kubeconfig    string // file; it goes before Endpoint
+	Context       string // of the kubeconfig; its current one if empty
 
 	QPS         float32 // requests per second, 0 for client-go's default; watches are not limited
 	Burst       int     // requests at once, 0 for client-go's default
@@ -23,7 +23,7 @@ type Access struct {
 	UserAgent   string  // client-go's if empty
 }
 
-// The types that core objects and CustomResourceDefinitions come in. Protobuf takes less
+// The media types of objects: protobuf for core objects, JSON for custom ones. Protobuf takes less
 // time and memory to decode. A server that has no protobuf for a resource sends JSON.
 const (
 	typeJSON     = "application/json"
@@ -54,7 +54,7 @@ func (a Access) config() (*rest.Config, error) {
 	return cfg, nil
 }
 
-// server returns where the server is and what it knows us by.
+// server returns where the server is, and our credentials.
 func (a Access) server() (*rest.Config, error) {
 	switch {
 	case a.Kubeconfig != "":

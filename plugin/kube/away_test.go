@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/plugin/zone"
 )
 
@@ -20,22 +21,23 @@ func TestServerAway(t *testing.T) {
 	f.kill()
 	r := run(t, f, nil)
 	line := "WARNING cannot reach the Kubernetes API at " + f.URL + ": dial tcp " + addr + ": connect: connection refused"
-	eventually(t, line, func() bool { return r.log.count(line) == 1 })
-	time.Sleep(2 * time.Second)
-	if r.Synced() {
+	testkit.Eventually(t, line, func() bool { return r.log.count(line) == 1 })
+	time.Sleep(2 * time.Second) // some attempts, which leave no trace: nothing is to happen
+	if r.isSynced() {
 		t.Error("synced without a server")
 	}
 	f.start(t, addr)
-	eventually(t, "synced", r.Synced)
+	testkit.Eventually(t, "synced", r.isSynced)
 
 	f.kill()
 	f.put(pathServices, service("a", "web", "10.0.0.9"))
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // as above
 	if r.ip(zone.Local, "a", "web") != "10.0.0.1" {
 		t.Error("a record is gone while the server is away")
 	}
 	f.start(t, addr)
-	within(t, 10*time.Second, "caught up", func() bool { return r.ip(zone.Local, "a", "web") == "10.0.0.9" })
+	const patience = 20 * time.Second // client-go's own backoff would take 30 s at least
+	testkit.Within(t, patience, "caught up", func() bool { return r.ip(zone.Local, "a", "web") == "10.0.0.9" })
 	if n := strings.Count(r.log.String(), "\n"); n > 3 {
 		t.Errorf("log of %d lines:\n%v", n+1, r.log)
 	}
@@ -47,16 +49,16 @@ func TestStopWhileAway(t *testing.T) {
 	f := newFake(t)
 	f.kill()
 	r := run(t, f, nil)
-	eventually(t, "tried", func() bool { return r.log.count("cannot reach") == 1 })
-	time.Sleep(time.Second)
+	testkit.Eventually(t, "tried", func() bool { return r.log.count("cannot reach") == 1 })
+	time.Sleep(longestBackoff) // until the pauses between two attempts, which nobody sees, have grown
 	start := time.Now()
 	r.stop()
-	if d := time.Since(start); d > 500*time.Millisecond {
-		t.Errorf("stopped after %v", d)
+	if d := time.Since(start); d > backoffLimit/2 {
+		t.Errorf("stopped after %v, as if it had waited for the next attempt", d)
 	}
 }
 
-// TestSilence has a connection die without a word.
+// TestSilence lets a connection die without a word.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -67,7 +69,8 @@ func TestSilence(t *testing.T) {
 	p.silence()
 	f.put(pathServices, service("a", "web", "10.0.0.9"))
 	start := time.Now()
-	within(t, pingAfter+pingTimeout+10*time.Second, "caught up", func() bool { return r.ip(zone.Local, "a", "web") == "10.0.0.9" })
+	const patience = pingAfter + pingTimeout + 20*time.Second // client-go's own pings would take 45 s
+	testkit.Within(t, patience, "caught up", func() bool { return r.ip(zone.Local, "a", "web") == "10.0.0.9" })
 	t.Logf("caught up after %v\n%v", time.Since(start), r.log)
 }
 

@@ -1,7 +1,7 @@
 // Package kube fills a zone from a Kubernetes API server and keeps it current.
 //
 //	API server
-//	    |  list or watch, one resource each           access.go, client.go, request.go
+//	    |  list or watch, one resource each           access.go, client.go
 //	    v
 //	cache.Reflector   object by object, never a list of objects
 //	    |  Replace, Add, Update, Delete
@@ -11,16 +11,16 @@
 //	    v
 //	zone.Writer
 //
-// A Reflector lists its resource, then watches it from there on. It lists again whenever
-// the watch can't go on where it ended, and what the new list lacks is deleted; so no
-// event that was missed stays missed. Where the server can stream a list (KEP-3157), the
-// Reflector collects it in a store of its own, which holds records too, as store is a
-// cache.TransformingStore. Elsewhere request.list fetches pages.
+// A Reflector lists its resource, then watches it from there on. It lists again whenever the
+// watch can't go on where it ended, and deletes what the new list lacks. So an event that was
+// missed does not stay missed. If the server can stream a list (KEP-3157), the Reflector collects
+// it in a store of its own. That holds records too, as store is a cache.TransformingStore. From
+// other servers, client.list fetches pages.
 //
-// One object or page is decoded at a time, so a sync takes little more memory than what
-// stays: 33 MB beside the program's text for 100,000 endpoints, where 29 MB stay. A lower
-// GOGC meanwhile would save 8 MB for half as much CPU again, giving the rest back at its
-// end 4 MB, so the garbage collector is left alone.
+// One object or page is decoded at a time, so a sync takes little more memory than stays in use:
+// 33 MB beside the program's text for 100,000 endpoints, of which 29 MB stay. A lower GOGC during
+// the sync would save 8 MB and cost half as much CPU again. Freeing memory at its end would save
+// 4 MB. So we leave the garbage collector alone.
 //
-// Nothing above this package knows client-go.
+// No package above this one knows client-go.
 package kube

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -314,21 +313,6 @@ func (f *fakeAPI) serveWatch(w http.ResponseWriter, r *http.Request) {
 			if s.holds(f.history[from]) {
 				send(f.history[from].kind, f.history[from].object)
 			}
-		}
-	}
-}
-
-// eventually fails the test unless the condition is met soon.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	within(t, 20*time.Second, what, ok)
-}
-
-func within(t *testing.T, d time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(d); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", d, what)
 		}
 	}
 }

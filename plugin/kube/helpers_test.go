@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/plugin/object"
 	"github.com/neardns/neardns/plugin/zone"
 	"go.uber.org/goleak"
@@ -66,15 +67,15 @@ func (l *logged) String() string {
 	return strings.Join(l.lines, "\n")
 }
 
-// running is a Source under test.
+// running is a Follower under test.
 type running struct {
-	*Source
+	*Follower
 	zone *zone.Store
 	log  *logged
 	stop func()
 }
 
-// run starts a Source that follows everything, unless change says otherwise.
+// run starts a Follower that follows everything, unless change says otherwise.
 func run(t *testing.T, f *fakeAPI, change func(*Config)) *running {
 	t.Helper()
 	r := &running{log: &logged{}, zone: zone.New(zone.Options{Pods: zone.PodsVerified})}
@@ -92,7 +93,7 @@ func run(t *testing.T, f *fakeAPI, change func(*Config)) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Source = s
+	r.Follower = s
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { s.Run(ctx); close(done) }()
@@ -100,7 +101,7 @@ func run(t *testing.T, f *fakeAPI, change func(*Config)) *running {
 		cancel()
 		select {
 		case <-done:
-		case <-time.After(2 * time.Second):
+		case <-time.After(testkit.Patience):
 			t.Error("Run goes on after its context has ended")
 		}
 	}
@@ -115,9 +116,9 @@ func run(t *testing.T, f *fakeAPI, change func(*Config)) *running {
 
 func (r *running) wait(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
-	if err := r.WaitSynced(ctx); err != nil || !r.Synced() || !r.zone.Synced() {
+	if err := r.WaitSynced(ctx); err != nil || !r.isSynced() || !r.zone.Synced() {
 		t.Fatalf("not synced: %v\n%v", err, r.log)
 	}
 }

@@ -9,36 +9,53 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/cache"
 )
 
-// reportAgain is when a trouble that lasts is logged once more.
-const reportAgain = 5 * time.Minute
+const (
+	// reportAgain is how long after its last line a trouble that lasts is logged once more.
+	reportAgain = 5 * time.Minute
+
+	// settleAfter is how long all must go well before a trouble of all requests is over. In
+	// that time each Reflector that failed has tried again.
+	settleAfter = longestBackoff + 2*time.Second
+)
 
 // report turns the outcomes of requests into a log that a person can follow: one line when
 // a trouble begins, one every few minutes while it lasts, and one when it is over.
+//
+// Some troubles are of all requests alike: the connection, and the credentials. Requests run side
+// by side, so that failures and successes arrive in any order. With several API servers behind
+// one address, one may fail and the others not. So such a trouble is over once nothing has failed
+// for settleAfter, and it does not begin again before.
 type report struct {
 	log  Logger
 	host string
 
 	mu       sync.Mutex
 	troubles map[string]*trouble
+	closed   bool
 }
 
 // trouble is something that does not work.
 type trouble struct {
 	severe bool   // it won't pass by itself
+	common bool   // it is of all requests alike
 	line   string // what to log
-	over   string // what to log when it is over; empty if nothing tells
+	over   string // what to log when it is over; empty if nobody notices that
 	since  time.Time
 	logged time.Time
+
+	well time.Time // of a common trouble: the first success since the last failure, or zero
 }
 
 func newReport(log Logger, host string) *report {
 	return &report{log: log, host: host, troubles: map[string]*trouble{}}
 }
 
-// reported marks an error that was logged, or need not be.
+// reported marks an error that was logged, or that needs no line.
 type reported struct{ error }
 
 // Unwrap returns the error itself.
@@ -48,7 +65,7 @@ func (r reported) Unwrap() error { return r.error }
 func (r *report) outcome(ctx context.Context, verb string, res *resource, err error) error {
 	switch {
 	case err == nil:
-		r.over(connection, credentials, undefined(res), verb+" "+res.String())
+		r.well(connection, credentials, undefined(res), verb+" "+res.String())
 		return nil
 	case ctx.Err() != nil, apierrors.IsResourceExpired(err), apierrors.IsGone(err):
 		// We are leaving, or the Reflector lists again: nothing is wrong.
@@ -59,7 +76,7 @@ func (r *report) outcome(ctx context.Context, verb string, res *resource, err er
 	return reported{err}
 }
 
-// What troubles are of all requests alike.
+// The keys of the troubles that are of all requests alike.
 const (
 	connection  = "connection"
 	credentials = "credentials"
@@ -81,9 +98,9 @@ func (r *report) describe(verb string, res *resource, err error) (key string, t 
 		}
 	case apierrors.IsUnauthorized(err):
 		return credentials, trouble{
-			severe: true,
-			line:   fmt.Sprintf("the Kubernetes API at %s does not accept our credentials: %v", r.host, err),
-			over:   "the Kubernetes API accepts our credentials again",
+			severe: true, common: true,
+			line: fmt.Sprintf("the Kubernetes API at %s does not accept our credentials: %v", r.host, err),
+			over: "the Kubernetes API accepts our credentials again",
 		}
 	case apierrors.IsNotFound(err) && res.custom:
 		return undefined(res), trouble{
@@ -99,12 +116,13 @@ func (r *report) describe(verb string, res *resource, err error) (key string, t 
 		}
 	}
 	return connection, trouble{
-		line: fmt.Sprintf("cannot reach the Kubernetes API at %s: %v; trying until it answers", r.host, cause(err)),
-		over: "the Kubernetes API answers again",
+		common: true,
+		line:   fmt.Sprintf("cannot reach the Kubernetes API at %s: %v; trying until it answers", r.host, cause(err)),
+		over:   "the Kubernetes API answers again",
 	}
 }
 
-// rule names the right that a request needs, in the words of an RBAC rule.
+// rule names the right that a request needs, as an RBAC rule does.
 func rule(verb string, res *resource) string {
 	text := fmt.Sprintf("verb %q on %q (API group %q", verb, res.name, res.group.Group)
 	if res.only != "" {
@@ -116,7 +134,7 @@ func rule(verb string, res *resource) string {
 	return text + ")"
 }
 
-// user names whom the server took us for, as far as its answer says so.
+// user names the user that the server took us for, if its answer says so.
 func user(err error) string {
 	_, after, _ := strings.Cut(err.Error(), `User "`)
 	name, _, ok := strings.Cut(after, `"`)
@@ -126,7 +144,7 @@ func user(err error) string {
 	return fmt.Sprintf(" to User %q", name)
 }
 
-// cause returns the error below the URL of a request, which would be different each time.
+// cause returns an error without the URL of the request, which is different each time.
 func cause(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -142,6 +160,9 @@ func (r *report) begin(key string, t trouble) {
 	now := time.Now()
 	t.since, t.logged = now, now
 	old, known := r.troubles[key]
+	if known {
+		old.well = time.Time{}
+	}
 	switch {
 	case !known || t.severe && t.line != old.line:
 		r.write(&t, t.line)
@@ -164,14 +185,54 @@ func (r *report) write(t *trouble, line string) {
 	}
 }
 
-// over logs that troubles are over, if they are known.
-func (r *report) over(keys ...string) {
+// well takes note of a success in which known troubles did not show.
+func (r *report) well(keys ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, key := range keys {
-		if t, ok := r.troubles[key]; ok {
-			delete(r.troubles, key)
-			r.log.Infof("%s, after %s", t.over, time.Since(t.since).Round(time.Second))
+		t, ok := r.troubles[key]
+		if !ok || !t.well.IsZero() {
+			continue
+		}
+		t.well = time.Now()
+		if t.common {
+			time.AfterFunc(settleAfter, func() { r.settle(key, t) })
+		} else {
+			r.end(key, t)
 		}
 	}
+}
+
+// settle ends a trouble that has not shown for settleAfter.
+func (r *report) settle(key string, t *trouble) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed && r.troubles[key] == t && !t.well.IsZero() && time.Since(t.well) >= settleAfter {
+		r.end(key, t)
+	}
+}
+
+// end logs that a trouble is over. r.mu is locked.
+func (r *report) end(key string, t *trouble) {
+	delete(r.troubles, key)
+	r.log.Infof("%s, after %s", t.over, t.well.Sub(t.since).Round(time.Second))
+}
+
+// close makes sure that the report logs nothing any more.
+func (r *report) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+}
+
+// logger returns the logger for Reflectors. It drops their lines about requests, which outcome
+// has reported, and about watches that end early, which happens when a server comes or goes. The
+// rest is rare: an object that can't be decoded, a dead connection, a list that does not end.
+func (r *report) logger() logr.Logger {
+	return logr.New(&sink{write: func(e entry) {
+		var short *cache.VeryShortWatchError
+		if !errors.As(e.err, new(reported)) && !errors.As(e.err, &short) {
+			r.begin(e.msg, trouble{line: strings.TrimPrefix(e.line, "Warning: ")})
+		}
+	}})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,7 +35,9 @@ func (r *report) age(d time.Duration) {
 	}
 }
 
-func TestReportConnection(t *testing.T) {
+func TestReportConnection(t *testing.T) { synctest.Test(t, testReportConnection) }
+
+func testReportConnection(t *testing.T) {
 	r, l := newTestReport()
 	ctx, res := context.Background(), testResource()
 	for i := range 100 {
@@ -42,15 +45,52 @@ func TestReportConnection(t *testing.T) {
 		if got := r.outcome(ctx, "list", res, err); !utilnet.IsConnectionRefused(got) {
 			t.Errorf("%v is not %v any more", got, err)
 		}
-		r.age(6 * time.Second)
+		time.Sleep(6 * time.Second)
 	}
 	_ = r.outcome(ctx, "watch", testResource(), nil)
+	time.Sleep(settleAfter)
+	synctest.Wait()
 	const want = `WARNING cannot reach the Kubernetes API at https://api.example: dial: connection refused; trying until it answers
 WARNING cannot reach the Kubernetes API at https://api.example: dial: connection refused; trying until it answers (for 5m0s so far)
 INFO the Kubernetes API answers again, after 10m0s`
 	if l.String() != want {
 		t.Errorf("log:\n%v\nwant:\n%v", l, want)
 	}
+}
+
+// TestReportFlaps has one of two API servers refuse our credentials: requests fail and succeed
+// side by side. One line says that it began, and one that it is over.
+func TestReportFlaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, l := newTestReport()
+		ctx, other := context.Background(), &resource{group: corev1.SchemeGroupVersion, name: "pods"}
+		refused := apierrors.NewUnauthorized("Unauthorized")
+		for range 30 {
+			_ = r.outcome(ctx, "list", testResource(), refused)
+			_ = r.outcome(ctx, "list", other, nil)
+			time.Sleep(longestBackoff)
+		}
+		const began = `ERROR the Kubernetes API at https://api.example does not accept our credentials: Unauthorized`
+		if l.String() != began {
+			t.Errorf("log:\n%v\nwant:\n%v", l, began)
+		}
+		_ = r.outcome(ctx, "list", testResource(), nil)
+		time.Sleep(settleAfter - longestBackoff)
+		synctest.Wait()
+		const over = began + "\nINFO the Kubernetes API accepts our credentials again, after 2m54s"
+		if l.String() != over {
+			t.Errorf("log:\n%v\nwant:\n%v", l, over)
+		}
+
+		_ = r.outcome(ctx, "list", testResource(), refused) // another time
+		_ = r.outcome(ctx, "list", testResource(), nil)
+		r.close()
+		time.Sleep(2 * settleAfter)
+		synctest.Wait()
+		if want := over + "\n" + began; l.String() != want {
+			t.Errorf("log after close:\n%v\nwant:\n%v", l, want)
+		}
+	})
 }
 
 func TestReportForbidden(t *testing.T) {

@@ -10,21 +10,21 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// store is where a Reflector puts objects of type O. It keeps none: each becomes a record
-// of type R, or nothing, and goes on to the zone.
+// store takes objects of type O from a Reflector. It keeps none: each becomes a record of type R,
+// or nothing, and goes on to the zone.
 type store[O metav1.Object, R any] struct {
 	translate func(O) *R // nil if the object has no records
 	set       func(*R)
 	remove    func(namespace, name string)
 	replace   func([]*R)
-	changed   func(O, *R) // after a watched object's record was set; may be nil
-	filled    func()      // after the first Replace
+	changed   func(O, *R) // called after the record of a watched object was set; may be nil
+	filled    func()      // called after the first Replace
 	once      sync.Once
 }
 
-// item stands for an object in the lists that lead to Replace: in the store that a
-// Reflector collects a streamed list in, and in what request.list returns. The record is
-// nil if the object has none.
+// item stands for an object in the lists that lead to Replace: in the store where a Reflector
+// collects a streamed list, and in the list that client.list returns. The record is nil if the
+// object has none.
 type item[R any] struct{ record *R }
 
 // GetObjectKind implements runtime.Object.

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// documents calls take with the JSON of each document of a file and its number, from 1,
-// and stops at the first error. A file holds YAML, or JSON, or JSON and then YAML.
+// documents calls take with the number, from 1, and the JSON of each document of a file. It stops
+// at the first error. A file holds YAML, or JSON, or JSON and then YAML.
 func documents(data []byte, take func(n int, doc []byte) error) error {
 	n, rest := 0, data
 	for {
@@ -34,7 +34,7 @@ func documents(data []byte, take func(n int, doc []byte) error) error {
 	return yamlDocuments(n, io.MultiReader(bytes.NewReader(before), bytes.NewReader(rest)), take)
 }
 
-// trim removes white space, and what may stand between two documents, from the front.
+// trim removes white space and a separator of documents from the front.
 func trim(data []byte) []byte {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	if after, ok := bytes.CutPrefix(data, []byte("---")); ok {
@@ -45,15 +45,15 @@ func trim(data []byte) []byte {
 	return data
 }
 
-// isJSON reports whether data begins with an object as JSON writes it. In YAML, keys in
-// braces have seldom quotes.
+// isJSON reports whether data begins with an object in JSON. YAML may have braces too, but seldom
+// quotes around the keys.
 func isJSON(data []byte) bool {
 	inner, ok := bytes.CutPrefix(data, []byte("{"))
 	inner = bytes.TrimLeft(inner, " \t\r\n")
 	return ok && len(inner) > 0 && (inner[0] == '"' || inner[0] == '}')
 }
 
-// jsonFault tells where in data its last part, rest, is not JSON.
+// jsonFault returns the fault that rest, the last part of data, is not JSON, with its line.
 func jsonFault(n int, data, rest []byte, err error) error {
 	f := &fault{place: place{document: n}, reason: err.Error()}
 	at := len(data)
@@ -68,7 +68,7 @@ func jsonFault(n int, data, rest []byte, err error) error {
 	return f
 }
 
-// yamlDocuments goes on from document n.
+// yamlDocuments is documents for YAML. The first document is number n+1.
 func yamlDocuments(n int, r io.Reader, take func(int, []byte) error) error {
 	return nodes(n, r, func(n int, node *yaml.Node) error {
 		doc, err := toJSON(node)
@@ -96,7 +96,7 @@ func nodes(n int, r io.Reader, take func(n int, node *yaml.Node) error) error {
 	}
 }
 
-// toJSON writes a node as JSON. It reads no value as a time, and keys are always strings.
+// toJSON writes a node as JSON. It takes times for strings, and so all keys.
 func toJSON(node *yaml.Node) ([]byte, error) {
 	asText(node)
 	var value any
@@ -106,7 +106,8 @@ func toJSON(node *yaml.Node) ([]byte, error) {
 	return json.Marshal(value)
 }
 
-// asText makes strings of what YAML takes for more and JSON can't hold.
+// asText makes strings of the values that YAML knows and JSON does not: times, and keys that are
+// no strings.
 func asText(node *yaml.Node) {
 	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!timestamp" {
 		node.Tag = "!!str"

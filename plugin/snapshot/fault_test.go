@@ -93,7 +93,7 @@ func TestFaults(t *testing.T) {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("more than a line: %q", err)
 			}
-			if s.Synced() || s.store.Synced() {
+			if s.isSynced() || s.store.Synced() {
 				t.Error("synced")
 			}
 		})

@@ -4,20 +4,20 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-
 	"io"
 	"io/fs"
 	"os"
 )
 
-// maxSize is beyond any cluster's objects; a larger file is taken for a mistake. YAML
-// takes some 30 times its size in memory while it is read.
+// maxSize is more than the objects of any cluster take, so a larger file is a mistake. While it is
+// read, YAML takes some 30 times its size in memory.
 const maxSize = 256 << 20
 
-// sight is how a file looked from outside; info is nil if it could not be seen.
+// sight is how a file looked from outside. info is nil if there was none to be seen.
 type sight struct{ info fs.FileInfo }
 
-// look follows symbolic links, so that it sees the swap of a mounted ConfigMap's ..data.
+// look looks at a file. It follows symbolic links, so that it sees when a mounted ConfigMap's
+// ..data is swapped.
 func look(name string) sight {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -26,7 +26,7 @@ func look(name string) sight {
 	return sight{info}
 }
 
-// same reports whether nothing tells the two sights apart.
+// same reports whether the two sights can't be told apart.
 func (a sight) same(b sight) bool {
 	if a.info == nil || b.info == nil {
 		return a.info == b.info
@@ -35,7 +35,7 @@ func (a sight) same(b sight) bool {
 		a.info.ModTime().Equal(b.info.ModTime()) && a.info.Mode() == b.info.Mode()
 }
 
-// read returns the content of a file and how the file looked after it was read.
+// read returns the content of a file, and how the file looked after that was read.
 func read(name string) ([]byte, sight, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -69,7 +69,7 @@ func tooLarge(name string) error {
 	return fmt.Errorf("%s: larger than %d MiB", name, maxSize>>20)
 }
 
-// named leads with the file's name, as all errors about its content do.
+// named puts the file's name before the error, as all errors about its content have it.
 func named(name string, err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -78,5 +78,5 @@ func named(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// digest tells contents apart.
+// digest is different for different contents.
 func digest(data []byte) [sha256.Size]byte { return sha256.Sum256(data) }

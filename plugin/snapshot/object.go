@@ -9,17 +9,17 @@ import (
 	"sigs.k8s.io/json"
 )
 
-// kubectl prints what a file may hold.
+// kubectl is the command that prints such a file.
 const kubectl = "kubectl get ns,svc,endpointslices,pods -A -o yaml"
 
-// raw is one object as JSON, and what every object says of itself.
+// raw is one object as JSON, with its place and its header.
 type raw struct {
 	place
 	header
 	json []byte
 }
 
-// header is the beginning of every object.
+// header is the part that all kinds of objects have.
 type header struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -30,7 +30,7 @@ type header struct {
 	} `json:"metadata"`
 }
 
-// name returns the object's name, with its namespace if it stands in one.
+// name returns the object's name, after its namespace if it has one.
 func (h *header) name() string {
 	if h.Metadata.Namespace == "" || h.Metadata.Name == "" {
 		return h.Metadata.Name
@@ -38,7 +38,7 @@ func (h *header) name() string {
 	return h.Metadata.Namespace + "/" + h.Metadata.Name
 }
 
-// fault says what is wrong with the object.
+// fault returns the fault that something is wrong with a field of the object.
 func (o *raw) fault(field path, reason string) error {
 	return &fault{
 		place:  o.place,
@@ -48,8 +48,8 @@ func (o *raw) fault(field path, reason string) error {
 	}
 }
 
-// decode reads an object into its type. Fields that the type lacks are passed over, as
-// newer clusters have more; a field that stands there twice is a fault.
+// decode reads an object into its type. It passes over fields that the type lacks, as newer
+// clusters have more. A field that stands there twice is a fault.
 func decode[T any](o *raw) (*T, error) {
 	value := new(T)
 	twice, err := json.UnmarshalStrict(o.json, value, json.DisallowDuplicateFields)
@@ -90,7 +90,7 @@ func (o *raw) has(field path) bool {
 	return true
 }
 
-// objects calls take with what document n holds: the object, or a List's items.
+// objects calls take with the object that document n holds or, if it is a List, with each item.
 func objects(n int, doc []byte, take func(o *raw) error) error {
 	whole := &raw{place: place{document: n}, json: doc}
 	if string(doc) == "null" { // nothing between two separators
@@ -125,8 +125,8 @@ func objects(n int, doc []byte, take func(o *raw) error) error {
 	return nil
 }
 
-// readHeader reads the header of a list's item. The API leaves kind and version out of a
-// ServiceList's items, as the list tells them.
+// readHeader reads the header of a list's item. The API leaves kind and version out of the items
+// of a ServiceList: they follow from the list's own.
 func (o *raw) readHeader(list *header) error {
 	h, err := decode[header](o)
 	if err != nil {

@@ -41,15 +41,25 @@ func (r *recorder) all(part string) []string {
 	return found
 }
 
-// served is a Source with what it serves.
+// served is a Follower with what it serves.
 type served struct {
-	*Source
+	*Follower
 	store   *zone.Store
 	log     *recorder
 	skipped []object.Problem
 }
 
-// serve returns a Source of a file that holds text, configured further by change.
+// isSynced reports whether the Follower has written a file.
+func (s *served) isSynced() bool {
+	select {
+	case <-s.synced:
+		return true
+	default:
+		return false
+	}
+}
+
+// serve returns a Follower of a file that holds text, configured further by change.
 func serve(t testing.TB, text string, change func(*Config)) *served {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cluster.yaml")
@@ -72,7 +82,7 @@ func serve(t testing.TB, text string, change func(*Config)) *served {
 	if change != nil {
 		change(&cfg)
 	}
-	s.Source = New(cfg)
+	s.Follower = New(cfg)
 	return s
 }
 
@@ -151,13 +161,13 @@ spec: {type: ClusterSetIP, ips: [10.97.0.1], ports: [{port: 80}]}
 
 func TestLoad(t *testing.T) {
 	s := serve(t, cluster, nil)
-	if s.Synced() {
+	if s.isSynced() {
 		t.Error("synced before Load")
 	}
 	if err := s.Load(); err != nil {
 		t.Fatal(err)
 	}
-	if !s.Synced() {
+	if !s.isSynced() {
 		t.Error("not synced after Load")
 	}
 	for name, want := range map[string]string{

@@ -34,7 +34,7 @@ var fences = []fence{
 	}},
 	{"plugin/snapshot", map[string]string{
 		"k8s.io/client-go/":   "a snapshot needs no API server",
-		"github.com/coredns/": "a source knows nothing of the server",
+		"github.com/coredns/": "a follower knows nothing of the server",
 	}},
 	{"internal/wire", map[string]string{
 		"github.com/": "bytes need the standard library only",
@@ -44,7 +44,7 @@ var fences = []fence{
 		"github.com/google/go-containerregistry": "images are built beside the programs, not by them",
 	}},
 	{"plugin/kube", map[string]string{
-		"github.com/coredns/":         "a source knows nothing of the server",
+		"github.com/coredns/":         "a follower knows nothing of the server",
 		"k8s.io/client-go/kubernetes": "the typed clientset brings every API group: memory, and megabytes of binary",
 	}},
 }

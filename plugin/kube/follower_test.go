@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/plugin/zone"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -66,7 +67,7 @@ func TestChanges(t *testing.T) {
 	f.put(pathSlices, slice("a", "db", "10.1.0.1"))
 	f.put(pathPods, pod("a", "p", "10.1.0.7"))
 	f.put(pathImports, imported("a", "web", "10.2.0.9"))
-	eventually(t, "changed", func() bool {
+	testkit.Eventually(t, "changed", func() bool {
 		return r.zone.NamespaceExists("b") && r.ip(zone.Local, "a", "web") == "10.0.0.9" &&
 			r.ip(zone.Local, "a", "new") == "10.0.0.3" && r.endpoints(zone.Local, "a", "db") == 1 &&
 			len(r.zone.PodsAt(addr("10.1.0.7"))) == 1 &&
@@ -83,7 +84,7 @@ func TestChanges(t *testing.T) {
 	ended.DeletionTimestamp = &metav1.Time{Time: time.Now()}
 	f.put(pathPods, ended)
 	f.put(pathPods, pod("a", "next", "10.1.0.8"))
-	eventually(t, "next", func() bool { return len(r.zone.PodsAt(addr("10.1.0.8"))) == 1 })
+	testkit.Eventually(t, "next", func() bool { return len(r.zone.PodsAt(addr("10.1.0.8"))) == 1 })
 	if len(r.zone.PodsAt(addr("10.1.0.7"))) == 0 {
 		t.Error("a terminating Pod is gone before it is")
 	}
@@ -91,7 +92,7 @@ func TestChanges(t *testing.T) {
 	f.delete(pathServices, service("a", "new", ""))
 	f.delete(pathImports, imported("a", "web", ""))
 	f.delete(pathNamespaces, namespace("b"))
-	eventually(t, "gone", func() bool {
+	testkit.Eventually(t, "gone", func() bool {
 		return r.ip(zone.Local, "a", "web") == "" && r.endpoints(zone.Local, "a", "db") == 0 &&
 			len(r.zone.PodsAt(addr("10.1.0.7"))) == 0 && !r.exists(zone.Local, "a", "new") &&
 			!r.exists(zone.Imported, "a", "web") && !r.zone.NamespaceExists("b")
@@ -119,7 +120,7 @@ func TestMissedEvents(t *testing.T) {
 		t.Error("a record is gone while the server is away")
 	}
 	f.set(func() { f.refuse = nil })
-	eventually(t, "caught up", func() bool {
+	testkit.Eventually(t, "caught up", func() bool {
 		if r.ip(zone.Imported, "a", "web") == "" || !r.zone.NamespaceExists("a") {
 			t.Fatal("a record that stayed was missing")
 		}
@@ -176,7 +177,7 @@ func TestScopes(t *testing.T) {
 	}
 	f.delete(pathNamespaces, namespace("b"))
 	f.put(pathServices, service("a", "web", "10.0.0.9"))
-	eventually(t, "changed", func() bool {
+	testkit.Eventually(t, "changed", func() bool {
 		return !r.zone.NamespaceExists("b") && r.zone.NamespaceExists("a") && r.ip(zone.Local, "a", "web") == "10.0.0.9"
 	})
 }
@@ -265,15 +266,15 @@ func TestForbidden(t *testing.T) {
 			r := run(t, f, func(c *Config) { c.Imports = false })
 			line := fmt.Sprintf(`ERROR cannot %s endpointslices.discovery.k8s.io in all namespaces: forbidden; `+
 				`grant verb %q on "endpointslices" (API group "discovery.k8s.io") to User "dns"`, verb, verb)
-			eventually(t, line, func() bool { return r.log.count(line) == 1 })
+			testkit.Eventually(t, line, func() bool { return r.log.count(line) == 1 })
 			if verb == "list" {
-				eventually(t, "tried again", func() bool { return len(f.asked(pathSlices)) > 3 })
-				if r.Synced() {
+				testkit.Eventually(t, "tried again", func() bool { return len(f.asked(pathSlices)) > 3 })
+				if r.isSynced() {
 					t.Error("synced without endpoints")
 				}
 			}
 			f.set(func() { f.refuse = nil })
-			eventually(t, "can", func() bool {
+			testkit.Eventually(t, "can", func() bool {
 				return r.log.count("INFO can "+verb+" endpointslices.discovery.k8s.io in all namespaces now") == 1
 			})
 			r.wait(t)
@@ -296,7 +297,7 @@ func TestNotDefined(t *testing.T) {
 	r := run(t, f, nil)
 	r.wait(t)
 	f.set(func() { f.refuse = nil })
-	eventually(t, "imports", func() bool { return r.ip(zone.Imported, "a", "web") == "10.2.0.1" })
+	testkit.Eventually(t, "imports", func() bool { return r.ip(zone.Imported, "a", "web") == "10.2.0.1" })
 	const want = `ERROR cannot follow serviceimports.multicluster.x-k8s.io in all namespaces: ` +
 		"the cluster does not define them in version v1alpha1; install their CustomResourceDefinition\n" +
 		`INFO can follow serviceimports.multicluster.x-k8s.io in all namespaces now, after `
@@ -305,18 +306,20 @@ func TestNotDefined(t *testing.T) {
 	}
 }
 
+// TestCredentials has the server refuse us at first. TestReportFlaps shows when that is over.
 func TestCredentials(t *testing.T) {
 	f := newFake(t)
 	f.world()
 	f.refuse = func(*http.Request) *apierrors.StatusError { return apierrors.NewUnauthorized("Unauthorized") }
 	r := run(t, f, nil)
-	eventually(t, "refused", func() bool {
+	testkit.Eventually(t, "refused", func() bool {
 		return r.log.count("ERROR the Kubernetes API at "+f.URL+" does not accept our credentials") == 1
 	})
 	f.set(func() { f.refuse = nil })
 	r.wait(t)
-	if n := strings.Count(r.log.String(), "\n"); n != 1 {
-		t.Errorf("log of %d lines:\n%v", n+1, r.log)
+	const over = "accepts our credentials again"
+	if n := r.log.count("credentials") - r.log.count(over); n != 1 || r.log.count(over) > 1 || r.log.count("") != n+r.log.count(over) {
+		t.Errorf("log:\n%v", r.log)
 	}
 }
 

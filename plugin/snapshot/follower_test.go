@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/plugin/zone"
 )
 
@@ -64,11 +65,7 @@ func TestRun(t *testing.T) {
 // await waits for my-svc to get the address want, a second at most.
 func (s *served) await(t *testing.T, how, want string) {
 	t.Helper()
-	for start := time.Now(); s.find(zone.Local, mySvc) != want; time.Sleep(5 * time.Millisecond) {
-		if time.Since(start) > time.Second {
-			t.Fatalf("%s: still %s after a second; log %q", how, s.find(zone.Local, mySvc), s.log.all(""))
-		}
-	}
+	testkit.Within(t, time.Second, how+": "+want, func() bool { return s.find(zone.Local, mySvc) == want })
 }
 
 // mount puts text at file as the kubelet does: behind ..data, a link that it swaps.

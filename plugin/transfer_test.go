@@ -43,7 +43,7 @@ func randomConfig(r *rand.Rand) *config {
 		cfg.zones = append(cfg.zones, "a.svc.cluster.local.", "96.10.in-addr.arpa.")
 	case 1:
 		cfg.zones = []string{"."}
-	case 2: // names of 63-octet labels have no room
+	case 2: // names of 63-byte labels have no room
 		cfg.zones = append(cfg.zones, strings.Repeat("z", 63)+"."+strings.Repeat("y", 40)+".")
 	}
 	return cfg

@@ -14,15 +14,17 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// source fills the store.
-type source interface {
-	// Run follows the objects until ctx ends. Nothing of it runs after it returns.
+// follower fills the store and keeps it current: kube.Follower from an API server,
+// snapshot.Follower from a file.
+type follower interface {
+	// Run follows the objects until ctx ends. Everything it started has ended when it returns.
 	Run(ctx context.Context)
-	// Synced reports whether the store has been filled once.
-	Synced() bool
+	// WaitSynced waits until the store has been filled once. It returns the error of ctx if that
+	// ends first.
+	WaitSynced(ctx context.Context) error
 }
 
-func newSource(cfg *config, store *zone.Store) (source, error) {
+func newFollower(cfg *config, store *zone.Store) (follower, error) {
 	t := &object.Translator{
 		PodNames: cfg.podNames,
 		Zonal:    cfg.names.Zonal,
@@ -37,8 +39,8 @@ func newSource(cfg *config, store *zone.Store) (source, error) {
 	return newAPI(cfg, t, store)
 }
 
-func newSnapshot(cfg *config, t *object.Translator, w *zone.Writer) (source, error) {
-	src := snapshot.New(snapshot.Config{
+func newSnapshot(cfg *config, t *object.Translator, w *zone.Writer) (follower, error) {
+	f := snapshot.New(snapshot.Config{
 		File:            cfg.snapshot,
 		Namespaces:      cfg.namespaces,
 		NamespaceLabels: cfg.namespaceLabels,
@@ -50,10 +52,10 @@ func newSnapshot(cfg *config, t *object.Translator, w *zone.Writer) (source, err
 		Writer:          w,
 		Log:             log,
 	})
-	return src, src.Load()
+	return f, f.Load()
 }
 
-func newAPI(cfg *config, t *object.Translator, store *zone.Store) (source, error) {
+func newAPI(cfg *config, t *object.Translator, store *zone.Store) (follower, error) {
 	access := cfg.access
 	access.UserAgent = fmt.Sprintf("%s/%s git_commit:%s (%s/%s/%s)", coremain.CoreName,
 		coremain.CoreVersion, coremain.GitCommit, runtime.GOOS, runtime.GOARCH, runtime.Version())

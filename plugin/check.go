@@ -5,8 +5,8 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// differences are what a block means here and not in the stock plugin. README has them all;
-// these are those that an operator may notice.
+// differences are what a block means here and not in the stock plugin, as far as an operator may
+// notice it. README has them all.
 var differences = []struct {
 	text string
 	when func(*config) bool
@@ -28,9 +28,10 @@ var differences = []struct {
 
 func always(*config) bool { return true }
 
-// Check reads a block and its snapshot, starts nothing, and returns in plain words what it means
-// here and not in the stock plugin of CoreDNS 1.15.0. It logs what is odd about the records, and
-// about an `autopath @kubernetes` that stands beside the block.
+// Check reads a block and its snapshot, and starts nothing. It returns, as sentences, what the
+// block means here and not in the stock plugin of CoreDNS 1.15.0. It logs what is odd about the
+// records and, with autopath, about the `autopath @kubernetes` beside the block. An error is what
+// a start would stop at.
 func Check(c *caddy.Controller, autopath bool) (texts []string, err error) {
 	conf, err := parse(c)
 	if err != nil {
@@ -41,7 +42,7 @@ func Check(c *caddy.Controller, autopath bool) (texts []string, err error) {
 	}
 	if conf.snapshot != "" {
 		if err := readSnapshot(conf); err != nil {
-			return nil, conf.source.errorf("%v", err)
+			return nil, conf.origin.errorf("%v", err)
 		}
 	}
 	for _, d := range differences {
@@ -52,10 +53,10 @@ func Check(c *caddy.Controller, autopath bool) (texts []string, err error) {
 	return texts, nil
 }
 
-// readSnapshot reads the snapshot as a start would, and serves nothing of it.
+// readSnapshot reads the snapshot as a start would, but does not serve it.
 func readSnapshot(conf *config) error {
 	store := zone.New(conf.names)
-	if _, err := newSource(conf, store); err != nil {
+	if _, err := newFollower(conf, store); err != nil {
 		return err
 	}
 	reportMissing(conf, store)

@@ -5,27 +5,59 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
+	"github.com/neardns/neardns/plugin/kube"
 	"github.com/neardns/neardns/plugin/reply"
 	"github.com/neardns/neardns/plugin/zone"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// config is a `kubernetes` block of a Corefile.
+type config struct {
+	zones        []string // normalized
+	multicluster []string // normalized, each among zones
+
+	origin   place       // of the option that says where records come from, or of the directive
+	access   kube.Access // how to reach the API server
+	snapshot string      // absolute path of a file to serve instead
+
+	namespaces      []string
+	namespaceLabels labels.Selector // nil for all
+	labels          labels.Selector // nil for all
+	noEndpoints     bool
+	podNames        bool // endpoint_pod_names
+
+	names            zone.Options
+	ttl              uint32   // seconds
+	fallthroughZones []string // normalized
+	startupTimeout   time.Duration
+
+	places   map[string]place // where each option stands
+	warnings []string         // what is odd about the block, each with its place
+}
+
+const (
+	defaultTTL            = 5 // seconds
+	defaultStartupTimeout = 5 * time.Second
 )
 
 // block is a `kubernetes` block while it is read.
 type block struct {
 	*caddy.Controller
 	*config
-	option    string // the option being read
+	option    string // the present option
 	apiOption string // the last option that was about the API server
 }
 
-// parse reads the one `kubernetes` block of a server block. Its errors name file, line and
-// what was expected.
+// parse reads the one `kubernetes` block of a server block. Its errors name the file, the line and
+// what it expected.
 func parse(c *caddy.Controller) (*config, error) {
 	c.Next()
 	b := block{Controller: c, config: &config{places: map[string]place{}, ttl: defaultTTL, startupTimeout: defaultStartupTimeout}}
-	b.source = b.here()
+	b.origin = b.here()
 	if err := b.readZones(c.RemainingArgs()); err != nil {
 		return nil, err
 	}
@@ -40,7 +72,8 @@ func parse(c *caddy.Controller) (*config, error) {
 	return b.config, b.check()
 }
 
-// readZones reads the zones that stand behind the directive, or else those of the server block.
+// readZones reads the zones behind the directive. If there are none, it takes those of the server
+// block.
 func (b *block) readZones(args []string) (err error) {
 	if b.zones, err = b.zonesOf(args); err != nil {
 		return err
@@ -59,8 +92,8 @@ func (b *block) readZones(args []string) (err error) {
 	return nil
 }
 
-// zonesOf reads zones as CoreDNS does, but for those that it passes over: names and networks
-// that are none.
+// zonesOf reads zones as CoreDNS does. It refuses names and networks that are malformed, which
+// CoreDNS passes over.
 func (b *block) zonesOf(args []string) (zones []string, err error) {
 	for _, arg := range args {
 		names := plugin.Host(arg).NormalizeExact()
@@ -77,7 +110,8 @@ func (b *block) zonesOf(args []string) (zones []string, err error) {
 	return zones, nil
 }
 
-// checkZone refuses a network that CoreDNS took for a name, and a name that has no room below.
+// checkZone refuses a network that CoreDNS took for a name, and a name that leaves no room for
+// names below it.
 func (b *block) checkZone(name string) error {
 	if addr, length, ok := strings.Cut(strings.TrimSuffix(name, "."), "/"); ok {
 		if a, err := netip.ParseAddr(addr); err == nil {
@@ -118,7 +152,7 @@ func (b *block) readOption(name string) error {
 	return nil
 }
 
-// end makes sure that nothing stands behind the block.
+// end refuses what stands behind the block.
 func (b *block) end() error {
 	switch {
 	case !b.Next():
@@ -147,14 +181,14 @@ func (b *block) check() error {
 	if b.snapshot != "" && b.apiOption != "" {
 		return b.at(b.apiOption, "snapshot serves a file and %s is about the API server: expected one or the other", b.apiOption)
 	}
-	if p, ok := b.places[b.sourceOption()]; ok {
-		b.source = p
+	if p, ok := b.places[b.originOption()]; ok {
+		b.origin = p
 	}
 	return nil
 }
 
-// sourceOption is the option that says where records come from: empty if none does.
-func (b *block) sourceOption() string {
+// originOption is the option that says where records come from, or "" if none does.
+func (b *block) originOption() string {
 	if b.snapshot != "" {
 		return "snapshot"
 	}
@@ -175,7 +209,7 @@ func (p place) errorf(format string, args ...any) error {
 	return fmt.Errorf("%v - Error during parsing: %s", p, fmt.Sprintf(format, args...))
 }
 
-// here is where the parser stands.
+// here is the place that the parser has reached.
 func (b *block) here() place { return place{b.File(), b.Line()} }
 
 // at is an error where an option stands.
@@ -183,7 +217,7 @@ func (b *block) at(option, format string, args ...any) error {
 	return b.places[option].errorf(format, args...)
 }
 
-// warn notes what is odd about the option being read, and does no harm.
+// warn notes what is odd, but does no harm, about the present option.
 func (b *block) warn(format string, args ...any) {
 	b.warnings = append(b.warnings, b.places[b.option].String()+": "+fmt.Sprintf(format, args...))
 }

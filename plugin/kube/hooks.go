@@ -1,17 +1,19 @@
 package kube
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/metrics"
 	"k8s.io/klog/v2"
 )
 
-// LogTo sends what client-go logs to l, for the whole process. Nothing may be logging yet.
+// LogTo sends what client-go logs to l, for the whole process. Call it before anything logs.
 func LogTo(l Logger) {
 	klog.SetLogger(logr.New(&sink{write: func(e entry) {
 		if e.failed {
@@ -22,24 +24,12 @@ func LogTo(l Logger) {
 	}}))
 }
 
-// logger returns where Reflectors log. What they say of requests is reported already, and a
-// server on its way down or up ends watches early. What remains is rare: an object that
-// can't be decoded, a connection found dead, a list that does not end.
-func (r *report) logger() logr.Logger {
-	return logr.New(&sink{write: func(e entry) {
-		var short *cache.VeryShortWatchError
-		if !errors.As(e.err, new(reported)) && !errors.As(e.err, &short) {
-			r.begin(e.msg, trouble{line: strings.TrimPrefix(e.line, "Warning: ")})
-		}
-	}})
-}
-
-// entry is what client-go logs at one time.
+// entry is one line of client-go's log.
 type entry struct {
 	failed bool   // it is an error
 	msg    string // the same each time
 	line   string // all of it: the message, the error, then keys and values
-	err    error  // the error, wherever it stands; nil if none
+	err    error  // the error, even if it is among the values; nil if there is none
 }
 
 // sink is a logr.LogSink whose lines read like those of other plugins.
@@ -51,7 +41,7 @@ type sink struct {
 // Init implements logr.LogSink.
 func (s *sink) Init(logr.RuntimeInfo) {}
 
-// Enabled implements logr.LogSink. Greater levels are for debugging client-go.
+// Enabled implements logr.LogSink. Greater levels are for those who debug client-go.
 func (s *sink) Enabled(level int) bool { return level == 0 }
 
 // Info implements logr.LogSink.
@@ -75,7 +65,7 @@ func (s *sink) WithValues(keysAndValues ...any) logr.LogSink {
 	return &sink{write: s.write, values: append(slices.Clip(s.values), keysAndValues...)}
 }
 
-// WithName implements logr.LogSink. The plugin's own name is on each line already.
+// WithName implements logr.LogSink. Each line has the plugin's own name already.
 func (s *sink) WithName(string) logr.LogSink { return s }
 
 func (s *sink) line(msg string, err error, keysAndValues []any) string {
@@ -94,3 +84,27 @@ func (s *sink) line(msg string, err error, keysAndValues []any) string {
 	}
 	return b.String()
 }
+
+// ObserveRequests makes client-go call three functions for each request of the process. latency
+// gets the time until the head of the response arrived. rateLimit gets how long the client held
+// the request back (see Access.QPS). result gets the code of the response, or "<error>" if there
+// was none. Only the first call counts, and it must come before any request.
+func ObserveRequests(latency, rateLimit func(verb, host string, d time.Duration), result func(code, method, host string)) {
+	metrics.Register(metrics.RegisterOpts{
+		RequestLatency:     durations(latency),
+		RateLimiterLatency: durations(rateLimit),
+		RequestResult:      results(result),
+	})
+}
+
+type durations func(verb, host string, d time.Duration)
+
+// Observe implements metrics.LatencyMetric.
+func (f durations) Observe(_ context.Context, verb string, u url.URL, d time.Duration) {
+	f(verb, u.Host, d)
+}
+
+type results func(code, method, host string)
+
+// Increment implements metrics.ResultMetric.
+func (f results) Increment(_ context.Context, code, method, host string) { f(code, method, host) }

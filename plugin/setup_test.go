@@ -13,9 +13,9 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// TestSourceMistakes starts servers whose records can't be had: the error names the line of
+// TestFollowerMistakes starts servers whose records can't be had: the error names the line of
 // the option that says where they come from.
-func TestSourceMistakes(t *testing.T) {
+func TestFollowerMistakes(t *testing.T) {
 	dir := t.TempDir()
 	bad := "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: n}\nspec: {clusterIP: 10.96.0.256}\n"
 	if err := os.WriteFile(filepath.Join(dir, "bad.yaml"), []byte(bad), 0o600); err != nil {
