@@ -5,15 +5,15 @@ import (
 	"net/netip"
 )
 
-// A range is ours to give, or not, for a reason.
-type scope struct {
+// block is a block of addresses, and why an address of it may be ours, or not.
+type block struct {
 	prefix netip.Prefix
 	why    string
 }
 
-// forbidden are ranges of which no address can be a node's DNS address.
-func forbidden() []scope {
-	return []scope{
+// forbidden returns the blocks of which no address can be a node's DNS address.
+func forbidden() []block {
+	return []block{
 		{netip.MustParsePrefix("0.0.0.0/8"), "it names no host (RFC 1122, section 3.2.1.3)"},
 		{netip.MustParsePrefix("127.0.0.0/8"), "a pod's loopback is not the node's"},
 		{netip.MustParsePrefix("169.254.169.0/24"), "clouds serve metadata, time and DNS there"},
@@ -28,11 +28,11 @@ func forbidden() []scope {
 	}
 }
 
-// private are the ranges that an organisation may use as it likes, and those public ones that
-// are known to hold ClusterIPs. Any other address belongs to someone else: pods that ask it
-// would be answered by the wrong server.
-func private() []scope {
-	return []scope{
+// private returns the blocks that an organisation may use as it likes, and those public blocks that
+// are known to hold ClusterIPs. Any other address belongs to someone else: if we held it, pods that
+// ask it would be answered by the wrong server.
+func private() []block {
+	return []block{
 		{netip.MustParsePrefix("10.0.0.0/8"), "RFC 1918"},
 		{netip.MustParsePrefix("172.16.0.0/12"), "RFC 1918"},
 		{netip.MustParsePrefix("192.168.0.0/16"), "RFC 1918"},
@@ -46,10 +46,10 @@ func private() []scope {
 	}
 }
 
-// checkAddr says why a is not ours to give.
+// checkAddr says why a can't be an address of ours.
 func checkAddr(a netip.Addr) error {
 	refuse := func(why string) error {
-		return &Error{"address " + a.String(), errors.New(why),
+		return &fault{"address " + a.String(), errors.New(why),
 			"give a link-local address such as 169.254.20.10, or the ClusterIP of the cluster DNS"}
 	}
 	if !a.IsValid() || a.Zone() != "" || a.Is4In6() {

@@ -17,7 +17,7 @@ func TestAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, addr := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
-			if _, err := question("udp", addr, time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+			if _, err := question("udp", addr, patience); !errors.Is(err, syscall.ECONNREFUSED) {
 				t.Errorf("%s, where nobody listens: %v", addr, err)
 			}
 		}

@@ -159,8 +159,9 @@ func config(words ...string) (Config, error) {
 	return c, nil
 }
 
-// pod asks "udp ADDR:PORT" or "tcp ADDR:PORT", from a new port each time, and returns the
-// answer; or it answers with its name, "serve ADDR:PORT NAME"; or it runs "sh COMMAND".
+// pod asks "udp ADDR:PORT" or "tcp ADDR:PORT", from a new port each time, and returns the answer.
+// If it is to see that nobody answers, it asks "brief-udp ADDR:PORT" or "brief-tcp ADDR:PORT". It
+// can also answer with a name, "serve ADDR:PORT NAME", and run a command, "sh COMMAND".
 func pod([]string) func(string) (string, error) {
 	return func(line string) (string, error) {
 		verb, rest, _ := strings.Cut(line, " ")
@@ -176,6 +177,10 @@ func pod([]string) func(string) (string, error) {
 			_, err := startServer(addr, name)
 			return "", err
 		}
-		return question(verb, rest, time.Second)
+		network, brief := strings.CutPrefix(verb, "brief-")
+		if brief {
+			return question(network, rest, impatience)
+		}
+		return question(network, rest, patience)
 	}
 }

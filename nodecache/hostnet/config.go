@@ -10,33 +10,44 @@ import (
 	"time"
 )
 
-// Lifetime is how long interception lasts without being renewed, and in the fallback also an
-// address: short against the 5 s after which a resolver asks again, resolv.conf(5), and
-// three times the second that lies between two renewals.
-const Lifetime = 3 * time.Second
+// renewal is how often interception is renewed, and the addresses of a dummy device. A repair that
+// failed is tried again as often.
+const renewal = time.Second
+
+// lifetime is how long interception lasts without a renewal, and an address of a dummy device. It
+// has room for two renewals that fail, and is shorter than the 5 s after which a resolver asks
+// again, resolv.conf(5).
+const lifetime = 3 * renewal
 
 // Config says what the node should have.
 type Config struct {
-	Addrs      []netip.Addr // to answer on, IPv4 and IPv6
+	Addrs      []netip.Addr // to answer at, IPv4 and IPv6
 	Port       uint16       // of DNS over UDP and TCP; 53 if 0
 	HealthPort uint16       // of HTTP over TCP, kept out of connection tracking too; none if 0
 	Prefix     string       // of the device's name, to which the kernel adds a number; "neardns" if empty
-	Interface  bool         // a device that holds the addresses; without it they are there already
-	Rules      bool         // the table of rules
-	Log        *slog.Logger // what is put back
+	Interface  bool         // make a device that holds the addresses; otherwise they must be there already
+	Rules      bool         // make the table of rules
+	Log        *slog.Logger // hears what others took away
 
-	// AnswerOutside has queries from other machines answered too, see outside.go. It makes a
-	// difference with Rules only.
+	// AnswerOutside has queries from other machines answered too. Only with Rules does it make a
+	// difference. What comes in by the device of a default route was sent by another machine, and
+	// a node cache is for the pods of its node. If it answered others, it would be a reflector: a
+	// small query with a victim's address sends the victim a long answer. So a query of another
+	// machine goes where it would go without us. If it still arrives at our sockets, because
+	// kube-proxy doesn't know the address, it is dropped.
+	//
+	// Pods on ipvlan devices of the node's network come in by that device, like other machines:
+	// they need AnswerOutside.
 	AnswerOutside bool
 
-	dummy     string // the kind of device that stands in for a TUN; tests have kernels without "dummy"
-	ownerless bool   // tests act as if the kernel knew no owners
+	dummy     string // the kind of device that replaces a TUN; tests run on kernels without "dummy"
+	ownerless bool   // tests act as if the kernel knew no owners of tables
 }
 
-// prefixMost is the longest Prefix: IFNAMSIZ leaves room for 15 octets.
+// prefixMost is the length of the longest Prefix: IFNAMSIZ allows 15 bytes with the number.
 const prefixMost = 12
 
-// complete returns c with defaults, or why it can't be.
+// complete returns c with its defaults, or what is wrong with c.
 func (c Config) complete() (Config, error) {
 	if c.Port == 0 {
 		c.Port = 53
@@ -48,7 +59,7 @@ func (c Config) complete() (Config, error) {
 		c.dummy = "dummy"
 	}
 	if len(c.Prefix) > prefixMost || strings.ContainsFunc(c.Prefix, notInName) {
-		return c, &Error{fmt.Sprintf("interface name %q", c.Prefix),
+		return c, &fault{fmt.Sprintf("interface name %q", c.Prefix),
 			errors.New("not a name that the kernel can number"),
 			fmt.Sprintf("give at most %d letters, digits, dashes or underscores", prefixMost)}
 	}
@@ -61,18 +72,13 @@ func (c Config) complete() (Config, error) {
 		}
 	}
 	if len(c.Addrs) == 0 {
-		return c, &Error{"addresses", errors.New("none is given"), "give at least one with -localip"}
+		return c, &fault{"addresses", errors.New("none is given"), "give at least one with -localip"}
 	}
 	return c, nil
 }
 
-// notInName reports whether r has no place in the name of a device here. The kernel allows
-// more, but '%' makes a pattern of a name, and no tool likes the rest.
+// notInName reports whether we refuse r in the name of a device. The kernel allows more, but '%'
+// makes a name a pattern, and other characters confuse tools.
 func notInName(r rune) bool {
 	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_'
-}
-
-// family returns those of addrs that are IPv4, or IPv6.
-func family(addrs []netip.Addr, is4 bool) []netip.Addr {
-	return slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool { return a.Is4() != is4 })
 }

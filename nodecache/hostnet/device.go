@@ -5,20 +5,23 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/neardns/neardns/nodecache/hostnet/nft"
 )
 
 // device holds the addresses.
 type device struct {
 	link
-	tun      *os.File // nil for one that stays behind a process that dies
-	lifetime uint32   // of its addresses, seconds
-	sources  []netip.Addr
+	tun      *os.File     // nil for a dummy device
+	lifetime uint32       // of its addresses, in seconds
+	sources  []netip.Addr // that probes come from: of each family one, if there is a TUN
 }
 
-// openDevice makes one: a TUN, or else a dummy, and then says why.
+// openDevice makes a TUN, or else a dummy device, and then why says why.
 func openDevice(r route, c *Config) (d *device, why string, err error) {
 	file, name, err := openTUN(c.Prefix + "%d")
 	if err != nil {
@@ -44,18 +47,18 @@ func openDevice(r route, c *Config) (d *device, why string, err error) {
 
 func noDevice(why string, err error) error {
 	if isAny(err, unix.EOPNOTSUPP) {
-		return &Error{"network device", fmt.Errorf("%s, and the kernel has no dummy device", why),
+		return &fault{"network device", fmt.Errorf("%s, and the kernel has no dummy device", why),
 			"give the container the node's /dev/net/tun, or load the kernel module dummy"}
 	}
 	return explain("network device", err)
 }
 
-// probes is what probes come from, if they can.
-func (d *device) probes() probes {
+// probes returns where probes come from.
+func (d *device) probes() nft.Probes {
 	if d == nil || d.tun == nil {
-		return probes{}
+		return nft.Probes{}
 	}
-	return probes{d.index, d.sources}
+	return nft.Probes{Device: d.index, From: d.sources}
 }
 
 // find learns the index of the device by its name.
@@ -96,12 +99,12 @@ func (d *device) put(r route, addrs []netip.Addr) error {
 	return nil
 }
 
-// routeWait bounds the wait for a route. It takes less than a millisecond, usually.
+// routeWait bounds the wait for a route. Usually it takes less than a millisecond.
 const routeWait = time.Second
 
-// awaitRoute waits until an address gets packets: of an IPv6 address, the kernel makes the
-// route some time after it says that it has it, in addrconf_dad_work. It adds the address again
-// meanwhile, for someone may be about to delete all.
+// awaitRoute waits until packets to an address reach it. For an IPv6 address, the kernel makes the
+// route some time after it says that it has the address (addrconf_dad_work). awaitRoute adds the
+// address again and again, because someone else may just be deleting all addresses.
 func (d *device) awaitRoute(r route, a netip.Addr) error {
 	for start := time.Now(); !r.isLocal(d.index, a); {
 		if time.Since(start) > routeWait {
@@ -117,13 +120,46 @@ func (d *device) awaitRoute(r route, a netip.Addr) error {
 
 func explainAddr(a netip.Addr, err error) error {
 	if a.Is6() && isAny(err, unix.EACCES, unix.EAFNOSUPPORT, unix.EOPNOTSUPP) {
-		return &Error{"address " + a.String(), errors.New("IPv6 is switched off on this node"),
+		return &fault{"address " + a.String(), errors.New("IPv6 is switched off on this node"),
 			"leave the address out, or set the sysctl net.ipv6.conf.default.disable_ipv6=0"}
 	}
 	return err
 }
 
-// close takes the device away with all that it has.
+// addSources finds a source address of each family that addrs have, and routes it into the device.
+// The routes go with the device.
+func (d *device) addSources(r route, addrs []netip.Addr) error {
+	taken, err := r.addrs()
+	if err != nil {
+		return err
+	}
+	for _, at := range []func(int) netip.Addr{source4, source6} {
+		if !slices.ContainsFunc(addrs, func(a netip.Addr) bool { return a.Is4() == at(0).Is4() }) {
+			continue
+		}
+		a, err := d.addSource(r, at, taken)
+		if err != nil {
+			return err
+		}
+		d.sources = append(d.sources, a)
+	}
+	return nil
+}
+
+func (d *device) addSource(r route, at func(int) netip.Addr, taken []held) (netip.Addr, error) {
+	for n := range sourceTries {
+		a := at(d.index + n)
+		if slices.ContainsFunc(taken, func(h held) bool { return h.addr == a }) {
+			continue
+		}
+		if err := r.addRoute(d.index, a); !errors.Is(err, unix.EEXIST) {
+			return a, err
+		}
+	}
+	return netip.Addr{}, unix.EEXIST
+}
+
+// close deletes the device with everything that it has.
 func (d *device) close(r route) error {
 	if d.tun != nil {
 		return d.tun.Close()

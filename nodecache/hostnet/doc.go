@@ -1,38 +1,38 @@
-// Package hostnet is the node cache's place on its node: the addresses that pods ask, and the
-// rules that keep their queries out of connection tracking. All of it is state that the
-// kernel takes back by itself when the process dies, and the interception also when it hangs.
+// Package hostnet gives the node cache its place on the node: the addresses that pods ask, and the
+// rules that keep their queries out of connection tracking. It keeps all that as desired state: to
+// set the same twice is harmless, and what someone takes away is put back. If the process dies, the
+// kernel takes everything back; if it hangs, the kernel takes the queries back.
 //
-//	pod --> veth --+   table inet neardns-N (flag owner: it goes with our socket)
-//	               |     prerouting, output:  port 53 to @take4, @take6    notrack   3 s a time
-//	host --> lo ---+                          port 53 from @own4, @own6    notrack   until Close
-//	               |                          in by our own device         notrack
-//	               |                          to them with our Mark        notrack
-//	               |                          others to or from a probe's  drop      see guard.go
-//	other -> eth0 -+                          from other machines: as if   accept    see outside.go
-//	machines       |                          we were not here, and at
-//	               |     input:               the sockets                  drop
-//	 Probe --------+
-//	   |           +--> neardns0 (a TUN, it goes with our file): the addresses --> the sockets
-//	   +-- source address, routed into the TUN <-- answers to probes ----------------+
+//	pod ---> veth --+    table inet neardns-N, which goes with our socket (package nft)
+//	                |      queries to the addresses      not tracked, for 3 s at a time
+//	host --> lo ----+      answers from them             not tracked, until Close
+//	                |      queries of other machines     pass as if we were not here;
+//	other -> eth0 --+                                    dropped at our sockets
+//	machines        |      probes                        not tracked
+//	                |
+//	                +---> neardns0, a TUN that goes with our file: the addresses ---> the sockets
+//	                |                                                                     |
+//	Probe ----------+                 <--- route to the address that probes come from <---+
+//	(package probe)
 //
-// A Host goes one way:
+// The steps of a Host:
 //
-//	Open       device, addresses, rules for answers and for probes. Nothing is intercepted
+//	Open       makes the device, the addresses, and the rules for answers and probes
 //	Probe      asks the sockets on the way that a pod's packet takes
-//	Intercept  queries are ours for 3 s; again after each good probe
-//	Release    queries go where they went without us; answers still leave as before
-//	Close      all of it is gone
+//	Intercept  takes the queries for 3 s; call it again after each good probe
+//	Release    gives the queries back; answers still leave as before
+//	Close      takes everything away
 //
-// So at start: sockets with IP_FREEBIND, Open, Probe, Intercept. At stop: Release, drain,
-// Close, because nothing can be sent from an address that is gone. Two processes may hold the
-// same addresses, each with a device and a table of its own, and either may go first. A
-// connection over TCP ends where it began, whatever is intercepted meanwhile: see passing.go.
+// To start, open the sockets (with IP_FREEBIND), then Open, Probe, Intercept. To stop, Release, wait
+// for the last answers, then Close: nothing can be sent from an address that is gone. Two processes
+// may hold the same addresses. Each has a device and a table of its own, and either may go first. A
+// connection over TCP ends where it began, whatever happens to interception in between.
 //
-// What someone takes away is put back. Where a kernel or a container has no TUN, a dummy
-// device stands in, whose addresses live 3 s and are renewed each second; where tables have no
-// owner, before Linux 5.12, the table stays behind a process that dies, with no element in its
-// sets, and the next process deletes it. Mode says which it is, and why.
+// Where the kernel or the container has no TUN, a dummy device replaces it. Its addresses live for
+// 3 s and are renewed each second. Where tables have no owner, before Linux 5.12, the table of a
+// dead process stays. Its sets are empty after 3 s, and the next process deletes it. Mode says which
+// of these a Host has, and why.
 //
-// What other node-local caches leave behind is a Leftover. A Fallback is what we leave, if
-// asked to: where queries go on to while nobody intercepts them.
+// A Leftover is what another node-local cache has left behind. A Fallback is what we leave behind
+// if asked to: rules that send queries on to the cluster DNS while no process takes them.
 package hostnet

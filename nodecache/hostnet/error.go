@@ -6,37 +6,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Error says in one line what can't be had, why, and what helps. Where Open returns one, the
-// node is as it was.
-type Error struct {
-	What   string
-	Err    error
-	Remedy string // may be empty
+// fault says in one line what the node can't have, why, and what helps.
+type fault struct {
+	what   string
+	err    error
+	remedy string // may be empty
 }
 
-// Error joins the three.
-func (e *Error) Error() string {
-	s := e.What + ": " + e.Err.Error()
-	if e.Remedy != "" {
-		s += "; " + e.Remedy
+func (f *fault) Error() string {
+	s := f.what + ": " + f.err.Error()
+	if f.remedy != "" {
+		s += "; " + f.remedy
 	}
 	return s
 }
 
-// Unwrap returns Err.
-func (e *Error) Unwrap() error { return e.Err }
+func (f *fault) Unwrap() error { return f.err }
 
-// explain makes an Error of one that the kernel returned for what. It leaves an Error as it is.
+// explain makes a fault of an error that the kernel returned for what. It leaves a fault as it is.
 func explain(what string, err error) error {
-	var known *Error
+	var known *fault
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &Error{what, err, remedy(err)}
+	return &fault{what, err, remedy(err)}
 }
 
+// remedy returns what helps against err, if we know that.
 func remedy(err error) string {
-	if errors.Is(err, unix.EPERM) {
+	var known interface{ Remedy() string }
+	switch {
+	case errors.As(err, &known):
+		return known.Remedy()
+	case errors.Is(err, unix.EPERM):
 		return "grant the capability NET_ADMIN"
 	}
 	return ""

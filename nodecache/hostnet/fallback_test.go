@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // openFallback opens a Fallback for the addresses, which goes with the test.
@@ -51,7 +53,7 @@ func answers(t *testing.T, pod *child, addr string) string {
 	var seen [2]bool
 	for range 16 {
 		for _, network := range []string{"udp", "tcp"} {
-			host, err := question(network, addr, time.Second)
+			host, err := question(network, addr, patience)
 			if err != nil {
 				return "host, " + network + ": " + err.Error()
 			}
@@ -124,7 +126,7 @@ func TestFallback(t *testing.T) {
 		t.Errorf("tracked:\n%s", entries)
 	}
 	cache.kill()
-	eventually(t, time.Second, "the servers answer", func() bool { return pod.ask(t, "udp "+addrs[0]) != "ours" })
+	testkit.Within(t, time.Second, "the servers answer", func() bool { return pod.ask(t, "udp "+addrs[0]) != "ours" })
 	want("killed", "two three")
 
 	fallbackTo(t, r, "10.3.0.2:5353", "[fd03::2]:53")
@@ -376,7 +378,7 @@ func TestFallbackTwo(t *testing.T) {
 			}
 		})
 		both[1-first].kill()
-		eventually(t, time.Second, "gone", func() bool { return !has(t, linkLocal) && !has(t, clusterV6) })
+		testkit.Within(t, time.Second, "gone", func() bool { return !has(t, linkLocal) && !has(t, clusterV6) })
 		for _, a := range addrs {
 			if got := answers(t, pod, a); got != "three" {
 				t.Errorf("none is left, %s: %s", a, got)

@@ -55,9 +55,12 @@ func forged(t *testing.T, h *Host, in *netns.Host, addr, name string, next func(
 	}
 }
 
+// firstPort is the first of the ports that probes come from, see package probe.
+const firstPort = 49152
+
 // forgeries are packets that a pod sends, by what they are.
 func forgeries(h *Host, addr netip.Addr) map[string]func() []byte {
-	_, source, _ := h.path(addr)
+	path, _ := h.path(addr)
 	pod := netip.MustParseAddr("10.1.0.2")
 	if addr.Is6() {
 		pod = netip.MustParseAddr("fd01::2")
@@ -65,7 +68,7 @@ func forgeries(h *Host, addr netip.Addr) map[string]func() []byte {
 	server, n := netip.AddrPortFrom(addr, 53), 0
 	probe := func() netip.AddrPort { // at one of the ports that numbers in a row would begin with
 		n++
-		return netip.AddrPortFrom(source, uint16(firstPort+n%64))
+		return netip.AddrPortFrom(path.From, uint16(firstPort+n%64))
 	}
 	return map[string]func() []byte{
 		"port unreachable": func() []byte { return netns.Unreachable(pod, netns.UDP(probe(), server, []byte("question"))) },

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // The addresses that most tests hold, as flags give them.
@@ -98,9 +100,9 @@ func node(t *testing.T) string {
 		return sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset")
 	}
 	now := list()
-	eventually(t, 3*time.Second, "the node rests", func() bool {
+	testkit.Eventually(t, "the node rests", func() bool {
 		before := now
-		time.Sleep(30 * time.Millisecond)
+		time.Sleep(30 * time.Millisecond) // the kernel does not say when it has done all
 		now = list()
 		return now == before
 	})
@@ -132,19 +134,6 @@ func has(t *testing.T, addr string) bool {
 	return slices.ContainsFunc(strings.Fields(sh(t, "ip -o addr")), func(f string) bool {
 		return strings.HasPrefix(f, addr+"/")
 	})
-}
-
-// eventually waits until ok, and fails after the time.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) time.Duration {
-	t.Helper()
-	start := time.Now()
-	for !ok() {
-		if time.Since(start) > within {
-			t.Fatalf("not within %v: %s", within, what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return time.Since(start)
 }
 
 // serve answers with name what is asked over UDP and TCP at an address, until the test ends.
@@ -207,7 +196,7 @@ func startPod(t *testing.T, n int) *child {
 	// A carrier that comes up is seen up to a second later, and until then nothing is sent.
 	// The route to an IPv6 address comes some time after the address.
 	check := "sh ip -o link show %s | grep 'state UP' && ip -6 route show table local | grep fd0%d::%d"
-	eventually(t, 3*time.Second, "link is up", func() bool {
+	testkit.Eventually(t, "link is up", func() bool {
 		here := strings.TrimPrefix(fmt.Sprintf(check, fmt.Sprint("veth", n), n, 1), "sh ")
 		return p.ask(t, fmt.Sprintf(check, "eth0", n, 2)) == "ok" && exec.Command("sh", "-c", here).Run() == nil
 	})

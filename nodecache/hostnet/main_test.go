@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
 )
 
@@ -34,8 +35,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	for start := time.Now(); code == 0 && left() != ""; time.Sleep(10 * time.Millisecond) {
-		if time.Since(start) > 5*time.Second {
+	for start := time.Now(); code == 0 && left() != ""; time.Sleep(10 * time.Millisecond) { // until goroutines have ended
+		if time.Since(start) > testkit.Patience {
 			fmt.Println("left behind: " + left())
 			code = 1
 		}

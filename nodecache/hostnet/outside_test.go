@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // asks has a pod ask at addresses over UDP and TCP. It returns an answer that all give, or else
@@ -15,7 +17,7 @@ func asks(t *testing.T, p *child, addrs ...string) string {
 	var got []string
 	for _, addr := range addrs {
 		for _, network := range []string{"udp ", "tcp "} {
-			answer := p.ask(t, network+addr)
+			answer := p.ask(t, "brief-"+network+addr)
 			if strings.Contains(answer, "timeout") {
 				answer = "nothing"
 			}
@@ -42,7 +44,7 @@ func TestOutside(t *testing.T) {
 	}
 	wait := func(what string, p *child, want string) {
 		t.Helper()
-		eventually(t, 30*time.Second, what, func() bool { return asks(t, p, here...) == want })
+		testkit.Eventually(t, what, func() bool { return asks(t, p, here...) == want })
 	}
 	wait("without a default route, all are answered", one, "ours")
 	for _, to := range []string{"via 10.1.0.2", "nexthop via 10.1.0.2 nexthop via 10.1.0.2 dev veth1 onlink"} {
@@ -102,7 +104,7 @@ func TestOutsideBridge(t *testing.T) {
 	h := hold(t, linkLocal)
 	intercept(t, h)
 	serve(t, linkLocal+":53", "ours")
-	eventually(t, 30*time.Second, "what comes by the bridge is answered", func() bool { return asks(t, one, linkLocal+":53") == "ours" })
+	testkit.Eventually(t, "what comes by the bridge is answered", func() bool { return asks(t, one, linkLocal+":53") == "ours" })
 	if o, err := h.route.outside(); len(o.indexes) > 0 || fmt.Sprint(o.unsure) != "[br0]" || err != nil {
 		t.Errorf("%+v, %v", o, err)
 	}

@@ -15,18 +15,18 @@ type half struct {
 // halfAsk asks half a question.
 func halfAsk(t *testing.T, addr string) half {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", addr, time.Second)
+	c, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(2 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	h := half{c, frame("question")}
 	h.more(t)
 	return h
 }
 
-// more sends an octet of the rest.
+// more sends a byte of the rest.
 func (h *half) more(t *testing.T) {
 	t.Helper()
 	if _, err := h.Write(h.rest[:1]); err != nil {
@@ -75,7 +75,7 @@ func TestPassing(t *testing.T) {
 		if answer, err := c.end(); answer != "other" || err != nil {
 			t.Errorf("begun before: %q, %v", answer, err)
 		}
-		if answer, err := question("tcp", addr, time.Second); answer != "ours" {
+		if answer, err := question("tcp", addr, patience); answer != "ours" {
 			t.Errorf("begun later: %q, %v", answer, err)
 		}
 	})

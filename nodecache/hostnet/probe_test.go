@@ -12,18 +12,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
-// probe asks over UDP.
-func probe(h *Host, addr string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+// probeUDP asks over UDP.
+func probeUDP(h *Host, addr string, limit time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	answer, err := h.Probe(ctx, []byte("question"), netip.MustParseAddrPort(addr))
 	return string(answer[min(len(answer), idLen):]), err
 }
 
-func probeTCP(h *Host, addr string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+func probeTCP(h *Host, addr string, limit time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	answer, err := h.ProbeTCP(ctx, []byte("question"), netip.MustParseAddrPort(addr))
 	return string(answer), err
@@ -31,8 +33,8 @@ func probeTCP(h *Host, addr string) (string, error) {
 
 // both asks over UDP and TCP, and returns one answer if they agree.
 func both(h *Host, addr string) (string, error) {
-	one, err := probe(h, addr)
-	two, err2 := probeTCP(h, addr)
+	one, err := probeUDP(h, addr, patience)
+	two, err2 := probeTCP(h, addr, patience)
 	if one != two {
 		return one + " over UDP, " + two + " over TCP", errors.Join(err, err2)
 	}
@@ -93,18 +95,18 @@ func TestProbe(t *testing.T) {
 func TestProbeNobody(t *testing.T) {
 	h := hold(t, linkLocal, "fd00:96::a")
 	for _, addr := range []string{linkLocal + ":53", "[fd00:96::a]:53"} {
-		for _, ask := range []func(*Host, string) (string, error){probe, probeTCP} {
-			if _, err := ask(h, addr); !errors.Is(err, syscall.ECONNREFUSED) {
+		for _, ask := range []func(*Host, string, time.Duration) (string, error){probeUDP, probeTCP} {
+			if _, err := ask(h, addr, patience); !errors.Is(err, syscall.ECONNREFUSED) {
 				t.Errorf("%s: %v", addr, err)
 			}
 		}
 	}
 	h = hold(t, "10.96.0.11")
-	if _, err := probe(h, "[fd00:96::a]:53"); err == nil || !strings.Contains(err.Error(), "family") {
+	if _, err := probeUDP(h, "[fd00:96::a]:53", patience); err == nil || !strings.Contains(err.Error(), "family") {
 		t.Errorf("IPv6 from IPv4: %v", err)
 	}
 	h = hold(t, "10.96.0.12", "nodevice")
-	if _, err := probe(h, "10.96.0.12:53"); !errors.Is(err, ErrNoPath) {
+	if _, err := probeUDP(h, "10.96.0.12:53", patience); !errors.Is(err, ErrNoPath) {
 		t.Errorf("without a device: %v", err)
 	}
 }
@@ -122,17 +124,17 @@ table inet firewall {
 		iif lo accept
 	}
 }`)
-		for _, ask := range []func(*Host, string) (string, error){probe, probeTCP} {
-			if answer, err := ask(h, addr); !errors.Is(err, context.DeadlineExceeded) {
+		for _, ask := range []func(*Host, string, time.Duration) (string, error){probeUDP, probeTCP} {
+			if answer, err := ask(h, addr, impatience); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s: %q, %v", addr, answer, err)
 			}
 		}
-		if answer, err := question("udp", addr, time.Second); answer != "ours" {
+		if answer, err := question("udp", addr, patience); answer != "ours" {
 			t.Errorf("%s over loopback: %v", addr, err)
 		}
 		sh(t, "nft flush table inet firewall; nft 'add chain inet firewall input { policy accept; }'; nft add rule inet firewall input iifname != lo reject")
-		for _, ask := range []func(*Host, string) (string, error){probe, probeTCP} {
-			if answer, err := ask(h, addr); !errors.Is(err, syscall.ECONNREFUSED) {
+		for _, ask := range []func(*Host, string, time.Duration) (string, error){probeUDP, probeTCP} {
+			if answer, err := ask(h, addr, patience); !errors.Is(err, syscall.ECONNREFUSED) {
 				t.Errorf("%s, rejected: %q, %v", addr, answer, err)
 			}
 		}
@@ -147,14 +149,15 @@ table inet firewall {
 func TestProbeLate(t *testing.T) {
 	h := hold(t, linkLocal)
 	addr := linkLocal + ":53"
-	slow := slowServer(t, addr)
-	slow.Store(int64(400 * time.Millisecond))
-	if _, err := probe(h, addr); !errors.Is(err, context.DeadlineExceeded) {
+	server := startGate(t, addr)
+	if _, err := probeUDP(h, addr, impatience); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // the answer lies in the device
-	slow.Store(0)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	<-server.asked
+	server.answer <- struct{}{}
+	<-server.answered           // now the answer lies in the device
+	server.answer <- struct{}{} // to the next
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	answer, err := h.Probe(ctx, []byte("another"), netip.MustParseAddrPort(addr))
 	if string(answer) != "another" {
@@ -170,17 +173,17 @@ func TestProbeMany(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 20 {
-				probe(h, linkLocal+":53")
-				probeTCP(h, linkLocal+":53")
+				probeUDP(h, linkLocal+":53", impatience)
+				probeTCP(h, linkLocal+":53", impatience)
 			}
 		})
 	}
 	for range 3 {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // to delete it between two probes
 		sh(t, "ip link del neardns0 2>/dev/null || true")
 	}
 	all.Wait()
-	eventually(t, 2*time.Second, "probe", func() bool {
+	testkit.Eventually(t, "probe", func() bool {
 		answer, _ := both(h, linkLocal+":53")
 		return answer == "ours"
 	})
@@ -206,7 +209,7 @@ func TestProbeCPU(t *testing.T) {
 			if err := unix.SchedSetaffinity(0, &one); err != nil {
 				t.Fatal(err)
 			}
-			if answer, err := probe(h, linkLocal+":53"); answer != cpuName(cpu) {
+			if answer, err := probeUDP(h, linkLocal+":53", patience); answer != cpuName(cpu) {
 				t.Fatalf("on CPU %d: answer of %q, %v", cpu, answer, err)
 			}
 		}

@@ -3,47 +3,10 @@ package hostnet
 import (
 	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 )
-
-func TestCheckAddr(t *testing.T) {
-	for _, a := range []string{"169.254.20.10", "10.96.0.10", "172.20.0.10", "192.168.1.2", "100.64.0.10",
-		"34.118.224.10", "198.18.0.10", "240.0.0.10", "fd00:96::a", "fc00::1", "2600:2d00:0:4::a"} {
-		if err := checkAddr(netip.MustParseAddr(a)); err != nil {
-			t.Error(err)
-		}
-	}
-	for a, why := range map[string]string{
-		"0.0.0.0":          "names no host",
-		"0.1.2.3":          "names no host",
-		"::":               "names no host",
-		"127.0.0.1":        "loopback",
-		"::1":              "loopback",
-		"224.0.0.251":      "multicast",
-		"ff02::fb":         "multicast",
-		"255.255.255.255":  "broadcast",
-		"fe80::1":          "another host on each link",
-		"fe80::1%eth0":     "no plain",
-		"::ffff:10.96.0.1": "no plain",
-		"169.254.169.254":  "clouds",
-		"169.254.170.2":    "clouds",
-		"fd00:ec2::253":    "clouds",
-		"8.8.8.8":          "public",
-		"172.32.0.1":       "public",
-		"2001:4860::8888":  "public",
-	} {
-		err := checkAddr(netip.MustParseAddr(a))
-		if err == nil || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), "169.254.20.10") {
-			t.Errorf("%s: %v, want %q and a remedy", a, err, why)
-		}
-	}
-	if err := checkAddr(netip.Addr{}); err == nil {
-		t.Error("the zero address passes")
-	}
-}
 
 // TestConfig shows that names and addresses are checked before anything is done.
 func TestConfig(t *testing.T) {
@@ -63,11 +26,8 @@ func TestConfig(t *testing.T) {
 		if err == nil {
 			h.Close()
 		}
-		if known := new(Error); !errors.As(err, &known) || known.Remedy == "" || strings.Contains(err.Error(), "\n") {
+		if known := new(fault); !errors.As(err, &known) || known.remedy == "" || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%+v: %v", c, err)
-		}
-		if _, err := Leftovers(c); err == nil {
-			t.Errorf("Leftovers(%+v) without an error", c)
 		}
 	}
 	unchanged(t, before)
@@ -117,39 +77,5 @@ func TestRefuse(t *testing.T) {
 			}
 			unchanged(t, was)
 		})
-	}
-}
-
-// TestLeftover finds the device of a node-local cache of kubernetes/dns and takes it over
-// without a moment in which nobody has the addresses.
-func TestLeftover(t *testing.T) {
-	sh(t, "ip link add nodelocaldns type "+dummyKind()+"; ip addr add 169.254.20.10/32 dev nodelocaldns; "+
-		"ip addr add 10.96.0.10/32 dev nodelocaldns; ip addr add 10.96.0.99/32 dev nodelocaldns; ip link set nodelocaldns up")
-	c, _ := config(linkLocal, clusterIP, clusterV6, "kind="+dummyKind())
-	want := []Leftover{{Name: "network device nodelocaldns", Addrs: []netip.Addr{netip.MustParseAddr(linkLocal), netip.MustParseAddr(clusterIP)}}}
-	same := func(got []Leftover) bool {
-		return len(got) == 1 && got[0].Name == want[0].Name && slices.Equal(got[0].Addrs, want[0].Addrs)
-	}
-	if got, err := Leftovers(c); err != nil || !same(got) {
-		t.Errorf("%+v, %v", got, err)
-	}
-	h := hold(t, linkLocal, clusterIP, clusterV6, "kind="+dummyKind())
-	if !same(h.Leftovers()) {
-		t.Fatalf("%+v", h.Leftovers())
-	}
-	serve(t, clusterIP+":53", "ours")
-	for range 2 { // the second time it is gone
-		if err := h.Leftovers()[0].TakeOver(); err != nil {
-			t.Fatal(err)
-		}
-		if answer, err := both(h, clusterIP+":53"); answer != "ours" || err != nil {
-			t.Errorf("%q, %v", answer, err)
-		}
-	}
-	if links := sh(t, "ip -o link"); strings.Contains(links, "nodelocaldns") {
-		t.Error(links)
-	}
-	if got, err := Leftovers(c); err != nil || len(got) != 0 {
-		t.Errorf("%+v, %v", got, err)
 	}
 }

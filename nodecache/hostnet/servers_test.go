@@ -6,7 +6,6 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -14,8 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// idLen is how many octets the ID of a message has, which an answer over UDP begins with.
+// idLen is the length of the ID, in bytes, that an answer over UDP begins with.
 const idLen = 2
+
+// patience is how long a client waits for an answer that must come, and impatience for one that
+// must not.
+const (
+	patience   = 20 * time.Second
+	impatience = time.Second
+)
 
 // startServer answers with name what is asked over UDP and TCP at an address, until stop.
 func startServer(addr, name string) (stop func(), err error) {
@@ -54,23 +60,29 @@ func startServer(addr, name string) (stop func(), err error) {
 // answer answers one question of a connection.
 func answer(c net.Conn, name string) {
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(2 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	if _, err := readFrame(c); err == nil {
 		c.Write(frame(name))
 		io.Copy(io.Discard, c)
 	}
 }
 
-// slowServer answers over UDP with the question, after a time.
-func slowServer(t *testing.T, addr string) *atomic.Int64 {
+// gate is a server over UDP that answers a question with itself, when it may.
+type gate struct {
+	asked    chan struct{} // a question has come
+	answer   chan struct{} // it may be answered
+	answered chan struct{} // it has been
+}
+
+func startGate(t *testing.T, addr string) *gate {
 	t.Helper()
-	wait := new(atomic.Int64)
+	g := &gate{make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)}
 	u, err := net.ListenPacket("udp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
-	t.Cleanup(func() { u.Close(); <-done })
+	t.Cleanup(func() { u.Close(); close(g.answer); <-done })
 	go func() {
 		defer close(done)
 		buf := make([]byte, 512)
@@ -79,11 +91,13 @@ func slowServer(t *testing.T, addr string) *atomic.Int64 {
 			if err != nil {
 				return
 			}
-			time.Sleep(time.Duration(wait.Load()))
+			g.asked <- struct{}{}
+			<-g.answer
 			u.WriteTo(buf[:n], from)
+			g.answered <- struct{}{}
 		}
 	}()
-	return wait
+	return g
 }
 
 func allowedCPUs(t *testing.T) (found []int) {

@@ -5,56 +5,84 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/neardns/neardns/nodecache/hostnet/nft"
 )
 
-// sweep deletes tables of dead processes. One with an owner needs no sweeping.
-func sweep(c *netlink.Conn) error {
-	tables, err := listTables(c)
+// A table without an owner and a dummy device stay when their process dies. So each names the
+// process that made it: by the number of its netlink socket. In a network namespace, no two living
+// sockets of a netlink protocol have the same number, and a number is free again when its process
+// dies. (A PID wouldn't do: two containers may both be PID 1.)
+
+// tablePrefix begins the names of our tables. Behind it stands the number.
+const tablePrefix = "neardns-"
+
+func tableName(number uint32) string {
+	return tablePrefix + strconv.FormatUint(uint64(number), 10)
+}
+
+// sweepTables deletes the tables of dead processes.
+func sweepTables(c *nft.Conn) error {
+	tables, err := c.Tables()
 	if err != nil {
 		return err
 	}
-	for _, m := range tables {
-		name, owned := readTable(m.Data)
-		number, ours := strings.CutPrefix(name, tablePrefix)
-		port, err := strconv.ParseUint(number, 10, 32)
-		dead := uint32(port) == c.PID() || !isAlive(unix.NETLINK_NETFILTER, uint32(port))
-		if ours && err == nil && !owned && dead {
-			b := &batch{}
-			b.deleteTable(name)
-			b.commit(c) // another process may have been first
+	for _, t := range tables {
+		digits, ours := strings.CutPrefix(t.Name, tablePrefix)
+		number, err := strconv.ParseUint(digits, 10, 32)
+		if ours && err == nil && !t.Owned && isDead(unix.NETLINK_NETFILTER, uint32(number), c.Number()) {
+			_ = c.Delete(t.Name) // another process may have been first
 		}
 	}
 	return nil
 }
 
-func listTables(c *netlink.Conn) ([]netlink.Message, error) {
-	return c.Execute(netlink.Message{
-		Header: netlink.Header{
-			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE),
-			Flags: netlink.Request | netlink.Dump,
-		},
-		Data: nfgenmsg(unix.NFPROTO_INET, 0),
-	})
-}
-
-func readTable(data []byte) (name string, owned bool) {
-	if len(data) < 4 { // nfgenmsg
-		return "", false
-	}
-	ad, err := netlink.NewAttributeDecoder(data[4:])
+// sweepDevices deletes the dummy devices of dead processes.
+func sweepDevices(r route, c *Config) error {
+	all, err := r.links()
 	if err != nil {
-		return "", false
+		return err
 	}
-	ad.ByteOrder = binary.BigEndian
-	for ad.Next() {
-		switch ad.Type() {
-		case unix.NFTA_TABLE_NAME:
-			name = ad.String()
-		case unix.NFTA_TABLE_FLAGS:
-			owned = ad.Uint32()&tableOwner != 0
+	for _, l := range all {
+		number, ok := numberOf(l.mac)
+		if ok && l.kind == c.dummy && isOurs(l.name, c.Prefix) && isDead(unix.NETLINK_ROUTE, number, r.PID()) {
+			_ = r.deleteLink(l.index) // another process may have been first
 		}
 	}
-	return name, owned
+	return nil
+}
+
+// isOurs reports whether the name of a device is a prefix and a number, as of our devices.
+func isOurs(name, prefix string) bool {
+	number, ok := strings.CutPrefix(name, prefix)
+	return ok && number != "" && strings.Trim(number, "0123456789") == ""
+}
+
+// macOf returns the hardware address of a dummy device: 02:53, which is locally administered, and
+// the number of the rtnetlink socket.
+func macOf(number uint32) string {
+	return string(binary.BigEndian.AppendUint32([]byte{0x02, 0x53}, number))
+}
+
+func numberOf(mac string) (number uint32, ok bool) {
+	if len(mac) != 6 || !strings.HasPrefix(mac, "\x02\x53") {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32([]byte(mac[2:])), true
+}
+
+// isDead reports whether the process that had a number for a netlink protocol is dead. If the
+// number is ours now, it was another's before. A number that a living socket has can't be bound a
+// second time, see netlink_insert in the kernel's af_netlink.c.
+func isDead(protocol int, number, ours uint32) bool {
+	if number == ours {
+		return true
+	}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: number}) == nil
 }

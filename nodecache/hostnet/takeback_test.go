@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // TestKill shows that the kernel takes all of it back when the process dies.
@@ -22,7 +24,7 @@ func TestKill(t *testing.T) {
 		t.Fatal("no addresses")
 	}
 	c.kill()
-	took := eventually(t, time.Second, "as before", func() bool { return node(t) == before })
+	took := testkit.Within(t, time.Second, "as before", func() bool { return node(t) == before })
 	t.Logf("given back %v after the death", took)
 }
 
@@ -33,10 +35,10 @@ func TestKillMany(t *testing.T) {
 	for n := range 60 {
 		c := startChild(t, nil, "hold", linkLocal, clusterIP, clusterV6, "health")
 		fmt.Fprintln(c.in, "open\nintercept\nrelease\nclose")
-		time.Sleep(time.Duration(n) * time.Millisecond)
+		time.Sleep(time.Duration(n) * time.Millisecond) // to kill it in another step
 		c.kill()
 	}
-	eventually(t, 3*time.Second, "as before", func() bool { return node(t) == before })
+	testkit.Within(t, 3*time.Second, "as before", func() bool { return node(t) == before })
 }
 
 // TestStop shows that interception ends by itself when the process hangs, and that answers
@@ -44,13 +46,14 @@ func TestKillMany(t *testing.T) {
 func TestStop(t *testing.T) {
 	c := startChild(t, nil, "hold", linkLocal, clusterV6)
 	c.ask(t, "open")
+	began := time.Now()
 	c.must(t, "intercept")
 	c.cmd.Process.Signal(syscall.SIGSTOP)
-	took := eventually(t, 4*time.Second, "elements are gone", func() bool { return !intercepts(t) })
-	if took < 2500*time.Millisecond {
+	took := testkit.Within(t, lifetime+time.Second, "elements are gone", func() bool { return !intercepts(t) })
+	if took := time.Since(began); took < lifetime {
 		t.Errorf("given back after %v, before its time", took)
 	}
-	t.Logf("given back %v after the last renewal", took)
+	t.Logf("given back %v after it stopped", took)
 	if rules := ruleset(t); strings.Count(rules, linkLocal) != 2 || !has(t, linkLocal) {
 		t.Errorf("no rules for answers and connections, or no address:\n%s", rules)
 	}
@@ -67,12 +70,12 @@ func intercepts(t *testing.T) bool {
 	return regexp.MustCompile(`set take4 \{[^}]*timeout[^}]*elements = `).MatchString(sh(t, "nft list ruleset"))
 }
 
-// TestRenew shows that interception lasts longer than Lifetime if it is renewed, without a
+// TestRenew shows that interception lasts longer than lifetime if it is renewed, without a
 // moment in between, and ends at once when released.
 func TestRenew(t *testing.T) {
 	h := hold(t, linkLocal)
 	keep(t, h)
-	for start := time.Now(); time.Since(start) < Lifetime+time.Second; time.Sleep(20 * time.Millisecond) {
+	for start := time.Now(); time.Since(start) < lifetime+time.Second; time.Sleep(20 * time.Millisecond) { // between two looks
 		if !intercepts(t) {
 			t.Fatal("interrupted")
 		}
@@ -96,7 +99,7 @@ func TestRelease(t *testing.T) {
 		}
 	}
 	intercept(t, h)
-	time.Sleep(Lifetime + 100*time.Millisecond)
+	testkit.Eventually(t, "the kernel releases", func() bool { return !intercepts(t) })
 	if err := h.Release(); err != nil {
 		t.Errorf("of what the kernel released: %v", err)
 	}
@@ -116,12 +119,12 @@ func TestPutBack(t *testing.T) {
 			serve(t, linkLocal+":53", "ours")
 			before := sh(t, "ip -o addr | grep -o 'inet.*' | sort; ip -o link show neardns0 | grep -o '<.*>'")
 			sh(t, command)
-			took := eventually(t, 2*time.Second, "put back", func() bool {
+			took := testkit.Within(t, testkit.Patience, "put back", func() bool {
 				return before == sh(t, "ip -o addr | grep -o 'inet.*' | sort; ip -o link show neardns0 | grep -o '<.*>' || true")
 			})
 			t.Logf("after %v", took)
-			eventually(t, 2*time.Second, "probe", func() bool {
-				answer, err := probe(h, linkLocal+":53")
+			testkit.Eventually(t, "probe", func() bool {
+				answer, err := probeUDP(h, linkLocal+":53", impatience)
 				return err == nil && answer == "ours"
 			})
 			if rules := ruleset(t); !strings.Contains(rules, `elements = { "neardnsN" }`) {
@@ -169,7 +172,7 @@ func TestTwo(t *testing.T) {
 						if answer := pod.ask(t, network+" "+a); answer != "ours" {
 							t.Errorf("%s of number %d: pod, %s %s: %s", way, first, network, a, answer)
 						}
-						if answer, err := question(network, a, time.Second); answer != "ours" {
+						if answer, err := question(network, a, patience); answer != "ours" {
 							t.Errorf("%s of number %d: host, %s %s: %v", way, first, network, a, err)
 						}
 					}
@@ -180,7 +183,7 @@ func TestTwo(t *testing.T) {
 			})
 			both[0].kill()
 			both[1].kill()
-			eventually(t, time.Second, "gone", func() bool { return !has(t, linkLocal) })
+			testkit.Within(t, time.Second, "gone", func() bool { return !has(t, linkLocal) })
 		}
 	}
 }

@@ -72,7 +72,7 @@ func askAll(t *testing.T, pod *child, want string) {
 			t.Fatalf("pod, %s: %s, want %s", q, answer, want)
 		}
 		network, addr, _ := strings.Cut(q, " ")
-		if answer, err := question(network, addr, time.Second); answer != want {
+		if answer, err := question(network, addr, patience); answer != want {
 			t.Fatalf("host, %s: %q, %v, want %s", q, answer, err, want)
 		}
 	}
@@ -122,14 +122,15 @@ func TestDrain(t *testing.T) {
 	addRules(t, kubeProxy)
 	h := hold(t, linkLocal, clusterIP, clusterV6)
 	for _, addr := range []string{clusterIP + ":53", "[" + clusterV6 + "]:53"} {
-		slowServer(t, addr).Store(int64(200 * time.Millisecond))
+		server := startGate(t, addr)
 		intercept(t, h)
 		answer := make(chan string, 1)
 		go func() { answer <- pod.ask(t, "udp "+addr) }()
-		time.Sleep(50 * time.Millisecond)
+		<-server.asked
 		if err := h.Release(); err != nil {
 			t.Fatal(err)
 		}
+		server.answer <- struct{}{}
 		if got := <-answer; got != "estion" { // without its ID
 			t.Errorf("%s: %s", addr, got)
 		}

@@ -12,10 +12,10 @@ import (
 // tunPath opens TUN devices.
 const tunPath = "/dev/net/tun"
 
-// openTUN makes a TUN device, see the kernel's networking/tuntap.rst. It is gone when the
-// file is closed, by whatever closes it. What goes to it is read from the file, one packet at
-// a time with nothing before it, and what is written has come in by it. The kernel puts a
-// number for the "%d" in name and the name it made is returned.
+// openTUN makes a TUN device, see the kernel's networking/tuntap.rst. The device goes when the file
+// closes, for whatever reason. A read from the file returns one packet that was sent to the device,
+// with no header before it; a packet that is written to the file comes in by the device. The kernel
+// replaces a "%d" in the name by a number, and made is that name.
 func openTUN(name string) (file *os.File, made string, err error) {
 	fd, err := openClone()
 	if err != nil {
@@ -30,19 +30,19 @@ func openTUN(name string) (file *os.File, made string, err error) {
 		unix.Close(fd)
 		return nil, "", fmt.Errorf("%s: %w", tunPath, err)
 	}
-	// Only now, because a poller learns nothing of a file without a device.
+	// Only now: the runtime's poller learns nothing from a file that has no device yet.
 	return os.NewFile(uintptr(fd), tunPath), req.Name(), nil
 }
 
-// openClone opens tunPath. A container often lacks the name but may have the device: 10:200,
-// see the kernel's admin-guide/devices.txt.
+// openClone opens tunPath. A container often lacks the file but may use the device: 10:200, see the
+// kernel's admin-guide/devices.txt. Then openClone makes the file.
 func openClone() (int, error) {
 	const flags = unix.O_RDWR | unix.O_CLOEXEC | unix.O_NONBLOCK
 	fd, err := unix.Open(tunPath, flags, 0)
 	if !errors.Is(err, unix.ENOENT) {
 		return fd, err
 	}
-	os.MkdirAll(filepath.Dir(tunPath), 0o755)
+	_ = os.MkdirAll(filepath.Dir(tunPath), 0o755) // if it fails, so does Mknod
 	if unix.Mknod(tunPath, unix.S_IFCHR|0o600, int(unix.Mkdev(10, 200))) != nil {
 		return fd, err
 	}

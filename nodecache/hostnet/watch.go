@@ -8,28 +8,25 @@ import (
 	"time"
 
 	"github.com/mdlayher/netlink"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// watcher puts back what others take from the device, and follows the default routes. Rules need
-// no watching: nobody else can change a table with an owner.
+// watcher puts back what others take from the device, and follows the default routes. It doesn't
+// watch the rules: nobody else can change a table with an owner.
 type watcher struct {
 	events route
 	stop   chan struct{} // closed before events
 	done   chan struct{} // closed when run has ended
 }
 
-// groups of events: RTMGRP_LINK, and RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE and the same of IPv6,
-// of linux/rtnetlink.h.
+// groups of events: RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR and
+// RTMGRP_IPV6_ROUTE of linux/rtnetlink.h.
 const groups = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 
-// repairPause lies between two repairs, so that someone who takes away as fast as we put back
-// costs little. It also gathers the many events of one cause.
+// repairPause lies between two repairs. Someone who takes away as fast as we put back then costs us
+// little, and the many events of one cause make one repair.
 const repairPause = 50 * time.Millisecond
-
-// renewal is how often the addresses of a fallback device are renewed, and a repair that
-// failed is tried again.
-const renewal = time.Second
 
 func watch(h *Host) (*watcher, error) {
 	events, err := openRoute(groups)
@@ -55,12 +52,12 @@ func (w *watcher) close() {
 	<-w.done
 }
 
-// run ends when stop and events are closed.
+// run ends when close is called.
 func (w *watcher) run(h *Host) {
 	due, failed := time.Now().Add(renewal), false
 	for {
-		index, finite := h.watched()
-		if finite || failed {
+		index, renew := h.watched()
+		if renew || failed {
 			w.events.SetReadDeadline(due)
 		} else {
 			w.events.SetReadDeadline(time.Time{})
@@ -80,8 +77,8 @@ func (w *watcher) run(h *Host) {
 	}
 }
 
-// next waits for an event, or until the deadline. It returns whether there is something to do,
-// and whether to go on.
+// next waits for an event, or until the deadline. act says whether there is something to do, and
+// open whether to go on.
 func (w *watcher) next(h *Host, index int) (act, open bool) {
 	found, err := w.events.Receive()
 	switch {
@@ -110,7 +107,7 @@ func (w *watcher) next(h *Host, index int) (act, open bool) {
 func isLoss(events []netlink.Message, index int) bool {
 	for _, m := range events {
 		if len(m.Data) < 12 || int(binary.NativeEndian.Uint32(m.Data[4:])) != index {
-			continue // ifi_index and ifa_index are at the same place
+			continue // ifi_index and ifa_index have the same offset
 		}
 		switch m.Header.Type {
 		case unix.RTM_DELLINK, unix.RTM_DELADDR:
@@ -124,37 +121,28 @@ func isLoss(events []netlink.Message, index int) bool {
 	return false
 }
 
-// isOfRoutes reports whether events are of routes: of default ones, then.
+// isOfRoutes reports whether one of the events is about a route. With defaultsOnly, that is a
+// default route.
 func isOfRoutes(events []netlink.Message) bool {
 	return slices.ContainsFunc(events, func(m netlink.Message) bool {
 		return m.Header.Type == unix.RTM_NEWROUTE || m.Header.Type == unix.RTM_DELROUTE
 	})
 }
 
-// watched returns the index of the device, or 0, and whether its addresses need renewal.
-func (h *Host) watched() (index int, finite bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.device == nil {
-		return 0, false
+// defaultsOnly is a filter for the events of routes: it lets only default routes through. A node
+// has few of them, but it has a route for each pod, and from routing daemons thousands.
+func defaultsOnly() ([]bpf.RawInstruction, error) {
+	host := func(typ uint16) uint32 { // BPF reads big-endian what the kernel writes in the host's order
+		return uint32(binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, typ)))
 	}
-	return h.device.index, h.device.lifetime != infinity
-}
-
-// ensure makes the device anew if it is gone. h.mu is held.
-func (h *Host) ensure() error {
-	err := h.device.put(h.route, h.cfg.Addrs)
-	if !isAny(err, unix.ENODEV) {
-		return err
-	}
-	made, _, err := openDevice(h.route, &h.cfg)
-	if err != nil {
-		return err
-	}
-	h.device.close(h.route)
-	h.device = made
-	if h.table == nil {
-		return nil
-	}
-	return h.table.probeFrom(made.probes())
+	const kind, dstLen = 4, unix.SizeofNlMsghdr + 1
+	return bpf.Assemble([]bpf.Instruction{
+		bpf.LoadAbsolute{Off: kind, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: host(unix.RTM_NEWROUTE), SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: host(unix.RTM_DELROUTE), SkipTrue: 2},
+		bpf.LoadAbsolute{Off: dstLen, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 1},
+		bpf.RetConstant{Val: 1 << 16},
+		bpf.RetConstant{Val: 0},
+	})
 }

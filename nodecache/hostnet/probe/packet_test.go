@@ -1,4 +1,4 @@
-package hostnet
+package probe
 
 import (
 	"math/rand/v2"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestPacket writes packets and reads them again, whole, cut short, and with any octet wrong.
-// The kernel's opinion of them is in TestProbe.
+// TestPacket writes packets and reads them again, whole, cut short, and with any byte wrong.
+// TestProbe of package hostnet shows that the kernel takes them.
 func TestPacket(t *testing.T) {
 	for _, f := range []flow{
 		{unix.IPPROTO_UDP, netip.MustParseAddrPort("169.254.253.1:49152"), netip.MustParseAddrPort("10.96.0.10:53")},
@@ -44,9 +44,9 @@ func TestRefused(t *testing.T) {
 	to := netip.MustParseAddrPort("10.96.0.10:53")
 	f := flow{unix.IPPROTO_UDP, netip.MustParseAddrPort("169.254.253.1:49152"), to}
 	other := flow{unix.IPPROTO_UDP, netip.MustParseAddrPort("169.254.253.1:49153"), to}
-	quote := func(kind byte, of flow, octets int) []byte {
+	quote := func(kind byte, of flow, bytes int) []byte {
 		p := of.packet([]byte{byte(of.from.Port() >> 8), byte(of.from.Port()), 0, 53, 0, 8, 0, 0}, 6)
-		icmp := append([]byte{kind, 3, 0, 0, 0, 0, 0, 0}, p[:octets]...)
+		icmp := append([]byte{kind, 3, 0, 0, 0, 0, 0, 0}, p[:bytes]...)
 		return flow{unix.IPPROTO_ICMP, to, f.from}.packet(icmp, 2)
 	}
 	for _, c := range []struct {

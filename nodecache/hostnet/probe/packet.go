@@ -1,4 +1,4 @@
-package hostnet
+package probe
 
 import (
 	"encoding/binary"
@@ -7,40 +7,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flow is who sends to whom by which protocol, UDP or TCP.
+// flow is one direction of a conversation over UDP or TCP.
 type flow struct {
 	protocol byte
 	from, to netip.AddrPort
 }
 
-// reverse is the way back.
+// reverse returns the other direction.
 func (f flow) reverse() flow { return flow{f.protocol, f.to, f.from} }
 
 const (
-	header4 = 20 // octets of an IPv4 header without options, RFC 791, section 3.1
-	header6 = 40 // octets of an IPv6 header, RFC 8200, section 3
-	hops    = 64
+	header4 = 20 // bytes of an IPv4 header without options, RFC 791, section 3.1
+	header6 = 40 // bytes of an IPv6 header, RFC 8200, section 3
+	hops    = 64 // that a packet may take, the default of the kernel
 )
 
-// packet puts a transport header and its payload, segment, behind an IP header and sets the
-// segment's checksum, which lies at an offset of it.
+// packet returns an IP header and behind it segment: a transport header with its payload. It first
+// sets the segment's checksum, which lies at an offset.
 func (f flow) packet(segment []byte, checksum int) []byte {
 	sum := f.pseudo(len(segment))
 	binary.BigEndian.PutUint16(segment[checksum:], 0)
 	sum = finish(add(sum, segment))
 	if sum == 0 && f.protocol == unix.IPPROTO_UDP {
-		sum = 0xffff // RFC 768: 0 means that there is none
+		sum = 0xffff // RFC 768: 0 would mean that there is no checksum
 	}
 	binary.BigEndian.PutUint16(segment[checksum:], uint16(sum))
 	return append(f.header(len(segment)), segment...)
 }
 
+// header returns the IP header for a segment of a length, with room for the segment.
 func (f flow) header(length int) []byte {
 	if f.to.Addr().Is4() {
 		h := make([]byte, header4, header4+length)
 		h[0] = 4<<4 | header4/4
 		binary.BigEndian.PutUint16(h[2:], uint16(header4+length))
-		h[6] = 0x40 // DF: then the ID says nothing, RFC 6864, section 4.1
+		h[6] = 0x40 // DF: with it the ID means nothing, RFC 6864, section 4.1
 		h[8], h[9] = hops, f.protocol
 		copy(h[12:], f.from.Addr().AsSlice())
 		copy(h[16:], f.to.Addr().AsSlice())
@@ -56,7 +57,7 @@ func (f flow) header(length int) []byte {
 	return h
 }
 
-// pseudo is the sum of what a checksum covers of the IP header, RFC 9293, section 3.1.
+// pseudo returns the sum of the pseudo-header, RFC 9293, section 3.1.
 func (f flow) pseudo(length int) uint32 {
 	sum := add(0, f.from.Addr().AsSlice())
 	sum = add(sum, f.to.Addr().AsSlice())
@@ -74,6 +75,7 @@ func add(sum uint32, b []byte) uint32 {
 	return sum
 }
 
+// finish makes a checksum of a sum.
 func finish(sum uint32) uint32 {
 	for sum > 0xffff {
 		sum = sum>>16 + sum&0xffff
@@ -81,9 +83,9 @@ func finish(sum uint32) uint32 {
 	return ^sum & 0xffff
 }
 
-// parse splits a packet of IPv4 without a fragment, or of IPv6 without extension headers, which
-// are all that answers to a probe come in. What is quoted in an ICMP error is cut short: then
-// body is what there is of it.
+// parse splits an IP packet. It takes body for a transport header with its payload, which is right
+// for all answers to a probe: they are no fragments, and have no extension headers. The packet that
+// an ICMP error quotes is cut short, and so is its body then.
 func parse(p []byte) (protocol byte, src, dst netip.Addr, body []byte, ok bool) {
 	switch {
 	case len(p) >= header4 && p[0]>>4 == 4:
@@ -100,7 +102,8 @@ func parse(p []byte) (protocol byte, src, dst netip.Addr, body []byte, ok bool) 
 	return 0, src, dst, nil, false
 }
 
-// segment returns the transport header and payload of a packet of f, or ok false.
+// segment returns the transport header and the payload of a packet. ok says whether the packet is
+// of f.
 func (f flow) segment(p []byte) (segment []byte, ok bool) {
 	protocol, src, dst, body, ok := parse(p)
 	if !ok || protocol != f.protocol || len(body) < 8 {
@@ -111,8 +114,9 @@ func (f flow) segment(p []byte) (segment []byte, ok bool) {
 	return body, from == f.from && to == f.to
 }
 
-// refused returns what a packet quotes of the segment of f that it says has reached nobody, or
-// ok false: an ICMP error, type 3 of RFC 792 or type 1 of RFC 4443, quotes it behind 8 octets.
+// refused returns the part of a segment that an ICMP error quotes. ok says whether the packet is
+// such an error (type 3 of RFC 792, type 1 of RFC 4443) and quotes a segment of f, which nobody got
+// then. The quotation begins after 8 bytes.
 func (f flow) refused(p []byte) (quote []byte, ok bool) {
 	protocol, _, _, body, ok := parse(p)
 	if !ok || len(body) < 8 {

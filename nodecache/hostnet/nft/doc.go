@@ -1,0 +1,28 @@
+// Package nft writes the node cache's rules into the kernel's nf_tables. It also finds the rules
+// that another node-local cache has left there, and deletes them.
+//
+// It sends the messages of linux/netfilter/nf_tables.h itself. Of the library
+// github.com/google/nftables it uses the expressions: up to version 0.3.0 that library sends zero
+// for the flags of every table, so it can't make a table that belongs to its socket.
+//
+//	Rules --> Table ---------------------------+
+//	          Conn.SetFallback ----------------+--> batch --> Conn --> the kernel takes
+//	Foreign (iptables-nft's rules) .Delete ----+                       all of it, or nothing
+//	        (iptables-legacy's) names commands
+//
+// What becomes of a packet in a Table. A set whose name has a * exists for IPv4 and for IPv6:
+//
+//	prerouting   in by a device of @probes                  notrack, accept
+//	             from or to an address of @probe*           drop
+//	             in by a device of @outside                 accept
+//	             port 53, or the health port,
+//	               with the mark, to @own*                  notrack
+//	               over TCP, noted in @pass*                accept    it is not ours
+//	               over TCP, before @begun*, @take* have it note it   it is not ours
+//	               to @begun* (TCP), @take* (UDP, health)   notrack   a query
+//	               from @own*                               notrack   an answer
+//	input        port 53 to @own*, in by @outside           drop
+//	output       as in prerouting from "with the mark" on
+//
+// The elements of @take* live for Rules.Lifetime, those of @pass* for a minute; all others stay.
+package nft

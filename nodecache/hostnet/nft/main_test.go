@@ -1,0 +1,38 @@
+package nft
+
+import (
+	"os"
+	"testing"
+
+	"github.com/neardns/neardns/test/netns"
+)
+
+// The tests change the rules of a network namespace: the test binary runs itself again in one.
+func TestMain(m *testing.M) {
+	if !netns.Inside() {
+		os.Exit(netns.Again(0))
+	}
+	os.Exit(m.Run())
+}
+
+func ruleset(t *testing.T) string {
+	t.Helper()
+	return netns.Sh(t, "nft list ruleset")
+}
+
+// addRules adds rules of others, and deletes all rules with the test.
+func addRules(t *testing.T, rules string) {
+	t.Helper()
+	netns.Sh(t, "nft -f - <<'EOF'\n"+rules+"\nEOF")
+	t.Cleanup(func() { netns.Sh(t, "nft flush ruleset") })
+}
+
+func dial(t *testing.T) *Conn {
+	t.Helper()
+	c, err := Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
