@@ -5,7 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // TestAtOnce shows that the addresses get packets as soon as Open returns.
@@ -32,13 +33,13 @@ func TestAtOnce(t *testing.T) {
 func TestNoSource(t *testing.T) {
 	hold(t, clusterIP, clusterV6) // its device comes first where nothing else decides
 	startPod(t, 1)
-	sh(t, "ip link add bare0 type "+dummyKind()+"; ip link set bare0 up; ip route add 192.0.2.0/24 dev bare0; ip -6 route add 2001:db8::/64 dev bare0")
-	t.Cleanup(func() { sh(t, "ip link del bare0") })
+	netns.Sh(t, "ip link add bare0 type "+dummyKind()+"; ip link set bare0 up; ip route add 192.0.2.0/24 dev bare0; ip -6 route add 2001:db8::/64 dev bare0")
+	t.Cleanup(func() { netns.Sh(t, "ip link del bare0") })
 	for _, c := range []struct{ to, want string }{
 		{"ip route get 192.0.2.1", "src 10.1.0.1"},
 		{"ip -6 route get 2001:db8::1", "src fd01::1"},
 	} {
-		if got := sh(t, c.to); !strings.Contains(got, c.want) {
+		if got := netns.Sh(t, c.to); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s, want %s", c.to, got, c.want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/test/netns"
 )
 
 // startDummy starts a process without TUN, and with "ownerless" without owners.
@@ -28,7 +29,7 @@ func startDummy(t *testing.T, words ...string) *child {
 // devicesOf counts the dummy devices.
 func devicesOf(t *testing.T) int {
 	t.Helper()
-	return strings.Count(sh(t, "ip -o link show type "+dummyKind()), "neardns")
+	return strings.Count(netns.Sh(t, "ip -o link show type "+dummyKind()), "neardns")
 }
 
 // cleanDevices deletes what dead processes left.
@@ -76,13 +77,13 @@ func TestDummyDeath(t *testing.T) {
 	rules := ruleset(t)
 	living := startDummy(t, "ownerless")
 	living.must(t, "intercept")
-	handles := sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
+	handles := netns.Sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
 	for range 3 {
 		c := startDummy(t, "ownerless")
 		c.must(t, "intercept")
 		c.kill()
 	}
-	all := sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
+	all := netns.Sh(t, "ip -o link show neardns0 | cut -d: -f1; nft -a list ruleset | grep 'table inet neardns-[0-9]'")
 	if !strings.HasPrefix(all, handles) {
 		t.Errorf("the living had\n%s\nand now there are\n%s", handles, all)
 	}
@@ -118,7 +119,7 @@ func TestFlushed(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := ruleset(t)
-		sh(t, "nft flush ruleset")
+		netns.Sh(t, "nft flush ruleset")
 		if err := step(); err != nil {
 			t.Fatal(err)
 		}
@@ -126,5 +127,5 @@ func TestFlushed(t *testing.T) {
 			t.Errorf("got\n%s\nwant\n%s", after, before)
 		}
 	}
-	sh(t, "nft flush ruleset") // and Close
+	netns.Sh(t, "nft flush ruleset") // and Close
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/test/netns"
 )
 
 // openFallback opens a Fallback for the addresses, which goes with the test.
@@ -49,7 +50,7 @@ func fallbackTo(t *testing.T, r *Fallback, addrs ...string) {
 // answers asks often, from a pod and from the host, and returns who answered.
 func answers(t *testing.T, pod *child, addr string) string {
 	t.Helper()
-	sh(t, "conntrack -F 2>/dev/null") // what is tracked stays with its server, and ports are used again
+	netns.Sh(t, "conntrack -F 2>/dev/null") // what is tracked stays with its server, and ports are used again
 	var seen [2]bool
 	for range 16 {
 		for _, network := range []string{"udp", "tcp"} {
@@ -81,7 +82,7 @@ func serverPods(t *testing.T) {
 		p.must(t, "serve "+netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n), 0, 2}), 5353).String()+" "+name)
 		p.must(t, "serve ["+map[int]string{2: "fd02::2", 3: "fd03::2"}[n]+"]:53 "+name)
 	}
-	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; ip route add default via 10.2.0.2; ip -6 route add default via fd02::2")
+	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; ip route add default via 10.2.0.2; ip -6 route add default via fd02::2")
 	t.Cleanup(func() { exec.Command("sh", "-c", "ip route del default; ip -6 route del default").Run() })
 }
 
@@ -113,7 +114,7 @@ func TestFallback(t *testing.T) {
 		serve(t, a, "ours")
 	}
 	want("before it intercepts", "two three")
-	sh(t, "conntrack -F 2>/dev/null")
+	netns.Sh(t, "conntrack -F 2>/dev/null")
 	for range 20 { // anew, for 3 s pass soon
 		cache.must(t, "intercept")
 		for _, a := range addrs {
@@ -163,14 +164,14 @@ func TestFallbackPut(t *testing.T) {
 	chain c { counter; }
 }`)
 	r := openFallback(t, linkLocal)
-	handle := func() string { return sh(t, "nft -a list ruleset | grep 'dnat.*handle' || true") }
+	handle := func() string { return netns.Sh(t, "nft -a list ruleset | grep 'dnat.*handle' || true") }
 	fallbackTo(t, r, "10.2.0.2:53", "10.3.0.2:53")
 	first := handle()
 	fallbackTo(t, r, "10.3.0.2:53", "10.2.0.2:53")
 	if handle() != first {
 		t.Error("written again, though it is the same")
 	}
-	sh(t, "nft delete table inet neardns-fallback")
+	netns.Sh(t, "nft delete table inet neardns-fallback")
 	r.looked = time.Time{}
 	fallbackTo(t, r, "10.2.0.2:53", "10.3.0.2:53")
 	if handle() == "" {
@@ -188,7 +189,7 @@ func TestFallbackRefuse(t *testing.T) {
 	for _, bad := range []string{"127.0.0.1:53", "0.0.0.0:53", "[::1]:53", "[::]:53", "[::ffff:10.2.0.2]:53", "[fe80::1%eth0]:53",
 		"224.0.0.251:53", "[ff02::fb]:53", linkLocal + ":53", "10.2.0.2:0"} {
 		err := r.Set(servers("10.2.0.2:53", bad))
-		if err == nil || !strings.HasPrefix(err.Error(), "fallback server "+bad+": not one that a pod's query can be sent to; ") {
+		if err == nil || !strings.HasPrefix(err.Error(), "fallback server "+bad+": a pod's query can't be sent to it; ") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -204,8 +205,8 @@ func TestFallbackRefuse(t *testing.T) {
 	if has, err := HasIPVS(); has || err != nil {
 		t.Errorf("IPVS: %t, %v", has, err)
 	}
-	sh(t, "ip link add kube-ipvs0 type veth peer name other0")
-	t.Cleanup(func() { sh(t, "ip link del kube-ipvs0") })
+	netns.Sh(t, "ip link add kube-ipvs0 type veth peer name other0")
+	t.Cleanup(func() { netns.Sh(t, "ip link del kube-ipvs0") })
 	if has, err := HasIPVS(); !has || err != nil {
 		t.Errorf("IPVS: %t, %v", has, err)
 	}
@@ -252,7 +253,7 @@ func TestFallbackRuleset(t *testing.T) {
 	if got := ruleset(t); squeeze(got) != squeeze(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	sh(t, "nft list ruleset | nft -c -f -") // as it is saved and loaded
+	netns.Sh(t, "nft list ruleset | nft -c -f -") // as it is saved and loaded
 }
 
 // TestFallbackFamilies keeps servers of a family that the next list has none of, and says
@@ -289,8 +290,8 @@ func TestFallbackFamilies(t *testing.T) {
 // TestFallbackSource has the host's default route lead to one pod and its query to another,
 // which knows the way back to its own device alone. Reverse paths are filtered strictly.
 func TestFallbackSource(t *testing.T) {
-	sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
-	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
+	netns.Sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
+	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
 	pod := startPod(t, 1)
 	serverPods(t)
 	far := startPod(t, 4)

@@ -16,8 +16,8 @@ import (
 // crowd it out: ICMP errors, questions and answers with the probe's or the server's address.
 // Without rules, random ports and an empty TUN have to do.
 func TestForged(t *testing.T) {
-	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
-	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
+	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
 	for _, with := range []string{"", "norules"} {
 		for _, addr := range []string{linkLocal, clusterV6} {
 			t.Run(addr+with, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/test/netns"
 )
 
 // The addresses that most tests hold, as flags give them.
@@ -73,20 +74,10 @@ func keep(t *testing.T, h *Host) (stop func()) {
 	return stop
 }
 
-// sh runs a command and returns its output.
-func sh(t *testing.T, command string) string {
-	t.Helper()
-	out, err := exec.Command("sh", "-c", command).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v: %s", command, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // ruleset returns all rules without what passes: times and the numbers of names.
 func ruleset(t *testing.T) string {
 	t.Helper()
-	text := regexp.MustCompile(` expires [0-9a-z]+`).ReplaceAllString(sh(t, "nft list ruleset"), "")
+	text := regexp.MustCompile(` expires [0-9a-z]+`).ReplaceAllString(netns.Sh(t, "nft list ruleset"), "")
 	text = regexp.MustCompile(`neardns-\d+ \{.*`).ReplaceAllString(text, "neardns-N {")
 	text = regexp.MustCompile(`(169\.254\.253\.|fd6e:6561:7264:6e73::)[0-9a-f]+`).ReplaceAllString(text, "${1}N")
 	return regexp.MustCompile(`"neardns\d+"`).ReplaceAllString(text, `"neardnsN"`)
@@ -97,7 +88,7 @@ func ruleset(t *testing.T) string {
 func node(t *testing.T) string {
 	t.Helper()
 	list := func() string {
-		return sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset")
+		return netns.Sh(t, "ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; nft list ruleset")
 	}
 	now := list()
 	testkit.Eventually(t, "the node rests", func() bool {
@@ -131,7 +122,7 @@ func unchanged(t *testing.T, was string) {
 // has reports whether the node has an address.
 func has(t *testing.T, addr string) bool {
 	t.Helper()
-	return slices.ContainsFunc(strings.Fields(sh(t, "ip -o addr")), func(f string) bool {
+	return slices.ContainsFunc(strings.Fields(netns.Sh(t, "ip -o addr")), func(f string) bool {
 		return strings.HasPrefix(f, addr+"/")
 	})
 }
@@ -187,7 +178,7 @@ func startPod(t *testing.T, n int) *child {
 	t.Helper()
 	p := startChild(t, ownNetwork(), "pod")
 	p.must(t, "sh ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0")
-	run := func(format string, args ...any) { sh(t, fmt.Sprintf(format, args...)) }
+	run := func(format string, args ...any) { netns.Shf(t, format, args...) }
 	run("ip link add veth%d type veth peer name eth0 netns %d", n, p.cmd.Process.Pid)
 	t.Cleanup(func() { exec.Command("ip", "link", "del", fmt.Sprint("veth", n)).Run() })
 	run("ip addr add 10.%d.0.1/24 dev veth%[1]d; ip addr add fd0%[1]d::1/64 dev veth%[1]d nodad; ip link set veth%[1]d up", n)

@@ -12,7 +12,7 @@ import (
 // TestLeftover finds the device of a node-local cache of kubernetes/dns and takes it over
 // without a moment in which nobody has the addresses.
 func TestLeftover(t *testing.T) {
-	sh(t, "ip link add nodelocaldns type "+dummyKind()+"; ip addr add 169.254.20.10/32 dev nodelocaldns; "+
+	netns.Sh(t, "ip link add nodelocaldns type "+dummyKind()+"; ip addr add 169.254.20.10/32 dev nodelocaldns; "+
 		"ip addr add 10.96.0.10/32 dev nodelocaldns; ip addr add 10.96.0.99/32 dev nodelocaldns; ip link set nodelocaldns up")
 	want := []Leftover{{Name: "network device nodelocaldns", Addrs: []netip.Addr{netip.MustParseAddr(linkLocal), netip.MustParseAddr(clusterIP)}}}
 	same := func(got []Leftover) bool {
@@ -31,7 +31,7 @@ func TestLeftover(t *testing.T) {
 			t.Errorf("%q, %v", answer, err)
 		}
 	}
-	if links := sh(t, "ip -o link"); strings.Contains(links, "nodelocaldns") {
+	if links := netns.Sh(t, "ip -o link"); strings.Contains(links, "nodelocaldns") {
 		t.Error(links)
 	}
 }
@@ -56,8 +56,8 @@ func TestLeftoverRules(t *testing.T) {
 
 // TestLeftoverUnwanted leaves a device alone where we make none, and rules where we make none.
 func TestLeftoverUnwanted(t *testing.T) {
-	sh(t, "ip link add nodelocaldns type "+dummyKind()+"; ip addr add 169.254.20.10/32 dev nodelocaldns")
-	t.Cleanup(func() { sh(t, "ip link del nodelocaldns") })
+	netns.Sh(t, "ip link add nodelocaldns type "+dummyKind()+"; ip addr add 169.254.20.10/32 dev nodelocaldns")
+	t.Cleanup(func() { netns.Sh(t, "ip link del nodelocaldns") })
 	netns.NodeLocalRules(t, "iptables-nft", linkLocal)
 	for words, want := range map[string]string{"nodevice": "8 rules", "norules": "network device nodelocaldns"} {
 		h := hold(t, linkLocal, words, "kind="+dummyKind())

@@ -13,8 +13,7 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// The tests change links, addresses and rules: the test binary runs itself again in a network
-// namespace of its own, and in a user namespace where it is not root.
+// The tests change links, addresses and rules of a network namespace of their own.
 //
 //	pod N, a child's namespace       the tests' namespace
 //	10.N.0.2, fd0N::2  eth0 ------- vethN  10.N.0.1, fd0N::1     neardns0 ...  the addresses
@@ -23,17 +22,10 @@ import (
 const childEnv = "HOSTNET_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	switch {
-	case os.Getenv(childEnv) != "":
+	if os.Getenv(childEnv) != "" {
 		os.Exit(runChild(os.Getenv(childEnv)))
-	case !netns.Inside():
-		os.Exit(netns.Again(0))
 	}
-	const setup = "ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0" // pods speak at once
-	if out, err := exec.Command("sh", "-c", setup).CombinedOutput(); err != nil {
-		fmt.Println(string(out), err)
-		os.Exit(1)
-	}
+	netns.Enter(0, "ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0") // pods speak at once
 	code := m.Run()
 	for start := time.Now(); code == 0 && left() != ""; time.Sleep(10 * time.Millisecond) { // until goroutines have ended
 		if time.Since(start) > testkit.Patience {

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/test/netns"
 )
 
 // asks has a pod ask at addresses over UDP and TCP. It returns an answer that all give, or else
@@ -33,8 +33,8 @@ func asks(t *testing.T, p *child, addrs ...string) string {
 // TestOutside has a machine that the default routes lead to ask, and a pod, while the routes
 // change. Where kube-proxy knows the address, the machine's queries are its business.
 func TestOutside(t *testing.T) {
-	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
-	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
+	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
 	one, two := startPod(t, 1), startPod(t, 2)
 	h := hold(t, linkLocal, clusterV6)
 	intercept(t, h)
@@ -49,19 +49,19 @@ func TestOutside(t *testing.T) {
 	wait("without a default route, all are answered", one, "ours")
 	for _, to := range []string{"via 10.1.0.2", "nexthop via 10.1.0.2 nexthop via 10.1.0.2 dev veth1 onlink"} {
 		t.Log("default " + to)
-		sh(t, "ip route add default "+to+"; ip -6 route add default via fd01::2")
+		netns.Sh(t, "ip route add default "+to+"; ip -6 route add default via fd01::2")
 		wait("a machine gets no answer", one, "nothing")
 		wait("a pod does", two, "ours")
-		sh(t, "ip route del default; ip -6 route del default; ip route add default via 10.2.0.2; ip -6 route add default via fd02::2")
+		netns.Sh(t, "ip route del default; ip -6 route del default; ip route add default via 10.2.0.2; ip -6 route add default via fd02::2")
 		wait("the routes lead elsewhere", one, "ours")
 		wait("to where pods were", two, "nothing")
-		sh(t, "ip route del default; ip -6 route del default")
+		netns.Sh(t, "ip route del default; ip -6 route del default")
 		wait("and nowhere", two, "ours")
 	}
-	sh(t, "ip route add default via 10.1.0.2 table 7; ip -6 route add unreachable default metric 9999")
-	t.Cleanup(func() { sh(t, "ip route del default table 7; ip -6 route del unreachable default") })
-	sh(t, "ip route add default via 10.2.0.2")
-	t.Cleanup(func() { sh(t, "ip route del default") })
+	netns.Sh(t, "ip route add default via 10.1.0.2 table 7; ip -6 route add unreachable default metric 9999")
+	t.Cleanup(func() { netns.Sh(t, "ip route del default table 7; ip -6 route del unreachable default") })
+	netns.Sh(t, "ip route add default via 10.2.0.2")
+	t.Cleanup(func() { netns.Sh(t, "ip route del default") })
 	wait("the routes lead elsewhere", two, "nothing")
 	wait("a route of some addresses counts for nothing", one, "ours")
 }
@@ -69,12 +69,12 @@ func TestOutside(t *testing.T) {
 // TestOutsideGoesOn shows that kube-proxy has what other machines ask, as without us, and that all
 // are answered if asked to.
 func TestOutsideGoesOn(t *testing.T) {
-	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
-	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
+	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
 	machine, pod, dns := startPod(t, 1), startPod(t, 3), startPod(t, 2)
 	addRules(t, kubeProxy)
-	sh(t, "conntrack -F 2>/dev/null; ip route add default via 10.1.0.2; ip -6 route add default via fd01::2")
-	t.Cleanup(func() { sh(t, "ip route del default; ip -6 route del default") })
+	netns.Sh(t, "conntrack -F 2>/dev/null; ip route add default via 10.1.0.2; ip -6 route add default via fd01::2")
+	t.Cleanup(func() { netns.Sh(t, "ip route del default; ip -6 route del default") })
 	dns.must(t, "serve 10.2.0.2:53 theirs")
 	dns.must(t, "serve [fd02::2]:53 theirs")
 	here := []string{clusterIP + ":53", "[" + clusterV6 + "]:53"}
@@ -92,15 +92,15 @@ func TestOutsideGoesOn(t *testing.T) {
 				t.Errorf("a pod is answered %s", got)
 			}
 		})
-		sh(t, "conntrack -F 2>/dev/null")
+		netns.Sh(t, "conntrack -F 2>/dev/null")
 	}
 }
 
 // TestOutsideBridge leaves alone a bridge that pods may be behind as well as the default route.
 func TestOutsideBridge(t *testing.T) {
 	one := startPod(t, 1)
-	sh(t, "ip link add br0 type bridge; ip link set br0 up; ip addr flush dev veth1; ip link set veth1 master br0; ip addr add 10.1.0.1/24 dev br0; ip route add default via 10.1.0.2")
-	t.Cleanup(func() { sh(t, "ip link del br0") })
+	netns.Sh(t, "ip link add br0 type bridge; ip link set br0 up; ip addr flush dev veth1; ip link set veth1 master br0; ip addr add 10.1.0.1/24 dev br0; ip route add default via 10.1.0.2")
+	t.Cleanup(func() { netns.Sh(t, "ip link del br0") })
 	h := hold(t, linkLocal)
 	intercept(t, h)
 	serve(t, linkLocal+":53", "ours")

@@ -4,6 +4,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // half is a connection over which half a question has been asked.
@@ -46,11 +48,11 @@ func (h *half) end() (string, error) {
 // proxied has kube-proxy lead queries to another server.
 func proxied(t *testing.T) {
 	t.Helper()
-	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; conntrack -F 2>/dev/null")
+	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; conntrack -F 2>/dev/null")
 	other := startPod(t, 2)
 	addRules(t, kubeProxy)
-	sh(t, "ip route add default via 10.2.0.2; ip -6 route add default via fd02::2")
-	t.Cleanup(func() { sh(t, "ip route del default; ip -6 route del default || true") })
+	netns.Sh(t, "ip route add default via 10.2.0.2; ip -6 route add default via fd02::2")
+	t.Cleanup(func() { netns.Sh(t, "ip route del default; ip -6 route del default || true") })
 	other.must(t, "serve 10.2.0.2:53 other")
 	other.must(t, "serve [fd02::2]:53 other")
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/test/netns"
 )
 
 // probeUDP asks over UDP.
@@ -60,9 +61,9 @@ table inet kube-proxy {
 // reverse paths filtered strictly.
 func TestProbe(t *testing.T) {
 	addRules(t, kubeProxy)
-	sh(t, "conntrack -F 2>/dev/null") // of tests before
-	sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
-	t.Cleanup(func() { sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
+	netns.Sh(t, "conntrack -F 2>/dev/null") // of tests before
+	netns.Sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
+	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
 	addRules(t, `table inet rpfilter {
 	chain prerouting {
 		type filter hook prerouting priority raw + 10; policy accept;
@@ -132,13 +133,13 @@ table inet firewall {
 		if answer, err := question("udp", addr, patience); answer != "ours" {
 			t.Errorf("%s over loopback: %v", addr, err)
 		}
-		sh(t, "nft flush table inet firewall; nft 'add chain inet firewall input { policy accept; }'; nft add rule inet firewall input iifname != lo reject")
+		netns.Sh(t, "nft flush table inet firewall; nft 'add chain inet firewall input { policy accept; }'; nft add rule inet firewall input iifname != lo reject")
 		for _, ask := range []func(*Host, string, time.Duration) (string, error){probeUDP, probeTCP} {
 			if answer, err := ask(h, addr, patience); !errors.Is(err, syscall.ECONNREFUSED) {
 				t.Errorf("%s, rejected: %q, %v", addr, answer, err)
 			}
 		}
-		sh(t, "nft delete table inet firewall")
+		netns.Sh(t, "nft delete table inet firewall")
 		if answer, err := both(h, addr); answer != "ours" || err != nil {
 			t.Errorf("%s without a firewall: %q, %v", addr, answer, err)
 		}
@@ -180,7 +181,7 @@ func TestProbeMany(t *testing.T) {
 	}
 	for range 3 {
 		time.Sleep(10 * time.Millisecond) // to delete it between two probes
-		sh(t, "ip link del neardns0 2>/dev/null || true")
+		netns.Sh(t, "ip link del neardns0 2>/dev/null || true")
 	}
 	all.Wait()
 	testkit.Eventually(t, "probe", func() bool {

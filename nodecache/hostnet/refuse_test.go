@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // TestConfig shows that names and addresses are checked before anything is done.
@@ -65,8 +67,8 @@ func TestRefuse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			addRules(t, stranger)
-			sh(t, c.before)
-			t.Cleanup(func() { sh(t, c.after) })
+			netns.Sh(t, c.before)
+			t.Cleanup(func() { netns.Sh(t, c.after) })
 			child := startChild(t, c.attr, append([]string{"hold"}, c.words...)...)
 			was := node(t)
 			got := child.ask(t, "open")

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // wantTable is what is made for one IPv4 and one IPv6 address, as nft lists it.
@@ -150,7 +152,7 @@ func TestRuleset(t *testing.T) {
 func TestAgain(t *testing.T) {
 	h := hold(t, linkLocal, clusterIP, clusterV6)
 	intercept(t, h)
-	rules, links := ruleset(t), sh(t, "ip addr; ip route; ip -6 route")
+	rules, links := ruleset(t), netns.Sh(t, "ip addr; ip route; ip -6 route")
 	for range 50 {
 		intercept(t, h)
 		if err := h.Ensure(); err != nil {
@@ -160,7 +162,7 @@ func TestAgain(t *testing.T) {
 	if got := ruleset(t); got != rules {
 		t.Errorf("got\n%s\nwant\n%s", got, rules)
 	}
-	if got := sh(t, "ip addr; ip route; ip -6 route"); got != links {
+	if got := netns.Sh(t, "ip addr; ip route; ip -6 route"); got != links {
 		t.Errorf("got\n%s\nwant\n%s", got, links)
 	}
 }
@@ -187,8 +189,8 @@ table inet neardns-x {
 // addRules adds rules of others, and takes them away with the test.
 func addRules(t *testing.T, rules string) {
 	t.Helper()
-	sh(t, "nft -f - <<'EOF'\n"+rules+"\nEOF")
-	t.Cleanup(func() { sh(t, "nft flush ruleset") })
+	netns.Sh(t, "nft -f - <<'EOF'\n"+rules+"\nEOF")
+	t.Cleanup(func() { netns.Sh(t, "nft flush ruleset") })
 }
 
 // TestThousand opens and closes a thousand times, some at a time, beside a stranger's rules,
@@ -230,7 +232,7 @@ func TestOwned(t *testing.T) {
 	h := hold(t, linkLocal)
 	intercept(t, h)
 	before := ruleset(t)
-	sh(t, "nft flush ruleset; nft delete table inet $(nft list tables | cut -d' ' -f3) && exit 1 || true")
+	netns.Sh(t, "nft flush ruleset; nft delete table inet $(nft list tables | cut -d' ' -f3) && exit 1 || true")
 	if after := ruleset(t); after != before {
 		t.Errorf("got\n%s\nwant\n%s", after, before)
 	}

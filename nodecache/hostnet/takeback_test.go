@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/test/netns"
 )
 
 // TestKill shows that the kernel takes all of it back when the process dies.
@@ -67,7 +68,7 @@ func TestStop(t *testing.T) {
 // intercepts reports whether the set of what is taken has an element.
 func intercepts(t *testing.T) bool {
 	t.Helper()
-	return regexp.MustCompile(`set take4 \{[^}]*timeout[^}]*elements = `).MatchString(sh(t, "nft list ruleset"))
+	return regexp.MustCompile(`set take4 \{[^}]*timeout[^}]*elements = `).MatchString(netns.Sh(t, "nft list ruleset"))
 }
 
 // TestRenew shows that interception lasts longer than lifetime if it is renewed, without a
@@ -117,10 +118,10 @@ func TestPutBack(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			h := hold(t, linkLocal, clusterV6)
 			serve(t, linkLocal+":53", "ours")
-			before := sh(t, "ip -o addr | grep -o 'inet.*' | sort; ip -o link show neardns0 | grep -o '<.*>'")
-			sh(t, command)
+			before := netns.Sh(t, "ip -o addr | grep -o 'inet.*' | sort; ip -o link show neardns0 | grep -o '<.*>'")
+			netns.Sh(t, command)
 			took := testkit.Within(t, testkit.Patience, "put back", func() bool {
-				return before == sh(t, "ip -o addr | grep -o 'inet.*' | sort; ip -o link show neardns0 | grep -o '<.*>' || true")
+				return before == netns.Sh(t, "ip -o addr | grep -o 'inet.*' | sort; ip -o link show neardns0 | grep -o '<.*>' || true")
 			})
 			t.Logf("after %v", took)
 			testkit.Eventually(t, "probe", func() bool {
@@ -138,7 +139,7 @@ func TestPutBack(t *testing.T) {
 func TestRoutes(t *testing.T) {
 	h := hold(t, linkLocal, clusterV6)
 	before := node(t)
-	sh(t, "ip route flush dev neardns0; ip -6 route flush dev neardns0")
+	netns.Sh(t, "ip route flush dev neardns0; ip -6 route flush dev neardns0")
 	if err := h.Ensure(); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,8 @@ package hostnet
 import (
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/neardns/neardns/test/netns"
 )
 
 // tracking has connections tracked, as any node with kube-proxy has.
@@ -18,7 +19,7 @@ func tracked(t *testing.T) string {
 	t.Helper()
 	var found []string
 	for _, family := range []string{"ipv4", "ipv6"} {
-		for line := range strings.Lines(sh(t, "conntrack -L -f "+family+" 2>/dev/null")) {
+		for line := range strings.Lines(netns.Sh(t, "conntrack -L -f "+family+" 2>/dev/null")) {
 			if strings.Contains(line, "port=53 ") || strings.Contains(line, "port=8080 ") {
 				found = append(found, line)
 			}
@@ -55,7 +56,7 @@ func TestNoTrack(t *testing.T) {
 		}
 	}
 	keep(t, h)
-	sh(t, "conntrack -F 2>/dev/null")
+	netns.Sh(t, "conntrack -F 2>/dev/null")
 	for range 20 {
 		askAll(t, pod, "ours")
 	}
@@ -81,9 +82,9 @@ func askAll(t *testing.T, pod *child, want string) {
 // TestSteps goes from start to stop beside a kube-proxy, which sends what is not intercepted
 // to the server in pod number 2.
 func TestSteps(t *testing.T) {
-	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	pod, other := startPod(t, 1), startPod(t, 2)
-	sh(t, "ip route add default via 10.2.0.2; ip -6 route add default via fd02::2") // for the host itself
+	netns.Sh(t, "ip route add default via 10.2.0.2; ip -6 route add default via fd02::2") // for the host itself
 	addRules(t, kubeProxy)
 	for _, a := range []string{"10.2.0.2", "[fd02::2]"} {
 		other.must(t, "serve "+a+":53 other")
@@ -117,7 +118,7 @@ func TestSteps(t *testing.T) {
 
 // TestDrain has interception released while a pod waits for an answer: it gets it.
 func TestDrain(t *testing.T) {
-	sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	pod := startPod(t, 1)
 	addRules(t, kubeProxy)
 	h := hold(t, linkLocal, clusterIP, clusterV6)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -33,9 +32,11 @@ var kubernetes string
 
 func TestMain(m *testing.M) {
 	Enter()
-	if !netns.Inside() {
-		os.Exit(inNamespace())
+	if os.Getuid() != 0 {
+		fmt.Println("tests of the manifests: the containers have users, which takes root")
+		os.Exit(1)
 	}
+	netns.Enter(syscall.CLONE_NEWNS, "mount --make-rprivate /; ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.default.accept_dad=0")
 	os.Exit(inCluster(m))
 }
 
@@ -57,21 +58,8 @@ func inCluster(m *testing.M) int {
 	return run.Main(m, false)
 }
 
-// inNamespace runs the tests.
-func inNamespace() int {
-	if os.Getuid() != 0 {
-		fmt.Println("tests of the manifests: the containers have users, which takes root")
-		return 1
-	}
-	return netns.Again(syscall.CLONE_NEWNS)
-}
-
 // prepare starts the cluster in dir.
 func prepare(dir string) (err error) {
-	const setup = "mount --make-rprivate /; ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.default.accept_dad=0"
-	if out, err := exec.Command("sh", "-ec", setup).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
 	if kubernetes, err = cluster.Build(context.Background()); err != nil {
 		return err
 	}

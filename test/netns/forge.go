@@ -9,20 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Packets that a program with raw sockets (CAP_NET_RAW, which Pods have unless it is taken from
-// them) sends in another's name.
+// A program with raw sockets can send packets in another's name. That takes CAP_NET_RAW, which
+// Pods have unless someone takes it from them.
 
 // UDP returns a packet with any source.
 func UDP(from, to netip.AddrPort, payload []byte) []byte {
 	segment := binary.BigEndian.AppendUint16(nil, from.Port())
 	segment = binary.BigEndian.AppendUint16(segment, to.Port())
-	segment = binary.BigEndian.AppendUint16(segment, uint16(8+len(payload))) // #nosec G115 -- short
+	segment = binary.BigEndian.AppendUint16(segment, uint16(8+len(payload)))
 	segment = append(append(segment, 0, 0), payload...)
 	return ip(from.Addr(), to.Addr(), unix.IPPROTO_UDP, segment, 6)
 }
 
-// Unreachable returns the ICMP error with which from tells the sender of a packet that nobody
-// listens there (RFC 792, type 3, code 3; RFC 4443, type 1, code 4).
+// Unreachable returns the ICMP error by which a host tells the sender of a packet that nobody
+// listens at its port (RFC 792, type 3, code 3; RFC 4443, type 1, code 4).
 func Unreachable(from netip.Addr, packet []byte) []byte {
 	if from.Is4() {
 		to := netip.AddrFrom4([4]byte(packet[12:16]))
@@ -32,12 +32,12 @@ func Unreachable(from netip.Addr, packet []byte) []byte {
 	return ip(from, to, unix.IPPROTO_ICMPV6, append([]byte{1, 4, 7: 0}, packet...), 2)
 }
 
-// ip puts segment behind an IP header, and its checksum at an offset of it.
+// ip returns an IP header and behind it segment, whose checksum it writes at an offset.
 func ip(from, to netip.Addr, protocol byte, segment []byte, checksum int) []byte {
-	length := uint16(len(segment)) // #nosec G115 -- short
+	length := uint16(len(segment))
 	pseudo := append(append(from.AsSlice(), to.AsSlice()...), 0, protocol)
 	pseudo = binary.BigEndian.AppendUint16(pseudo, length)
-	if protocol == unix.IPPROTO_ICMP { // RFC 792 sums the message alone
+	if protocol == unix.IPPROTO_ICMP { // RFC 792: the sum is of the message alone
 		pseudo = nil
 	}
 	binary.BigEndian.PutUint16(segment[checksum:], sum(append(pseudo, segment...)))
@@ -65,11 +65,11 @@ func sum(b []byte) uint16 {
 	for s > 0xffff {
 		s = s>>16 + s&0xffff
 	}
-	return ^uint16(s) // #nosec G115 -- folded
+	return ^uint16(s)
 }
 
-// Flood sends what next returns, one packet after the other and some 3,000 a second, from the
-// Host until end is called.
+// Flood sends packets from the Host, some 3,000 a second, until end is called. next returns the
+// next packet.
 func (h *Host) Flood(family int, next func() []byte) (end func()) {
 	h.T.Helper()
 	fd := h.raw(family)
@@ -92,7 +92,7 @@ func (h *Host) Flood(family int, next func() []byte) (end func()) {
 	return func() { close(stop); <-done; _ = unix.Close(fd) }
 }
 
-// raw opens a socket whose packets have their IP header with them, raw(7).
+// raw opens a socket for packets that bring their IP header, raw(7).
 func (h *Host) raw(family int) (fd int) {
 	h.T.Helper()
 	var err error

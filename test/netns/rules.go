@@ -8,9 +8,14 @@ import (
 
 // NodeLocalRules adds, with a tool such as iptables-nft, the rules that the node-local cache of
 // kubernetes/dns makes for each address: see initIptables in cmd/node-cache/app there. At the end
-// of the test it empties the tables that they are in, and deletes those that iptables-nft made.
+// of the test it deletes those that are left, and the tables that it made.
 func NodeLocalRules(t testing.TB, tool string, addrs ...string) {
 	t.Helper()
+	for _, table := range []string{"ip raw", "ip filter", "ip6 raw", "ip6 filter"} {
+		if exec.Command("sh", "-c", "nft list table "+table).Run() != nil {
+			t.Cleanup(func() { _ = exec.Command("sh", "-c", "nft delete table "+table).Run() })
+		}
+	}
 	const skip, allow = "NodeLocal DNS Cache: skip conntrack", "NodeLocal DNS Cache: allow DNS traffic"
 	for _, a := range addrs {
 		for _, r := range []struct{ table, chain, match, comment, target string }{
@@ -27,11 +32,9 @@ func NodeLocalRules(t testing.TB, tool string, addrs ...string) {
 			{"raw", "OUTPUT", "-p tcp -d %s --dport 8080", skip, "NOTRACK"},
 			{"raw", "OUTPUT", "-p tcp -s %s --sport 8080", skip, "NOTRACK"},
 		} {
-			Shf(t, "%s -w -t %s -A %s "+r.match+" -m comment --comment '%s' -j %s", tool, r.table, r.chain, a, r.comment, r.target)
+			rule := fmt.Sprintf("%s "+r.match+" -m comment --comment '%s' -j %s", r.chain, a, r.comment, r.target)
+			Shf(t, "%s -w -t %s -A %s", tool, r.table, rule)
+			t.Cleanup(func() { _ = exec.Command("sh", "-c", fmt.Sprintf("%s -w -t %s -D %s", tool, r.table, rule)).Run() })
 		}
 	}
-	t.Cleanup(func() {
-		const clean = "%[1]s -t raw -F; %[1]s -t filter -F; for f in ip ip6; do for t in raw filter; do nft delete table $f $t; done; done"
-		_ = exec.Command("sh", "-c", fmt.Sprintf(clean, tool)).Run()
-	})
 }

@@ -4,15 +4,15 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// all are the addresses that the node cache takes.
+// all is the addresses at which the node cache takes queries.
 const all = linkLocal + "," + clusterIP + "," + linkLocal6 + "," + clusterIP6
 
-// corefile is that of a node cache at some addresses.
+// corefile returns the Corefile of a node cache at some addresses.
 func corefile(addrs string) string {
 	bind := strings.ReplaceAll(addrs, ",", " ")
 	return `cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {
@@ -42,7 +42,7 @@ func corefile(addrs string) string {
 `
 }
 
-// arguments are those of a node cache.
+// arguments returns the arguments of a node cache.
 func arguments(addrs string, more ...string) []string {
 	return append([]string{"-localip", addrs, "-conf", "Corefile", "-metrics-listen-address", "", "-node", nodeName}, more...)
 }
@@ -54,17 +54,18 @@ type cache struct {
 	metrics string
 }
 
-// startCache starts a node cache at all addresses and waits until it has the queries.
+// startCache starts a node cache at all addresses and waits until it takes the queries.
 func startCache(t testing.TB, more ...string) *cache {
 	t.Helper()
 	return startCacheAt(t, all, more...)
 }
 
+// startCacheAt is startCache at some addresses.
 func startCacheAt(t testing.TB, addrs string, more ...string) *cache {
 	t.Helper()
 	c := launch(t, addrs, more...)
 	c.Logs("answering")
-	run.Eventually(t, 5*time.Second, "it intercepts", c.active)
+	testkit.Eventually(t, "it intercepts", c.active)
 	return c
 }
 
@@ -78,18 +79,18 @@ func launch(t testing.TB, addrs string, more ...string) *cache {
 	return &cache{run.Start(t, exec.Command(run.Program(), args...), dir), t, metrics}
 }
 
-// active reports whether it says that it has the queries.
+// active reports whether the node cache says that it takes the queries.
 func (c *cache) active() bool {
 	status, _ := run.Get(c.t, "http://"+c.metrics+"/metrics")
 	return status == 200 && run.Scrape(c.t, c.metrics).Sum("nodecache_interception_active") == 1
 }
 
-// rewrite changes its Corefile.
+// rewrite writes its Corefile again, with one text replaced by another.
 func (c *cache) rewrite(from, to string) {
 	c.Write("Corefile", strings.ReplaceAll(corefile(all), from, to))
 }
 
-// cacheAnswers reports whether a node cache answers there, rather than the cluster DNS.
+// cacheAnswers reports whether a node cache answers a Pod at an address, and not the cluster DNS.
 func cacheAnswers(p *pod, server string) bool { return answers(p, server, "+notcp") }
 
 // answers is cacheAnswers over UDP, "+notcp", or "+tcp".

@@ -9,23 +9,23 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// confined shows that the node cache runs as its manifest has it: as uid 0 with NET_ADMIN and
-// NET_BIND_SERVICE alone, in a read-only root file system that holds nothing but the program.
-// Without /dev/net/tun it falls back to a dummy device; where the kernel has none, as on the
-// tests' machines, it says what to do and changes nothing.
+// confined shows that the node cache runs as its manifest runs it: as uid 0 with NET_ADMIN and
+// NET_BIND_SERVICE alone, in a read-only root file system with nothing but the program. Without
+// /dev/net/tun it makes a dummy device. If the kernel has no dummy devices either, it says what to do
+// and changes nothing.
 func confined(t *testing.T, w *world) {
 	before := w.state(t)
 	c := launchConfined(t, true)
 	c.Logs("answering")
-	run.Eventually(t, 5*time.Second, "it intercepts", c.active)
+	testkit.Eventually(t, "it intercepts", c.active)
 	if caps := netns.Shf(t, "grep CapEff /proc/%d/status", c.PID()); !strings.HasSuffix(caps, "0000000000001400") {
 		t.Errorf("%s, expected NET_BIND_SERVICE and NET_ADMIN", caps)
 	}
@@ -38,9 +38,9 @@ func confined(t *testing.T, w *world) {
 	c = launchConfined(t, false)
 	if hasDummy() {
 		c.Logs("the node", "device=dummy", "table=owned")
-		run.Eventually(t, 5*time.Second, "it intercepts", c.active)
+		testkit.Eventually(t, "it intercepts", c.active)
 		c.Stop()
-	} else if code := c.Wait(5 * time.Second); code != 1 || !strings.Contains(c.Log(), "and the kernel has no dummy device; give the container the node's /dev/net/tun, or load the kernel module dummy") {
+	} else if code := c.Wait(testkit.Patience); code != 1 || !strings.Contains(c.Log(), "and the kernel has no dummy device; give the container the node's /dev/net/tun, or load the kernel module dummy") {
 		t.Errorf("without TUN: exit code %d, %s", code, c.Log())
 	}
 	w.unchanged(t, before)
@@ -81,7 +81,8 @@ func launchConfined(t *testing.T, tun bool) *cache {
 	return &cache{run.Start(t, cmd, t.TempDir()), t, metrics}
 }
 
-// confine becomes a node cache in a folder, with few rights. It returns only if that fails.
+// confine makes this process a node cache in a folder, with few rights. It returns only if that
+// fails.
 func confine(root string, args []string) error {
 	for _, m := range [][2]string{{os.Getenv("NODE_TEST_PROGRAM"), "nodecache"}, {"/dev/net/tun", "dev/net/tun"}, {"/proc", "proc"}} {
 		to := filepath.Join(root, m[1])

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	authv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,19 +19,20 @@ import (
 	kruntime "k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/neardns/neardns/internal/image"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/manifests"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// demoEnv has TestDemo end in a shell; see make demo-cluster.
+// demoEnv makes TestDemo end in a shell; see make demo-cluster.
 const demoEnv = "NODE_DEMO"
 
-// overlay is the one whose Pods the demo runs.
+// overlay is the overlay of the manifests that the demo runs.
 const overlay = "iptables-nftables"
 
-// TestDemo is what `make demo-cluster` shows: both programs of the manifests, in their images'
-// root file systems, in a cluster with a StatefulSet's worth of Services. What its banner says
-// is tried here; with demoEnv, it ends in a shell in Pod a instead.
+// TestDemo is what `make demo-cluster` shows: both programs as the manifests run them, in the root
+// file systems of their images, in a cluster with some Services and a StatefulSet. It tries the
+// commands of the banner and of docs/debug.md. With demoEnv, it ends in a shell in Pod a instead.
 func TestDemo(t *testing.T) {
 	w := newCluster(t, "nftables")
 	objects, err := manifests.Render(filepath.Join(manifests.Dir(), "overlays", overlay))
@@ -59,7 +59,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// documented are the commands of docs/debug.md.
+// documented returns the commands of docs/debug.md.
 func documented(t *testing.T) (commands []string) {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/debug.md")
@@ -77,7 +77,7 @@ func documented(t *testing.T) (commands []string) {
 	return commands
 }
 
-// demoLines are commands of the banner, and what they print.
+// demoLines returns commands of the banner and what they print.
 func (w *world) demoLines() [][2]string {
 	return [][2]string{
 		{"dig +short web.default.svc.cluster.local", webIP},
@@ -90,7 +90,7 @@ func (w *world) demoLines() [][2]string {
 	}
 }
 
-// statefulSet makes a headless Service with Pods that have names.
+// statefulSet makes a headless Service, and Pods as a StatefulSet does.
 func (w *world) statefulSet(name string, pods int) {
 	w.t.Helper()
 	w.service("default", name, map[string]string{"app": name}, corev1.ClusterIPNone)
@@ -101,7 +101,7 @@ func (w *world) statefulSet(name string, pods int) {
 	}
 }
 
-// demoRoot builds the root file system of a program's image.
+// demoRoot builds the root file system of a program's image and returns its path.
 func (w *world) demoRoot(name string) string {
 	w.t.Helper()
 	i := slices.IndexFunc(image.Programs, func(p image.Program) bool { return p.Name == name })
@@ -112,7 +112,7 @@ func (w *world) demoRoot(name string) string {
 	return root
 }
 
-// demoDNS starts the manifests' CoreDNS, as a Pod that is ready.
+// demoDNS starts the manifests' CoreDNS, and adds it to the cluster as a Pod when it answers.
 func (w *world) demoDNS(objects manifests.Objects) {
 	w.t.Helper()
 	c, err := objects.ContainerOf("Deployment", "coredns", nodeName, map[string]string{
@@ -127,11 +127,11 @@ func (w *world) demoDNS(objects manifests.Objects) {
 	cmd.Path, err = exec.LookPath("nsenter")
 	w.must(err)
 	p := run.Start(w.t, cmd, w.t.TempDir())
-	run.Eventually(w.t, 20*time.Second, "the cluster DNS answers", func() bool { return !p.Ended() && w.dnsPod.Dig(dnsAddr(2), web) == webIP })
+	testkit.Eventually(w.t, "the cluster DNS answers", func() bool { return !p.Ended() && w.dnsPod.Dig(dnsAddr(2), web) == webIP })
 	w.must(w.CreatePod(context.Background(), w.podObject("kube-system", "coredns-1", "kube-dns"), dnsAddr(2), "fd00:244:9::2"))
 }
 
-// account makes the manifests' service account with its rights, and returns what a kubelet
+// account makes the manifests' service account with its rights. It returns the files that a kubelet
 // mounts for it.
 func (w *world) account(objects manifests.Objects) map[string]string {
 	w.t.Helper()
@@ -165,7 +165,7 @@ func (w *world) account(objects manifests.Objects) map[string]string {
 	return map[string]string{dir + "token": token.Status.Token, dir + "ca.crt": string(w.Config().CAData), dir + "namespace": account.Namespace}
 }
 
-// demoCache starts the manifests' node cache and waits until it has the queries.
+// demoCache starts the manifests' node cache and waits until it takes the queries.
 func (w *world) demoCache(objects manifests.Objects) *run.Process {
 	w.t.Helper()
 	c, err := objects.ContainerOf("DaemonSet", "nodecache", nodeName, map[string]string{"KUBE_DNS_UPSTREAM_SERVICE_HOST": "10.96.0.11"})
@@ -178,7 +178,7 @@ func (w *world) demoCache(objects manifests.Objects) *run.Process {
 	return p
 }
 
-// netshoot returns a command in Pod a, whose resolv.conf is as a kubelet writes it.
+// netshoot returns a command in Pod a, with a resolv.conf as a kubelet writes it.
 func (w *world) netshoot(args ...string) *exec.Cmd {
 	w.t.Helper()
 	const text = "nameserver %s\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
@@ -187,7 +187,7 @@ func (w *world) netshoot(args ...string) *exec.Cmd {
 	return w.a.Command(append([]string{"unshare", "--mount", "--uts", "sh", "-ec", enter, w.a.resolve}, args...)...)
 }
 
-// rc writes the functions and variables of the demo's shell.
+// rc writes the functions and variables of the demo's shell to a file, and returns its path.
 func (w *world) rc(node *run.Process) string {
 	w.t.Helper()
 	return run.Write(w.t, w.t.TempDir(), "rc", fmt.Sprintf(`PS1='netshoot:\w# '
@@ -201,7 +201,7 @@ cd ../..
 `, os.Getpid(), w.b.Path, kubernetes, coredns, run.Program(), w.config, node.PID(), filepath.Join(node.Dir, "log")))
 }
 
-// shell runs one for whoever sits there.
+// shell prints the banner and runs a shell at the terminal.
 func (w *world) shell(rc string) {
 	w.t.Helper()
 	banner := `

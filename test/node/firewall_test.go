@@ -5,12 +5,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// firewall shows that a node whose firewall lets no query of a Pod in keeps its DNS: the node
-// cache takes nothing, and says which rule it needs. With that rule, it does.
+// firewall shows that a node keeps its DNS if its firewall lets no query of a Pod in: the node cache
+// takes no queries, and says which rules it needs. With these rules it takes them.
 func firewall(t *testing.T, w *world) {
 	for _, f := range []struct{ tool, dns string }{{"iptables", "10.244.9.0/24"}, {"ip6tables", "fd00:244:9::/64"}} {
 		for _, rule := range []string{"-i lo", "-m conntrack --ctstate ESTABLISHED,RELATED", "-p ipv6-icmp", "-s " + f.dns} {
@@ -26,7 +27,7 @@ func firewall(t *testing.T, w *world) {
 	c.Logs("answering")
 	line := c.Logs("a firewall of this host drops what comes from pods", "iptables -I INPUT -d 169.254.20.10,10.96.0.10 -p udp --dport 53 -j ACCEPT",
 		"ip6tables -I INPUT -d fd00:20::10,fd00:10:96::a -p tcp --dport 53 -j ACCEPT")
-	time.Sleep(giveBack)
+	time.Sleep(giveBack) // in which it must not intercept
 	m := run.Scrape(t, c.metrics)
 	if !m.Has("nodecache_interception_active") || m.Sum("nodecache_interception_active") != 0 || intercepted(t) {
 		t.Error("queries are intercepted, or the metric is not there")
@@ -40,7 +41,7 @@ func firewall(t *testing.T, w *world) {
 	for command := range strings.SplitSeq(strings.Trim(commands, "\"\n"), "; ") {
 		accept(t, command)
 	}
-	run.Eventually(t, 5*time.Second, "with its rules it intercepts", c.active)
+	testkit.Eventually(t, "with its rules it intercepts", c.active)
 	for _, server := range strings.Split(all, ",") {
 		if !cacheAnswers(w.a, server) {
 			t.Errorf("at %s it does not answer", server)
@@ -49,7 +50,7 @@ func firewall(t *testing.T, w *world) {
 	c.Stop()
 }
 
-// accept runs an iptables command that adds rules, and deletes them with the test.
+// accept runs an iptables command that adds a rule, and deletes the rule at the end of the test.
 func accept(t *testing.T, command string) {
 	t.Helper()
 	netns.Sh(t, command)

@@ -4,17 +4,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// subset is how many of the cluster DNS's Pods a node keeps to.
+// subset is how many Pods of the cluster DNS a node has connections to.
 const subset = 3
 
-// followed waits until the node has connections to as many of the cluster DNS's Pods as it
-// keeps to, and to none that is gone. It has to be asked for what it does not know meanwhile.
+// followed waits until the node has connections to subset Pods of the cluster DNS, or to all if
+// there are fewer, and to none that is gone. Meanwhile someone must ask the node cache for names
+// that it doesn't know.
 func followed(t *testing.T, w *world, when string) {
 	t.Helper()
 	var pods []string
@@ -22,7 +22,7 @@ func followed(t *testing.T, w *world, when string) {
 		pods = append(pods, dnsAddr(host))
 	}
 	var at map[string]int
-	run.Eventually(t, 40*time.Second, when+": connections go to other Pods", func() bool {
+	testkit.Eventually(t, when+": connections go to other Pods", func() bool {
 		at = connected(t)
 		for addr := range at {
 			if !slices.Contains(pods, addr) {

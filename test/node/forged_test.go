@@ -8,13 +8,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// forged shows that a Pod with raw sockets can't have the node cache give up the queries by what
-// looks like a bad end of its probes: "port unreachable" from the Pod's own address, and
-// questions with the probe's.
+// forged shows that a Pod with raw sockets can't make the node cache give the queries back. The Pod
+// sends packets that look as if a probe failed: "port unreachable" from its own address, and
+// questions with the probe's address.
 func forged(t *testing.T, w *world) {
 	for _, f := range []forger{
 		{unix.AF_INET, "169.254.253.", "10.244.1.2", [2]string{linkLocal, clusterIP}},
@@ -27,14 +27,14 @@ func forged(t *testing.T, w *world) {
 			"questions":        question,
 		} {
 			end := w.a.Flood(f.family, next)
-			for began := time.Now(); time.Since(began) < 2*giveBack; time.Sleep(100 * time.Millisecond) {
+			for began := time.Now(); time.Since(began) < 2*giveBack; time.Sleep(100 * time.Millisecond) { // between two looks
 				if !intercepted(t) || !c.active() {
 					t.Errorf("%s, %s: the queries are given back after %v", f.pod, name, time.Since(began).Round(time.Millisecond))
 					break
 				}
 			}
 			end()
-			run.Eventually(t, giveBack, "it intercepts", c.active)
+			testkit.Eventually(t, "it intercepts", c.active)
 		}
 		if lines := c.Logged("self-check"); len(lines) > 0 {
 			t.Errorf("it blames something: %s", lines)
@@ -43,7 +43,7 @@ func forged(t *testing.T, w *world) {
 	}
 }
 
-// forger is what a Pod forges in one family.
+// forger says what a Pod forges in one family.
 type forger struct {
 	family  int
 	source  string // how the probe's address begins
@@ -51,18 +51,18 @@ type forger struct {
 	servers [2]string
 }
 
-// questions returns what makes questions that come from source, as probes do.
+// questions returns a function that makes questions with the source address of probes.
 func (f forger) questions(source netip.Addr) func() []byte {
 	n := 0
 	return func() []byte {
 		n++
-		from := netip.AddrPortFrom(source, uint16(49152+n/2%500)) // #nosec G115 -- a port
+		from := netip.AddrPortFrom(source, uint16(49152+n/2%500))
 		to := netip.AddrPortFrom(netip.MustParseAddr(f.servers[n%2]), 53)
 		return netns.UDP(from, to, []byte("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04bind\x00\x00\x10\x00\x03"))
 	}
 }
 
-// probeSource returns the address of the node cache's probes that begins with prefix.
+// probeSource returns the source address of the node cache's probes, which begins with prefix.
 func probeSource(t *testing.T, prefix string) netip.Addr {
 	t.Helper()
 	for word := range strings.FieldsSeq(netns.Sh(t, "ip route show table main; ip -6 route show table main")) {

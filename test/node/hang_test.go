@@ -11,14 +11,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// giveBack is how long a node cache that hangs may keep the queries.
+// giveBack is how long a node cache that hangs may keep the queries: the 3 s that they are taken
+// for, and a round of probes that is under way.
 const giveBack = 4 * time.Second
 
-// silentMost is how long a node cache goes on that does not answer.
+// silentMost is how long a node cache goes on although it doesn't answer itself.
 const silentMost = 10 * time.Second
 
 // hangs shows that the kernel gives the queries back when the node cache, or one of its
@@ -42,7 +43,7 @@ func hangs(t *testing.T, w *world) {
 		}
 		end := how.start()
 		began := time.Now()
-		run.Eventually(t, giveBack, how.name+": the queries are given back", func() bool { return !intercepted(t) })
+		testkit.Within(t, giveBack, how.name+": the queries are given back", func() bool { return !intercepted(t) })
 		took := time.Since(began)
 		for _, p := range []*pod{w.a, w.b} {
 			for _, server := range []string{clusterIP, clusterIP6} {
@@ -53,19 +54,20 @@ func hangs(t *testing.T, w *world) {
 		}
 		end()
 		began = time.Now()
-		run.Eventually(t, giveBack, how.name+": it takes the queries again", func() bool { return intercepted(t) && cacheAnswers(w.a, clusterIP) })
+		testkit.Eventually(t, how.name+": it takes the queries again", func() bool { return intercepted(t) && cacheAnswers(w.a, clusterIP) })
 		t.Logf("%s: given back after %v, taken again after %v", how.name, took.Round(10*time.Millisecond), time.Since(began).Round(10*time.Millisecond))
 	}
 }
 
-// silent shows that a node cache which does not answer for 10 s ends, for a new one to start.
+// silent shows that a node cache ends if it hasn't answered itself for 10 s, so that a new one can
+// start.
 func silent(t *testing.T, w *world) {
 	before := w.state(t)
 	c := startCache(t)
 	end := deafen(t, c.PID(), unix.SOCK_DGRAM, 1000)
 	defer end()
 	began := time.Now()
-	code := c.Wait(silentMost + 10*time.Second)
+	code := c.Wait(testkit.Patience)
 	t.Logf("ended after %v", time.Since(began).Round(10*time.Millisecond))
 	if code <= 0 || time.Since(began) < silentMost || len(c.Logged("has not answered itself for")) != 1 {
 		t.Errorf("exit code %d after %v:\n%s", code, time.Since(began), c.Log())
@@ -79,8 +81,8 @@ func intercepted(t testing.TB) bool {
 	return regexp.MustCompile(`set take[46] \{[^}]*elements = \{`).MatchString(netns.Sh(t, "nft list ruleset"))
 }
 
-// deafen has the kernel drop all that comes to some of a process's sockets of port 53, until
-// end is called: such a socket is as good as one whose reader hangs.
+// deafen has the kernel drop everything that comes to a process's sockets of a kind at port 53, the first
+// most of them, until end is called. That is as if their readers hung.
 func deafen(t *testing.T, pid, kind, most int) (end func()) {
 	t.Helper()
 	pidfd, err := unix.PidfdOpen(pid, 0)
@@ -122,7 +124,7 @@ func deafen(t *testing.T, pid, kind, most int) (end func()) {
 	}
 }
 
-// listens reports whether fd is a socket of a kind that listens at port 53.
+// listens reports whether fd is a socket of a kind, such as SOCK_DGRAM, that listens at port 53.
 func listens(fd, kind int) bool {
 	if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || got != kind {
 		return false

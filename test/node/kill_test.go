@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// killed shows that the node is as it was, and its queries are answered, as soon as the node
-// cache is killed.
+// killed shows that as soon as the node cache is killed, the node is as it was and queries are
+// answered.
 func killed(t *testing.T, w *world) {
 	before := w.state(t)
 	c := startCache(t)
@@ -15,14 +15,14 @@ func killed(t *testing.T, w *world) {
 	l.udp(w.a, clusterIP, 1000, 4)
 	l.udp(w.b, clusterIP6, 800, 4)
 	l.tcp(w.b, clusterIP, 200, 4)
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // under load
 	c.Kill()
 	dead := time.Now()
 	w.unchanged(t, before)
 	t.Logf("the node is as it was %v after the kill at most", time.Since(dead).Round(time.Millisecond))
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // under load, with kube-proxy alone
 	again := startCache(t)
-	time.Sleep(time.Second)
+	time.Sleep(time.Second) // under load
 	if !cacheAnswers(w.a, clusterIP) {
 		t.Error("the next node cache does not take over")
 	}

@@ -12,10 +12,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// patience is how long a client waits, as a stub resolver does (resolv.conf(5)). It asks once.
+// patience is how long a client waits for an answer, as a stub resolver does (resolv.conf(5)). It
+// doesn't ask again.
 const patience = 5 * time.Second
 
-// load are clients in Pods. Every query counts.
+// load is clients in Pods. Every query counts.
 type load struct {
 	stop  chan struct{}
 	group sync.WaitGroup
@@ -24,7 +25,7 @@ type load struct {
 	asks []asked
 }
 
-// asked is what became of a query.
+// asked is what has become of a query.
 type asked struct {
 	at   time.Time // when it was sent
 	took time.Duration
@@ -32,10 +33,10 @@ type asked struct {
 	who  string
 }
 
-// startLoad begins none; see udp, tcp and kept.
+// startLoad returns a load without clients. udp, tcp, kept, misses and direct add some.
 func startLoad() *load { return &load{stop: make(chan struct{})} }
 
-// end ends all clients and returns all that was asked, sorted by time.
+// end ends all clients and returns their queries, sorted by the time that they were sent.
 func (l *load) end() []asked {
 	close(l.stop)
 	l.group.Wait()
@@ -43,9 +44,8 @@ func (l *load) end() []asked {
 	return l.asks
 }
 
-// every calls ask until the load ends, on workers' threads in the Pod, so often that it is called
-// rate times a second in all, and told when it should have been. What waits for an answer keeps
-// no other back.
+// every calls ask, rate times a second in all, until the load ends. due is when ask should be
+// called. Each worker has a thread in the Pod. A worker that waits for an answer holds no other up.
 func (l *load) every(p *pod, rate, workers int, ask func(worker int, due time.Time)) {
 	for worker := range workers {
 		l.group.Go(func() {
@@ -60,7 +60,7 @@ func (l *load) every(p *pod, rate, workers int, ask func(worker int, due time.Ti
 					}
 					ask(worker, next)
 					if next = next.Add(pause); time.Since(next) > time.Second {
-						next = time.Now() // waited for what did not come
+						next = time.Now() // it has waited for an answer that did not come
 					}
 				}
 			})
@@ -98,8 +98,8 @@ func (l *load) tcp(p *pod, server string, rate, workers int) {
 	})
 }
 
-// kept asks rate times a second, over connections that are kept. A query on a connection that
-// closes before the answer is asked again on another (RFC 7766, section 6.2.4).
+// kept asks rate times a second, over connections that stay open. If a connection closes before the
+// answer, it asks again on another (RFC 7766, section 6.2.4).
 func (l *load) kept(p *pod, server string, rate, workers int) {
 	conns := make([]*dns.Conn, workers)
 	l.every(p, rate, workers, func(n int, _ time.Time) {
@@ -124,8 +124,8 @@ func (l *load) kept(p *pod, server string, rate, workers int) {
 	})
 }
 
-// direct asks a Pod of the cluster DNS rate times a second, which no node cache has a part in:
-// how long that takes, from when it was due, is what the machine takes at that moment.
+// direct asks a Pod of the cluster DNS rate times a second. No node cache has a part in that, so the
+// time from when a query was due to its answer is what the machine itself needs at that moment.
 func (l *load) direct(p *pod, server string, rate, workers int) {
 	l.every(p, rate, workers, func(_ int, due time.Time) {
 		c := dns.Client{Timeout: patience}
@@ -160,7 +160,7 @@ func both(server string) error {
 	return nil
 }
 
-// right returns what is wrong with an answer.
+// right returns what is wrong with an answer, or nil.
 func right(m *dns.Msg, err error) error {
 	switch {
 	case err != nil:
@@ -171,8 +171,8 @@ func right(m *dns.Msg, err error) error {
 	return nil
 }
 
-// lost fails the test if one of the queries was, and tells how many there were and how long
-// they took.
+// lost fails the test if a query was lost, and logs how many queries there were and how long they
+// took.
 func lost(t testing.TB, what string, asks []asked) {
 	t.Helper()
 	var wrong []asked
@@ -198,8 +198,8 @@ func lost(t testing.TB, what string, asks []asked) {
 	}
 }
 
-// slower returns by how much a query took longer, at most, than those of a client meanwhile
-// that the node cache has no part in. It looks at none that took less than least.
+// slower returns by how much a query took longer, at most, than the queries of who at the same time,
+// in which the node cache has no part. It ignores queries that took less than least.
 func slower(asks []asked, who string, least time.Duration) (most time.Duration) {
 	for _, a := range asks {
 		if a.took < least || a.err != "" || a.who == who {
@@ -216,7 +216,7 @@ func slower(asks []asked, who string, least time.Duration) (most time.Duration) 
 	return most
 }
 
-// slowest returns how long a right answer took at most.
+// slowest returns how long a right answer took, at most.
 func slowest(asks []asked) (most time.Duration) {
 	for _, a := range asks {
 		if a.err == "" {

@@ -23,13 +23,13 @@ var coredns, kubernetes string
 
 func TestMain(m *testing.M) {
 	manifests.Enter()
-	switch {
-	case os.Getenv(confineEnv) != "":
+	if os.Getenv(confineEnv) != "" {
 		fmt.Fprintln(os.Stderr, confine(os.Getenv(confineEnv), os.Args[1:]))
 		os.Exit(1)
-	case !netns.Inside():
-		os.Exit(netns.Again(syscall.CLONE_NEWNS))
 	}
+	netns.Enter(syscall.CLONE_NEWNS, `mount --make-rprivate /
+ip link set lo up
+sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0`)
 	if err := prepare(); err != nil {
 		fmt.Println("tests of the node:", err)
 		os.Exit(1)
@@ -37,18 +37,12 @@ func TestMain(m *testing.M) {
 	os.Exit(run.Main(m, false))
 }
 
-// prepare readies the node and finds the programs.
+// prepare finds the programs, and builds those that it doesn't find.
 func prepare() (err error) {
 	for _, name := range []string{"ip", "nft", "conntrack", "iptables", "dig", "getent", "nsenter", "ss"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return fmt.Errorf("%w (Debian: iproute2 nftables conntrack iptables bind9-dnsutils libc-bin util-linux)", err)
 		}
-	}
-	const setup = `mount --make-rprivate /
-ip link set lo up
-sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0`
-	if out, err := exec.Command("sh", "-ec", setup).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
 	}
 	_ = os.Setenv("CGO_ENABLED", "0") // a folder that a process has for its root has no C library
 	if coredns, err = peer.Build(context.Background(), peer.Ours); err != nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Each point is shown in both modes of kube-proxy, one after the other on one node.
+// Each point is shown in both modes of kube-proxy. All points share one node, one after the other.
 
 func TestNFTables(t *testing.T) { show(t, "nftables", slices.Concat(points, once)) }
 

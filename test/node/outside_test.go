@@ -4,10 +4,10 @@ import (
 	"testing"
 )
 
-// outside shows that a machine that the node's default route leads to can't use the node cache as
-// a reflector, over UDP or TCP: at a link-local address it gets no answer, and at a ClusterIP it
-// is kube-proxy's, as without a node cache. Pods and the host are answered. With -answer-outside,
-// so is the machine.
+// outside shows that a machine behind the node's default route can't use the node cache as a
+// reflector, over UDP or TCP. At a link-local address it gets no answer. At a ClusterIP kube-proxy
+// sends its queries on, as without a node cache. Pods get answers, and with -answer-outside the
+// machine does too.
 func outside(t *testing.T, w *world) {
 	for _, flag := range []string{"-answer-outside=false", "-answer-outside"} {
 		c := startCache(t, flag)

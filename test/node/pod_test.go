@@ -5,8 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
@@ -30,28 +30,28 @@ func newPod(t testing.TB, n int, veth string) *pod {
 	}
 	p.Up()
 	p.Shf("ip route add default via 10.244.%d.1; ip -6 route add default via fd00:244:%[1]d::1", n)
-	// An IPv6 address is there later than the link.
+	// The kernel makes the route to an IPv6 address some time after the link is up.
 	const routes = "ip -6 route show table local"
-	run.Eventually(t, 5*time.Second, "the addresses are there", func() bool {
+	testkit.Eventually(t, "the addresses are there", func() bool {
 		return strings.Contains(netns.Sh(t, routes), fmt.Sprintf("fd00:244:%d::1 ", n)) && strings.Contains(p.Sh(routes), fmt.Sprintf("fd00:244:%d::9 ", n))
 	})
 	p.resolve = run.Write(t, t.TempDir(), "resolv.conf", "")
 	return p
 }
 
-// address gives the Pod another address of each family, or the same again.
+// address gives the Pod the address of each family with a last number, unless it has it.
 func (p *pod) address(host int) {
 	p.T.Helper()
 	p.Shf("ip addr replace 10.244.%d.%d/24 dev eth0; ip addr replace fd00:244:%[1]d::%[2]d/64 dev eth0 nodad", p.n, host)
 }
 
-// noAddress takes them away.
+// noAddress takes the addresses of a last number away.
 func (p *pod) noAddress(host int) {
 	p.T.Helper()
 	p.Shf("ip addr del 10.244.%d.%d/24 dev eth0; ip addr del fd00:244:%[1]d::%[2]d/64 dev eth0", p.n, host)
 }
 
-// getent asks as a libc program does: ndots:5, a search list, A and AAAA at once.
+// getent asks as a program with libc does: ndots:5, a search list, A and AAAA at once.
 func (p *pod) getent(server, name string) string {
 	p.T.Helper()
 	const text = "nameserver %s\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5 timeout:2 attempts:1\n"

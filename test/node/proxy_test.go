@@ -14,7 +14,7 @@ func (w *world) startProxy() {
 	args := []string{
 		"kube-proxy", "--kubeconfig=" + config, "--proxy-mode=" + w.mode, "--hostname-override=" + nodeName,
 		"--cluster-cidr=10.244.0.0/16,fd00:244::/32", "--healthz-bind-address=" + run.Addr(w.t).String(), "--metrics-bind-address=" + run.Addr(w.t).String(),
-		// What they set are sysctls of the whole machine.
+		// These would set sysctls of the whole machine.
 		"--conntrack-max-per-core=0", "--conntrack-min=0",
 		"--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
 	}

@@ -5,8 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
@@ -57,7 +57,7 @@ func (w *world) refused(t *testing.T, program, addrs string, words ...string) {
 	run.Write(t, dir, "Corefile", corefile(addrs))
 	args := append(strings.Fields(program), arguments(addrs)...)
 	p := run.Start(t, exec.Command(args[0], args[1:]...), dir)
-	if code := p.Wait(5 * time.Second); code <= 0 {
+	if code := p.Wait(testkit.Patience); code <= 0 {
 		t.Errorf("exit code %d", code)
 	}
 	lines := p.Logged("nodecache: ")

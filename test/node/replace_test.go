@@ -9,8 +9,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// replaced shows that queries are answered while the cluster DNS gets more Pods, and all those
-// that it had go, and that the node's connections follow its headless Service.
+// replaced shows that queries are answered while the cluster DNS gets new Pods and loses all its old
+// ones, and that the node's connections follow the headless Service.
 func replaced(t *testing.T, w *world) {
 	c := startCache(t)
 	old := w.dnsHosts()
@@ -35,7 +35,7 @@ func replaced(t *testing.T, w *world) {
 	c.Stop()
 }
 
-// misses asks rate times a second for another name each, which does not exist.
+// misses asks rate times a second, each time for another name that doesn't exist.
 func (l *load) misses(p *pod, server string, rate, workers int) {
 	l.every(p, rate, workers, func(n int, _ time.Time) {
 		at := time.Now()

@@ -7,7 +7,8 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// resolves shows that names of every kind resolve, over every way, for Pods and the host.
+// resolves shows that names of every kind resolve over UDP and TCP for Pods and the host, with the
+// node cache and without it.
 func resolves(t *testing.T, w *world) {
 	before := w.state(t)
 	for _, server := range []string{clusterIP, clusterIP6} {

@@ -7,26 +7,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// state returns what a node cache may change of the node: links, addresses, routes and rules
-// but for kube-proxy's.
+// state returns everything on the node that a node cache may change: links, addresses, routes and
+// rules. It waits until neither kube-proxy nor a node cache changes anything.
 func (w *world) state(t testing.TB) string {
 	t.Helper()
-	run.Eventually(t, 5*time.Second, "the node caches of tests before have ended", func() bool { return !strings.Contains(netns.Sh(t, "ip link"), "neardns") })
+	testkit.Eventually(t, "the node caches of tests before have ended", func() bool { return !strings.Contains(netns.Sh(t, "ip link"), "neardns") })
 	now := nodeState(t)
-	run.Eventually(t, 15*time.Second, "kube-proxy rests", func() bool {
+	testkit.Eventually(t, "kube-proxy rests", func() bool {
 		before := now
-		time.Sleep(settle)
+		time.Sleep(settle) // kube-proxy doesn't say that it has nothing to do
 		now = nodeState(t)
 		return now == before
 	})
 	return now
 }
 
-// settle is more than kube-proxy waits between two syncs, its --iptables-min-sync-period.
+// settle is longer than kube-proxy waits between two syncs, its --iptables-min-sync-period.
 const settle = 1500 * time.Millisecond
 
 func nodeState(t testing.TB) string {
@@ -36,11 +36,12 @@ func nodeState(t testing.TB) string {
 	return regexp.MustCompile(`\n+`).ReplaceAllString(strings.TrimSpace(text), "\n")
 }
 
-// unchanged fails the test if the node does not come to be as it was.
+// unchanged waits until the node is as it was. If that doesn't happen, it fails the test and says
+// what differs.
 func (w *world) unchanged(t testing.TB, was string) {
 	t.Helper()
 	var is string
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if is = nodeState(t); is == was {
 			return
 		}
@@ -63,6 +64,7 @@ func (w *world) unchanged(t testing.TB, was string) {
 	}
 }
 
+// sameWords reports whether two lists have the same words, in any order.
 func sameWords(a, b []string) bool {
 	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	return slices.Equal(a, b)

@@ -7,10 +7,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
-// stops shows that a node cache ends in time whenever it is told to, in the middle of its start
-// or of a reload, and leaves nothing behind.
+// stops shows that a node cache ends whenever a signal comes, in the middle of its start or of a
+// reload too, and leaves nothing behind.
 func stops(t *testing.T, w *world) {
 	const together, each = 4, 50
 	before := w.state(t)
@@ -20,15 +22,15 @@ func stops(t *testing.T, w *world) {
 		group.Go(func() {
 			for range each {
 				c := launch(t, all)
-				time.Sleep(rand.N(150 * time.Millisecond)) // #nosec G404 -- any time
+				time.Sleep(rand.N(150 * time.Millisecond)) // to stop it at any moment
 				c.rewrite("cache 30", "cache 20")
 				if len(c.Logged("answering")) > 0 { // before, the signal is not caught
 					c.Signal(syscall.SIGHUP)
 					reloaded.Add(1)
-					time.Sleep(rand.N(20 * time.Millisecond)) // #nosec G404 -- any time
+					time.Sleep(rand.N(20 * time.Millisecond)) // at any moment of the reload
 				}
 				c.Signal(syscall.SIGTERM)
-				if code := c.Wait(10 * time.Second); code > 0 {
+				if code := c.Wait(testkit.Patience); code > 0 {
 					t.Errorf("exit code %d", code)
 				}
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// untracked shows that the queries of Pods leave no entry in connection tracking, while
-// thousands without the node cache do, and that few connections lead upstream.
+// untracked shows that queries of Pods and of the host leave no entry in connection tracking with
+// the node cache, and thousands without it, and that few connections lead upstream.
 func untracked(t *testing.T, w *world) {
 	const queries = 10000
 	flush(t)
@@ -38,8 +38,8 @@ func untracked(t *testing.T, w *world) {
 	c.Stop()
 }
 
-// many asks 10,000 times from both Pods, over UDP with A and AAAA at once and over TCP, and
-// for names that are in no cache.
+// many asks 10,000 times from both Pods: over UDP for A and AAAA at once, over TCP, and for names
+// that no cache has.
 func (w *world) many(t *testing.T, what string, servers ...string) {
 	t.Helper()
 	l := startLoad()
@@ -50,7 +50,7 @@ func (w *world) many(t *testing.T, what string, servers ...string) {
 		}
 		l.misses(p, servers[0], 200, 4)
 	}
-	time.Sleep(3 * time.Second)
+	time.Sleep(3 * time.Second) // for some 12,000 queries
 	asks := l.end()
 	lost(t, what, asks)
 	if len(asks) < 10000 {
@@ -60,11 +60,11 @@ func (w *world) many(t *testing.T, what string, servers ...string) {
 
 func flush(t testing.TB) { netns.Sh(t, "conntrack -F 2>/dev/null") }
 
-// ours are the addresses of the Pods that ask, and those that they ask a node cache at.
+// ours matches the addresses of the Pods that ask, and the addresses of the node cache.
 var ours = regexp.MustCompile(`(src|dst)=(10\.244\.[12]\.|fd00:244:[12]::|169\.254\.20\.10 |10\.96\.0\.10 |fd00:20::10 |fd00:10:96::a )`)
 
-// tracked returns the entries of queries, and of answers on their own, of the Pods a and b and
-// of the host. What kube-proxy sends on to a Pod of the cluster DNS counts.
+// tracked returns the entries of connection tracking for queries and answers of the Pods a and b
+// and of the host. Those that kube-proxy sends on to the cluster DNS count too.
 func tracked(t testing.TB) (entries []string) {
 	t.Helper()
 	for _, family := range []string{"ipv4", "ipv6"} {
@@ -77,8 +77,8 @@ func tracked(t testing.TB) (entries []string) {
 	return entries
 }
 
-// watchUpstream counts the connections to each Pod of the cluster DNS until the function it
-// returns is called, which returns the most there were at a time.
+// watchUpstream counts the connections to each Pod of the cluster DNS until most is called. That
+// returns the most that one Pod had at a time.
 func watchUpstream(t testing.TB) (most func() int) {
 	stop, done := make(chan struct{}), make(chan int)
 	go func() {

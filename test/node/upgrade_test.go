@@ -9,13 +9,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// slow is how much time a query may take because of an upgrade.
+// slow is how much longer an upgrade may make a query take.
 const slow = 100 * time.Millisecond
 
-// upgrades shows that none of ten upgrades under load loses a query, or keeps one waiting.
+// upgrades shows that ten upgrades under load lose no query and keep none waiting.
 func upgrades(t *testing.T, w *world) {
 	before := w.state(t)
 	c := startCache(t)
@@ -32,7 +33,7 @@ func upgrades(t *testing.T, w *world) {
 		next := startCache(t)
 		c.Stop()
 		c = next
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond) // under load, before the next
 	}
 	lasted := time.Since(began)
 	asks := l.end()
@@ -47,8 +48,8 @@ func upgrades(t *testing.T, w *world) {
 	w.unchanged(t, before)
 }
 
-// oneHangs shows that of two processes, as during an upgrade, the one that hangs does not make
-// the other look bad, nor the other it look good.
+// oneHangs shows that two processes, as during an upgrade, are told apart: if one hangs, the other
+// doesn't seem to hang too, and the one that hangs doesn't seem to be well.
 func oneHangs(t *testing.T, w *world) {
 	addr := netip.MustParseAddrPort(linkLocal + ":53")
 	var two [2]*run.Container
@@ -60,7 +61,7 @@ func oneHangs(t *testing.T, w *world) {
 	two[1].SignalInside(syscall.SIGCONT)
 	bothTake(t, "stopped no more", two)
 
-	// A process that runs can be fooled: it asks, and the other answers.
+	// A process that asks itself could take the other's answer for its own.
 	hear := deafen(t, two[1].PID(), unix.SOCK_DGRAM, 1000)
 	oneOfTwo(t, "deaf", two)
 	if two[1].Scrape().Sum("nodecache_interception_active") != 0 || len(two[1].Logged("no answer of its own")) == 0 {
@@ -70,11 +71,11 @@ func oneHangs(t *testing.T, w *world) {
 	bothTake(t, "deaf no more", two)
 }
 
-// oneOfTwo fails the test unless the first process has the queries, and a probe tells which of
-// the two answers.
+// oneOfTwo fails the test unless the first process has the queries, and -probe succeeds for it and
+// fails for the second.
 func oneOfTwo(t *testing.T, how string, two [2]*run.Container) {
 	t.Helper()
-	time.Sleep(giveBack)
+	time.Sleep(giveBack) // in which the other must give nothing back
 	if code, text := two[0].Exec("-probe", "live"); code != 0 {
 		t.Errorf("%s: the one that runs: exit code %d, %s", how, code, text)
 	}
@@ -86,10 +87,10 @@ func oneOfTwo(t *testing.T, how string, two [2]*run.Container) {
 	}
 }
 
-// bothTake fails the test unless both processes come to have the queries.
+// bothTake waits until both processes have the queries.
 func bothTake(t *testing.T, when string, two [2]*run.Container) {
 	t.Helper()
 	for _, c := range two {
-		run.Eventually(t, giveBack, when+": both have the queries", func() bool { return c.Scrape().Sum("nodecache_interception_active") == 1 })
+		testkit.Eventually(t, when+": both have the queries", func() bool { return c.Scrape().Sum("nodecache_interception_active") == 1 })
 	}
 }

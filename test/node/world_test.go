@@ -16,12 +16,13 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/cluster"
 	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// Where names are asked for.
+// Addresses that are asked.
 const (
 	linkLocal  = "169.254.20.10"
 	linkLocal6 = "fd00:20::10"
@@ -31,7 +32,7 @@ const (
 	nodeName   = "node-1"
 )
 
-// What is to be found.
+// Names that are asked for, and their addresses.
 const (
 	web      = "web.default.svc.cluster.local"
 	webIP    = "10.96.0.80"
@@ -53,7 +54,7 @@ type world struct {
 	servers map[int]*run.Process // of the cluster DNS, by the last number of the address
 }
 
-// newWorld starts all but the node cache.
+// newWorld starts everything but the node cache.
 func newWorld(t *testing.T, mode string) *world {
 	t.Helper()
 	w := newCluster(t, mode)
@@ -63,12 +64,12 @@ func newWorld(t *testing.T, mode string) *world {
 	return w
 }
 
-// newCluster starts all but the cluster DNS.
+// newCluster starts everything but the node cache and the cluster DNS.
 func newCluster(t *testing.T, mode string) *world {
 	t.Helper()
 	w := &world{t: t, mode: mode, servers: map[int]*run.Process{}}
 	w.a, w.b, w.dnsPod, w.out = newPod(t, 1, "va"), newPod(t, 2, "vb"), newPod(t, 9, "vd"), newPod(t, 8, "vo")
-	netns.Sh(t, "ip route add default via 10.244.8.9; ip -6 route add default via fd00:244:8::9") // as any node has one
+	netns.Sh(t, "ip route add default via 10.244.8.9; ip -6 route add default via fd00:244:8::9") // as every node has one
 	w.Cluster = cluster.ForTest(t, cluster.Options{
 		Binary: kubernetes, APIServerArgs: []string{"--bind-address=0.0.0.0"}, Addresses: []net.IP{net.IPv4(10, 244, 9, 1)},
 	})
@@ -79,15 +80,15 @@ func newCluster(t *testing.T, mode string) *world {
 	return w
 }
 
-// ready waits for kube-proxy.
+// ready waits until kube-proxy knows the cluster DNS.
 func (w *world) ready() {
 	w.t.Helper()
-	run.Eventually(w.t, 30*time.Second, "kube-proxy knows the cluster DNS", func() bool {
+	testkit.Eventually(w.t, "kube-proxy knows the cluster DNS", func() bool {
 		return w.a.Dig(clusterIP, web) == webIP && w.b.Dig(clusterIP6, web) == webIP && w.a.Dig("10.96.0.11", web) == webIP
 	})
 }
 
-// kubeconfig writes one that reaches the API server from the Pods.
+// kubeconfig writes the file by which the cluster DNS reaches the API server.
 func (w *world) kubeconfig() {
 	c, err := w.ConfigFor("dns", "system:masters")
 	w.must(err)
@@ -152,7 +153,7 @@ func (w *world) podObject(namespace, name, app string) *corev1.Pod {
 	}
 }
 
-// service makes one with both families, of DNS ports.
+// service makes a Service with the ports of DNS and both families.
 func (w *world) service(namespace, name string, selector map[string]string, ips ...string) {
 	w.t.Helper()
 	both := corev1.IPFamilyPolicyRequireDualStack
@@ -170,7 +171,7 @@ func (w *world) service(namespace, name string, selector map[string]string, ips 
 	w.must(err)
 }
 
-// outside answers for names that are not the cluster's.
+// outside starts the server for names that are not the cluster's.
 func (w *world) outside() {
 	w.coreDNS(w.out, `.:53 {
 	bind `+outsideIP+`
@@ -184,7 +185,8 @@ func (w *world) outside() {
 `)
 }
 
-// addDNS starts a Pod of the cluster DNS, at an address, and returns when it is ready.
+// addDNS starts a Pod of the cluster DNS at the addresses with a last number, and waits until it
+// answers.
 func (w *world) addDNS(host int) {
 	w.t.Helper()
 	w.dnsPod.address(host)
@@ -199,7 +201,7 @@ func (w *world) addDNS(host int) {
 	loadbalance
 }
 `, host, w.config, outsideIP))
-	run.Eventually(w.t, 20*time.Second, "the cluster DNS answers", func() bool {
+	testkit.Eventually(w.t, "the cluster DNS answers", func() bool {
 		return !p.Ended() && w.dnsPod.Dig(fmt.Sprintf("10.244.9.%d", host), web) == webIP
 	})
 	w.servers[host] = p
@@ -210,7 +212,7 @@ func (w *world) addDNS(host int) {
 // dnsHosts returns the last numbers of the addresses of the cluster DNS's Pods.
 func (w *world) dnsHosts() []int { return slices.Collect(maps.Keys(w.servers)) }
 
-// spare returns numbers that no Pod has.
+// spare returns the last numbers that no Pod of the cluster DNS has.
 func (w *world) spare() (free []int) {
 	for host := 2; host < 9; host++ {
 		if w.servers[host] == nil {
@@ -230,15 +232,15 @@ func (w *world) coreDNS(in *pod, corefile string) *run.Process {
 	return run.Start(w.t, in.Command(coredns, "-conf", "Corefile"), dir)
 }
 
-// removeDNS deletes a Pod of the cluster DNS. Its process goes on for a while, as Kubernetes
-// lets it, and then its addresses are gone with it: nothing there refuses a connection.
+// removeDNS deletes a Pod of the cluster DNS. As in Kubernetes, its process goes on for a while. Then
+// its addresses go too, so nothing refuses a connection there.
 func (w *world) removeDNS(host int) {
 	w.t.Helper()
 	none := int64(0)
 	w.must(w.Client().CoreV1().Pods("kube-system").Delete(context.Background(), fmt.Sprintf("dns-%d", host), metav1.DeleteOptions{GracePeriodSeconds: &none}))
 	p := w.servers[host]
 	delete(w.servers, host)
-	time.Sleep(3 * time.Second)
+	time.Sleep(3 * time.Second) // as long as others may still use it
 	p.Stop()
 	w.dnsPod.noAddress(host)
 }

@@ -22,14 +22,15 @@ type legacyTable struct {
 }
 
 // legacyTables returns the tables that exist. It doesn't ask the kernel for one that may not
-// exist: the kernel would load its module.
+// exist: the kernel would load its module. As with sockets, the calling thread's network namespace
+// counts.
 func legacyTables() (found []legacyTable) {
 	for _, t := range []struct {
 		names string
 		legacyTable
 	}{
-		{"/proc/net/ip_tables_names", legacyTable{"iptables-legacy", unix.AF_INET, unix.SOL_IP, 90}},
-		{"/proc/net/ip6_tables_names", legacyTable{"ip6tables-legacy", unix.AF_INET6, unix.SOL_IPV6, 142}},
+		{"/proc/thread-self/net/ip_tables_names", legacyTable{"iptables-legacy", unix.AF_INET, unix.SOL_IP, 90}},
+		{"/proc/thread-self/net/ip6_tables_names", legacyTable{"ip6tables-legacy", unix.AF_INET6, unix.SOL_IPV6, 142}},
 	} {
 		names, err := os.ReadFile(t.names)
 		if err == nil && strings.Contains("\n"+string(names), "\n"+foreignTable+"\n") {

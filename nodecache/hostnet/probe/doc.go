@@ -1,21 +1,19 @@
 // Package probe asks this node's own DNS sockets on the way that a pod's query takes. It writes
-// the packet of a query into a TUN device and reads the answer's packet there: to the kernel, both
-// look like the packets of a pod.
+// the packet of a query into a TUN device and reads the packet of the answer there. The kernel
+// takes the first for a packet that has come in, and the second for one that leaves.
 //
-//	Path.UDP, Path.TCP: the query,
-//	behind the headers of UDP or TCP, and IP
+//	Path.UDP, Path.TCP: the query, behind a header of UDP or TCP, and one of IP
 //	   | write
 //	   v
-//	[ TUN ] --> prerouting --> input --> socket at Path's to
-//	   ^                                   |
-//	   | read                              v
-//	   +------ route to Path.From <----- output
-//	   |
-//	   +--> segments of this probe: the answer      everything else is passed over
-//	        an ICMP error that quotes this probe: syscall.ECONNREFUSED
+//	 [TUN] --> prerouting --> input --> the socket at the address asked
+//	   |                                        |
+//	   | <-- route to Path.From <-- output <----+
+//	   | read
+//	   +--> the answer: from that address, to our port, with the query's ID
+//	   +--> an ICMP error that quotes our packet: syscall.ECONNREFUSED
+//	   +--> everything else is passed over
 //
-// A program with raw sockets can send packets that look like the answer, or like an ICMP error. So
-// each probe comes from a random port, and only two packets end it: one from the port that it asked
-// to its own port, with the query's ID (RFC 5452, section 9.1), and an ICMP error that quotes its
-// packet.
+// A program with raw sockets can send packets that look like the answer, or like an ICMP error.
+// What is compared (RFC 5452, section 9.1), and the random port that each probe comes from, are to
+// make that useless.
 package probe

@@ -92,7 +92,7 @@ func (p Path) dial(ctx context.Context, protocol byte, to netip.AddrPort) (*conv
 	c := &conversation{flow: flow{protocol, netip.AddrPortFrom(p.From, port), to}, tun: p.TUN, ctx: ctx}
 	c.tun.SetReadDeadline(time.Time{})
 	if err := c.drain(); err != nil {
-		return nil, err
+		return nil, c.failed(err)
 	}
 	c.stop = afterFunc(ctx, func() { c.tun.SetReadDeadline(time.Unix(1, 0)) })
 	return c, nil
