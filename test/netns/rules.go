@@ -3,6 +3,7 @@ package netns
 import (
 	"fmt"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -16,25 +17,23 @@ func NodeLocalRules(t testing.TB, tool string, addrs ...string) {
 			t.Cleanup(func() { _ = exec.Command("sh", "-c", "nft delete table "+table).Run() })
 		}
 	}
-	const skip, allow = "NodeLocal DNS Cache: skip conntrack", "NodeLocal DNS Cache: allow DNS traffic"
+	t.Cleanup(func() {
+		const drop = "for t in raw filter; do %[1]s-save -t $t | grep -v 'NodeLocal DNS Cache' | %[1]s-restore -w -T $t; done"
+		_ = exec.Command("sh", "-c", fmt.Sprintf(drop, tool)).Run()
+	})
+	const skip, allow = `-m comment --comment "NodeLocal DNS Cache: skip conntrack" -j NOTRACK`,
+		`-m comment --comment "NodeLocal DNS Cache: allow DNS traffic" -j ACCEPT`
+	var raw, filter strings.Builder
 	for _, a := range addrs {
-		for _, r := range []struct{ table, chain, match, comment, target string }{
-			{"raw", "PREROUTING", "-p tcp -d %s --dport 53", skip, "NOTRACK"},
-			{"raw", "PREROUTING", "-p udp -d %s --dport 53", skip, "NOTRACK"},
-			{"filter", "INPUT", "-p tcp -d %s --dport 53", allow, "ACCEPT"},
-			{"filter", "INPUT", "-p udp -d %s --dport 53", allow, "ACCEPT"},
-			{"raw", "OUTPUT", "-p tcp -s %s --sport 53", skip, "NOTRACK"},
-			{"raw", "OUTPUT", "-p udp -s %s --sport 53", skip, "NOTRACK"},
-			{"filter", "OUTPUT", "-p tcp -s %s --sport 53", allow, "ACCEPT"},
-			{"filter", "OUTPUT", "-p udp -s %s --sport 53", allow, "ACCEPT"},
-			{"raw", "OUTPUT", "-p tcp -d %s --dport 53", skip, "NOTRACK"},
-			{"raw", "OUTPUT", "-p udp -d %s --dport 53", skip, "NOTRACK"},
-			{"raw", "OUTPUT", "-p tcp -d %s --dport 8080", skip, "NOTRACK"},
-			{"raw", "OUTPUT", "-p tcp -s %s --sport 8080", skip, "NOTRACK"},
-		} {
-			rule := fmt.Sprintf("%s "+r.match+" -m comment --comment '%s' -j %s", r.chain, a, r.comment, r.target)
-			Shf(t, "%s -w -t %s -A %s", tool, r.table, rule)
-			t.Cleanup(func() { _ = exec.Command("sh", "-c", fmt.Sprintf("%s -w -t %s -D %s", tool, r.table, rule)).Run() })
+		for _, protocol := range []string{"tcp", "udp"} {
+			fmt.Fprintf(&raw, "-A PREROUTING -p %s -d %s --dport 53 %s\n", protocol, a, skip)
+			fmt.Fprintf(&raw, "-A OUTPUT -p %s -s %s --sport 53 %s\n", protocol, a, skip)
+			fmt.Fprintf(&raw, "-A OUTPUT -p %s -d %s --dport 53 %s\n", protocol, a, skip)
+			fmt.Fprintf(&filter, "-A INPUT -p %s -d %s --dport 53 %s\n", protocol, a, allow)
+			fmt.Fprintf(&filter, "-A OUTPUT -p %s -s %s --sport 53 %s\n", protocol, a, allow)
 		}
+		fmt.Fprintf(&raw, "-A OUTPUT -p tcp -d %s --dport 8080 %s\n", a, skip)
+		fmt.Fprintf(&raw, "-A OUTPUT -p tcp -s %s --sport 8080 %s\n", a, skip)
 	}
+	Shf(t, "%s-restore -w -n <<'EOF'\n*raw\n%sCOMMIT\n*filter\n%sCOMMIT\nEOF", tool, raw.String(), filter.String())
 }
