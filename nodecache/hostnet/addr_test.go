@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestCheckAddr checks addresses that a node cache may have, and others.
+// TestCheckAddr accepts the addresses that a node cache may have, and says what is wrong with others.
 func TestCheckAddr(t *testing.T) {
 	for _, a := range []string{"169.254.20.10", "10.96.0.10", "172.20.0.10", "192.168.1.2", "100.64.0.10",
 		"34.118.224.10", "198.18.0.10", "240.0.0.10", "fd00:96::a", "fc00::1", "2600:2d00:0:4::a"} {

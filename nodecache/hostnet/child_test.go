@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// children are what a child process can be. Each does a line of its input at a time and
+// children are the things that a child process can be. A child reads a line, does what it says, and
 // answers with a line.
 var children = map[string]func(args []string) func(line string) (string, error){
 	"hold": holder,
@@ -46,7 +46,7 @@ func startChild(t *testing.T, attr *syscall.SysProcAttr, args ...string) *child 
 	return c
 }
 
-// ask has the child do something and returns what it says.
+// ask gives the child a line and returns its answer.
 func (c *child) ask(t *testing.T, line string) string {
 	t.Helper()
 	fmt.Fprintln(c.in, line)
@@ -57,7 +57,7 @@ func (c *child) ask(t *testing.T, line string) string {
 	return strings.TrimSpace(answer)
 }
 
-// must has the child do something that must go well.
+// must gives the child a line whose answer must be "ok".
 func (c *child) must(t *testing.T, line string) {
 	t.Helper()
 	if answer := c.ask(t, line); answer != "ok" {
@@ -88,8 +88,8 @@ func runChild(command string) int {
 	return 0
 }
 
-// holder holds addresses, see config. What its arguments hide is missing to it. It has queries
-// go on while it doesn't intercept them, "fallback ADDR:PORT ADDR:PORT ...".
+// holder is a process with a Host of a config of args. A line is the name of a step, such as "open",
+// or "fallback ADDR:PORT ADDR:PORT ...", which sets the servers of a Fallback.
 func holder(args []string) func(string) (string, error) {
 	c, err := config(args...)
 	var h *Host
@@ -121,9 +121,14 @@ func holder(args []string) func(string) (string, error) {
 	}
 }
 
-// config is of a Host with addresses. Other words: "health" adds a health port, "norules" and
-// "nodevice" leave those out, "outside" has other machines answered, "kind=" says what the fallback device is, "ownerless" acts as if
-// the kernel knew no owners, and "tunless" and "nftless" hide those from this process.
+// config returns a Config with the addresses among words. Other words change it:
+//
+//	health              a health port too
+//	norules, nodevice   without these
+//	outside             other machines are answered
+//	kind=KIND           the kind of the dummy device
+//	ownerless           as if the kernel knew no owners
+//	tunless, nftless    hide these from the process
 func config(words ...string) (Config, error) {
 	c := Config{Interface: true, Rules: true, Log: quiet()}
 	for _, w := range words {
@@ -158,9 +163,14 @@ func config(words ...string) (Config, error) {
 	return c, nil
 }
 
-// pod asks "udp ADDR:PORT" or "tcp ADDR:PORT", from a new port each time, and returns the answer.
-// If it is to see that nobody answers, it asks "brief-udp ADDR:PORT" or "brief-tcp ADDR:PORT". It
-// can also answer with a name, "serve ADDR:PORT NAME", and run a command, "sh COMMAND".
+// pod is a process in a network namespace of its own. Its lines:
+//
+//	udp ADDR:PORT            asks, from a new port each time, and returns the answer
+//	tcp ADDR:PORT
+//	brief-udp ADDR:PORT      the same, where no answer should come
+//	brief-tcp ADDR:PORT
+//	serve ADDR:PORT NAME     starts a server that answers with the name
+//	sh COMMAND               runs a command
 func pod([]string) func(string) (string, error) {
 	return func(line string) (string, error) {
 		verb, rest, _ := strings.Cut(line, " ")

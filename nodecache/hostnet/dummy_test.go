@@ -11,7 +11,7 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// startDummy starts a process without TUN, and with "ownerless" without owners.
+// startDummy starts a process without a TUN, and with "ownerless" without owners of tables.
 func startDummy(t *testing.T, words ...string) *child {
 	t.Helper()
 	args := append([]string{"hold", linkLocal, clusterV6, "tunless", "kind=" + dummyKind()}, words...)
@@ -41,12 +41,12 @@ func cleanDevices(t *testing.T) {
 	})
 }
 
-// giveBack is how long the kernel may keep what has a lifetime. It looks at the lifetimes of
-// addresses once a second, check_lifetime of its devinet.c.
+// giveBack is how long the kernel may keep addresses with a lifetime. It looks at their lifetimes
+// once a second, see check_lifetime in its devinet.c.
 const giveBack = lifetime + 1500*time.Millisecond
 
-// TestDummyHang has a process without TUN hang: addresses and interception go, and come
-// back with it.
+// TestDummyHang stops a process without a TUN: its addresses and its interception go. The addresses
+// come back when it goes on.
 func TestDummyHang(t *testing.T) {
 	cleanDevices(t)
 	c := startDummy(t)
@@ -69,8 +69,8 @@ func TestDummyHang(t *testing.T) {
 	}
 }
 
-// TestDummyDeath has processes without TUN and owners die. What they leave does nothing
-// after lifetime and is deleted by the next, which leaves alone what the living have.
+// TestDummyDeath kills processes without a TUN and without owners. After the lifetime, what they have
+// left does nothing. The next process deletes it, and leaves alone what living processes have.
 func TestDummyDeath(t *testing.T) {
 	cleanDevices(t)
 	addRules(t, stranger)

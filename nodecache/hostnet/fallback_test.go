@@ -13,7 +13,7 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// openFallback opens a Fallback for the addresses, which goes with the test.
+// openFallback opens a Fallback for addresses. It is removed at the end of the test.
 func openFallback(t *testing.T, addrs ...string) *Fallback {
 	t.Helper()
 	var list []netip.Addr
@@ -73,8 +73,8 @@ func answers(t *testing.T, pod *child, addr string) string {
 	return strings.TrimSpace(map[bool]string{true: "two "}[seen[0]] + map[bool]string{true: "three"}[seen[1]])
 }
 
-// serverPods starts two pods with a DNS server, "two" and "three", and gives the node a
-// default route, as any has.
+// serverPods starts two pods with a DNS server, "two" and "three", and gives the node a default
+// route, as every node has one.
 func serverPods(t *testing.T) {
 	t.Helper()
 	for n, name := range map[int]string{2: "two", 3: "three"} {
@@ -86,8 +86,8 @@ func serverPods(t *testing.T) {
 	t.Cleanup(func() { exec.Command("sh", "-c", "ip route del default; ip -6 route del default").Run() })
 }
 
-// TestFallback has the addresses lead to servers, in both families, until a process takes
-// them, and again when it is killed.
+// TestFallback shows for both families that queries reach the servers until a process intercepts
+// them, and again when that process is killed.
 func TestFallback(t *testing.T) {
 	addRules(t, tracking)
 	pod := startPod(t, 1)
@@ -143,7 +143,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-// TestFallbackAfterProxy leaves alone what kube-proxy translates.
+// TestFallbackAfterProxy shows that kube-proxy still translates what it translates.
 func TestFallbackAfterProxy(t *testing.T) {
 	pod := startPod(t, 1)
 	serverPods(t)
@@ -158,7 +158,8 @@ func TestFallbackAfterProxy(t *testing.T) {
 	}
 }
 
-// TestFallbackPut writes the table when it has changed, or is gone, and at no other time.
+// TestFallbackPut shows that the table is written if the servers have changed or the table is gone,
+// and at no other time.
 func TestFallbackPut(t *testing.T) {
 	addRules(t, `table inet stranger {
 	chain c { counter; }
@@ -182,7 +183,7 @@ func TestFallbackPut(t *testing.T) {
 	}
 }
 
-// TestFallbackRefuse wants servers that a pod's query can be sent to.
+// TestFallbackRefuse refuses servers that a pod's query can't be sent to.
 func TestFallbackRefuse(t *testing.T) {
 	r := openFallback(t, linkLocal)
 	before := node(t)
@@ -212,7 +213,7 @@ func TestFallbackRefuse(t *testing.T) {
 	}
 }
 
-// wantFallback is what is made for one address of each family, as nft lists it.
+// wantFallback is the table for one address of each family, as nft lists it.
 const wantFallback = `table inet neardns-fallback {
 	chain prerouting {
 		type nat hook prerouting priority dstnat + 1; policy accept;
@@ -240,7 +241,7 @@ const wantFallbackRules = `		udp dport 53 ip daddr 169.254.20.10 numgen random m
 		udp dport 53 ip6 daddr fd00:96::a numgen random mod 1 0 dnat ip6 to [fd02::2]:53
 		tcp dport 53 ip6 daddr fd00:96::a numgen random mod 1 0 dnat ip6 to [fd02::2]:53`
 
-// TestFallbackRuleset is the same after a thousand changes.
+// TestFallbackRuleset shows that the table is as it should be after a thousand changes.
 func TestFallbackRuleset(t *testing.T) {
 	addRules(t, stranger)
 	before := ruleset(t)
@@ -256,8 +257,8 @@ func TestFallbackRuleset(t *testing.T) {
 	netns.Sh(t, "nft list ruleset | nft -c -f -") // as it is saved and loaded
 }
 
-// TestFallbackFamilies keeps servers of a family that the next list has none of, and says
-// which address there are none for.
+// TestFallbackFamilies shows that a family keeps its servers if the next list has none of it, and
+// that an address without any server is an error.
 func TestFallbackFamilies(t *testing.T) {
 	r := openFallback(t, linkLocal, clusterV6)
 	const want = "fallback of " + clusterV6 + ": no server has an address of its family; "
@@ -287,8 +288,8 @@ func TestFallbackFamilies(t *testing.T) {
 	has("10.3.0.2:53", "[fd02::2]:53")
 }
 
-// TestFallbackSource has the host's default route lead to one pod and its query to another,
-// which knows the way back to its own device alone. Reverse paths are filtered strictly.
+// TestFallbackSource has the host's default route lead to one pod, and its query go to another. That
+// pod knows no way back but to the address of its own device. Reverse paths are filtered strictly.
 func TestFallbackSource(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
 	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
@@ -307,7 +308,7 @@ func TestFallbackSource(t *testing.T) {
 	}
 }
 
-// TestFallbackLoad changes servers all the time, and no query is lost.
+// TestFallbackLoad shows that no query is lost while the servers change all the time.
 func TestFallbackLoad(t *testing.T) {
 	pod := startPod(t, 1)
 	serverPods(t)
@@ -344,8 +345,8 @@ func TestFallbackLoad(t *testing.T) {
 	t.Logf("%d times set", sets)
 }
 
-// TestFallbackTwo has two processes hold the same addresses and send queries to the same
-// servers. Whichever is killed first, in the end the servers answer.
+// TestFallbackTwo has two processes with the same addresses and the same servers. When both are
+// killed, in either order, the servers answer.
 func TestFallbackTwo(t *testing.T) {
 	pod := startPod(t, 1)
 	serverPods(t)

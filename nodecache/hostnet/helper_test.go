@@ -18,7 +18,7 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// The addresses that most tests hold, as flags give them.
+// The addresses in most tests.
 const (
 	linkLocal = "169.254.20.10"
 	clusterIP = "10.96.0.10"
@@ -74,7 +74,7 @@ func keep(t *testing.T, h *Host) (stop func()) {
 	return stop
 }
 
-// ruleset returns all rules without what passes: times and the numbers of names.
+// ruleset returns all rules, without the times that pass and with N for the numbers in names.
 func ruleset(t *testing.T) string {
 	t.Helper()
 	text := regexp.MustCompile(` expires [0-9a-z]+`).ReplaceAllString(netns.Sh(t, "nft list ruleset"), "")
@@ -83,8 +83,8 @@ func ruleset(t *testing.T) string {
 	return regexp.MustCompile(`"neardns\d+"`).ReplaceAllString(text, `"neardnsN"`)
 }
 
-// node returns all that the tests may change: links, addresses, routes and rules. It waits for
-// what the kernel still does about earlier changes.
+// node returns everything that the tests may change: links, addresses, routes and rules. It waits
+// until the kernel has done what earlier changes cause.
 func node(t *testing.T) string {
 	t.Helper()
 	list := func() string {
@@ -93,14 +93,14 @@ func node(t *testing.T) string {
 	now := list()
 	testkit.Eventually(t, "the node rests", func() bool {
 		before := now
-		time.Sleep(30 * time.Millisecond) // the kernel does not say when it has done all
+		time.Sleep(30 * time.Millisecond) // the kernel doesn't say when it has done everything
 		now = list()
 		return now == before
 	})
 	return now
 }
 
-// unchanged fails the test if the node is not as it was, and says in which lines.
+// unchanged fails the test if the node is not as it was, and says which lines differ.
 func unchanged(t *testing.T, was string) {
 	t.Helper()
 	is := node(t)
@@ -127,7 +127,7 @@ func has(t *testing.T, addr string) bool {
 	})
 }
 
-// serve answers with name what is asked over UDP and TCP at an address, until the test ends.
+// serve starts a server, see startServer, for as long as the test runs.
 func serve(t *testing.T, addr, name string) {
 	t.Helper()
 	stop, err := startServer(addr, name)
@@ -184,8 +184,8 @@ func startPod(t *testing.T, n int) *child {
 	run("ip addr add 10.%d.0.1/24 dev veth%[1]d; ip addr add fd0%[1]d::1/64 dev veth%[1]d nodad; ip link set veth%[1]d up", n)
 	p.must(t, fmt.Sprintf("sh ip addr add 10.%d.0.2/24 dev eth0; ip addr add fd0%[1]d::2/64 dev eth0 nodad; ip link set eth0 up; "+
 		"ip route add default via 10.%[1]d.0.1; ip -6 route add default via fd0%[1]d::1", n))
-	// A carrier that comes up is seen up to a second later, and until then nothing is sent.
-	// The route to an IPv6 address comes some time after the address.
+	// It can take a second until the kernel sees that a carrier has come up, and until then it sends
+	// nothing. It makes the route to an IPv6 address some time after the address.
 	check := "sh ip -o link show %s | grep 'state UP' && ip -6 route show table local | grep fd0%d::%d"
 	testkit.Eventually(t, "link is up", func() bool {
 		here := strings.TrimPrefix(fmt.Sprintf(check, fmt.Sprint("veth", n), n, 1), "sh ")

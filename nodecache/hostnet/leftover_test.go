@@ -9,8 +9,8 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// TestLeftover finds the device of a node-local cache of kubernetes/dns and takes it over
-// without a moment in which nobody has the addresses.
+// TestLeftover finds the device of a node-local cache of kubernetes/dns and deletes it. There is no
+// moment at which nobody has the addresses.
 func TestLeftover(t *testing.T) {
 	netns.Sh(t, "ip link add nodelocaldns type "+dummyKind()+"; ip addr add 169.254.20.10/32 dev nodelocaldns; "+
 		"ip addr add 10.96.0.10/32 dev nodelocaldns; ip addr add 10.96.0.99/32 dev nodelocaldns; ip link set nodelocaldns up")

@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// left describes what is open, what runs beside the tests' own goroutine, and what is left in
-// the namespace.
+// left lists the sockets and TUNs that are open, the goroutines that run beside the tests' own, and
+// the devices and tables that are left in the namespace.
 func left() (found string) {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {

@@ -22,7 +22,7 @@ func hideTUN() error {
 	return unix.Mount("none", "/dev/net", "tmpfs", unix.MS_RDONLY, "")
 }
 
-// hideNetfilter has socket(2) fail for NETLINK_NETFILTER as in a kernel without it, seccomp(2).
+// hideNetfilter makes socket(2) fail for NETLINK_NETFILTER, as in a kernel without it, by seccomp(2).
 func hideNetfilter() error {
 	const (
 		load = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS // from struct seccomp_data
@@ -66,8 +66,8 @@ func powerless() *syscall.SysProcAttr {
 	}
 }
 
-// dummyKind is the kind of device that these tests fall back to: "dummy", or on a kernel
-// without it "ifb", which is as much an Ethernet device without anything behind it.
+// dummyKind returns the kind of the tests' dummy devices: "dummy", or, if the kernel has none, "ifb",
+// another Ethernet device with nothing behind it.
 func dummyKind() string {
 	if exec.Command("ip", "link", "add", "try", "type", "dummy").Run() != nil {
 		return "ifb"

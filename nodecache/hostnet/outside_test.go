@@ -10,8 +10,8 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// asks has a pod ask at addresses over UDP and TCP. It returns an answer that all give, or else
-// each.
+// asks has a pod ask at addresses over UDP and TCP, and returns the answer, or all answers if they
+// differ.
 func asks(t *testing.T, p *child, addrs ...string) string {
 	t.Helper()
 	var got []string
@@ -30,8 +30,8 @@ func asks(t *testing.T, p *child, addrs ...string) string {
 	return strings.Join(got, ", ")
 }
 
-// TestOutside has a machine that the default routes lead to ask, and a pod, while the routes
-// change. Where kube-proxy knows the address, the machine's queries are its business.
+// TestOutside has a machine behind the default routes ask, and a pod, while the routes change. The
+// machine never gets an answer, the pod always does.
 func TestOutside(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
@@ -66,8 +66,8 @@ func TestOutside(t *testing.T) {
 	wait("a route of some addresses counts for nothing", one, "ours")
 }
 
-// TestOutsideGoesOn shows that kube-proxy has what other machines ask, as without us, and that all
-// are answered if asked to.
+// TestOutsideGoesOn shows that queries of other machines go where kube-proxy sends them, as without
+// us, and that they are answered if AnswerOutside says so.
 func TestOutsideGoesOn(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
@@ -96,7 +96,7 @@ func TestOutsideGoesOn(t *testing.T) {
 	}
 }
 
-// TestOutsideBridge leaves alone a bridge that pods may be behind as well as the default route.
+// TestOutsideBridge shows that a pod is answered behind a bridge that the default route leads to too.
 func TestOutsideBridge(t *testing.T) {
 	one := startPod(t, 1)
 	netns.Sh(t, "ip link add br0 type bridge; ip link set br0 up; ip addr flush dev veth1; ip link set veth1 master br0; ip addr add 10.1.0.1/24 dev br0; ip route add default via 10.1.0.2")

@@ -8,13 +8,13 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// half is a connection over which half a question has been asked.
+// half is a TCP connection on which half a question has been sent.
 type half struct {
 	net.Conn
 	rest []byte
 }
 
-// halfAsk asks half a question.
+// halfAsk sends half a question.
 func halfAsk(t *testing.T, addr string) half {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", addr, patience)
@@ -37,7 +37,7 @@ func (h *half) more(t *testing.T) {
 	h.rest = h.rest[1:]
 }
 
-// end asks the rest and returns the answer.
+// end sends the rest and returns the answer.
 func (h *half) end() (string, error) {
 	if _, err := h.Write(h.rest); err != nil {
 		return "", err
@@ -45,7 +45,7 @@ func (h *half) end() (string, error) {
 	return readFrame(h)
 }
 
-// proxied has kube-proxy lead queries to another server.
+// proxied has a kube-proxy send queries to another server.
 func proxied(t *testing.T) {
 	t.Helper()
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; conntrack -F 2>/dev/null")
@@ -64,8 +64,8 @@ func eachAddr(t *testing.T, test func(t *testing.T, addr string)) {
 	}
 }
 
-// TestPassing has interception begin in the middle of connections to a server that kube-proxy
-// has chosen: they end where they began, and the next are ours.
+// TestPassing begins interception in the middle of connections to a server that kube-proxy has
+// chosen. They end where they began, and the next ones are ours.
 func TestPassing(t *testing.T) {
 	proxied(t)
 	eachAddr(t, func(t *testing.T, addr string) {
@@ -83,8 +83,8 @@ func TestPassing(t *testing.T) {
 	})
 }
 
-// TestPassingBack has interception end in the middle of connections to us: they end here, and
-// the next go where kube-proxy leads them, though it begins anew.
+// TestPassingBack ends interception in the middle of connections to us. They end here. The next ones
+// go where kube-proxy sends them, and stay there when interception begins again.
 func TestPassingBack(t *testing.T) {
 	proxied(t)
 	eachAddr(t, func(t *testing.T, addr string) {

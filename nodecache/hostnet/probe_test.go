@@ -17,7 +17,7 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// probeUDP asks over UDP.
+// probeUDP asks over UDP and returns the answer without its ID.
 func probeUDP(h *Host, addr string, limit time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -42,7 +42,7 @@ func both(h *Host, addr string) (string, error) {
 	return one, errors.Join(err, err2)
 }
 
-// kubeProxy sends what is for the addresses to pod number 2 before it comes to routing.
+// kubeProxy sends packets for the addresses to pod number 2, before they are routed.
 const kubeProxy = `
 table inet kube-proxy {
 	chain prerouting {
@@ -57,8 +57,8 @@ table inet kube-proxy {
 	}
 }`
 
-// TestProbe asks, while nothing is intercepted, what kube-proxy would send elsewhere, with
-// reverse paths filtered strictly.
+// TestProbe shows that probes reach us at addresses whose queries kube-proxy would send elsewhere,
+// intercepted or not, where reverse paths are filtered strictly.
 func TestProbe(t *testing.T) {
 	addRules(t, kubeProxy)
 	netns.Sh(t, "conntrack -F 2>/dev/null") // of tests before
@@ -92,7 +92,8 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestProbeNobody asks where nobody listens, a family that is not ours, and without a TUN.
+// TestProbeNobody asks where nobody listens, at an address of a family that we don't have, and
+// without a TUN.
 func TestProbeNobody(t *testing.T) {
 	h := hold(t, linkLocal, "fd00:96::a")
 	for _, addr := range []string{linkLocal + ":53", "[fd00:96::a]:53"} {
@@ -112,8 +113,8 @@ func TestProbeNobody(t *testing.T) {
 	}
 }
 
-// TestProbeFirewall shows that a probe sees what the host's firewall does to pods, while
-// loopback works. An answer to an earlier question doesn't pass for one to a later.
+// TestProbeFirewall shows that a probe finds out what the host's firewall does to pods, where a query
+// over loopback finds nothing wrong.
 func TestProbeFirewall(t *testing.T) {
 	h := hold(t, linkLocal, clusterV6)
 	for _, addr := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
@@ -146,7 +147,7 @@ table inet firewall {
 	}
 }
 
-// TestProbeLate has an answer come after its probe has given up: the next has its own.
+// TestProbeLate has an answer come after its probe has given up. The next probe gets its own answer.
 func TestProbeLate(t *testing.T) {
 	h := hold(t, linkLocal)
 	addr := linkLocal + ":53"
@@ -166,7 +167,7 @@ func TestProbeLate(t *testing.T) {
 	}
 }
 
-// TestProbeMany has many ask at a time, while the device is made anew.
+// TestProbeMany has many ask at a time, while the device is deleted and made again.
 func TestProbeMany(t *testing.T) {
 	h := hold(t, linkLocal)
 	serve(t, linkLocal+":53", "ours")
@@ -190,8 +191,8 @@ func TestProbeMany(t *testing.T) {
 	})
 }
 
-// TestProbeCPU reaches each of two sockets that share a port by the CPU that it is bound to:
-// the kernel delivers a packet that is written to a TUN on the CPU of the writer.
+// TestProbeCPU shows that of sockets that share a port, a probe reaches the one of the CPU that its
+// thread is tied to: the kernel delivers a packet on the CPU of who writes it to the TUN.
 func TestProbeCPU(t *testing.T) {
 	cpus := allowedCPUs(t)
 	h := hold(t, linkLocal)

@@ -35,7 +35,7 @@ func TestConfig(t *testing.T) {
 	unchanged(t, before)
 }
 
-// TestRefuse shows that where Open fails it says why and what helps, and the node stays as it was.
+// TestRefuse shows that an Open that fails says why and what helps, and leaves the node as it was.
 func TestRefuse(t *testing.T) {
 	kind := dummyKind()
 	for name, c := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// wantTable is what is made for one IPv4 and one IPv6 address, as nft lists it.
+// wantTable is the table for one IPv4 address and one IPv6 address, as nft lists it.
 const wantTable = `table inet neardns-N {
 	flags owner
 
@@ -148,7 +148,7 @@ func TestRuleset(t *testing.T) {
 	}
 }
 
-// TestAgain shows that what is said twice is done once.
+// TestAgain shows that a step that is repeated changes nothing.
 func TestAgain(t *testing.T) {
 	h := hold(t, linkLocal, clusterIP, clusterV6)
 	intercept(t, h)
@@ -167,7 +167,7 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// stranger is what others have on a node. Its counter has connections tracked.
+// stranger is rules of others. One has connections tracked.
 const stranger = `
 table inet stranger {
 	chain prerouting {
@@ -186,15 +186,15 @@ table inet neardns-x {
 	chain prerouting { type filter hook prerouting priority raw; policy accept; }
 }`
 
-// addRules adds rules of others, and takes them away with the test.
+// addRules adds rules of others, and deletes all rules at the end of the test.
 func addRules(t *testing.T, rules string) {
 	t.Helper()
 	netns.Sh(t, "nft -f - <<'EOF'\n"+rules+"\nEOF")
 	t.Cleanup(func() { netns.Sh(t, "nft flush ruleset") })
 }
 
-// TestThousand opens and closes a thousand times, some at a time, beside a stranger's rules,
-// and leaves the node as it was.
+// TestThousand opens and closes a thousand Hosts, four at a time, beside a stranger's rules. The node
+// stays as it was.
 func TestThousand(t *testing.T) {
 	addRules(t, stranger)
 	before := node(t)

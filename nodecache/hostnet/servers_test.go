@@ -23,7 +23,7 @@ const (
 	impatience = time.Second
 )
 
-// startServer answers with name what is asked over UDP and TCP at an address, until stop.
+// startServer answers all questions over UDP and TCP at an address with name, until stop is called.
 func startServer(addr, name string) (stop func(), err error) {
 	u, err := net.ListenPacket("udp", addr)
 	if err != nil {
@@ -67,7 +67,7 @@ func answer(c net.Conn, name string) {
 	}
 }
 
-// gate is a server over UDP that answers a question with itself, when it may.
+// gate is a server over UDP that answers a question with the question, as soon as it may.
 type gate struct {
 	asked    chan struct{} // a question has come
 	answer   chan struct{} // it may be answered
@@ -116,7 +116,7 @@ func allowedCPUs(t *testing.T) (found []int) {
 
 func cpuName(cpu int) string { return "CPU " + strconv.Itoa(cpu) }
 
-// serveCPU answers with cpuName on one of the sockets that share an address.
+// serveCPU adds a socket of a CPU to those that share an address. It answers with cpuName.
 func serveCPU(t *testing.T, addr string, cpu int) {
 	t.Helper()
 	share := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// TestKill shows that the kernel takes all of it back when the process dies.
+// TestKill shows that the kernel takes everything back when the process dies.
 func TestKill(t *testing.T) {
 	addRules(t, stranger)
 	before := node(t)
@@ -29,7 +29,7 @@ func TestKill(t *testing.T) {
 	t.Logf("given back %v after the death", took)
 }
 
-// TestKillMany kills process after process, at any time, and leaves the node as it was.
+// TestKillMany kills many processes, each at another moment. The node is as it was.
 func TestKillMany(t *testing.T) {
 	addRules(t, stranger)
 	before := node(t)
@@ -42,8 +42,8 @@ func TestKillMany(t *testing.T) {
 	testkit.Within(t, 3*time.Second, "as before", func() bool { return node(t) == before })
 }
 
-// TestStop shows that interception ends by itself when the process hangs, and that answers
-// still leave untracked, and that the process goes on where it was.
+// TestStop shows that interception ends by itself when the process hangs, that the rules for answers
+// stay, and that the process can intercept again when it goes on.
 func TestStop(t *testing.T) {
 	c := startChild(t, nil, "hold", linkLocal, clusterV6)
 	c.ask(t, "open")
@@ -65,14 +65,13 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// intercepts reports whether the set of what is taken has an element.
+// intercepts reports whether the set take4 has an element.
 func intercepts(t *testing.T) bool {
 	t.Helper()
 	return regexp.MustCompile(`set take4 \{[^}]*timeout[^}]*elements = `).MatchString(netns.Sh(t, "nft list ruleset"))
 }
 
-// TestRenew shows that interception lasts longer than lifetime if it is renewed, without a
-// moment in between, and ends at once when released.
+// TestRenew shows that interception that is renewed lasts for longer than its lifetime, without a gap.
 func TestRenew(t *testing.T) {
 	h := hold(t, linkLocal)
 	keep(t, h)
@@ -106,7 +105,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestPutBack has someone take things away.
+// TestPutBack shows that what someone takes away is put back.
 func TestPutBack(t *testing.T) {
 	for _, command := range []string{
 		"ip addr del 169.254.20.10/32 dev neardns0",
@@ -135,7 +134,7 @@ func TestPutBack(t *testing.T) {
 	}
 }
 
-// TestRoutes shows that Ensure finds what events don't tell of.
+// TestRoutes shows that Ensure puts back routes, whose loss makes no event that we hear.
 func TestRoutes(t *testing.T) {
 	h := hold(t, linkLocal, clusterV6)
 	before := node(t)
@@ -146,7 +145,7 @@ func TestRoutes(t *testing.T) {
 	unchanged(t, before)
 }
 
-// TestTwo has two processes hold the same addresses. Either may go, in either way.
+// TestTwo has two processes with the same addresses. When either closes or is killed, the other goes on.
 func TestTwo(t *testing.T) {
 	pod := startPod(t, 1)
 	for _, first := range []int{0, 1} {

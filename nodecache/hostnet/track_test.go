@@ -7,14 +7,14 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// tracking has connections tracked, as any node with kube-proxy has.
+// tracking is rules that have connections tracked, as on every node with kube-proxy.
 const tracking = `
 table inet tracking {
 	chain input { type filter hook input priority filter; policy accept; ct state established accept; }
 	chain output { type filter hook output priority filter; policy accept; ct state established accept; }
 }`
 
-// tracked returns the entries of connection tracking that are about port 53 or 8080.
+// tracked returns the entries of connection tracking for port 53 or 8080.
 func tracked(t *testing.T) string {
 	t.Helper()
 	var found []string
@@ -28,7 +28,7 @@ func tracked(t *testing.T) string {
 	return strings.Join(found, "")
 }
 
-// ours are what a pod and the host ask in these tests.
+// ours returns everything that a pod and the host ask in these tests.
 func ours() (addrs []string) {
 	for _, a := range []string{linkLocal, clusterIP, "[" + clusterV6 + "]"} {
 		addrs = append(addrs, "udp "+a+":53", "tcp "+a+":53", "tcp "+a+":8080")
@@ -36,8 +36,8 @@ func ours() (addrs []string) {
 	return addrs
 }
 
-// TestNoTrack shows that what a pod and the host ask leaves no entry in connection tracking
-// while it is intercepted, and does while it isn't.
+// TestNoTrack shows that queries of a pod and of the host leave no entry in connection tracking while
+// they are intercepted, and leave some while they are not.
 func TestNoTrack(t *testing.T) {
 	addRules(t, tracking)
 	pod := startPod(t, 1)
@@ -46,7 +46,7 @@ func TestNoTrack(t *testing.T) {
 		serve(t, a+":53", "ours")
 		serve(t, a+":8080", "ours")
 	}
-	// What isn't intercepted is tracked one way only: the rules for answers stand.
+	// Queries that are not intercepted are tracked. Their answers are not: those rules are there.
 	askAll(t, pod, "ours")
 	for _, a := range []string{linkLocal, clusterIP, clusterV6} {
 		for _, port := range []string{"53", "8080"} {
@@ -79,8 +79,8 @@ func askAll(t *testing.T, pod *child, want string) {
 	}
 }
 
-// TestSteps goes from start to stop beside a kube-proxy, which sends what is not intercepted
-// to the server in pod number 2.
+// TestSteps goes through all steps of a Host beside a kube-proxy, which sends queries that are not
+// intercepted to the server in pod number 2.
 func TestSteps(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	pod, other := startPod(t, 1), startPod(t, 2)
@@ -116,7 +116,7 @@ func TestSteps(t *testing.T) {
 	askAll(t, pod, "other")
 }
 
-// TestDrain has interception released while a pod waits for an answer: it gets it.
+// TestDrain releases interception while a pod waits for an answer. The pod gets it.
 func TestDrain(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	pod := startPod(t, 1)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestGone has someone delete a table without an owner, and the kernel one with an owner: the next
-// step makes it again.
+// TestGone deletes the table, as someone can if it has no owner, and as the kernel can by a race if
+// it has one. The next step makes it again.
 func TestGone(t *testing.T) {
 	for _, owned := range []bool{true, false} {
 		c := dial(t)

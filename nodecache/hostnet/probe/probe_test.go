@@ -31,7 +31,7 @@ func tun(t *testing.T) (p Path, kernel *os.File) {
 	return Path{ours, source}, kernel
 }
 
-// answerUDP reads a query and writes segments that may answer it.
+// answerUDP reads a query and writes what segments makes of it, each in a packet.
 func answerUDP(t *testing.T, kernel *os.File, segments func(query []byte) [][]byte) {
 	buf := make([]byte, 2048)
 	n, err := kernel.Read(buf)
@@ -50,7 +50,8 @@ func answerUDP(t *testing.T, kernel *os.File, segments func(query []byte) [][]by
 	}
 }
 
-// TestUDP takes the answer that has the query's ID. What waited in the TUN before is thrown away.
+// TestUDP shows that a probe returns the answer with its query's ID, and not packets that waited in
+// the TUN before.
 func TestUDP(t *testing.T) {
 	p, kernel := tun(t)
 	late := flow{unix.IPPROTO_UDP, server, netip.AddrPortFrom(source, firstPort)}
@@ -66,7 +67,7 @@ func TestUDP(t *testing.T) {
 	}
 }
 
-// TestEnds has a probe end with its context, at once, and with the TUN.
+// TestEnds shows that a probe ends with its context and with the TUN.
 func TestEnds(t *testing.T) {
 	p, _ := tun(t)
 	for _, ask := range []func(context.Context, []byte, netip.AddrPort) ([]byte, error){p.UDP, p.TCP} {

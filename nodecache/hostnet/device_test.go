@@ -28,8 +28,8 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
-// TestNoSource shows that the host sends nothing from the addresses by itself, not even by a
-// device that has none.
+// TestNoSource shows that the kernel never chooses one of the addresses for a source, not even for
+// a device that has no address.
 func TestNoSource(t *testing.T) {
 	hold(t, clusterIP, clusterV6) // its device comes first where nothing else decides
 	startPod(t, 1)

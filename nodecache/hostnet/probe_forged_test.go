@@ -12,9 +12,10 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// TestForged has a pod send, 3,000 times a second, what would pass for an answer to a probe, or
-// crowd it out: ICMP errors, questions and answers with the probe's or the server's address.
-// Without rules, random ports and an empty TUN have to do.
+// TestForged has a pod send 3,000 packets a second that could pass for an answer to a probe, or push
+// the answer out of the TUN's queue: ICMP errors, questions with the probe's address, and answers
+// with the server's. Probes succeed all the same. Without rules, random ports and the drained TUN
+// must be enough.
 func TestForged(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
@@ -58,7 +59,7 @@ func forged(t *testing.T, h *Host, in *netns.Host, addr, name string, next func(
 // firstPort is the first of the ports that probes come from, see package probe.
 const firstPort = 49152
 
-// forgeries are packets that a pod sends, by what they are.
+// forgeries returns functions that make the packets, by what they make.
 func forgeries(h *Host, addr netip.Addr) map[string]func() []byte {
 	path, _ := h.path(addr)
 	pod := netip.MustParseAddr("10.1.0.2")
