@@ -9,8 +9,8 @@ import (
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// official returns the blocks of the official Corefile, as far as they take memory, and one that
-// keeps failures only.
+// official returns a generation with the blocks of the official Corefile, as far as they take
+// memory, and with a block that keeps failures only.
 func official(success, denial, concurrent int) *generation {
 	g := &generation{conf: &corefile.Config{}}
 	for range 2 {
@@ -27,7 +27,7 @@ func official(success, denial, concurrent int) *generation {
 	return g
 }
 
-// TestFit brings caches within the budget, each by what it wants, and leaves alone what fits.
+// TestFit shrinks caches to the budget, each by its share. Caches that fit stay as they are.
 func TestFit(t *testing.T) {
 	for _, most := range []int64{1 << 20, 10 << 20, 1 << 30} {
 		g, before := official(9984, 2000, 0), official(9984, 2000, 0)
@@ -46,7 +46,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// TestUnfit warns of what has no room within the memory limit, and of nothing in the manifest's.
+// TestUnfit warns of bounds that the memory limit has no room for. The manifest's bounds have room.
 func TestUnfit(t *testing.T) {
 	for _, test := range []struct {
 		name            string

@@ -36,11 +36,12 @@ func newGenerations(t *testing.T) *generations {
 	t.Cleanup(func() {
 		g.keep.closeBut(newKeep())
 		g.r.service.resolver.Close()
+		g.r.status.Leave()
 	})
 	return g
 }
 
-// build makes what text says and ends what only the one before needs.
+// build makes what text says, and ends what only the generation before needs.
 func (g *generations) build(text string) *generation {
 	g.t.Helper()
 	conf, err := corefile.Parse("Corefile", []byte(text), corefile.Options{})
@@ -65,8 +66,8 @@ func (g *generation) forward() *forward.Forward {
 	return nil
 }
 
-// TestKeepTLS has a forward over TLS outlive a change of something else, as others do, and takes
-// in another certificate under the same name.
+// TestKeepTLS keeps a forward over TLS, like any other, when something else changes. A new
+// certificate in the same file makes a new forward.
 func TestKeepTLS(t *testing.T) {
 	g, file := newGenerations(t), filepath.Join(t.TempDir(), "ca.pem")
 	writeCA(t, file)
@@ -111,8 +112,8 @@ func TestKeepFailures(t *testing.T) {
 	}
 }
 
-// TestKeepCache has a block keep its cache when its other zones, its addresses or other blocks
-// change, as far as it is clear which block it was; no two share one.
+// TestKeepCache keeps a block's cache when its other zones, its addresses or other blocks change, as
+// long as it is clear which block it was. No two blocks share a cache.
 func TestKeepCache(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before, after []string // the blocks' zones and binds
@@ -171,8 +172,8 @@ func writeCA(t *testing.T, file string) {
 	}
 }
 
-// TestKeepDenials forgets a denial by servers that are not asked for the name any more, as where a
-// forward was added for it, and no other; and no success.
+// TestKeepDenials forgets the denials of servers that are no longer asked for the name, as when a
+// forward was added for it. It forgets no other denial, and no success.
 func TestKeepDenials(t *testing.T) {
 	g := newGenerations(t)
 	text := func(forwards ...string) string {

@@ -18,11 +18,12 @@ import (
 	"github.com/neardns/neardns/nodecache/corefile"
 )
 
-// Who counts: the readers of a front, those of the front that takes over from it, and flights.
+// The numbers of those who count queries; see package tally. The readers of a front have the first
+// ones, or those of the front that takes over the next ones. Flights have the last number.
 const (
 	frontReaders = 255 // of one front at most
-	writers      = 2*frontReaders + 1
-	flights      = writers - 1 // the number of the flights among writers
+	flightWriter = 2 * frontReaders
+	writers      = flightWriter + 1
 )
 
 // drain is how long a front that closes may take to answer what it received: as long as a stub

@@ -55,8 +55,8 @@ func TestListenAddrs(t *testing.T) {
 	}
 }
 
-// TestFrontConfig has the sockets of two fronts, one of which takes over, keep no more than the
-// budget has, however many addresses there are.
+// TestFrontConfig adds up what the sockets of two fronts may keep, while one takes over from the
+// other. That is no more than the budget has, however many addresses there are.
 func TestFrontConfig(t *testing.T) {
 	for addrs := 1; addrs < 30; addrs++ {
 		b := budget.Divide(64<<20, 0)

@@ -41,7 +41,7 @@ func Run(ctx context.Context, c Config) error {
 	var group sync.WaitGroup
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	for _, run := range []func(context.Context){r.clock.Run, r.queries.Run, r.errors.Run} {
+	for _, run := range r.background {
 		group.Go(func() { run(background) })
 	}
 	node, err := intercept.Open(r.node)
@@ -60,19 +60,16 @@ func Run(ctx context.Context, c Config) error {
 	return err
 }
 
-// runner is what runs, from the start of the process to its end.
+// runner is what runs from the start of the process to its end.
 type runner struct {
 	Config
-	clock   *clock.Clock // of all that ages
-	metrics *metrics.Set
-	queries *querylog.Log
-	errors  *querylog.ErrorLog
-	loader  loader
-	builder builder
-	service service
-	checkup *selfcheck.Checkup
-	status  *probe.Status
-	node    intercept.Config
+	metrics    *metrics.Set
+	background []func(context.Context) // each runs until its context ends
+	loader     loader
+	builder    builder
+	service    service
+	status     *probe.Status
+	node       intercept.Config
 }
 
 // logRoom is how many entries of the query log may wait to be written.
@@ -80,38 +77,39 @@ const logRoom = 1024
 
 // newRunner makes the parts that last as long as the process.
 func newRunner(c Config) *runner {
-	r := &runner{
-		Config: c, clock: clock.New(), metrics: metrics.New(writers),
-		queries: querylog.New(c.Log.Handler(), logRoom), errors: querylog.NewErrorLog(c.Log),
-	}
-	r.loader = loader{path: c.Corefile, kubeDNS: c.KubeDNS, options: c.Options, own: r.metrics.Own, log: c.Log}
-	r.builder = builder{corefile: c.Corefile, host: c.Host, cache: c.Memory.Cache, metrics: r.metrics, errors: r.errors, log: c.Log,
+	clock, set := clock.New(), metrics.New(writers)
+	queries, errors := querylog.New(c.Log.Handler(), logRoom), querylog.NewErrorLog(c.Log)
+	r := &runner{Config: c, metrics: set, background: []func(context.Context){clock.Run, queries.Run, errors.Run}}
+	r.loader = loader{path: c.Corefile, kubeDNS: c.KubeDNS, options: c.Options, own: set.Own, log: c.Log}
+	r.builder = builder{
+		corefile: c.Corefile, host: c.Host, cache: c.Memory.Cache, metrics: set, errors: errors, log: c.Log,
 		forwards: forward.Shared{
-			Shares: &upstream.Shares{Queries: c.Memory.Queries}, Clock: r.clock, Node: c.Node,
-			Trace: r.metrics.Trace(), Metrics: r.metrics.Own, Log: c.Log,
-		}}
+			Shares: &upstream.Shares{Queries: c.Memory.Queries}, Clock: clock, Node: c.Node,
+			Trace: set.Trace(), Metrics: set.Own, Log: c.Log,
+		},
+	}
 	instance := hex.EncodeToString(random(8)) // no other process has it
 	fronts := &fronts{memory: &r.Memory, freeBind: c.Host.FreeBind(), log: c.Log}
 	checker := selfcheck.New(resolve.InstanceName(instance), func() selfcheck.Front { return fronts.current.Load() })
-	r.checkup = selfcheck.NewCheckup(func(ctx context.Context) error { return checker.Check(ctx, c.Host.Loopback()) })
-	r.status = probe.NewStatus(r.checkup)
+	r.status = probe.NewStatus(selfcheck.NewCheckup(func(ctx context.Context) error { return checker.Check(ctx, c.Host.Loopback()) }))
 	r.service = service{
-		resolver: r.newResolver(instance), fronts: fronts, admin: &admin.Servers{FreeBind: c.Host.FreeBind()},
-		metrics: r.metrics, level: c.Level, log: c.Log, current: newGeneration(), stopping: make(chan struct{}),
+		resolver: newResolver(&c, resolve.Config{Observer: set.Own, Clock: clock, Queries: queries, Instance: instance}),
+		fronts:   fronts, admin: &admin.Servers{FreeBind: c.Host.FreeBind()}, metrics: set, level: c.Level, log: c.Log,
+		pages:   pages{set.Handler(c.Version, c.Revision), c.MetricsAddrs, r.status, set.Own},
+		current: newGeneration(), stopping: make(chan struct{}),
 	}
-	r.node = intercept.Config{Host: c.Host, Checker: checker, Cluster: r.service.clusterForward, Metrics: r.metrics.Own, Log: c.Log}
-	r.metrics.Own.WatchLog(c.LogDropped, r.queries.Dropped)
-	r.metrics.Own.WatchPages(r.service.admin.Dropped)
-	r.service.pages = pages{r.metrics.Handler(c.Version, c.Revision), c.MetricsAddrs, r.status, r.metrics.Own}
+	r.node = intercept.Config{Host: c.Host, Checker: checker, Cluster: r.service.clusterForward, Metrics: set.Own, Log: c.Log}
+	set.Own.WatchLog(c.LogDropped, queries.Dropped)
+	set.Own.WatchPages(r.service.admin.Dropped)
 	return r
 }
 
-func (r *runner) newResolver(instance string) *resolve.Resolver {
-	return resolve.New(resolve.Config{
-		Observer: r.metrics.Own, Writer: flights, Clock: r.clock, Cookies: cookie.New([16]byte(random(16))), Queries: r.queries, Log: r.Log,
-		Limits:  resolve.Limits{Flights: r.Memory.Queries, Waiters: r.Memory.Waiters},
-		Version: "neardns nodecache " + r.Version, ID: r.Identity, Instance: instance, SelfChecks: hostnet.ProbePrefixes(),
-	})
+// newResolver makes the Resolver of a process, with what part has of it already.
+func newResolver(c *Config, part resolve.Config) *resolve.Resolver {
+	part.Writer, part.Cookies, part.Log = flightWriter, cookie.New([16]byte(random(16))), c.Log
+	part.Limits = resolve.Limits{Flights: c.Memory.Queries, Waiters: c.Memory.Waiters}
+	part.Version, part.ID, part.SelfChecks = "neardns nodecache "+c.Version, c.Identity, hostnet.ProbePrefixes()
+	return resolve.New(part)
 }
 
 // random returns n random bytes.
@@ -232,7 +230,6 @@ func (r *runner) stopInTime(node *intercept.Interception, tell bool) error {
 // still here. New ones go where they went without us. Without a node, there is nothing to give back.
 func (r *runner) stop(node *intercept.Interception, lameduck time.Duration) (err error) {
 	r.status.Leave()
-	r.checkup.Close()
 	if node != nil {
 		err = node.Release()
 	}

@@ -10,9 +10,8 @@ import (
 	"github.com/neardns/neardns/internal/testkit"
 )
 
-// TestRun changes all that a configuration has, back and forth, while it is asked, and ends
-// with queries under way. Nothing may be left behind: TestMain looks for goroutines, and the
-// race detector at all of it.
+// TestRun changes everything that a Corefile has, back and forth, under load, and ends with queries
+// under way. TestMain finds goroutines that are left behind.
 func TestRun(t *testing.T) {
 	upstream, slow := fake(t, 0), fake(t, 300*time.Millisecond)
 	port, page := testkit.FreePort(t), testkit.FreePort(t)
@@ -55,15 +54,15 @@ func load(t *testing.T, addr string) (stop func()) {
 				if got := ask(addr, fmt.Sprintf("name-%d-%d.example.", client, i%100)); got != "NOERROR 192.0.2.1" {
 					t.Errorf("query %d: %s", i, got)
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) // some 1,000 queries a second at most
 			}
 		})
 	}
 	return func() { ended.Store(true); group.Wait() }
 }
 
-// TestStopAfterReload ends right after the addresses have changed, while the sockets that were
-// replaced still have queries to answer.
+// TestStopAfterReload ends right after the addresses have changed, while the old sockets still have
+// queries to answer.
 func TestStopAfterReload(t *testing.T) {
 	slow := fake(t, 1500*time.Millisecond)
 	port := testkit.FreePort(t)
@@ -81,7 +80,7 @@ func TestStopAfterReload(t *testing.T) {
 				lost.Add(1)
 			}
 		})
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // some 50 queries a second
 	}
 	if err := r.stop(); err != nil {
 		t.Error(err)

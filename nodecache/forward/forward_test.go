@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/neardns/neardns/internal/clock"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/corefile"
@@ -27,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// opened is a Forward, and what it tells.
+// opened is a Forward, and what it logs and counts.
 type opened struct {
 	*Forward
 	log bytes.Buffer // read after synctest.Wait only
@@ -202,11 +203,15 @@ func TestForgetLoops(t *testing.T) {
 	})
 }
 
-// TestLookUpHost asks resolvers until the time is over: nobody answers at this address.
+// TestLookUpHost asks resolvers for a host's addresses.
 func TestLookUpHost(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := lookUpHost(ctx, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1")}, "a.example."); err == nil {
-		t.Error("no error")
+	resolver := testkit.Serve(t, testkit.Address("192.0.2.9", 60))
+	got, err := lookUpHost(t.Context(), []netip.AddrPort{resolver.Addr}, "a.example.")
+	if err != nil || !slices.Equal(got, []netip.Addr{netip.MustParseAddr("192.0.2.9")}) {
+		t.Error(got, err)
+	}
+	resolver.Do(testkit.Rcode(wire.Refused))
+	if _, err := lookUpHost(t.Context(), []netip.AddrPort{resolver.Addr}, "a.example."); err == nil {
+		t.Error("no error though the resolver refuses")
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // TestKey changes each part of a directive that matters to its servers. A new option of upstream
-// belongs into Key, or here among those that are the process's, and are the same for all.
+// belongs into Key, or into process: those are the same for all forwards.
 func TestKey(t *testing.T) {
 	process := []string{"Servers", "Node", "Shares", "TLS", "Control", "Clock", "Trace"} // TLS: its sum is in Key
 	plain := KeyOf(&corefile.Forward{})

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// node is a host, its Checker and what is shown of it, without a kernel.
+// node is a host, a Checker and Metrics, without a kernel.
 type node struct {
 	*Interception
 	podsErr, localErr, ensureErr error // what comes of asking on either way, and of mending the host

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type checkup func(context.Context) error
 
 func (c checkup) Result(ctx context.Context) error { return c(ctx) }
+func (checkup) Close()                             {}
 
 // flusher is a Flusher that forgets as many answers as a name has bytes.
 type flusher struct{}
@@ -55,8 +56,8 @@ func said(t *testing.T, addr *net.UnixAddr, question string) string {
 	return got
 }
 
-// TestServer asks all questions inside one process. Whole programs test how two processes are told
-// apart, as the socket's name is made of a namespace.
+// TestServer asks all questions inside one process. The socket's name is made of a namespace, so the
+// tests of whole programs show that two processes are told apart.
 func TestServer(t *testing.T) {
 	s := NewStatus(checkup(func(context.Context) error { return nil }))
 	addr, stop := serve(t, s)

@@ -11,10 +11,10 @@ import (
 	"github.com/neardns/neardns/nodecache/selfcheck"
 )
 
-// Checkup tells whether this process answers queries; see selfcheck.Checkup. It waits no longer
-// than ctx allows.
+// Checkup tells whether this process answers queries; see selfcheck.Checkup.
 type Checkup interface {
-	Result(ctx context.Context) error
+	Result(ctx context.Context) error // waits no longer than ctx allows
+	Close()
 }
 
 // Status is what every probe is told. Its methods may be called from any goroutine.
@@ -23,11 +23,14 @@ type Status struct {
 	leaving atomic.Bool
 }
 
-// NewStatus returns the Status of a process that is not about to end.
+// NewStatus returns the Status of a process that is not about to end. Call Leave after use.
 func NewStatus(c Checkup) *Status { return &Status{checkup: c} }
 
-// Leave tells that this process is about to end.
-func (s *Status) Leave() { s.leaving.Store(true) }
+// Leave tells that this process is about to end, and closes the Checkup. Call it once.
+func (s *Status) Leave() {
+	s.leaving.Store(true)
+	s.checkup.Close()
+}
 
 var errStopping = errors.New("stopping")
 

@@ -14,7 +14,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// check checks a front with time for all tries, and returns what it finds.
+// check returns what a Checker finds that has time for all tries, empty for nothing.
 func check(t *testing.T, c *Checker, addrs ...netip.AddrPort) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
@@ -25,8 +25,8 @@ func check(t *testing.T, c *Checker, addrs ...netip.AddrPort) string {
 	return ""
 }
 
-// TestChecker asks fronts of which each has one reader hang, alone and beside a process that shares
-// its ports and hangs altogether.
+// TestChecker finds the one reader of a front that hangs: where the front is alone, and where it
+// shares its ports with another process that hangs altogether.
 func TestChecker(t *testing.T) {
 	t.Parallel()
 	const sockets = 2
@@ -53,8 +53,8 @@ func TestChecker(t *testing.T) {
 	}
 }
 
-// TestCheckerEverywhere asks sockets of all addresses beside those of one of them, which the
-// kernel prefers: the former must be asked elsewhere.
+// TestCheckerEverywhere asks the sockets of the unspecified addresses at an address that no other
+// socket has: the kernel prefers the socket of the address itself.
 func TestCheckerEverywhere(t *testing.T) {
 	t.Parallel()
 	port := testkit.FreePort(t)
@@ -74,7 +74,7 @@ func TestCheckerEverywhere(t *testing.T) {
 	}
 }
 
-// TestCheckerReplaced has the front replaced by another during a check that finds it silent.
+// TestCheckerReplaced replaces the front during a check that finds it silent.
 func TestCheckerReplaced(t *testing.T) {
 	t.Parallel()
 	addr := testkit.FreeAddr(t)
@@ -98,7 +98,7 @@ const (
 	all  = -2
 )
 
-// front is sockets that answer their name.
+// front is sockets that answer one name.
 type front struct {
 	*listen.Front
 	name   wire.Name

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestCheckup has 100 ask for 10 s as often as they can. One check runs at a time, at most one
-// a second, and what they hear is a second old at the most.
+// TestCheckup lets 100 goroutines ask for 10 s as often as they can. One check runs at a time, and at
+// most one a second begins. No result is more than a second old.
 func TestCheckup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var checks, running atomic.Int64
@@ -53,8 +53,8 @@ func TestCheckup(t *testing.T) {
 	})
 }
 
-// TestCheckupHangs has a check that takes all the time there is. Nobody waits longer than they
-// want to, and at the end nobody waits at all.
+// TestCheckupHangs makes a check that takes all the time there is. Nobody waits for it longer than
+// they want to, and nobody at all once the Checkup is closed.
 func TestCheckupHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewCheckup(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
