@@ -9,23 +9,22 @@ import (
 	"github.com/dchest/siphash"
 )
 
-// Lengths in bytes: of a whole cookie, and of the client's part, which stands first in it.
+// Lengths in bytes: of a whole cookie, and of the client's part, with which it begins.
 const (
-	Len       = ClientLen + 16
+	Len       = headLen + 8
 	ClientLen = 8
 )
 
 const (
-	headLen = ClientLen + 8 // all that stands before the hash
+	headLen = ClientLen + 8 // everything before the hash
 	version = 1
 )
 
-// How old a cookie may be, in seconds (RFC 9018, section 4.3). A negative age is the future:
-// the clock of another server of the set may be ahead of ours.
+// Ages of a cookie, in seconds (RFC 9018, section 4.3).
 const (
-	oldest = 60 * 60
-	ahead  = 5 * 60
-	renew  = 30 * 60
+	oldest = 60 * 60 // it is valid so long
+	ahead  = 5 * 60  // so far in the future it may be: another server's clock may be ahead of ours
+	renew  = 30 * 60 // the client keeps it so long, and then gets a new one
 )
 
 // Maker makes cookies with one secret. Its methods are safe for concurrent use and allocate
@@ -34,7 +33,7 @@ type Maker struct {
 	k0, k1 uint64
 }
 
-// New returns a Maker. Makers with one secret take one another's cookies.
+// New returns a Maker. Makers with the same secret accept each other's cookies.
 func New(secret [16]byte) *Maker {
 	return &Maker{
 		k0: binary.LittleEndian.Uint64(secret[:8]),
@@ -42,9 +41,10 @@ func New(secret [16]byte) *Maker {
 	}
 }
 
-// Append appends the cookie that answers the one received, of which the first 8 bytes are the
-// client's: that very cookie if it is valid and no older than half an hour, or else a new one
-// (RFC 9018, section 4.3). Of fewer than 8 bytes nothing comes.
+// Append appends the cookie for the reply to a client at remote that sent received. The client's
+// part is the first 8 bytes; if received is shorter, Append appends nothing. It appends received
+// itself if that is a valid cookie no older than half an hour, and a new cookie otherwise (RFC
+// 9018, section 4.3).
 func (m *Maker) Append(dst, received []byte, remote netip.Addr, now time.Time) []byte {
 	switch {
 	case len(received) < ClientLen:
@@ -59,9 +59,9 @@ func (m *Maker) Append(dst, received []byte, remote netip.Addr, now time.Time) [
 	return binary.LittleEndian.AppendUint64(dst, m.hash(dst[start:], remote))
 }
 
-// Valid reports whether received is a cookie that a Maker with this secret made for remote no
-// longer than an hour ago. What is in the reserved bytes does not matter, as long as it is
-// what was hashed (RFC 9018, section 4.2).
+// Valid reports whether a Maker with this secret made the cookie received for remote, at most an
+// hour ago. The reserved bytes may have any value, if they had it when they were hashed (RFC 9018,
+// section 4.2).
 func (m *Maker) Valid(received []byte, remote netip.Addr, now time.Time) bool {
 	if len(received) != Len || received[ClientLen] != version {
 		return false
@@ -74,14 +74,14 @@ func (m *Maker) Valid(received []byte, remote netip.Addr, now time.Time) bool {
 	return subtle.ConstantTimeCompare(want[:], received[headLen:]) == 1
 }
 
-// age returns how many seconds before now a cookie was made, by serial number arithmetic: the
-// seconds of 32 bits run over in 2106 (RFC 9018, section 4.3; RFC 1982).
+// age returns how many seconds before now a cookie was made. A negative age is the future. The
+// 32 bits overflow in 2106, so it uses serial number arithmetic (RFC 9018, section 4.3; RFC 1982).
 func age(cookie []byte, now time.Time) int32 {
 	return int32(uint32(now.Unix()) - binary.BigEndian.Uint32(cookie[headLen-4:]))
 }
 
-// hash returns the hash of what stands before it and the client's address (RFC 9018, section
-// 4.4). An IPv4 address has 4 bytes, also where it came as one of IPv6.
+// hash returns the hash of head, which is everything before the hash, and of the client's address
+// (RFC 9018, section 4.4). An IPv4 address has 4 bytes, also if it came as an IPv6 address.
 func (m *Maker) hash(head []byte, remote netip.Addr) uint64 {
 	var buf [headLen + 16]byte
 	b := append(buf[:0], head...)

@@ -22,8 +22,8 @@ func maker(t testing.TB, secret string) *Maker {
 	return New([16]byte(unhex(t, secret)))
 }
 
-// The examples of RFC 9018, appendix A. Of each the cookie received, when that was made and
-// with which secret, and the cookie sent.
+// vectors are the examples of RFC 9018, appendix A: the cookie received, when it was made and with
+// which secret, and the cookie sent.
 var vectors = []struct {
 	name          string
 	remote        string
@@ -57,7 +57,7 @@ var vectors = []struct {
 	},
 }
 
-// TestVectors holds the package against the examples of RFC 9018, appendix A.
+// TestVectors goes through the examples of RFC 9018, appendix A.
 func TestVectors(t *testing.T) {
 	for _, v := range vectors {
 		remote, received, now := netip.MustParseAddr(v.remote), unhex(t, v.received), time.Unix(v.now, 0)
@@ -74,8 +74,8 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestAge moves the clock over a cookie's life (RFC 9018, section 4.3), over the end of 32
-// bits of seconds too.
+// TestAge moves the clock through a cookie's life (RFC 9018, section 4.3), also where 32 bits of
+// seconds overflow.
 func TestAge(t *testing.T) {
 	m, remote := maker(t, vectors[0].secret), netip.MustParseAddr("192.0.2.1")
 	for _, made := range []int64{1559731985, 1<<32 - 10} {
@@ -132,7 +132,7 @@ func TestForged(t *testing.T) {
 	}
 }
 
-// TestMapped shows that a client of IPv4 is the same one on a socket of IPv6.
+// TestMapped shows that an IPv4 client stays the same if it comes over an IPv6 socket.
 func TestMapped(t *testing.T) {
 	m, now := maker(t, vectors[0].secret), time.Unix(1559731985, 0)
 	cookie := m.Append(nil, []byte("clientck"), netip.MustParseAddr("192.0.2.1"), now)

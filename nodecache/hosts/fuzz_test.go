@@ -8,14 +8,14 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// FuzzHosts reads any text, and asks for all that is in it: each name has each of its
-// addresses once, each address its names, and every reply is one that another parser reads.
+// FuzzHosts reads any text, and asks for everything in it: each name has each of its addresses
+// once, each address has its names, and another parser can read every reply.
 func FuzzHosts(f *testing.F) {
 	f.Add([]byte("127.0.0.1 localhost localhost\n::1%lo0 Localhost # comment\n10.0.0.1 *.example a\\.b\n"))
 	f.Add([]byte("1.2.3 x\n::ffff:1.2.3.4 y..z " + strings.Repeat("x", 64) + "\n\x00"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 4096 {
-			return // all of it can be asked for in one message
+			return // what is in a shorter one fits into one message
 		}
 		tab, faults := Parse("hosts", text, Options{})
 		for _, fault := range faults {

@@ -8,29 +8,13 @@ import (
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func name(t testing.TB, text string) wire.Name {
-	t.Helper()
-	n, err := wire.ParseName(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-func zones(t testing.TB, texts ...string) (list []wire.Name) {
-	t.Helper()
-	for _, text := range texts {
-		list = append(list, name(t, text))
-	}
-	return list
-}
-
-// table returns the Table of lines that are all good.
+// table returns the Table of lines without a fault.
 func table(t testing.TB, o Options, lines ...string) *Table {
 	t.Helper()
 	tab, faults := Parse("hosts", []byte(strings.Join(lines, "\n")), o)
@@ -43,11 +27,11 @@ func table(t testing.TB, o Options, lines ...string) *Table {
 // query returns a query of class IN.
 func query(t testing.TB, text string, qtype wire.Type) *wire.Query {
 	t.Helper()
-	return &wire.Query{ID: 0x1234, RD: true, Name: name(t, text), Type: qtype, Class: wire.IN}
+	return &wire.Query{ID: 0x1234, RD: true, Name: testkit.Name(t, text), Type: qtype, Class: wire.IN}
 }
 
-// ask returns what tab says of a question, its records as text without TTL and owner, and
-// checks all else of the reply.
+// ask returns what tab answers to a question: the records as text without TTL and owner. It
+// checks everything else of the reply.
 func ask(t testing.TB, tab *Table, text string, qtype wire.Type) (string, State) {
 	t.Helper()
 	q := query(t, text, qtype)
@@ -85,12 +69,12 @@ func records(t testing.TB, q *wire.Query, reply []byte) string {
 	return strings.Join(list, " ")
 }
 
-// reverseOf returns the name of the reverse zones that stands for addr.
+// reverseOf returns the name in the reverse zones that stands for addr.
 func reverseOf(t testing.TB, addr netip.Addr) wire.Name {
 	t.Helper()
 	text, err := dns.ReverseAddr(addr.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return name(t, text)
+	return testkit.Name(t, text)
 }

@@ -3,20 +3,35 @@ package hosts
 import (
 	"bytes"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/neardns/neardns/internal/wire"
 )
 
 const (
-	maxField  = 1024 // bytes of an address or a name: CoreDNS's limit, which also a name all escaped keeps
-	maxFaults = 100  // that Parse returns
+	maxField  = 1024 // bytes of an address or a name: CoreDNS's limit, and enough for a name with every byte escaped
+	maxFaults = 100  // Parse returns no more
+	maxText   = 64   // bytes of the text in a Fault
 )
 
-// Parse reads the text of a hosts file: an address and names on each line, what is behind a #
-// left out. A line without a good address is skipped, and so is a name that is none; either is
-// a Fault, of which the first 100 are returned. A name outside the zones is skipped silently.
-// The name is that of the source, for the Faults.
+// Fault is something in a hosts file that was skipped. It is an error.
+type Fault struct {
+	File   string
+	Line   int    // from 1
+	Text   string // what is wrong, its first 64 bytes
+	Reason string
+}
+
+// Error returns file, line, text and reason.
+func (f Fault) Error() string {
+	return f.File + ":" + strconv.Itoa(f.Line) + ": " + strconv.Quote(f.Text) + ": " + f.Reason
+}
+
+// Parse reads the text of a hosts file. Each line has an address and names, and a # begins a
+// comment. Parse skips lines without a valid address, and words that are no name. It returns a
+// Fault for each, up to 100. Names outside the zones are skipped without a Fault. Each Fault
+// contains name, which is the name of the source.
 func Parse(name string, text []byte, o Options) (*Table, []Fault) {
 	p := parser{file: name, opts: o, table: &Table{zones: o.Zones}, seen: map[entry]struct{}{}}
 	p.part = part{hosts: map[string]addrs{}, names: map[netip.Addr][]wire.Name{}}
@@ -28,13 +43,13 @@ func Parse(name string, text []byte, o Options) (*Table, []Fault) {
 	return p.table, p.faults
 }
 
-// parser is what is known halfway through a source.
+// parser reads one source.
 type parser struct {
 	file   string
 	opts   Options
 	table  *Table
 	part   part
-	seen   map[entry]struct{} // so that nothing is there twice
+	seen   map[entry]struct{} // the entries so far, so that none gets into the table twice
 	line   int
 	faults []Fault
 }
@@ -45,7 +60,7 @@ type entry struct {
 	addr netip.Addr
 }
 
-// read takes one line, as hosts(5) describes it.
+// read reads one line, as hosts(5) describes it.
 func (p *parser) read(line string) {
 	line, _, _ = strings.Cut(line, "#")
 	fields := strings.FieldsFunc(line, isSpace)
@@ -62,7 +77,7 @@ func (p *parser) read(line string) {
 	}
 }
 
-// isSpace is CoreDNS's idea of white space.
+// isSpace reports whether CoreDNS takes a character for white space.
 func isSpace(c rune) bool {
 	switch c {
 	case ' ', '\t', '\n', '\v', '\f', '\r':
@@ -71,8 +86,8 @@ func isSpace(c rune) bool {
 	return false
 }
 
-// parseAddr reads an address, whose zone means nothing to others and is left out. An IPv4
-// address in the form of IPv6 is one of IPv4.
+// parseAddr reads an address. It leaves out the zone, which means nothing on other hosts. An
+// IPv4-mapped IPv6 address counts as IPv4.
 func parseAddr(field string) (netip.Addr, bool) {
 	if len(field) > maxField {
 		return netip.Addr{}, false
@@ -82,7 +97,7 @@ func parseAddr(field string) (netip.Addr, bool) {
 	return addr.Unmap(), err == nil
 }
 
-// add takes one name of an address.
+// add reads one name of an address.
 func (p *parser) add(field string, addr netip.Addr) {
 	if len(field) > maxField {
 		p.fault(field, "longer than a domain name can be; the name is skipped")
@@ -90,7 +105,7 @@ func (p *parser) add(field string, addr netip.Addr) {
 	}
 	n, err := wire.ParseName(field)
 	if err != nil {
-		p.fault(field, "not a domain name: a label is empty or longer than 63 bytes, or all of it than 255; the name is skipped")
+		p.fault(field, "not a domain name: a label is empty or longer than 63 bytes, or the name is longer than 255 bytes; the name is skipped")
 		return
 	}
 	n = n.AppendLower(n[:0])
@@ -100,7 +115,7 @@ func (p *parser) add(field string, addr netip.Addr) {
 	p.enter(n, addr)
 }
 
-// enter makes an entry, and one of the address's name where that is no wildcard.
+// enter makes an entry for the name, and another for the address unless the name is a wildcard.
 func (p *parser) enter(n wire.Name, addr netip.Addr) {
 	wild := string(n.Label()) == "*"
 	reverse := !wild && !p.opts.NoReverse
@@ -128,4 +143,12 @@ func (p *part) add(e entry) {
 		host.v6 = append(host.v6, e.addr)
 	}
 	p.hosts[e.name] = host
+}
+
+// fault adds a Fault about the current line, unless there are enough.
+func (p *parser) fault(text, reason string) {
+	if len(p.faults) == maxFaults {
+		return
+	}
+	p.faults = append(p.faults, Fault{p.file, p.line, text[:min(len(text), maxText)], reason})
 }

@@ -4,11 +4,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestParse reads one text with all that hosts files have, good and bad; what CoreDNS skips
-// of it is skipped.
+// TestParse reads a text with everything that hosts files have, good and bad. It skips what
+// CoreDNS skips.
 func TestParse(t *testing.T) {
 	long := strings.Repeat("x", 1025)
 	text := strings.Join([]string{
@@ -95,7 +96,7 @@ func TestEntries(t *testing.T) {
 	}{
 		{Options{}, 4*2 + 1 + 2},
 		{Options{NoReverse: true}, 4 + 1 + 1},
-		{Options{Zones: zones(t, "a.", "w.")}, 3*2 + 1},
+		{Options{Zones: testkit.Names(t, "a.", "w.")}, 3*2 + 1},
 	} {
 		if got := table(t, c.opts, lines...).Entries(); got != c.want {
 			t.Errorf("%v: %d, want %d", c.opts, got, c.want)

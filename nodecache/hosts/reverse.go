@@ -2,49 +2,11 @@ package hosts
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// appendReverse appends a reply with the names of the address that q's name stands for.
-func (t *Table) appendReverse(dst []byte, q *wire.Query, ttl uint32) ([]byte, State) {
-	addr, ok := addrOf(q.Name)
-	if !ok || !t.named(addr) {
-		return dst, Elsewhere
-	}
-	start := len(dst)
-	dst = wire.AppendHeader(dst, q, wire.NoError, wire.AA|wire.RA)
-	for i, p := range t.parts {
-		for _, n := range p.names[addr] {
-			if t.gaveName(i, addr, n) {
-				continue
-			}
-			if full(dst, start) {
-				return dst, Answered
-			}
-			dst = wire.AppendRecord(dst, start, wire.Answer, nil, wire.PTR, wire.IN, ttl, n)
-		}
-	}
-	return dst, Answered
-}
-
-// named reports whether addr has a name.
-func (t *Table) named(addr netip.Addr) bool {
-	return slices.ContainsFunc(t.parts, func(p *part) bool { return len(p.names[addr]) > 0 })
-}
-
-// gaveName reports whether a part before the i-th has the name too.
-func (t *Table) gaveName(i int, addr netip.Addr, n wire.Name) bool {
-	for _, p := range t.parts[:i] {
-		if slices.ContainsFunc(p.names[addr], n.Equal) {
-			return true
-		}
-	}
-	return false
-}
-
-// addrOf returns the address that a name of the reverse zones stands for.
+// addrOf returns the address that a name in the reverse zones stands for.
 func addrOf(n wire.Name) (addr netip.Addr, ok bool) {
 	if addr, ok = addr4(n); !ok {
 		addr, ok = addr6(n)
@@ -52,7 +14,7 @@ func addrOf(n wire.Name) (addr netip.Addr, ok bool) {
 	return addr.Unmap(), ok
 }
 
-// addr4 reads four labels of a number each, last first (RFC 1035, section 3.5).
+// addr4 reads four numbers, one a label, the last one first (RFC 1035, section 3.5).
 func addr4(n wire.Name) (addr netip.Addr, ok bool) {
 	var b [4]byte
 	for i := len(b) - 1; i >= 0; i-- {
@@ -64,7 +26,7 @@ func addr4(n wire.Name) (addr netip.Addr, ok bool) {
 	return netip.AddrFrom4(b), n.Equal(wire.Name("\x07in-addr\x04arpa\x00"))
 }
 
-// decimal reads a number from 0 to 255 as it is written without a zero in front.
+// decimal reads a number from 0 to 255, written without leading zeros.
 func decimal(label []byte) (byte, bool) {
 	if len(label) == 0 || len(label) > 3 || label[0] == '0' && len(label) > 1 {
 		return 0, false
@@ -79,7 +41,7 @@ func decimal(label []byte) (byte, bool) {
 	return byte(n), n <= 255
 }
 
-// addr6 reads 32 labels of a hexadecimal digit each, last first (RFC 3596, section 2.5).
+// addr6 reads 32 hexadecimal digits, one a label, the last one first (RFC 3596, section 2.5).
 func addr6(n wire.Name) (addr netip.Addr, ok bool) {
 	var b [16]byte
 	for i := 2*len(b) - 1; i >= 0; i-- {

@@ -8,12 +8,13 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestStates has what CoreDNS does with each kind of question.
+// TestStates does with each kind of question what CoreDNS does.
 func TestStates(t *testing.T) {
-	tab := table(t, Options{Zones: zones(t, "Example.", "org.")},
+	tab := table(t, Options{Zones: testkit.Names(t, "Example.", "org.")},
 		"10.0.0.1 a.example", "fd00::1 six.example", "10.0.0.2 *.w.org", "10.0.0.9 outside.net")
 	for _, c := range []struct {
 		name  string
@@ -50,7 +51,8 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestWildcards follows CoreDNS: one label below, a name of the same family first.
+// TestWildcards follows CoreDNS: a wildcard stands for one label, and a name with addresses of the
+// family goes first.
 func TestWildcards(t *testing.T) {
 	tab := table(t, Options{},
 		"10.0.0.1 *.example.org", "fd00::1 *.example.org", "10.0.0.2 foo.example.org", "10.0.0.3 *.in.example.org", "10.0.0.4 *")
@@ -80,7 +82,7 @@ func TestWildcards(t *testing.T) {
 	}
 }
 
-// TestWith has the file's entries before the inline ones, none twice (RFC 2181, section 5).
+// TestWith answers with the file's entries before the inline ones, none twice (RFC 2181, section 5).
 func TestWith(t *testing.T) {
 	file := table(t, Options{}, "10.0.0.1 a.example", "10.0.0.1 a.example", "10.0.0.2 a.example b.example", "fd00::1 c.example")
 	inline := table(t, Options{}, "10.0.0.3 a.example", "10.0.0.2 B.example a.example d.example", "10.0.0.9 *.example")
@@ -106,7 +108,7 @@ func TestWith(t *testing.T) {
 	}
 }
 
-// TestReverse reads reverse names as RFC 1035, section 3.5, and RFC 3596, section 2.5, have them.
+// TestReverse reads reverse names as in RFC 1035, section 3.5, and RFC 3596, section 2.5.
 func TestReverse(t *testing.T) {
 	tab := table(t, Options{}, "10.0.20.255 Four", "2001:db8::567:89AB six")
 	six := "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."
@@ -168,7 +170,7 @@ func TestTooMany(t *testing.T) {
 
 // TestAllocations shows that no question costs an allocation.
 func TestAllocations(t *testing.T) {
-	o := Options{Zones: zones(t, "org.", "example.")}
+	o := Options{Zones: testkit.Names(t, "org.", "example.")}
 	tab := table(t, o, "10.0.0.1 a.example", "fd00::1 a.example").With(table(t, o, "10.0.0.1 a.example", "10.0.0.2 *.example"))
 	buf := make([]byte, 0, 512)
 	for _, q := range []*wire.Query{
@@ -182,7 +184,7 @@ func TestAllocations(t *testing.T) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	tab := table(b, Options{Zones: zones(b, ".")}, "10.0.0.1 a.example")
+	tab := table(b, Options{Zones: testkit.Names(b, ".")}, "10.0.0.1 a.example")
 	for _, text := range []string{"a.example.", "other.example."} {
 		buf, q := make([]byte, 0, 512), query(b, text, wire.A)
 		b.Run(text, func(b *testing.B) {
