@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -61,34 +59,4 @@ func (p *process) kill() {
 	// The only possible error is that it has ended already.
 	_ = p.cmd.Process.Kill()
 	<-p.done
-}
-
-// The ports to choose from lie below those that systems give to outgoing
-// connections: no client may take the port of an API server that was killed and
-// is to come back.
-const (
-	firstPort = 20000
-	lastPort  = 32000
-	portTries = 100
-)
-
-// freePorts finds n loopback ports on which nobody listens.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	var last error
-	for range portTries {
-		if len(ports) == n {
-			return ports, nil
-		}
-		port := firstPort + rand.IntN(lastPort-firstPort)
-		l, err := net.Listen("tcp", loopback(port))
-		if err != nil {
-			last = err
-			continue
-		}
-		// Not before all are found: they have to differ.
-		defer func() { _ = l.Close() }()
-		ports = append(ports, port)
-	}
-	return nil, fmt.Errorf("finding %d free ports: %w", n, last)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/neardns/neardns/test/differential/ask"
-	"github.com/neardns/neardns/test/differential/peer"
 	"github.com/neardns/neardns/test/differential/world"
 )
 
@@ -22,7 +21,7 @@ func TestTransferIsTheZone(t *testing.T) {
 	t.Logf("seed %d", seed)
 	b := build(t)
 	b.stock = b.ours // the only one that is asked
-	local, err := peer.Local()
+	local, err := world.Local()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +34,7 @@ func TestTransferIsTheZone(t *testing.T) {
 	p := serve(t, b, w, sets)
 	for i, o := range sets {
 		t.Run(o.name, func(t *testing.T) {
-			c := &content{T: t, client: ask.NewClient(peer.Address(p.ours[i]), 30*time.Second), sent: map[rrset][]string{}}
+			c := &content{T: t, client: ask.NewClient(address(p.ours[i]), 30*time.Second), sent: map[rrset][]string{}}
 			defer c.client.Close()
 			for _, zone := range o.origins() {
 				c.transfer(zone)

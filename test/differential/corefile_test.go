@@ -11,7 +11,7 @@ import (
 func origin(zone string) []string { return plugin.Host(zone).NormalizeExact() }
 
 // corefile configures every option set, each at a port of its own.
-func corefile(sets []options, api string, ports []int) string {
+func corefile(sets []options, api string, ports []uint16) string {
 	var b strings.Builder
 	for i, o := range sets {
 		if o.byBlock {

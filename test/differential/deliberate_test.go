@@ -15,8 +15,8 @@ import (
 	mcsv1alpha1 "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
 
 	"github.com/neardns/neardns/test/differential/ask"
-	"github.com/neardns/neardns/test/differential/peer"
 	"github.com/neardns/neardns/test/differential/world"
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // deliberate shows a rule: what the programs answer to a question, in the short form that
@@ -74,7 +74,7 @@ func deliberates() []deliberate {
 // TestDeliberate shows every rule on a small cluster.
 func TestDeliberate(t *testing.T) {
 	b := build(t)
-	local, err := peer.Local()
+	local, err := world.Local()
 	if err != nil || len(local) == 0 {
 		t.Fatalf("this machine has no address but loopback: %v", err)
 	}
@@ -96,9 +96,9 @@ func TestDeliberate(t *testing.T) {
 // show asks both programs, compares with what is to be shown, and has the rule explain it.
 func (p *pair) show(t *testing.T, d deliberate) {
 	i := slices.IndexFunc(p.sets, func(o options) bool { return o.name == d.set })
-	stock := ask.NewClient(peer.Address(p.stock[i]), patience)
+	stock := ask.NewClient(address(p.stock[i]), patience)
 	defer stock.Close()
-	ours := ask.NewClient(peer.Address(p.ours[i]), patience)
+	ours := ask.NewClient(address(p.ours[i]), patience)
 	defer ours.Close()
 	q := ask.Question{Name: d.name, Type: dns.StringToType[d.kind], TCP: true}
 	tr := trial{view: newView(p.w, p.sets[i]), silence: new(sync.Map), q: q, stock: stock, ours: ours}
@@ -199,18 +199,13 @@ func smallWorld(local []netip.Addr) *world.World {
 // TestBeforeSync asks before there is an API server: ours denies nothing, and passes on nothing.
 func TestBeforeSync(t *testing.T) {
 	b := build(t)
-	ports, err := peer.Ports(3)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ports := freePorts(t, 3)
 	for i, binary := range []string{b.stock, b.ours} {
 		corefile := fmt.Sprintf(".:%d {\n kubernetes cluster.local in-addr.arpa {\n  endpoint http://127.0.0.1:%d\n  startup_timeout 1s\n  fallthrough in-addr.arpa\n }\n whoami\n}\n", ports[i], ports[2])
-		process, err := peer.Start(t.Context(), binary, t.TempDir(), corefile, ports[i:i+1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer process.Stop()
-		client := ask.NewClient(peer.Address(ports[i]), patience)
+		folder := t.TempDir()
+		run.Write(t, folder, "Corefile", corefile)
+		start(t, binary, folder).Answers(address(ports[i]))
+		client := ask.NewClient(address(ports[i]), patience)
 		defer client.Close()
 		for name, stock := range map[string]string{"cluster.local.": "NODATA", "web.ns.svc.cluster.local.": "SERVFAIL", "1.0.0.10.in-addr.arpa.": "NODATA"} {
 			a, err := client.Ask(ask.Question{Name: name, Type: dns.TypeA})

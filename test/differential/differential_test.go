@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neardns/neardns/test/differential/peer"
 	"github.com/neardns/neardns/test/differential/world"
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // Each run asks perSet questions about each of clusters with every option set.
@@ -29,7 +29,7 @@ func TestDifferential(t *testing.T) {
 	seed := chooseSeed(t)
 	fmt.Printf("differential: seed %d\n", seed)
 	b := build(t)
-	local, err := peer.Local()
+	local, err := world.Local()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,14 +57,14 @@ func TestDifferential(t *testing.T) {
 
 func build(t *testing.T) binaries {
 	t.Helper()
-	stock, err := peer.Build(t.Context(), peer.Stock)
+	stock, err := run.Build(t.Context(), run.StockCoreDNS)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if *selfFlag {
 		return binaries{stock, stock}
 	}
-	ours, err := peer.Build(t.Context(), peer.Ours)
+	ours, err := run.Build(t.Context(), run.OurCoreDNS)
 	if err != nil {
 		t.Fatal(err)
 	}

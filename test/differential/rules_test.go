@@ -1,6 +1,8 @@
 package differential
 
-import "github.com/neardns/neardns/test/differential/ask"
+import (
+	"github.com/neardns/neardns/test/differential/ask"
+)
 
 // rule is a difference that is there on purpose.
 type rule struct {

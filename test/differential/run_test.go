@@ -2,18 +2,18 @@ package differential
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
+	"net/netip"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/differential/api"
 	"github.com/neardns/neardns/test/differential/ask"
-	"github.com/neardns/neardns/test/differential/peer"
 	"github.com/neardns/neardns/test/differential/world"
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // workers is how many clients ask at a time.
@@ -25,13 +25,12 @@ const patience = 500 * time.Millisecond
 // binaries are the two programs.
 type binaries struct{ stock, ours string }
 
-// pair is both programs serving one cluster with several option sets, the n-th
-// at the n-th port.
+// pair is both programs serving one cluster with several option sets, each set at a port of
+// its own.
 type pair struct {
 	w           *world.World
 	sets        []options
-	stock, ours []int
-	processes   [2]*peer.Process
+	stock, ours []uint16
 }
 
 // serve starts both programs on a cluster, until the test ends.
@@ -42,40 +41,46 @@ func serve(t *testing.T, b binaries, w *world.World, sets []options) *pair {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	ports, err := peer.Ports(2 * len(sets))
-	if err != nil {
-		t.Fatal(err)
-	}
+	ports := freePorts(t, 2*len(sets))
 	p := &pair{w: w, sets: sets, stock: ports[:len(sets)], ours: ports[len(sets):]}
-	var both sync.WaitGroup
-	errs := make([]error, 2)
-	both.Go(func() { p.processes[0], errs[0] = start(t, b.stock, w, corefile(sets, server.URL, p.stock), p.stock) })
-	both.Go(func() { p.processes[1], errs[1] = start(t, b.ours, w, corefile(sets, server.URL, p.ours), p.ours) })
-	both.Wait()
-	for i, name := range []string{"stock", "ours"} {
-		if errs[i] != nil {
-			t.Fatalf("start %s: %v", name, errs[i])
-		}
+	stock := start(t, b.stock, folder(t, w, corefile(sets, server.URL, p.stock)))
+	ours := start(t, b.ours, folder(t, w, corefile(sets, server.URL, p.ours)))
+	for i := range sets { // a program listens only once it has all objects
+		stock.Answers(address(p.stock[i]))
+		ours.Answers(address(p.ours[i]))
 	}
 	return p
 }
 
-// start runs one program in a folder with the zone files.
-func start(t *testing.T, binary string, w *world.World, corefile string, ports []int) (*peer.Process, error) {
+// folder returns a folder with a Corefile and the zone files.
+func folder(t *testing.T, w *world.World, corefile string) string {
+	t.Helper()
 	folder := t.TempDir()
 	for name, text := range map[string]string{
-		"outside.db": w.OutsideZone(), "behind.db": behindZone, "arpa.db": arpaZone,
+		"Corefile": corefile, "outside.db": w.OutsideZone(), "behind.db": behindZone, "arpa.db": arpaZone,
 	} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
-			return nil, fmt.Errorf("zone file: %w", err)
-		}
+		run.Write(t, folder, name, text)
 	}
-	process, err := peer.Start(t.Context(), binary, folder, corefile, ports)
+	return folder
+}
+
+// start starts a program in a folder that has a Corefile.
+func start(t *testing.T, binary, folder string) *run.Process {
+	t.Helper()
+	return run.Start(t, exec.Command(binary, "-conf", "Corefile", "-quiet"), folder)
+}
+
+func freePorts(t *testing.T, n int) []uint16 {
+	t.Helper()
+	ports, err := testkit.FreePorts(n)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	t.Cleanup(process.Stop)
-	return process, nil
+	return ports
+}
+
+func address(port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
 }
 
 // compare asks both programs n questions with one option set.
@@ -110,9 +115,9 @@ func (p *pair) compare(ctx context.Context, i int, r *rand.Rand, n int, sum *sum
 
 // work asks both programs what comes, in trials like a blank one.
 func (p *pair) work(i int, blank trial, next <-chan ask.Question, sum *summary) error {
-	stock := ask.NewClient(peer.Address(p.stock[i]), patience)
+	stock := ask.NewClient(address(p.stock[i]), patience)
 	defer stock.Close()
-	ours := ask.NewClient(peer.Address(p.ours[i]), patience)
+	ours := ask.NewClient(address(p.ours[i]), patience)
 	defer ours.Close()
 	for q := range next {
 		t := blank
@@ -121,7 +126,7 @@ func (p *pair) work(i int, blank trial, next <-chan ask.Question, sum *summary) 
 		if err != nil {
 			for range next { // lets the sender end
 			}
-			return fmt.Errorf("%w; stock wrote:\n%s\nours wrote:\n%s", err, p.processes[0].Log(), p.processes[1].Log())
+			return err
 		}
 		sum.add(&t, verdict)
 	}

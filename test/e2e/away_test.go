@@ -21,10 +21,10 @@ func TestRestart(t *testing.T) {
 			s.expect(n.svc("stays"), "A", "NOERROR A "+stays)
 
 			c.KillAPIServer()
-			s.logs("cannot reach the Kubernetes API at " + c.URL())
+			s.Logs("cannot reach the Kubernetes API at " + c.URL())
 			for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
-				s.expectWithin(0, n.svc("stays"), "A", "NOERROR A "+stays)
-				s.expectWithin(0, n.svc("new"), "A", "NXDOMAIN")
+				s.expectNow(n.svc("stays"), "A", "NOERROR A "+stays)
+				s.expectNow(n.svc("new"), "A", "NXDOMAIN")
 			}
 			if err := c.StartAPIServer(); err != nil {
 				t.Fatal(err)
@@ -38,8 +38,8 @@ func TestRestart(t *testing.T) {
 			start := time.Now()
 			s.expectWithin(catchUp, n.svc("new"), "A", "NOERROR A "+added)
 			t.Logf("caught up in %v", time.Since(start).Round(time.Millisecond))
-			s.expectWithin(0, n.svc("stays"), "A", "NOERROR A "+stays)
-			s.logs("the Kubernetes API answers again")
+			s.expectNow(n.svc("stays"), "A", "NOERROR A "+stays)
+			s.Logs("the Kubernetes API answers again")
 		})
 	}
 }
@@ -61,14 +61,14 @@ func TestCut(t *testing.T) {
 	l.cut()
 	n.deleteService("goes")
 	added = n.vip("second")
-	s.logs("cannot reach the Kubernetes API at https://" + l.addr)
-	s.expectWithin(0, n.svc("goes"), "A", "NOERROR A "+goes)
+	s.Logs("cannot reach the Kubernetes API at https://" + l.addr)
+	s.expectNow(n.svc("goes"), "A", "NOERROR A "+goes)
 	l.mend()
 	start := time.Now()
 	s.expectWithin(catchUp, n.svc("second"), "A", "NOERROR A "+added)
 	s.expectWithin(catchUp, n.svc("goes"), "A", "NXDOMAIN")
 	t.Logf("caught up in %v", time.Since(start).Round(time.Millisecond))
-	s.expectWithin(0, n.svc("stays"), "A", "NOERROR A "+stays)
+	s.expectNow(n.svc("stays"), "A", "NOERROR A "+stays)
 }
 
 // TestAwayAtStart has CoreDNS start before its API server.
@@ -78,12 +78,12 @@ func TestAwayAtStart(t *testing.T) {
 	web := n.vip("web")
 	l, lines := newLink(t, paging)
 	s := serve(t, lines...)
-	s.logs("cannot reach the Kubernetes API at https://" + l.addr)
-	s.logs("starting server with unsynced Kubernetes API")
-	s.expectWithin(0, n.svc("web"), "A", "SERVFAIL")
-	s.expectWithin(0, n.svc("none"), "A", "SERVFAIL")
+	s.Logs("cannot reach the Kubernetes API at https://" + l.addr)
+	s.Logs("starting server with unsynced Kubernetes API")
+	s.expectNow(n.svc("web"), "A", "SERVFAIL")
+	s.expectNow(n.svc("none"), "A", "SERVFAIL")
 	l.mend()
 	s.expectWithin(catchUp, n.svc("web"), "A", "NOERROR A "+web)
-	s.expectWithin(0, n.svc("none"), "A", "NXDOMAIN")
-	s.logs("the Kubernetes API answers again")
+	s.expectNow(n.svc("none"), "A", "NXDOMAIN")
+	s.Logs("the Kubernetes API answers again")
 }

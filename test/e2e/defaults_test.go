@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -40,7 +39,7 @@ func TestDefaults(t *testing.T) {
 		"_sql._tcp." + n.svc("db"): "SRV", n.svc("db"): "SRV", "10-245-7-1." + n.svc("db"): "SRV",
 	} {
 		var want string
-		api.eventually("it has "+name, 20*time.Second, func() bool {
+		api.Eventually("it has "+name, func() bool {
 			want = api.dig(name, kind)
 			return strings.HasPrefix(want, "NOERROR "+kind)
 		})

@@ -8,13 +8,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/neardns/neardns/test/cluster"
-	"github.com/neardns/neardns/test/differential/peer"
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // startTimeout is how long both clusters may take to start on a busy machine.
@@ -27,13 +26,10 @@ var (
 	paging    *cluster.Cluster // its API server does neither; see TestNotDefined
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(inClusters(m)) }
 
-func run(m *testing.M) int {
-	if _, err := exec.LookPath("dig"); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e: the tests ask with dig (Debian: bind9-dnsutils):", err)
-		return 1
-	}
+// inClusters runs the tests once both clusters are there.
+func inClusters(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "neardns-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -58,7 +54,10 @@ func start(dir string) (stop func(), err error) {
 			c.Stop()
 		}
 	}
-	if coredns, err = peer.Build(context.Background(), peer.Ours); err != nil {
+	if err := run.NeedDig(); err != nil {
+		return stop, err
+	}
+	if coredns, err = run.Build(context.Background(), run.OurCoreDNS); err != nil {
 		return stop, err
 	}
 	control, err := cluster.Build(context.Background())

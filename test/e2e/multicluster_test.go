@@ -95,7 +95,7 @@ func TestNotDefined(t *testing.T) {
 	s := serve(t, "kubeconfig "+paging.Kubeconfig(), "multicluster clusterset.local")
 	s.expect(n.svc("web"), "A", "NOERROR A "+web)
 	s.expect("web.undefined.svc.clusterset.local", "A", "NXDOMAIN")
-	s.logs("[ERROR] plugin/kubernetes: cannot follow serviceimports.multicluster.x-k8s.io in all namespaces: " +
+	s.Logs("[ERROR] plugin/kubernetes: cannot follow serviceimports.multicluster.x-k8s.io in all namespaces: " +
 		"the cluster does not define them in version v1alpha1; install their CustomResourceDefinition")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

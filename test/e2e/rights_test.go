@@ -26,7 +26,7 @@ func TestRightsEnough(t *testing.T) {
 	s.expect("10-244-2-1.rights-enough.pod.cluster.local", "A", "NOERROR A 10.244.2.1")
 	s.expect("rights-enough.svc.clusterset.local", "A", "NOERROR")
 	u.checkRequests("watch") // a list is streamed by a watch
-	if strings.Contains(s.logged(), "plugin/kubernetes: cannot") {
+	if strings.Contains(s.Log(), "plugin/kubernetes: cannot") {
 		t.Error("an error, though it has all rights")
 	}
 	checkAgent(t, u)
@@ -95,8 +95,8 @@ func missing(t *testing.T, c *cluster.Cluster, name string, r right) {
 	u, kubeconfig := newUser(t, c, name)
 	u.grant(slices.DeleteFunc(rights(), func(o right) bool { return o == r })...)
 	s := serve(t, kubeconfig, "pods verified", "multicluster clusterset.local")
-	s.logs(line(r, u.name))
-	if n := strings.Count(s.logged(), "forbidden"); n != 1 {
+	s.Logs(line(r, u.name))
+	if n := strings.Count(s.Log(), "forbidden"); n != 1 {
 		t.Errorf("%d lines of what is forbidden", n)
 	}
 }
@@ -123,11 +123,11 @@ func TestRightGranted(t *testing.T) {
 	late := right{"list", "", "services"}
 	u.grant(slices.DeleteFunc(rights(), func(r right) bool { return r == late })...)
 	s := serve(t, kubeconfig)
-	s.logs(line(late, u.name))
-	s.expectWithin(0, n.svc("web"), "A", "SERVFAIL")
+	s.Logs(line(late, u.name))
+	s.expectNow(n.svc("web"), "A", "SERVFAIL")
 	u.grant(late)
 	s.expect(n.svc("web"), "A", "NOERROR A "+web)
-	s.logs("[INFO] plugin/kubernetes: can list services in all namespaces now")
+	s.Logs("[INFO] plugin/kubernetes: can list services in all namespaces now")
 }
 
 // TestNamespaces has rights in two namespaces alone, and must not ask about any other.

@@ -1,10 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"testing"
-	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/cluster"
 	authv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -111,18 +112,13 @@ func (u *user) bindIn(namespace string, rules []rbacv1.PolicyRule) {
 func (u *user) waitAllowed(what authv1.ResourceAttributes) {
 	u.t.Helper()
 	review := &authv1.SubjectAccessReview{Spec: authv1.SubjectAccessReviewSpec{User: u.name, ResourceAttributes: &what}}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	testkit.Eventually(u.t, fmt.Sprintf("%s is allowed %+v", u.name, what), func() bool {
 		r, err := u.cluster.Client().AuthorizationV1().SubjectAccessReviews().Create(u.t.Context(), review, metav1.CreateOptions{})
 		if err != nil {
 			u.t.Fatal(err)
 		}
-		if r.Status.Allowed {
-			return
-		}
-		if time.Now().After(end) {
-			u.t.Fatalf("%s is not allowed: %+v", u.name, what)
-		}
-	}
+		return r.Status.Allowed
+	})
 }
 
 // requests returns what the user has asked of the API server.

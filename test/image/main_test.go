@@ -37,7 +37,7 @@ func inFolder(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "neardns-image-")
 	if err == nil {
 		defer os.RemoveAll(dir)
-		err = os.Chmod(dir, 0o755) // #nosec G302 -- programs run there as another user
+		err = os.Chmod(dir, 0o755) // programs run there as another user
 	}
 	for _, p := range image.Programs {
 		if err == nil {

@@ -11,11 +11,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"golang.org/x/sys/unix"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/manifests"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
@@ -56,7 +56,7 @@ func fromArchive(t *testing.T, p made) string {
 	if out, err := tar.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	must(t, os.Chmod(to, 0o755)) // #nosec G302 -- programs run there as another user
+	must(t, os.Chmod(to, 0o755)) // programs run there as another user
 	return to
 }
 
@@ -104,7 +104,7 @@ func start(t *testing.T, c *manifests.Container, root, name string) *running {
 	inside.Env, inside.SysProcAttr = cmd.Env, cmd.SysProcAttr
 	p := &running{Process: run.Start(t, inside, t.TempDir())}
 	children := fmt.Sprintf("/proc/%d/task/%[1]d/children", p.PID())
-	run.Eventually(t, 10*time.Second, name+" is started", func() bool {
+	testkit.Eventually(t, name+" is started", func() bool {
 		text, _ := os.ReadFile(children)
 		p.pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
 		program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
@@ -113,20 +113,15 @@ func start(t *testing.T, c *manifests.Container, root, name string) *running {
 	return p
 }
 
-// check compares who the program is, and what it may do, with what the manifest says. User and
-// capabilities are written as in /proc/PID/status.
-func (p *running) check(t *testing.T, user, capabilities string) {
+// check compares the program's user and rights with those of the manifest, and with the
+// capabilities as /proc/PID/status writes them.
+func (p *running) check(t *testing.T, c *manifests.Container, capabilities string) {
 	t.Helper()
-	text := string(read(t, fmt.Sprintf("/proc/%d/status", p.pid)))
-	for _, want := range []string{
-		"Uid:\t" + user, "CapPrm:\t" + capabilities, "CapEff:\t" + capabilities, "CapBnd:\t" + capabilities, "NoNewPrivs:\t1",
-	} {
-		if !strings.Contains(text, "\n"+want+"\n") {
-			t.Errorf("%q is not in\n%s", want, text)
-		}
-	}
-	if !strings.HasSuffix(strings.TrimSpace(line(text, "NSpid")), "\t1") {
-		t.Errorf("%s, expected PID 1", line(text, "NSpid"))
+	c.CheckRights(t, p.pid)
+	status := manifests.Status(t, p.pid)
+	run.Equal(t, "capabilities", status["CapEff"], capabilities)
+	if id := status["NSpid"]; !strings.HasSuffix(id, " 1") {
+		t.Errorf("NSpid %s, expected PID 1", id)
 	}
 	at := fmt.Sprintf("/proc/%d/root/new", p.pid)
 	if err := os.WriteFile(at, nil, 0o600); err == nil {
@@ -134,18 +129,11 @@ func (p *running) check(t *testing.T, user, capabilities string) {
 	}
 }
 
-// line returns what stands behind a name in /proc/PID/status.
-func line(text, name string) string {
-	_, rest, _ := strings.Cut(text, "\n"+name+":")
-	value, _, _ := strings.Cut(rest, "\n")
-	return value
-}
-
 // stop ends the program as a kubelet does.
 func (p *running) stop(t *testing.T) {
 	t.Helper()
 	must(t, syscall.Kill(p.pid, syscall.SIGTERM))
-	if code := p.Wait(20 * time.Second); code != 0 {
+	if code := p.Wait(testkit.Patience); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -154,12 +142,15 @@ func (p *running) stop(t *testing.T) {
 func answers(t *testing.T, addr, name, want string) {
 	t.Helper()
 	var got string
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if got = run.TryDig(netip.MustParseAddrPort(addr+":53"), name).String(); got == want {
-			return
+	defer func() {
+		if got != want {
+			t.Logf("the last answer was %q", got)
 		}
-	}
-	t.Fatalf("%s at %s: %q, expected %q", name, addr, got, want)
+	}()
+	testkit.Eventually(t, fmt.Sprintf("%s at %s is %q", name, addr, want), func() bool {
+		got = run.TryDig(netip.MustParseAddrPort(addr+":53"), name).String()
+		return got == want
+	})
 }
 
 // TestCoreDNS binds port 53 as another user than root, by the file capability alone.
@@ -167,9 +158,10 @@ func TestCoreDNS(t *testing.T) {
 	for how, root := range roots {
 		t.Run(how, func(t *testing.T) {
 			alone(t)
-			p := start(t, container(t, "Deployment", "coredns", nobody), root(t, programs["coredns"]), "coredns")
+			c := container(t, "Deployment", "coredns", nobody)
+			p := start(t, c, root(t, programs["coredns"]), "coredns")
 			answers(t, "127.0.0.1", "kubernetes.default.svc.cluster.local", "SERVFAIL") // as it has no API server
-			p.check(t, "65532\t65532\t65532\t65532", "0000000000000400")
+			p.check(t, c, "0000000000000400")
 			p.stop(t)
 		})
 	}
@@ -181,7 +173,7 @@ func TestNoCapability(t *testing.T) {
 	root := fromArchive(t, programs["coredns"])
 	must(t, unix.Removexattr(filepath.Join(root, "coredns"), "security.capability"))
 	p := start(t, container(t, "Deployment", "coredns", nobody), root, "coredns")
-	if code := p.Wait(20 * time.Second); code < 1 || len(p.Logged("permission denied")) == 0 {
+	if code := p.Wait(testkit.Patience); code < 1 || len(p.Logged("permission denied")) == 0 {
 		t.Errorf("exit code %d: %s", code, p.Log())
 	}
 }
@@ -191,12 +183,13 @@ func TestNodeCache(t *testing.T) {
 	for how, root := range roots {
 		t.Run(how, func(t *testing.T) {
 			alone(t)
-			run.FakeAt(t, netip.MustParseAddrPort(upstream+":53"), run.Addresses(upstream, 60))
-			p := start(t, container(t, "DaemonSet", "nodecache", upstream), root(t, programs["nodecache"]), "nodecache")
+			testkit.Start(t, &testkit.Server{Addr: netip.MustParseAddrPort(upstream + ":53"), Play: testkit.Address(upstream, 60)})
+			c := container(t, "DaemonSet", "nodecache", upstream)
+			p := start(t, c, root(t, programs["nodecache"]), "nodecache")
 			for _, name := range []string{"kubernetes.default.svc.cluster.local.", "www.example.org."} {
 				answers(t, linkLocal, name, "NOERROR; "+name+" A "+upstream)
 			}
-			p.check(t, "0\t0\t0\t0", "0000000000001400")
+			p.check(t, c, "0000000000001400")
 			for _, probe := range []string{"live", "ready"} {
 				at := []string{"-t", strconv.Itoa(p.pid), "--pid", "--mount", "--root", "--wd", "/nodecache", "-probe", probe}
 				if out, err := exec.Command("nsenter", at...).CombinedOutput(); err != nil {

@@ -7,15 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // levels are those of Pod Security, the strictest first.
@@ -81,7 +79,7 @@ func secure(t *testing.T, level string) {
 	}
 	_, err = of.Update(t.Context(), n, metav1.UpdateOptions{})
 	must(t, err)
-	run.Eventually(t, 10*time.Second, "Pod Security level "+level, func() bool { return inForce(t) == level })
+	testkit.Eventually(t, "Pod Security level "+level, func() bool { return inForce(t) == level })
 }
 
 // inForce returns the level that the API server goes by.

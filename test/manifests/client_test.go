@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,8 +15,6 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // client applies objects as `kubectl apply --server-side` does.
@@ -100,7 +98,7 @@ func (c *client) cleanUp(objects Objects) {
 // delete deletes an object, and returns when it is gone.
 func (c *client) delete(u *unstructured.Unstructured) {
 	c.t.Helper()
-	run.Eventually(c.t, 10*time.Second, fmt.Sprintf("%s %s is deleted", u.GetKind(), u.GetName()), func() bool {
+	testkit.Eventually(c.t, fmt.Sprintf("%s %s is deleted", u.GetKind(), u.GetName()), func() bool {
 		err := c.of(u).Delete(context.Background(), u.GetName(), metav1.DeleteOptions{})
 		return apierrors.IsNotFound(err)
 	})

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/neardns/neardns/test/differential/peer"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -36,9 +35,7 @@ func startCoreDNS(t testing.TB, objects Objects, kind string) (*run.Process, *Co
 		c.User, c.Group = 65532, 65532 // the image's, where a manifest names none
 	}
 	maps.Copy(c.Files, token(t, objects, kind))
-	program, err := peer.Build(t.Context(), peer.Ours)
-	must(t, err)
-	cmd, err := c.Command(newRoot(t, program), "/coredns", c.Args...)
+	cmd, err := c.Command(newRoot(t, "coredns"), "/coredns", c.Args...)
 	must(t, err)
 	return run.Start(t, cmd, t.TempDir()), c
 }
@@ -80,7 +77,7 @@ func TestCoreDNS(t *testing.T) {
 					t.Errorf("%s: %d %s", u, code, text)
 				}
 			}
-			checkRights(t, p, c)
+			c.CheckRights(t, p.PID())
 			checkEnd(t, p, test.objects, test.kind, "coredns", 5*time.Second)
 			if lines := append(p.Logged("[ERROR]"), p.Logged("[WARNING]")...); len(lines) > 0 {
 				t.Errorf("it complains: %q", lines)

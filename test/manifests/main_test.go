@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/image"
 	"github.com/neardns/neardns/test/cluster"
 	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
@@ -27,8 +29,11 @@ import (
 // clients need all rights that they could need.
 var api *cluster.Cluster
 
-// kubernetes is the program that the cluster is made of, and that has kubectl.
+// kubernetes is the program that the cluster consists of. It has kubectl, too.
 var kubernetes string
+
+// roots are the images' root file systems, by the names of their programs.
+var roots = map[string]string{}
 
 func TestMain(m *testing.M) {
 	Enter()
@@ -40,9 +45,8 @@ func TestMain(m *testing.M) {
 	os.Exit(inCluster(m))
 }
 
-// inCluster runs the tests once the cluster is there.
+// inCluster runs the tests once the cluster and the root file systems are there.
 func inCluster(m *testing.M) int {
-	_ = os.Setenv("CGO_ENABLED", "0") // a root file system of an image has no C library
 	dir, err := os.MkdirTemp("", "neardns-manifests-")
 	if err == nil {
 		defer os.RemoveAll(dir)
@@ -55,11 +59,20 @@ func inCluster(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "tests of the manifests:", err)
 		return 1
 	}
-	return run.Main(m, false)
+	return m.Run()
 }
 
-// prepare starts the cluster in dir.
+// prepare builds the root file systems and starts the cluster, all in dir.
 func prepare(dir string) (err error) {
+	if err := run.NeedDig(); err != nil {
+		return err
+	}
+	for _, p := range image.Programs {
+		roots[p.Name] = filepath.Join(dir, p.Name)
+		if err := (image.Build{Source: "../..", Commit: "test"}).Root(context.Background(), p, runtime.GOARCH, roots[p.Name]); err != nil {
+			return err
+		}
+	}
 	if kubernetes, err = cluster.Build(context.Background()); err != nil {
 		return err
 	}

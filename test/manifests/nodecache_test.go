@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
@@ -43,7 +44,7 @@ func TestNodeCache(t *testing.T) {
 			n.checkProbes(t, objects)
 			n.checkPages(t, at)
 			n.checkFollows(t)
-			checkRights(t, n.Process, n.container)
+			n.container.CheckRights(t, n.PID())
 			checkEnd(t, n.Process, objects, "DaemonSet", "nodecache", 5*time.Second)
 			if lines := n.Logged("level=ERROR"); len(lines) > 0 {
 				t.Errorf("it complains: %q", lines)
@@ -68,7 +69,7 @@ func TestOfficialNodeCache(t *testing.T) {
 	if page := n.at.get("169.254.20.10:8080", "/health"); page != "OK" {
 		t.Errorf("/health, which its livenessProbe asks: %q", page)
 	}
-	checkRights(t, n.Process, n.container)
+	n.container.CheckRights(t, n.PID())
 	checkEnd(t, n.Process, objects, "DaemonSet", "node-local-dns", 0)
 }
 
@@ -105,7 +106,7 @@ type nodeCache struct {
 // startNodeCache starts the node cache of objects that are applied, on a new node.
 func startNodeCache(t *testing.T, objects Objects, name string) *nodeCache {
 	t.Helper()
-	n := &nodeCache{at: newPlace(t, "vn", nodeAddr), root: newRoot(t, run.Program())}
+	n := &nodeCache{at: newPlace(t, "vn", nodeAddr), root: newRoot(t, "nodecache")}
 	upstream, err := api.Client().CoreV1().Services(metav1.NamespaceSystem).Get(t.Context(), "kube-dns-upstream", metav1.GetOptions{})
 	must(t, err)
 	netns.Sh(t, "ip addr add "+upstream.Spec.ClusterIP+"/32 dev lo") // instead of kube-proxy
@@ -175,7 +176,7 @@ func (n *nodeCache) checkPages(t *testing.T, asked []string) {
 // checkFollows waits until it asks CoreDNS's Pod rather than kube-dns-upstream.
 func (n *nodeCache) checkFollows(t *testing.T) {
 	t.Helper()
-	run.Eventually(t, 30*time.Second, "it follows kube-dns-pods", func() bool {
+	testkit.Eventually(t, "it follows kube-dns-pods", func() bool {
 		n.at.Dig(n.asked(), "new-"+time.Now().Format("150405.000")[7:]+".default.svc.cluster.local")
 		return strings.Contains(n.at.get("127.0.0.1:9253", "/metrics"), `coredns_proxy_request_duration_seconds_count{proxy_name="forward",rcode="NXDOMAIN",to="`+clusterAddr+`:53"}`)
 	})

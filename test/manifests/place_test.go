@@ -7,31 +7,29 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/neardns/neardns/internal/image"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/netns"
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 const (
-	clusterAddr = "10.244.9.1" // of all CoreDNS's Pods, as there is one
+	clusterAddr = "10.244.9.1" // of CoreDNS's only Pod
 	nodeAddr    = podIP
 	outsideAddr = "10.244.8.2"
 	nodeName    = "node-1"
 )
 
-// place is a network namespace that a veth leads to.
+// place is a network namespace that a pair of veth leads to.
 type place struct {
 	*netns.Host
 }
 
-// newPlace makes one with an address, of a /24 in which .1 is ours.
+// newPlace makes a place with an address. It is of a /24 in which .1 is ours.
 func newPlace(t testing.TB, veth, addr string) *place {
 	t.Helper()
 	p := &place{netns.New(t, veth)}
@@ -43,7 +41,7 @@ func newPlace(t testing.TB, veth, addr string) *place {
 	return p
 }
 
-// get returns a page that is served there, empty if it is not.
+// get returns the page at addr, as seen from there. It is empty if nothing serves it.
 func (p *place) get(addr, path string) (body string) {
 	p.T.Helper()
 	p.In(func() {
@@ -64,78 +62,44 @@ func (p *place) get(addr, path string) (body string) {
 	return body
 }
 
-// move has a command run there.
+// move returns cmd as a command that runs there.
 func (p *place) move(cmd *exec.Cmd) *exec.Cmd {
 	moved := p.Command(cmd.Args...)
 	moved.Env, moved.SysProcAttr = cmd.Env, cmd.SysProcAttr
 	return moved
 }
 
-// digs waits until something is answered there.
+// digs waits until a query from there gets an answer.
 func (p *place) digs(t testing.TB, server, name, want string) {
 	t.Helper()
 	var got string
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if got = p.Dig(server, name); got == want {
-			return
+	defer func() {
+		if got != want {
+			t.Logf("the last answer was %q", got)
 		}
-	}
-	t.Fatalf("dig @%s %s: %q, expected %q", server, name, got, want)
+	}()
+	testkit.Eventually(t, fmt.Sprintf("dig @%s %s prints %q", server, name, want), func() bool {
+		got = p.Dig(server, name)
+		return got == want
+	})
 }
 
 // newOutside answers for names that are not the cluster's.
 func newOutside(t testing.TB) {
 	t.Helper()
 	newPlace(t, "vo", outsideAddr).In(func() {
-		run.FakeAt(t, netip.MustParseAddrPort(outsideAddr+":53"), run.Addresses("198.51.100.1", 60))
+		testkit.Start(t, &testkit.Server{Addr: netip.MustParseAddrPort(outsideAddr + ":53"), Play: testkit.Address("198.51.100.1", 60)})
 	})
 }
 
-// newRoot makes a root file system of a program, as the images have it.
+// newRoot makes a root file system of a program, as its image has it. Its files are links to
+// those of roots: what a test adds is its own, and what it finds it may not change.
 func newRoot(t testing.TB, program string) string {
 	t.Helper()
-	root := t.TempDir()
-	at := filepath.Join(root, filepath.Base(program))
-	text, err := os.ReadFile(program)
-	must(t, err)
-	must(t, os.WriteFile(at, text, 0o755)) // #nosec G306 -- a program
-	must(t, os.Chmod(root, 0o755))
-	for _, p := range image.Programs {
-		if p.Name == filepath.Base(program) {
-			must(t, p.SetCapability(at))
-		}
+	root := filepath.Join(t.TempDir(), "root")
+	if out, err := exec.Command("cp", "-al", roots[program], root).CombinedOutput(); err != nil {
+		t.Fatalf("copying the root file system: %v: %s", err, out)
 	}
 	must(t, writeFile(filepath.Join(root, "etc", "resolv.conf"), "nameserver "+outsideAddr+"\n"))
 	return root
-}
-
-// status returns lines of /proc/PID/status, such as CapEff.
-func status(t testing.TB, p *run.Process) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	must(t, err)
-	all := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(line, ":")
-		all[name] = strings.Join(strings.Fields(value), " ")
-	}
-	return all
-}
-
-// checkRights compares what a process may do with what the manifest says.
-func checkRights(t testing.TB, p *run.Process, c *Container) {
-	t.Helper()
-	var kept uint64
-	for _, name := range c.Capabilities {
-		kept |= 1 << numbers[name]
-	}
-	s, caps, user := status(t, p), fmt.Sprintf("%016x", kept), fmt.Sprintf("%d %[1]d %[1]d %[1]d", c.User)
-	for name, want := range map[string]string{"CapEff": caps, "CapPrm": caps, "CapBnd": caps, "Uid": user} {
-		if s[name] != want {
-			t.Errorf("%s: %s, expected %s", name, s[name], want)
-		}
-	}
-	if c.NoEscalation && s["NoNewPrivs"] != "1" {
-		t.Error("it could gain privileges")
-	}
 }

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	authv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -51,7 +51,7 @@ func enough(t *testing.T, objects Objects, rights []rbacv1.PolicyRule) {
 	earlier, err := api.Audit(account)
 	must(t, err)
 	p, _ := startCoreDNS(t, objects, "DaemonSet")
-	run.Eventually(t, 20*time.Second, "it is ready", func() bool {
+	testkit.Eventually(t, "it is ready", func() bool {
 		code, _ := run.Get(t, "http://127.0.0.1:8181/ready")
 		return code == http.StatusOK
 	})
@@ -102,7 +102,7 @@ func grant(t *testing.T, rules []rbacv1.PolicyRule) {
 		want := slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
 			return r.Verbs[0] == o.Verbs[0] && r.Resources[0] == o.Resources[0]
 		})
-		run.Eventually(t, 10*time.Second, fmt.Sprintf("%s %s is allowed: %v", o.Verbs[0], o.Resources[0], want), func() bool {
+		testkit.Eventually(t, fmt.Sprintf("%s %s is allowed: %v", o.Verbs[0], o.Resources[0], want), func() bool {
 			return allowed(t, o) == want
 		})
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/neardns/neardns/test/cluster"
-	"github.com/neardns/neardns/test/differential/peer"
 	"github.com/neardns/neardns/test/manifests"
 	"github.com/neardns/neardns/test/netns"
 	"github.com/neardns/neardns/test/nodecache/run"
@@ -45,7 +44,7 @@ func prepare() (err error) {
 		}
 	}
 	_ = os.Setenv("CGO_ENABLED", "0") // a folder that a process has for its root has no C library
-	if coredns, err = peer.Build(context.Background(), peer.Ours); err != nil {
+	if coredns, err = run.Build(context.Background(), run.OurCoreDNS); err != nil {
 		return err
 	}
 	kubernetes, err = cluster.Build(context.Background())

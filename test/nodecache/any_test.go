@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -24,7 +25,7 @@ func TestANY(t *testing.T) {
 	key, zone := signedZone(t)
 	dir := t.TempDir()
 	run.Write(t, dir, "anchor", key.String()+"\n")
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	const corefile = "signed.example:%d .:%[1]d {\n\tbind %s\n\tcache 30\n\tforward . %s {\n\t\tforce_tcp\n\t}\n}\n"
 	run.NodeCache(t, fmt.Sprintf(corefile, addr.Port(), addr.Addr(), named(t, zone))).Answers(addr)
 	validator := unbound(t, fmt.Sprintf("\tmodule-config: \"validator iterator\"\n\ttrust-anchor-file: %q\nforward-zone:\n\tname: \".\"\n\tforward-addr: %s@%d\n",
@@ -40,7 +41,7 @@ func TestANY(t *testing.T) {
 		for _, network := range []string{"udp", "tcp"} {
 			q := new(dns.Msg).SetQuestion(name, dns.TypeANY)
 			q.SetEdns0(1232, true)
-			c := dns.Client{Net: network, Timeout: wait}
+			c := dns.Client{Net: network, Timeout: testkit.Patience}
 			a, _, err := c.Exchange(q, validator.String())
 			if err != nil {
 				t.Fatal(err)
@@ -73,7 +74,7 @@ func sets(records []dns.RR) int {
 // named starts one that serves signed.example., all that stands at a name to ANY.
 func named(t *testing.T, zone string) netip.AddrPort {
 	t.Helper()
-	addr, dir := run.Addr(t), t.TempDir()
+	addr, dir := testkit.FreeAddr(t), t.TempDir()
 	run.Write(t, dir, "zone", zone)
 	run.Write(t, dir, "named.conf", fmt.Sprintf(`options {
 	directory %q;
@@ -94,7 +95,7 @@ zone "signed.example." { type primary; file "zone"; };
 // unbound starts one with what more is in its configuration.
 func unbound(t *testing.T, more string) netip.AddrPort {
 	t.Helper()
-	addr, dir := run.Addr(t), t.TempDir()
+	addr, dir := testkit.FreeAddr(t), t.TempDir()
 	run.Write(t, dir, "unbound.conf", fmt.Sprintf(`server:
 	interface: %s
 	port: %d

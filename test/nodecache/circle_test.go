@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -60,7 +61,7 @@ back.example:%[1]d {
 // other names are answered as before.
 func TestCircle(t *testing.T) {
 	t.Parallel()
-	cluster, node := run.Addr(t), run.Addr(t)
+	cluster, node := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	snapshot := run.Write(t, t.TempDir(), "records.yaml", circles)
 	coredns := run.CoreDNS(t, circleCorefile(cluster, node, snapshot))
 	cache := run.NodeCache(t, example(node, cluster, ""))
@@ -68,7 +69,7 @@ func TestCircle(t *testing.T) {
 		t.Helper()
 		run.Equal(t, "another name", run.Dig(t, addr, "web.ns.svc.cluster.local"), "NOERROR; web.ns.svc.cluster.local. A 10.96.0.20")
 	}
-	run.Eventually(t, wait, "both answer", func() bool {
+	testkit.Eventually(t, "both answer", func() bool {
 		return run.TryDig(cluster, "web.ns.svc.cluster.local").Status == "NOERROR" && run.TryDig(node, "web.ns.svc.cluster.local").Status == "NOERROR"
 	})
 	for _, name := range []string{"far.ns.svc.cluster.local", "near.ns.svc.cluster.local", "round.test"} {

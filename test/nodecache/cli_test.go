@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -108,7 +109,7 @@ func TestBadCorefile(t *testing.T) {
 // TestPortInUse shows that a port which another process holds for itself ends the start.
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
-	free := run.Addr(t)
+	free := testkit.FreeAddr(t)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -142,8 +143,8 @@ func TestPortInUse(t *testing.T) {
 // CoreDNS in it.
 func TestFlags(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 60))
-	addr, metrics := run.Addr(t), run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr
+	addr, metrics := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	dir := t.TempDir()
 	run.Write(t, dir, "Corefile.base", example(addr, upstream, ""))
 	node := run.NodeCacheIn(t, dir, "-localip", "127.0.0.1", "-setupinterface=false", "-interfacename", "nodelocaldns",

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -23,13 +25,19 @@ type source struct {
 
 func newSource(t *testing.T) *source {
 	s := new(source)
-	s.addr = run.Fake(t, s.answer)
+	answer := run.Messages(s.answer)
+	s.addr = testkit.Serve(t, func(from *testkit.Session, q wire.Message) {
+		s.mu.Lock()
+		s.network = append(s.network, from.Network())
+		s.mu.Unlock()
+		answer(from, q)
+	}).Addr
 	return s
 }
 
-func (s *source) answer(w dns.ResponseWriter, q *dns.Msg) {
+func (s *source) answer(q *dns.Msg) *dns.Msg {
 	s.mu.Lock()
-	s.queries, s.network = append(s.queries, q), append(s.network, w.RemoteAddr().Network())
+	s.queries = append(s.queries, q)
 	s.mu.Unlock()
 	m, name := new(dns.Msg).SetReply(q), q.Question[0].Name
 	add := func(section *[]dns.RR, text string) {
@@ -51,7 +59,7 @@ func (s *source) answer(w dns.ResponseWriter, q *dns.Msg) {
 		m.Rcode, m.Answer = dns.RcodeNameError, nil
 		add(&m.Ns, ". 300 SOA ns. root. 1 60 60 60 300")
 	}
-	_ = w.WriteMsg(m)
+	return m
 }
 
 // asked returns how often s was asked for each name and type.
@@ -91,7 +99,7 @@ func TestDirectives(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			up, addr := newSource(t), run.Addr(t)
+			up, addr := newSource(t), testkit.FreeAddr(t)
 			node := run.NodeCache(t, fmt.Sprintf(".:%d {\nbind 127.0.0.1\n%s\nforward . %s\n}\n", addr.Port(), test.lines, up.addr))
 			node.Answers(addr)
 			for _, a := range test.asks {
@@ -112,7 +120,7 @@ func TestDirectives(t *testing.T) {
 func TestKeepaliveAsked(t *testing.T) {
 	t.Parallel()
 	for options, network := range map[string]string{"": "udp", "prefer_udp": "udp", "force_tcp": "tcp", "prefer_udp\nforce_tcp": "tcp"} {
-		up, addr := newSource(t), run.Addr(t)
+		up, addr := newSource(t), testkit.FreeAddr(t)
 		node := run.NodeCache(t, fmt.Sprintf(".:%d {\nbind 127.0.0.1\nforward . %s {\n%s\n}\n}\n", addr.Port(), up.addr, options))
 		node.Answers(addr)
 		run.Dig(t, addr, "+tcp", "a.example")

@@ -5,14 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // TestFamilies answers IPv4 and IPv6 in one process, on addresses of their own and on all.
 func TestFamilies(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 60)).String()
-	own, all := run.Port(t), run.Port(t)
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()
+	own, all := testkit.FreePort(t), testkit.FreePort(t)
 	four, six := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1")
 	bound := simple(upstream, "", netip.AddrPortFrom(four, own), netip.AddrPortFrom(six, own))
 	everywhere := strings.Replace(simple(upstream, "", netip.AddrPortFrom(four, all)), "bind 127.0.0.1\n", "\n", 1)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -19,8 +20,8 @@ import (
 func TestFlush(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
-	upstream := run.Fake(t, counted(&asked, run.Addresses("192.0.2.1", 300))).String()
-	addr, other := run.Addr(t), run.Addr(t)
+	upstream := testkit.Serve(t, counted(&asked, testkit.Address("192.0.2.1", 300))).Addr.String()
+	addr, other := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	one, two := run.NewContainer(t, addr, simple(upstream, "", addr)), run.NewContainer(t, other, simple(upstream, "", other))
 	fill := func() (missed int64) {
 		before := asked.Load()
@@ -68,7 +69,7 @@ func askFromOutside(t *testing.T, c *run.Container) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(wait))
+		_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 		_, _ = io.WriteString(conn, question+"\n")
 		if text, _ := io.ReadAll(conn); len(text) > 0 {
 			t.Errorf("%s: a stranger is told %q", question, text)
@@ -90,17 +91,19 @@ func TestFlushNone(t *testing.T) {
 // shorter, though it was cached before.
 func TestReloadTightened(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		if q.Question[0].Name != "none.example." {
-			run.Addresses("192.0.2.1", 900)(w, q)
-			return
+	upstream := testkit.Serve(t, run.Messages(func(q *dns.Msg) *dns.Msg {
+		if name := q.Question[0].Name; name != "none.example." {
+			m := new(dns.Msg).SetReply(q)
+			a, _ := dns.NewRR(name + " 900 IN A 192.0.2.1")
+			m.Answer = []dns.RR{a}
+			return m
 		}
 		m := new(dns.Msg).SetRcode(q, dns.RcodeNameError)
 		soa, _ := dns.NewRR("example. 900 SOA ns.example. root.example. 1 2 3 4 900")
 		m.Ns = []dns.RR{soa}
-		_ = w.WriteMsg(m)
-	}).String()
-	addr := run.Addr(t)
+		return m
+	})).Addr.String()
+	addr := testkit.FreeAddr(t)
 	corefile := func(cache string) string {
 		return fmt.Sprintf(".:%d {\n\tbind %s\n\tcache %s\n\tforward . %s\n\treload 2s 0s\n}\n", addr.Port(), addr.Addr(), cache, upstream)
 	}

@@ -2,7 +2,6 @@ package nodecache
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -18,27 +19,27 @@ import (
 func TestForwardHost(t *testing.T) {
 	t.Parallel()
 	const source = "127.0.0.7"
-	port := run.Port(t)
+	port := testkit.FreePort(t)
 	one, two := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port), netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), port)
 	for addr, answer := range map[netip.AddrPort]string{one: "192.0.2.1", two: "192.0.2.2"} {
-		run.FakeAt(t, addr, func(w dns.ResponseWriter, q *dns.Msg) {
-			if host, _, _ := net.SplitHostPort(w.RemoteAddr().String()); host != source {
-				t.Errorf("%v was asked from %s over %s, expected %s", addr, host, w.RemoteAddr().Network(), source)
+		testkit.Start(t, &testkit.Server{Addr: addr, Play: func(s *testkit.Session, q wire.Message) {
+			if host := s.From.Addr().String(); host != source {
+				t.Errorf("%v was asked from %s over %s, expected %s", addr, host, s.Network(), source)
 			}
-			run.Addresses(answer, 60)(w, q)
-		})
+			testkit.Address(answer, 60)(s, q)
+		}})
 	}
 	var at atomic.Value
 	at.Store(one)
-	resolver := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		if q.Question[0].Name != "servers.example." {
-			t.Errorf("the resolver was asked for %s", q.Question[0].Name)
+	resolver := testkit.Serve(t, func(s *testkit.Session, q wire.Message) {
+		if name := testkit.NameOf(q); name != "servers.example." {
+			t.Errorf("the resolver was asked for %s", name)
 		}
-		run.Addresses(at.Load().(netip.AddrPort).Addr().String(), 1)(w, q)
-	})
+		testkit.Address(at.Load().(netip.AddrPort).Addr().String(), 1)(s, q)
+	}).Addr
 	for _, tcp := range []string{"", "force_tcp"} {
 		at.Store(one)
-		addr := run.Addr(t)
+		addr := testkit.FreeAddr(t)
 		forward := fmt.Sprintf("servers.example:%d {\n\t\tresolver %s\n\t\tsource_address %s\n\t\t%s\n\t}", port, resolver, source, tcp)
 		node := run.NodeCache(t, simple(forward, "", addr))
 		node.Answers(addr)
@@ -54,8 +55,7 @@ func TestForwardHost(t *testing.T) {
 // `failover` say.
 func TestForwards(t *testing.T) {
 	t.Parallel()
-	refuses := func(w dns.ResponseWriter, q *dns.Msg) { _ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeRefused)) }
-	bad, good, other := run.Fake(t, refuses), run.Fake(t, run.Addresses("192.0.2.1", 60)), run.Fake(t, run.Addresses("192.0.2.2", 60))
+	bad, good, other := testkit.Serve(t, testkit.Rcode(wire.Refused)).Addr, testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr, testkit.Serve(t, testkit.Address("192.0.2.2", 60)).Addr
 	for what, test := range map[string]struct{ forwards, want string }{
 		"failover":            {fmt.Sprintf("forward . %s %s {\n policy sequential\n failover REFUSED\n}", bad, good), "NOERROR; a.example. A 192.0.2.1"},
 		"failover, other":     {fmt.Sprintf("forward . %s %s {\n policy sequential\n failover SERVFAIL\n}", bad, good), "REFUSED"},
@@ -67,7 +67,7 @@ func TestForwards(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			addr := run.Addr(t)
+			addr := testkit.FreeAddr(t)
 			node := run.NodeCache(t, fmt.Sprintf(".:%d {\nbind 127.0.0.1\ncache\n%s\n}\n", addr.Port(), test.forwards))
 			node.Answers(addr)
 			run.Equal(t, "answer", run.Dig(t, addr, "a.example"), test.want)
@@ -79,17 +79,17 @@ func TestForwards(t *testing.T) {
 // that the namespace exists, in either domain.
 func TestClusterDomain(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
+	upstream := testkit.Serve(t, run.Messages(func(q *dns.Msg) *dns.Msg {
 		m := new(dns.Msg).SetRcode(q, dns.RcodeNameError)
 		if strings.HasPrefix(q.Question[0].Name, "team-1.svc.") {
 			m.Rcode = dns.RcodeSuccess
 		}
 		soa, _ := dns.NewRR(". 60 IN SOA ns. root. 1 60 60 60 60")
 		m.Ns = []dns.RR{soa}
-		_ = w.WriteMsg(m)
-	})
+		return m
+	})).Addr
 	for domain, cut := range map[string]string{"corp.example": "corp.example", "corp.example.": "corp.example", "": "cluster.local"} {
-		addr := run.Addr(t)
+		addr := testkit.FreeAddr(t)
 		var args []string
 		if domain != "" {
 			args = []string{"-cluster-domain", domain}
@@ -115,9 +115,9 @@ func TestClusterDomain(t *testing.T) {
 // TestConnectAttempts gives up after as many tries as `max_connect_attempts` says.
 func TestConnectAttempts(t *testing.T) {
 	t.Parallel()
-	dead, good := run.Addr(t), run.Fake(t, run.Addresses("192.0.2.1", 60))
+	dead, good := testkit.FreeAddr(t), testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr
 	for option, want := range map[string]string{"": "NOERROR; a.example. A 192.0.2.1", "max_connect_attempts 1": "SERVFAIL", "max_connect_attempts 2": "NOERROR; a.example. A 192.0.2.1"} {
-		addr := run.Addr(t)
+		addr := testkit.FreeAddr(t)
 		node := run.NodeCache(t, simple(fmt.Sprintf("%s %s {\npolicy sequential\nforce_tcp\n%s\n}", dead, good, option), "", addr))
 		node.Answers(addr)
 		run.Equal(t, option, run.Dig(t, addr, "a.example").String(), want)
@@ -142,11 +142,12 @@ func TestHealthCheck(t *testing.T) {
 		t.Run(option, func(t *testing.T) {
 			t.Parallel()
 			checks := make(chan *dns.Msg, 100)
-			up, addr := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
-				if q.Question[0].Qtype == dns.TypeNS { // and it answers nothing else
+			up, addr := testkit.Serve(t, run.Messages(func(q *dns.Msg) *dns.Msg {
+				if q.Question[0].Qtype == dns.TypeNS {
 					checks <- q
 				}
-			}), run.Addr(t)
+				return nil
+			})).Addr, testkit.FreeAddr(t)
 			node := run.NodeCache(t, simple(up.String()+" {\nread_timeout 200ms\n"+option+"\n}", "", addr))
 			node.Answers(addr)
 			run.Equal(t, "answer", run.Dig(t, addr, "a.example").String(), "SERVFAIL")
@@ -156,7 +157,7 @@ func TestHealthCheck(t *testing.T) {
 					if q.Question[0].Name != want.name || q.RecursionDesired != want.recurse {
 						t.Errorf("checked with %s, RD %v", q.Question[0].Name, q.RecursionDesired)
 					}
-				case <-time.After(wait):
+				case <-time.After(testkit.Patience):
 					t.Fatal("no check")
 				}
 			}

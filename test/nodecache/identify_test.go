@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -17,7 +18,7 @@ func TestIdentify(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, flags := range []string{"", "-identify"} {
-		addr := run.Addr(t)
+		addr := testkit.FreeAddr(t)
 		n := run.NodeCache(t, simple("127.0.0.1:9", "", addr), strings.Fields(flags)...)
 		n.Answers(addr)
 		version, id := `NOERROR "neardns nodecache devel"`, "REFUSED"

@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // TestQueryLog logs queries only where the Corefile says so, each as one line of JSON.
 func TestQueryLog(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, mixed).String()
-	addr, quiet := run.Addr(t), run.Addr(t)
+	upstream := testkit.Serve(t, mixed).Addr.String()
+	addr, quiet := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	text := simple(upstream, "log . {\n\t\tclass denial\n\t}\n\tlog logged.example {\n\t\tclass all\n\t}", addr)
 	node := run.NodeCache(t, strings.Replace(text, "log . {", "log none.example {", 1)+simple(upstream, "", quiet), "-log-format", "json")
 	node.Answers(addr)
@@ -42,8 +43,8 @@ func TestQueryLog(t *testing.T) {
 // nothing of them without the directive.
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	closed := run.Addr(t).String() // nobody answers there
-	addr, quiet := run.Addr(t), run.Addr(t)
+	closed := testkit.FreeAddr(t).String() // nobody answers there
+	addr, quiet := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(closed, "", addr)+strings.Replace(simple(closed, "", quiet), "errors\n", "\n", 1))
 	node.Answers(addr)
 	run.Equal(t, "answer", run.Dig(t, quiet, "quiet.example"), "SERVFAIL")
@@ -63,8 +64,8 @@ func TestErrors(t *testing.T) {
 // TestConsolidate tells of errors that match a pattern together.
 func TestConsolidate(t *testing.T) {
 	t.Parallel()
-	closed := run.Addr(t).String()
-	addr := run.Addr(t)
+	closed := testkit.FreeAddr(t).String()
+	addr := testkit.FreeAddr(t)
 	text := strings.Replace(simple(closed, "", addr), "errors\n", "errors {\n\t\tconsolidate 2s \".*\" warning show_first\n\t}\n", 1)
 	node := run.NodeCache(t, text)
 	node.Answers(addr)
@@ -79,8 +80,8 @@ func TestConsolidate(t *testing.T) {
 // the business of those who log them.
 func TestDebug(t *testing.T) {
 	t.Parallel()
-	closed := run.Addr(t).String()
-	addr := run.Addr(t)
+	closed := testkit.FreeAddr(t).String()
+	addr := testkit.FreeAddr(t)
 	text := strings.Replace(simple(closed, "reload 2s 0s", addr), "errors\n", "errors {\n\t\tconsolidate 1s \".*\" debug\n\t}\n", 1)
 	node := run.NodeCache(t, text)
 	node.Answers(addr)
@@ -96,8 +97,8 @@ func TestDebug(t *testing.T) {
 // TestNotes starts with directives that have no meaning here. Each is one line of the log.
 func TestNotes(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 60)).String()
-	addr := run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()
+	addr := testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(upstream, "loadbalance\n\twhoami\n\ttimeouts {\n\t\tread 5s\n\t}", addr))
 	node.Answers(addr)
 	for name, place := range map[string]string{"loadbalance": "Corefile:6", "whoami": "Corefile:7", "timeouts": "Corefile:8"} {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -29,8 +30,8 @@ func refused(t *testing.T, addr netip.AddrPort, name string) {
 // process; here that zone fails at once, and all else goes on.
 func TestLoop(t *testing.T) {
 	t.Parallel()
-	addr := run.Addr(t)
-	good := run.Fake(t, run.Addresses("192.0.2.1", 60))
+	addr := testkit.FreeAddr(t)
+	good := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr
 	node := run.NodeCache(t, looping(addr, addr, good))
 	node.Answers(addr)
 	load := run.StartLoad(t, addr, "udp", 2, fresh, run.NoError)
@@ -48,7 +49,7 @@ func TestLoop(t *testing.T) {
 	node.Write("Corefile", looping(addr, good, good))
 	takenIn(t, node, 1)
 	run.Equal(t, "with another server", run.Dig(t, addr, "b.loop.example"), "NOERROR; b.loop.example. A 192.0.2.1")
-	run.Eventually(t, wait, "the loop is forgotten", func() bool { return !node.Scrape().Has("nodecache_loop_detected") })
+	testkit.Eventually(t, "the loop is forgotten", func() bool { return !node.Scrape().Has("nodecache_loop_detected") })
 	node.Stop()
 }
 
@@ -56,8 +57,8 @@ func TestLoop(t *testing.T) {
 // until one of them has another server.
 func TestLoopOfTwo(t *testing.T) {
 	t.Parallel()
-	one, two := run.Addr(t), run.Addr(t)
-	good := run.Fake(t, run.Addresses("192.0.2.1", 60))
+	one, two := testkit.FreeAddr(t), testkit.FreeAddr(t)
+	good := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr
 	first, second := run.NodeCache(t, looping(one, two, good)), run.NodeCache(t, looping(two, one, good))
 	first.Answers(one)
 	second.Answers(two)
@@ -80,8 +81,8 @@ func TestLoopOfTwo(t *testing.T) {
 // TestLoopOneOfTwo sets the server aside that loops, and not the one beside it.
 func TestLoopOneOfTwo(t *testing.T) {
 	t.Parallel()
-	addr := run.Addr(t)
-	good := run.Fake(t, run.Addresses("192.0.2.1", 60))
+	addr := testkit.FreeAddr(t)
+	good := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr
 	node := run.NodeCache(t, simple(addr.String()+" "+good.String(), "loop", addr))
 	node.Answers(addr)
 	node.Logs("sends queries back", addr.String())

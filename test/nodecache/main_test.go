@@ -6,15 +6,11 @@ import (
 	"os"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 func TestMain(m *testing.M) { os.Exit(run.Main(m, false)) }
-
-// wait is how long a thing may take that is to happen soon.
-const wait = 15 * time.Second
 
 // port returns the port of addr, as an argument.
 func port(addr netip.AddrPort) string { return strconv.Itoa(int(addr.Port())) }

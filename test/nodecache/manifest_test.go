@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -22,8 +23,8 @@ func TestManifest(t *testing.T) {
 	}
 	local, service := netip.MustParseAddrPort("127.53.20.10:53"), netip.MustParseAddrPort("127.53.0.10:53")
 	run.ClusterDNSAt(t, netip.MustParseAddrPort("127.53.0.11:53"))
-	outside := run.Fake(t, run.Addresses("192.0.2.1", 60))
-	stub := run.Fake(t, run.Addresses("192.0.2.2", 60))
+	outside := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr
+	stub := testkit.Serve(t, testkit.Address("192.0.2.2", 60)).Addr
 
 	t.Setenv("KUBE_DNS_UPSTREAM_SERVICE_HOST", "127.53.0.11")
 	dir, kubeDNS := t.TempDir(), t.TempDir()
@@ -57,9 +58,9 @@ func TestManifest(t *testing.T) {
 // it last said while it is wrong.
 func TestKubeDNS(t *testing.T) {
 	t.Parallel()
-	outside := run.Fake(t, run.Addresses("192.0.2.1", 1))
-	stub := run.Fake(t, run.Addresses("192.0.2.2", 1))
-	addr, kubeDNS := run.Addr(t), t.TempDir()
+	outside := testkit.Serve(t, testkit.Address("192.0.2.1", 1)).Addr
+	stub := testkit.Serve(t, testkit.Address("192.0.2.2", 1)).Addr
+	addr, kubeDNS := testkit.FreeAddr(t), t.TempDir()
 	node := run.NodeCache(t, example(addr, outside, "reload 2s 0s"), "-localip", "127.0.0.1", "-setupinterface=false", "-setupiptables=false", "-dns.port", port(addr), "-kubednscm", kubeDNS)
 	node.Answers(addr)
 	const name = "www.acme.local"
@@ -72,7 +73,7 @@ func TestKubeDNS(t *testing.T) {
 	path := run.Write(t, kubeDNS, "stubDomains", `{"acme.local": "nonsense"}`)
 	node.Logs("the kube-dns ConfigMap is left out", path)
 	node.Write("Corefile", example(addr, outside, "reload 2s 0s\n\tbufsize 1232"))
-	run.Eventually(t, wait, "the Corefile is taken in", func() bool { return len(node.Logged("a changed Corefile was taken in")) == 2 })
+	testkit.Eventually(t, "the Corefile is taken in", func() bool { return len(node.Logged("a changed Corefile was taken in")) == 2 })
 	run.Equal(t, "while the ConfigMap is wrong", run.Dig(t, addr, name), "NOERROR; www.acme.local. A 192.0.2.2")
 	run.Equal(t, "errors at setup", node.Scrape().Sum("coredns_nodecache_setup_errors_total", `errortype="configmap"`), 1)
 	run.Equal(t, "lines about it", len(node.Logged("the kube-dns ConfigMap is left out")), 1)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -19,7 +20,7 @@ func TestMemoryLimit(t *testing.T) {
 	} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			addr, metrics, dir := run.Addr(t), run.Addr(t), t.TempDir()
+			addr, metrics, dir := testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
 			run.Write(t, dir, "Corefile", simple("127.0.0.1:1", "", addr))
 			run.Write(t, dir, "cgroup", test.cgroup+"\n")
 			run.Write(t, dir, "mountinfo", "30 20 0:26 / "+dir+"/cgroups rw - "+test.mount+"\n")

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // mixed answers names that begin with "none" with NXDOMAIN, "fail" with SERVFAIL, and others
 // with an address.
-func mixed(w dns.ResponseWriter, q *dns.Msg) {
+var mixed = run.Messages(func(q *dns.Msg) *dns.Msg {
 	m := new(dns.Msg).SetReply(q)
 	switch name := q.Question[0].Name; {
 	case strings.HasPrefix(name, "none"):
@@ -21,18 +22,18 @@ func mixed(w dns.ResponseWriter, q *dns.Msg) {
 	case strings.HasPrefix(name, "fail"):
 		m.Rcode = dns.RcodeServerFailure
 	default:
-		run.Addresses("192.0.2.1", 60)(w, q)
-		return
+		a, _ := dns.NewRR(name + " 60 IN A 192.0.2.1")
+		m.Answer = []dns.RR{a}
 	}
-	_ = w.WriteMsg(m)
-}
+	return m
+})
 
 // TestMetrics asks a handful of questions and looks at what each series that dashboards read
 // has become, at the address of the Corefile and at the flag's.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, mixed)
-	addr, pages := run.Addr(t), run.Addr(t)
+	upstream := testkit.Serve(t, mixed).Addr
+	addr, pages := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(upstream.String(), "prometheus "+pages.String(), addr))
 	node.Answers(addr)
 	before := node.Scrape()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -14,8 +15,8 @@ import (
 // namespace of its own. The probe tells which of them hangs.
 func TestProbe(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 60)).String()
-	addr, pages := run.Addr(t), run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()
+	addr, pages := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	corefile := simple(upstream, "health "+pages.String()+" {\n\t\tlameduck 4s\n\t}", addr)
 	one, two := run.NewContainer(t, addr, corefile), run.NewContainer(t, addr, corefile)
 	probe := func(c *run.Container, question string, code int, want string) {
@@ -41,7 +42,7 @@ func TestProbe(t *testing.T) {
 		}
 	}
 	two.SignalInside(syscall.SIGCONT)
-	run.Eventually(t, wait, "it is live again", func() bool { code, _ := two.Exec("-probe", "live"); return code == 0 })
+	testkit.Eventually(t, "it is live again", func() bool { code, _ := two.Exec("-probe", "live"); return code == 0 })
 	probe(one, "live", 0, "")
 
 	one.SignalInside(syscall.SIGTERM)
@@ -66,8 +67,8 @@ func TestProbeNone(t *testing.T) {
 // may share.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 60)).String()
-	addr, pages, profiles := run.Addr(t), run.Addr(t), run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()
+	addr, pages, profiles := testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(upstream, "health "+pages.String()+"\n\tready "+pages.String()+" {\n\t\tmonitor continuously\n\t}\n\tpprof "+profiles.String(), addr))
 	node.Answers(addr)
 	for url, want := range map[string]int{

@@ -9,13 +9,15 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // both starts a node cache on one address of each family.
 func both(t *testing.T, upstream netip.AddrPort) []netip.AddrPort {
 	t.Helper()
-	port := run.Port(t)
+	port := testkit.FreePort(t)
 	addrs := []netip.AddrPort{
 		netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port), netip.AddrPortFrom(netip.IPv6Loopback(), port),
 	}
@@ -26,8 +28,8 @@ func both(t *testing.T, upstream netip.AddrPort) []netip.AddrPort {
 	return addrs
 }
 
-// wire returns a query in wire form.
-func wire(t *testing.T, name string) []byte {
+// packed returns a query in wire form.
+func packed(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := new(dns.Msg).SetQuestion(name, dns.TypeA).Pack()
 	if err != nil {
@@ -42,10 +44,10 @@ func wire(t *testing.T, name string) []byte {
 // than its query.
 func TestLongQuery(t *testing.T) {
 	t.Parallel()
-	for _, addr := range both(t, run.Fake(t, run.Addresses("192.0.2.1", 60))) {
+	for _, addr := range both(t, testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr) {
 		c := dial(t, "udp", addr).Conn
 		for size, rcode := range map[int]int{100: dns.RcodeSuccess, 1232: dns.RcodeSuccess, 1233: dns.RcodeFormatError, 4096: dns.RcodeFormatError, 65507: dns.RcodeFormatError} {
-			query := append(wire(t, "a.example."), make([]byte, size)...)[:size]
+			query := append(packed(t, "a.example."), make([]byte, size)...)[:size]
 			response := bytes.Clone(query)
 			response[2] |= 0x80
 			for _, datagram := range [][]byte{response, query} {
@@ -67,11 +69,11 @@ func TestLongQuery(t *testing.T) {
 // and from upstream, and then closes (RFC 7766, section 8, has no such message).
 func TestEmptyFrame(t *testing.T) {
 	t.Parallel()
-	for _, addr := range both(t, run.Fake(t, run.Addresses("192.0.2.1", 60))) {
+	for _, addr := range both(t, testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr) {
 		run.Dig(t, addr, "a.example")
 		var stream []byte
 		for _, name := range []string{"a.example.", "new." + addr.Addr().String()[:1] + ".example.", "a.example."} {
-			q := wire(t, name)
+			q := packed(t, name)
 			stream = append(binary.BigEndian.AppendUint16(stream, uint16(len(q))), q...)
 		}
 		c := dial(t, "tcp", addr).Conn
@@ -92,7 +94,7 @@ func TestEmptyFrame(t *testing.T) {
 // TestUnknownOpcode echoes nothing but ID, opcode and RD (RFC 8906, section 8.1.4).
 func TestUnknownOpcode(t *testing.T) {
 	t.Parallel()
-	for _, addr := range both(t, run.Fake(t, run.Addresses("192.0.2.1", 60))) {
+	for _, addr := range both(t, testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr) {
 		c := dial(t, "udp", addr).Conn
 		for sent, want := range map[uint16]uint16{0x7800: 0xf804, 0x7fff: 0xf904, 0x2000: 0xa004, 0x2ff0: 0xa904} {
 			query := binary.BigEndian.AppendUint16([]byte{0x12, 0x34}, sent)
@@ -112,20 +114,14 @@ func TestUnknownOpcode(t *testing.T) {
 // compressed, but an upstream did so (RFC 3597, section 4).
 func TestCompressedNames(t *testing.T) {
 	t.Parallel()
-	data := map[uint16]string{
-		dns.TypeNAPTR: "\x00\x01\x00\x02\x01s\x07SIP+D2U\x00", dns.TypeSRV: "\x00\x01\x00\x02\x00\x03", dns.TypeKX: "\x00\x01",
+	data := map[wire.Type]string{
+		wire.NAPTR: "\x00\x01\x00\x02\x01s\x07SIP+D2U\x00", wire.SRV: "\x00\x01\x00\x02\x00\x03", wire.KX: "\x00\x01",
 	}
-	upstream := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		m := new(dns.Msg).SetReply(q)
-		b, err := m.Pack()
-		if err != nil {
-			panic(err)
-		}
-		b[7] = 1
-		rdata := append([]byte(data[q.Question[0].Qtype]), "\x03sip\xc0\x0e"...)
-		b = append(b, 0xc0, 12, 0, byte(q.Question[0].Qtype), 0, 1, 0, 0, 0, 60, 0, byte(len(rdata)))
-		_, _ = w.Write(append(b, rdata...))
-	})
+	upstream := testkit.Serve(t, func(s *testkit.Session, q wire.Message) {
+		_, of, _, _ := q.Question()
+		rdata := append([]byte(data[of]), "\x03sip\xc0\x0e"...)
+		s.Send(wire.AppendRecord(testkit.Response(q).StripOPT(), 0, wire.Answer, nil, of, wire.IN, 60, rdata))
+	}).Addr
 	for _, addr := range both(t, upstream) {
 		for _, network := range []string{"+notcp", "+tcp"} {
 			run.Equal(t, "NAPTR", run.Dig(t, addr, network, "a.example", "NAPTR"), `NOERROR; a.example. NAPTR 1 2 "s" "SIP+D2U" "" sip.example.`)

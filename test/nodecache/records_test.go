@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -13,7 +14,7 @@ import (
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	_, cluster := run.ClusterDNS(t)
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	node := run.NodeCache(t, example(addr, cluster, ""))
 	node.Answers(addr)
 	for _, question := range []string{
@@ -64,8 +65,8 @@ func rest(a *run.Answer) (words []string) {
 func TestSecondAsk(t *testing.T) {
 	t.Parallel()
 	_, cluster := run.ClusterDNS(t)
-	addr := run.Addr(t)
-	node := run.NodeCache(t, example(addr, cluster, "prometheus "+run.Addr(t).String()))
+	addr := testkit.FreeAddr(t)
+	node := run.NodeCache(t, example(addr, cluster, "prometheus "+testkit.FreeAddr(t).String()))
 	node.Answers(addr)
 	before := node.Scrape()
 	const name = "my-svc.my-ns.svc.cluster.local"
@@ -94,7 +95,7 @@ func TestSecondAsk(t *testing.T) {
 func TestCase(t *testing.T) {
 	t.Parallel()
 	_, cluster := run.ClusterDNS(t)
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	run.NodeCache(t, example(addr, cluster, "")).Answers(addr)
 	for _, name := range []string{"my-svc.my-ns.svc.cluster.local.", "MY-svc.mY-Ns.SVC.clusTER.Local.", "my-SVC.MY-ns.svc.CLUSTER.local."} {
 		a := run.Dig(t, addr, name)
@@ -107,7 +108,7 @@ func TestCase(t *testing.T) {
 func TestLargeAnswer(t *testing.T) {
 	t.Parallel()
 	_, cluster := run.ClusterDNS(t)
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	run.NodeCache(t, example(addr, cluster, "")).Answers(addr)
 	for range 2 { // from upstream, and from the cache
 		short := run.Dig(t, addr, "+ignore", "big.example.com")

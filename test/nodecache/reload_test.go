@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -25,12 +26,12 @@ func simple(upstream string, lines string, addrs ...netip.AddrPort) string {
 }
 
 // counted counts what h is asked.
-func counted(n *atomic.Int64, h dns.HandlerFunc) dns.HandlerFunc {
-	return func(w dns.ResponseWriter, q *dns.Msg) {
-		if q.Question[0].Qtype == dns.TypeA {
+func counted(n *atomic.Int64, p testkit.Play) testkit.Play {
+	return func(s *testkit.Session, q wire.Message) {
+		if _, of, _, _ := q.Question(); of == wire.A {
 			n.Add(1)
 		}
-		h(w, q)
+		p(s, q)
 	}
 }
 
@@ -43,7 +44,7 @@ func fresh(i int64) string { return fmt.Sprintf("fresh-%d.example.", i) }
 // takenIn waits until a node cache has taken in n changed Corefiles.
 func takenIn(t *testing.T, node *run.Node, n int) {
 	t.Helper()
-	run.Eventually(t, wait, fmt.Sprintf("%d changed Corefiles are taken in", n), func() bool {
+	testkit.Eventually(t, fmt.Sprintf("%d changed Corefiles are taken in", n), func() bool {
 		return len(node.Logged("a changed Corefile was taken in")) >= n
 	})
 }
@@ -55,8 +56,8 @@ func TestReload(t *testing.T) {
 	t.Parallel()
 	const reload = "reload 2s 1s"
 	var asked atomic.Int64
-	upstream := run.Fake(t, counted(&asked, run.Addresses("192.0.2.1", 300))).String()
-	addr := run.Addr(t)
+	upstream := testkit.Serve(t, counted(&asked, testkit.Address("192.0.2.1", 300))).Addr.String()
+	addr := testkit.FreeAddr(t)
 	second := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), addr.Port())
 	node := run.NodeCache(t, simple(upstream, reload, addr))
 	node.Answers(addr)
@@ -67,7 +68,7 @@ func TestReload(t *testing.T) {
 		loads = append(loads, run.StartLoad(t, addr, network, 4, twenty, run.NoError), run.StartLoad(t, addr, network, 1, fresh, run.NoError))
 	}
 	for i, text := range []string{
-		simple(upstream, reload+"\n\tbufsize 1400\n\tprometheus "+run.Addr(t).String(), addr),
+		simple(upstream, reload+"\n\tbufsize 1400\n\tprometheus "+testkit.FreeAddr(t).String(), addr),
 		simple(upstream, reload, addr, second),
 		simple(upstream, reload, second, addr),
 		simple(upstream, reload, addr),
@@ -86,9 +87,9 @@ func TestReload(t *testing.T) {
 	if asked.Load() != before {
 		t.Error("what was cached was asked for again")
 	}
-	run.Eventually(t, wait, "the address given up is free", func() bool { return run.TryDig(second, "+time=1", "kept.example").Status == "" })
+	testkit.Eventually(t, "the address given up is free", func() bool { return run.TryDig(second, "+time=1", "kept.example").Status == "" })
 
-	other := run.Fake(t, run.Addresses("192.0.2.9", 300)).String()
+	other := testkit.Serve(t, testkit.Address("192.0.2.9", 300)).Addr.String()
 	node.Write("Corefile", simple(other, reload, addr))
 	takenIn(t, node, 5)
 	run.Equal(t, "another server", run.Dig(t, addr, "new.example"), "NOERROR; new.example. A 192.0.2.9")
@@ -103,8 +104,8 @@ func TestReload(t *testing.T) {
 // was there before goes on.
 func TestReloadBroken(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
-	addr := run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 300)).Addr.String()
+	addr := testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(upstream, "reload 2s 0s", addr))
 	node.Answers(addr)
 	node.Write("Corefile", simple(upstream, "reload 2s 0s\n\tnosuch", addr))
@@ -114,8 +115,8 @@ func TestReloadBroken(t *testing.T) {
 	run.Equal(t, "failed reloads", node.Scrape().Sum("coredns_reload_failed_total"), 1)
 	run.Equal(t, "the one before", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
 
-	taken := run.Addr(t) // a port that can't be had is as bad
-	run.FakeAt(t, taken, run.Addresses("192.0.2.3", 300))
+	taken := testkit.FreeAddr(t) // a port that can't be had is as bad
+	testkit.Start(t, &testkit.Server{Addr: taken, Play: testkit.Address("192.0.2.3", 300)})
 	node.Write("Corefile", simple(upstream, "reload 2s 0s", taken))
 	node.Logs("can't be taken in", "address already in use")
 	run.Equal(t, "the one before", run.Dig(t, addr, "b.example"), "NOERROR; b.example. A 192.0.2.1")
@@ -130,8 +131,8 @@ func TestReloadBroken(t *testing.T) {
 // directive.
 func TestReloadSignal(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
-	addr := run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 300)).Addr.String()
+	addr := testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(upstream, "", addr))
 	node.Answers(addr)
 	node.Write("Corefile", simple(upstream, "hosts {\n\t\t192.0.2.8 here.example\n\t\tfallthrough\n\t}", addr))
@@ -141,7 +142,7 @@ func TestReloadSignal(t *testing.T) {
 	node.Write("Corefile", ".:53 {\n\tnosuch\n}\n")
 	for i := range 2 { // who asks is told each time
 		node.Signal(syscall.SIGUSR1)
-		run.Eventually(t, wait, "a report", func() bool { return len(node.Logged("can't be taken in")) == i+1 })
+		testkit.Eventually(t, "a report", func() bool { return len(node.Logged("can't be taken in")) == i+1 })
 	}
 	node.Stop()
 }
@@ -150,9 +151,9 @@ func TestReloadSignal(t *testing.T) {
 // and not where neither is.
 func TestReloadWatch(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 300)).Addr.String()
 	start := func(args ...string) *run.Node {
-		addr := run.Addr(t)
+		addr := testkit.FreeAddr(t)
 		node := run.NodeCache(t, simple(upstream, "", addr), args...)
 		node.Answers(addr)
 		node.Write("Corefile", simple(upstream, "bufsize 1400", addr))
@@ -167,10 +168,10 @@ func TestReloadWatch(t *testing.T) {
 // TestResolvConf follows the servers in a file like /etc/resolv.conf.
 func TestResolvConf(t *testing.T) {
 	t.Parallel()
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	one, two := netip.AddrPortFrom(netip.MustParseAddr("127.53.1.1"), 53), netip.AddrPortFrom(netip.MustParseAddr("127.53.1.2"), 53)
-	run.FakeAt(t, one, run.Addresses("192.0.2.1", 1))
-	run.FakeAt(t, two, run.Addresses("192.0.2.2", 1))
+	testkit.Start(t, &testkit.Server{Addr: one, Play: testkit.Address("192.0.2.1", 1)})
+	testkit.Start(t, &testkit.Server{Addr: two, Play: testkit.Address("192.0.2.2", 1)})
 	file := run.Write(t, t.TempDir(), "resolv.conf", "search example.org\nnameserver 127.53.1.1\n")
 	node := run.NodeCache(t, simple(file, "", addr))
 	node.Answers(addr)
@@ -187,11 +188,9 @@ func TestResolvConf(t *testing.T) {
 // answered SERVFAIL, which is kept (RFC 9520, section 3.2).
 func TestReloadFailed(t *testing.T) {
 	t.Parallel()
-	broken := run.Fake(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure))
-	}).String()
-	good := run.Fake(t, run.Addresses("192.0.2.1", 300)).String()
-	addr := run.Addr(t)
+	broken := testkit.Serve(t, testkit.Rcode(wire.ServFail)).Addr.String()
+	good := testkit.Serve(t, testkit.Address("192.0.2.1", 300)).Addr.String()
+	addr := testkit.FreeAddr(t)
 	text := func(upstream string) string {
 		return strings.Replace(simple(upstream, "", addr), "cache 300", "cache 300 {\n\t\tservfail 5m\n\t}", 1)
 	}

@@ -11,24 +11,17 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
-
-// late answers after a while.
-func late(d time.Duration, h dns.HandlerFunc) dns.HandlerFunc {
-	return func(w dns.ResponseWriter, q *dns.Msg) {
-		time.Sleep(d)
-		h(w, q)
-	}
-}
 
 // TestStopAnswers ends the process while queries wait for upstream, over UDP and TCP. Each is
 // answered, and then it ends.
 func TestStopAnswers(t *testing.T) {
 	t.Parallel()
 	const count = 200
-	upstream := run.Fake(t, late(time.Second, run.Addresses("192.0.2.1", 60))).String()
-	addr := run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Late(time.Second, testkit.Address("192.0.2.1", 60))).Addr.String()
+	addr := testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(upstream, "", addr))
 	node.Answers(addr)
 
@@ -83,7 +76,7 @@ func TestStopUnanswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = hole.Close() }()
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(hole.LocalAddr().String()+" {\n\t\tread_timeout 30s\n\t}", "", addr))
 	node.Answers(addr)
 	c := dial(t, "udp", addr)
@@ -102,8 +95,8 @@ func TestStopUnanswered(t *testing.T) {
 // share all ports, and no query is lost, and no page.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, late(20*time.Millisecond, run.Addresses("192.0.2.1", 60))).String()
-	addr, pages := run.Addr(t), run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Late(20*time.Millisecond, testkit.Address("192.0.2.1", 60))).Addr.String()
+	addr, pages := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	corefile := simple(upstream, fmt.Sprintf("health %[1]s\n\tready %[1]s\n\tprometheus %[1]s", pages), addr)
 	first := run.NodeCache(t, corefile)
 	first.Answers(addr)
@@ -175,8 +168,8 @@ func (g *getting) stop(least int) {
 // and not ready meanwhile, as CoreDNS is.
 func TestLameduck(t *testing.T) {
 	t.Parallel()
-	upstream := run.Fake(t, run.Addresses("192.0.2.1", 60)).String()
-	addr, pages := run.Addr(t), run.Addr(t)
+	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()
+	addr, pages := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	node := run.NodeCache(t, simple(upstream, fmt.Sprintf("health %[1]s {\n\t\tlameduck 3s\n\t}\n\tready %[1]s", pages), addr))
 	node.Answers(addr)
 	url := "http://" + pages.String()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -37,7 +38,7 @@ func TestTLS(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			addr := run.Addr(t)
+			addr := testkit.FreeAddr(t)
 			node := run.NodeCache(t, simple("tls://"+test.to+" {\n\t\t"+test.options+"\n\t}", "", addr))
 			node.Answers(addr)
 			if test.fails != "" {
@@ -47,7 +48,7 @@ func TestTLS(t *testing.T) {
 			}
 			for _, network := range []string{"udp", "tcp"} {
 				l := run.StartLoad(t, addr, network, 8, fresh, run.NoError)
-				run.Eventually(t, wait, "queries are answered", func() bool { return l.Asked() > 200 })
+				testkit.Eventually(t, "queries are answered", func() bool { return l.Asked() > 200 })
 				l.Stop(200)
 			}
 			run.Equal(t, "answer", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
@@ -94,7 +95,7 @@ func newCertificate(t *testing.T, name string) *certificate {
 // unbound starts unbound, which answers over TLS alone.
 func (c *certificate) unbound(t *testing.T) netip.AddrPort {
 	t.Helper()
-	addr, dir := run.Addr(t), t.TempDir()
+	addr, dir := testkit.FreeAddr(t), t.TempDir()
 	run.Write(t, dir, "unbound.conf", fmt.Sprintf(`server:
 	interface: 127.0.0.1@%[1]d
 	tls-port: %[1]d
@@ -121,7 +122,7 @@ remote-control:
 // coreDNS starts a CoreDNS that wants to see the certificate.
 func (c *certificate) coreDNS(t *testing.T) netip.AddrPort {
 	t.Helper()
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	run.CoreDNS(t, fmt.Sprintf(`tls://.:%d {
 	bind 127.0.0.1
 	tls %[2]s %[3]s %[2]s {
@@ -144,7 +145,7 @@ func (c *certificate) answers(t *testing.T, addr netip.AddrPort) {
 		t.Fatal(err)
 	}
 	client := dns.Client{Net: "tcp-tls", TLSConfig: &tls.Config{RootCAs: c.trust, ServerName: c.name, Certificates: []tls.Certificate{pair}}}
-	run.Eventually(t, wait, addr.String()+" answers over TLS", func() bool {
+	testkit.Eventually(t, addr.String()+" answers over TLS", func() bool {
 		m, _, err := client.Exchange(new(dns.Msg).SetQuestion("first.example.", dns.TypeA), addr.String())
 		return err == nil && run.NoError(m)
 	})

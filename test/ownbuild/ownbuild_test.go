@@ -3,20 +3,17 @@
 package ownbuild
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 const (
@@ -95,38 +92,15 @@ func editPluginCfg(t *testing.T, file string) {
 
 func askBuilt(t *testing.T, dir string) {
 	t.Helper()
-	l, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.LocalAddr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	corefile := ".:" + port + " {\n\tbind 127.0.0.1\n\tkubernetes cluster.local {\n\t\tsnapshot records.yaml\n\t}\n}\n"
-	for name, text := range map[string]string{"Corefile": corefile, "records.yaml": records} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, "./coredns", "-conf", "Corefile")
-	cmd.Dir = dir
-	var printed bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &printed, &printed
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop := sync.OnceFunc(func() { cancel(); cmd.Wait() })
-	defer stop()
-	m := new(dns.Msg)
-	m.SetQuestion("my-svc.my-ns.svc.cluster.local.", dns.TypeA)
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if r, err := dns.Exchange(m, addr); err == nil && len(r.Answer) == 1 && r.Answer[0].(*dns.A).A.String() == "10.96.0.20" {
-			return
-		}
-	}
-	stop()
-	t.Errorf("the built CoreDNS does not answer; it printed:\n%s", &printed)
+	addr := testkit.FreeAddr(t)
+	run.Write(t, dir, "Corefile", fmt.Sprintf(".:%d {\n\tbind 127.0.0.1\n\tkubernetes cluster.local {\n\t\tsnapshot records.yaml\n\t}\n}\n", addr.Port()))
+	run.Write(t, dir, "records.yaml", records)
+	p := run.Start(t, exec.Command(filepath.Join(dir, "coredns"), "-conf", "Corefile"), dir)
+	m := new(dns.Msg).SetQuestion("my-svc.my-ns.svc.cluster.local.", dns.TypeA)
+	p.Eventually("it answers with the Service's address", func() bool {
+		r, err := dns.Exchange(m, addr.String())
+		return err == nil && len(r.Answer) == 1 && r.Answer[0].(*dns.A).A.String() == "10.96.0.20"
+	})
 }
 
 func command(t *testing.T, dir, name string, args ...string) string {

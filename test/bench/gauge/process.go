@@ -5,13 +5,13 @@ package gauge
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"golang.org/x/sys/unix"
 )
 
@@ -81,12 +81,11 @@ func (p *Process) CPU() (time.Duration, error) {
 	return time.Duration(t.Nano()), err
 }
 
-// FreePort returns a port of 127.0.0.1 on which nothing listens.
+// FreePort returns a port on which nothing listens.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := testkit.FreePorts(1)
 	if err != nil {
 		return 0, err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return int(ports[0]), nil
 }

@@ -6,9 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,15 +118,4 @@ func (l load) cost(ctx context.Context, s *instance) (us float64, o outcome, err
 	}
 	after, err := s.CPU()
 	return float64((after - before).Nanoseconds()) / 1000 / o.answered, o, err
-}
-
-// names writes questions for n names that were not asked before to a file.
-func (b *bench) names(n int) (file string, err error) {
-	var text bytes.Buffer
-	for range n {
-		b.asked++
-		fmt.Fprintf(&text, "%s A\n", name(b.asked))
-	}
-	file = filepath.Join(b.dir, "names")
-	return file, os.WriteFile(file, text.Bytes(), 0o600)
 }

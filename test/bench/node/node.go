@@ -9,10 +9,19 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/neardns/neardns/test/bench/gauge"
 )
@@ -85,4 +94,215 @@ func (f *figures) p99s() (v [count]float64) {
 		v[i] = gauge.P99(f[i])
 	}
 	return v
+}
+
+// The contenders, in the order of the table's columns.
+const (
+	ours = iota
+	stock
+	unbound
+	dnsmasq
+	count
+)
+
+// contender is a caching resolver.
+type contender struct {
+	name   string
+	args   func(config string) []string
+	config func(setting) string
+}
+
+var contenders = [count]contender{
+	{"neardns", func(file string) []string { return []string{"-conf", file, "-metrics-listen-address", ""} }, corefile},
+	{"stock", func(file string) []string { return []string{"-conf", file} }, corefile},
+	{"unbound", func(file string) []string { return []string{"-d", "-c", file} }, unboundConf},
+	{"dnsmasq", func(file string) []string { return []string{"--keep-in-foreground", "--conf-file=" + file} }, dnsmasqConf},
+}
+
+// program returns the file to run: Debian's, or one that was built.
+func (b *bench) program(i int) string {
+	switch i {
+	case ours:
+		return b.programs.NodeCache
+	case stock:
+		return b.programs.Stock
+	case unbound:
+		return "/usr/sbin/unbound"
+	}
+	return "/usr/sbin/dnsmasq"
+}
+
+// instance is a running contender.
+type instance struct {
+	*gauge.Process
+	setting
+	name string
+}
+
+// start starts a contender, by a program such as env if one is given, and waits until it
+// answers on each address.
+func (b *bench) start(ctx context.Context, i int, addresses []string, entries int, by ...string) (*instance, error) {
+	c := contenders[i]
+	s := setting{dir: b.dir, addresses: addresses, upstream: b.upstream.addr(i), entries: entries}
+	for _, port := range []*int{&s.port, &s.metrics, &s.health} {
+		var err error
+		if *port, err = gauge.FreePort(); err != nil {
+			return nil, err
+		}
+	}
+	file := filepath.Join(b.dir, fmt.Sprintf("%s-%d.conf", c.name, s.port))
+	if err := os.WriteFile(file, []byte(c.config(s)), 0o600); err != nil {
+		return nil, err
+	}
+	p, err := gauge.Start(ctx, file+".log", slices.Concat(by, []string{b.program(i)}, c.args(file))...)
+	if err != nil {
+		return nil, err
+	}
+	for _, address := range addresses {
+		if !answers(net.JoinHostPort(address, strconv.Itoa(s.port)), name(0)) {
+			p.Stop()
+			return nil, fmt.Errorf("%s does not answer on %s:\n%s", c.name, address, p.Log())
+		}
+	}
+	return &instance{p, s, c.name}, nil
+}
+
+// startEcho starts what answers by the same sockets as the node cache, without a resolver.
+func (b *bench) startEcho(ctx context.Context) (*instance, error) {
+	s := setting{addresses: []string{"127.0.0.1"}}
+	var err error
+	if s.port, err = gauge.FreePort(); err != nil {
+		return nil, err
+	}
+	p, err := gauge.Start(ctx, filepath.Join(b.dir, "echo.log"), b.programs.Echo, net.JoinHostPort(s.addresses[0], strconv.Itoa(s.port)))
+	if err != nil {
+		return nil, err
+	}
+	return &instance{p, s, "echo"}, nil
+}
+
+// startAll starts all contenders, each on 127.0.0.1.
+func (b *bench) startAll(ctx context.Context) (all [count]*instance, stop func(), err error) {
+	stop = func() {
+		for _, s := range all {
+			if s != nil {
+				s.Stop()
+			}
+		}
+	}
+	for i := range all {
+		if all[i], err = b.start(ctx, i, []string{"127.0.0.1"}, 0); err != nil {
+			stop()
+			return all, nil, err
+		}
+	}
+	return all, stop, nil
+}
+
+// answers waits for an answer.
+func answers(server, name string) bool {
+	m := new(dns.Msg)
+	m.SetQuestion(name, dns.TypeA)
+	client := dns.Client{Timeout: time.Second}
+	for range 100 {
+		if r, _, err := client.Exchange(m, server); err == nil && len(r.Answer) > 0 {
+			return true
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return false
+}
+
+// setting is what the configuration of a contender says.
+type setting struct {
+	dir       string
+	addresses []string // to answer on
+	port      int
+	metrics   int // port
+	health    int // port
+	upstream  netip.AddrPort
+	entries   int // of the cache; 0: as many as the node-local cache has
+}
+
+// nodeLocal is the number of entries in the Corefile of today's node-local cache.
+const nodeLocal = 9984
+
+// corefile returns that Corefile (cluster/addons/dns/nodelocaldns/nodelocaldns.yaml of
+// Kubernetes 1.37), on loopback.
+func corefile(s setting) string {
+	entries := s.entries
+	if entries == 0 {
+		entries = nodeLocal
+	}
+	cluster := fmt.Sprintf("cache {\n\t\tsuccess %d 30\n\t\tdenial 9984 5\n\t}\n\thealth 127.0.0.1:%d", entries, s.health)
+	return s.block("cluster.local", cluster, "{\n\t\tforce_tcp\n\t}") +
+		s.block("in-addr.arpa", "cache 30", "{\n\t\tforce_tcp\n\t}") +
+		s.block("ip6.arpa", "cache 30", "{\n\t\tforce_tcp\n\t}") +
+		s.block(".", "cache 30", "")
+}
+
+func (s setting) block(zone, cache, how string) string {
+	return fmt.Sprintf(`%s:%d {
+	errors
+	%s
+	reload
+	loop
+	bind %s
+	forward . %s %s
+	prometheus 127.0.0.1:%d
+}
+`, zone, s.port, cache, strings.Join(s.addresses, " "), s.upstream, how, s.metrics)
+}
+
+// unboundConf forwards everything over TCP, from one thread for each of the two CPUs that
+// the figures in README were measured on, and does not validate: nor do the others.
+func unboundConf(s setting) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "server:\n")
+	for _, addr := range s.addresses {
+		fmt.Fprintf(&text, "\tinterface: %s\n", addr)
+	}
+	fmt.Fprintf(&text, `	port: %d
+	num-threads: 2
+	directory: %q
+	username: ""
+	chroot: ""
+	pidfile: ""
+	use-syslog: no
+	do-daemonize: no
+	do-not-query-localhost: no
+	module-config: "iterator"
+forward-zone:
+	name: "."
+	forward-addr: %s@%d
+	forward-tcp-upstream: yes
+`, s.port, s.dir, s.upstream.Addr(), s.upstream.Port())
+	return text.String()
+}
+
+// dnsmasqConf forwards everything over UDP: dnsmasq asks over TCP only what it was asked
+// over TCP.
+func dnsmasqConf(s setting) string {
+	return fmt.Sprintf(`port=%d
+listen-address=%s
+bind-interfaces
+no-resolv
+no-hosts
+no-poll
+server=%s#%d
+cache-size=10000
+dns-forward-max=1000
+pid-file=
+`, s.port, strings.Join(s.addresses, ","), s.upstream.Addr(), s.upstream.Port())
+}
+
+// names writes a file with questions for n names that nobody has asked for before.
+func (b *bench) names(n int) (file string, err error) {
+	var text bytes.Buffer
+	for range n {
+		b.asked++
+		fmt.Fprintf(&text, "%s A\n", name(b.asked))
+	}
+	file = filepath.Join(b.dir, "names")
+	return file, os.WriteFile(file, text.Bytes(), 0o600)
 }

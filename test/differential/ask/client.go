@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -21,9 +22,9 @@ type Client struct {
 	buffer  []byte
 }
 
-// NewClient asks the server at an address.
-func NewClient(server string, timeout time.Duration) *Client {
-	return &Client{server: server, timeout: timeout, buffer: make([]byte, dns.MaxMsgSize)}
+// NewClient returns a client of the server at an address.
+func NewClient(server netip.AddrPort, timeout time.Duration) *Client {
+	return &Client{server: server.String(), timeout: timeout, buffer: make([]byte, dns.MaxMsgSize)}
 }
 
 // Close closes the sockets.

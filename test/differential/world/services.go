@@ -1,8 +1,13 @@
 package world
 
 import (
+	"fmt"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	mcsv1alpha1 "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
 )
 
 // addNamespaces makes some Namespaces; Services are put in others, too.
@@ -115,4 +120,155 @@ func (w *World) servicePorts() []corev1.ServicePort {
 		[]corev1.ServicePort{{Name: "zone", Port: 9, Protocol: sctp}, {Name: "pin", Port: 65535, Protocol: udp}},
 		[]corev1.ServicePort{{Name: "svc", Port: 1, Protocol: sctp}},
 	)
+}
+
+// addImports makes Services of other clusters, some named as local ones.
+func (w *World) addImports() {
+	for _, namespace := range w.NamespaceNames() {
+		for _, name := range some(w, w.rand.IntN(4), serviceNames()...) {
+			w.addImport(namespace, name)
+		}
+	}
+}
+
+func (w *World) addImport(namespace, name string) {
+	i := &mcsv1alpha1.ServiceImport{ObjectMeta: w.meta(namespace, name)}
+	if w.chance(60) {
+		i.Labels["env"] = pick(w, "prod", "dev")
+	}
+	i.Spec.Type = mcsv1alpha1.Headless
+	if w.chance(60) {
+		w.addressedImport(i)
+	}
+	for _, p := range w.servicePorts() {
+		i.Spec.Ports = append(i.Spec.Ports, mcsv1alpha1.ServicePort{Name: p.Name, Port: p.Port, Protocol: p.Protocol})
+	}
+	w.Imports = append(w.Imports, i)
+	for range w.rand.IntN(4) {
+		w.importSlice(i)
+	}
+}
+
+func (w *World) addressedImport(i *mcsv1alpha1.ServiceImport) {
+	i.Spec.Type = mcsv1alpha1.ClusterSetIP
+	families := pick(w,
+		[]corev1.IPFamily{corev1.IPv4Protocol},
+		[]corev1.IPFamily{corev1.IPv6Protocol},
+		[]corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol},
+		[]corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol},
+		nil,
+	)
+	for _, family := range families {
+		i.Spec.IPs = append(i.Spec.IPs, w.clusterIP(family))
+	}
+}
+
+// importSlice makes a slice that came from another cluster. Most controllers
+// leave the local Service's label off it, some do not.
+func (w *World) importSlice(i *mcsv1alpha1.ServiceImport) {
+	pool, local := w.far, w.chance(20)
+	if local {
+		pool = w.pool
+	}
+	slice := w.slice(i.Namespace, pool, w.rand.IntN(4))
+	slice.Labels[mcsv1alpha1.LabelServiceName] = i.Name
+	slice.Labels[mcsv1alpha1.LabelSourceCluster] = pick(w, "cluster-a", "cluster-b", "tcp", "svc")
+	if local {
+		slice.Labels[discoveryv1.LabelServiceName] = i.Name
+	}
+}
+
+// externalName chooses a target: outside names that are there or not, in-zone
+// names of every kind, and loops.
+func (w *World) externalName(s *corev1.Service) string {
+	if s.Spec.ExternalName != "" {
+		return s.Spec.ExternalName
+	}
+	own := Name(s.Name, s.Namespace)
+	switch n := w.rand.IntN(100); {
+	case n < 40:
+		return pick(w, outsideNames()...)
+	case n < 75:
+		return w.spelling(Name(w.anyService()))
+	case n < 80:
+		return pick(w, own, "below."+own, "a.b."+own)
+	case n < 85:
+		return pick(w, "192.0.2.1", "2001:db8::1")
+	}
+	return pick(w,
+		"cluster.local", "svc.cluster.local", "dns-version.cluster.local",
+		"nothing.default.svc.cluster.local", "nothing.nowhere.svc.cluster.local",
+		"10-244-0-1.a.pod.cluster.local", "web.a.svc.clusterset.local",
+		"_http._tcp."+Name(w.anyService()), "web-0."+Name(w.anyService()),
+		"1.0.96.10.in-addr.arpa",
+	)
+}
+
+// spelling writes a name as people do: with a dot at the end, or in capitals.
+func (w *World) spelling(name string) string {
+	switch n := w.rand.IntN(10); n {
+	case 0:
+		return name + "."
+	case 1:
+		return strings.ToUpper(name)
+	}
+	return name
+}
+
+// Name is a Service's name in the cluster's zone, without the last dot.
+func Name(service, namespace string) string {
+	return service + "." + namespace + ".svc.cluster.local"
+}
+
+func (w *World) anyService() (name, namespace string) {
+	s := pick(w, w.Services...)
+	return s.Name, s.Namespace
+}
+
+func outsideNames() []string {
+	return []string{
+		"www.outside.test", "www.outside.test.", "six.outside.test", "dual.outside.test", "WWW.Outside.Test",
+		"alias.outside.test", "far.outside.test", "back.outside.test", "missing.outside.test", "outside.test",
+		"any.wild.outside.test", "text.outside.test", "nowhere.invalid", "big.outside.test",
+	}
+}
+
+// OutsideZone is the file of the outside zone. It has a name that leads back
+// into the cluster.
+func (w *World) OutsideZone() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "$ORIGIN %s\n$TTL 60\n", Outside)
+	b.WriteString("@ IN SOA ns.outside.test. admin.outside.test. 1 7200 900 86400 30\n")
+	b.WriteString("@ IN NS ns\n@ IN A 198.51.100.1\nns IN A 198.51.100.2\n")
+	b.WriteString("www IN A 198.51.100.3\nsix IN AAAA 2001:db8::3\n")
+	b.WriteString("dual IN A 198.51.100.4\ndual IN AAAA 2001:db8::4\n")
+	b.WriteString("alias IN CNAME www\nfar IN CNAME nowhere.invalid.\n")
+	b.WriteString("*.wild IN A 198.51.100.5\ntext IN TXT \"hello\"\n")
+	for i := range 60 {
+		fmt.Fprintf(&b, "big IN A 198.51.101.%d\n", i)
+	}
+	fmt.Fprintf(&b, "back IN CNAME %s.\n", Name(w.Services[0].Name, w.Services[0].Namespace))
+	return b.String()
+}
+
+// addChain makes ExternalNames that each lead to the next: more than a
+// resolver follows, with an address at the end, and a loop of three.
+func (w *World) addChain(namespace string) {
+	end := &corev1.Service{ObjectMeta: w.meta(namespace, "chain-14")}
+	w.Services = append(w.Services, end)
+	w.addressed(end)
+	end.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: 80, Protocol: corev1.ProtocolTCP}}
+	for i := range 14 {
+		w.alias(namespace, fmt.Sprintf("chain-%d", i), Name(fmt.Sprintf("chain-%d", i+1), namespace))
+	}
+	for i := range 3 {
+		w.alias(namespace, fmt.Sprintf("loop-%d", i), Name(fmt.Sprintf("loop-%d", (i+1)%3), namespace))
+	}
+}
+
+func (w *World) alias(namespace, name, target string) {
+	s := &corev1.Service{ObjectMeta: w.meta(namespace, name)}
+	s.Spec.Type = corev1.ServiceTypeExternalName
+	s.Spec.ExternalName = target
+	w.Services = append(w.Services, s)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
@@ -69,11 +70,11 @@ type tally struct{ all, lost int }
 // cgroup's own, so that its pages count.
 func newBoundsTrial(t *testing.T, limit int64) *boundsTrial {
 	t.Helper()
-	f := newFake(t)
-	f.does(boundsPlay)
-	addr, metrics, dir := run.Addr(t), run.Addr(t), t.TempDir()
+	f := newServer(t)
+	f.Do(boundsPlay)
+	addr, metrics, dir := testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
 	const one = "%s {\n\tbind 127.0.0.1 127.0.0.2\n\terrors\n\tcache {\n\t\tsuccess 9984 3600\n\t\tdenial 9984 3600\n\t}\n\tforward . %s\n}\n"
-	run.Write(t, dir, "Corefile", fmt.Sprintf(one, "cluster.local in-addr.arpa ip6.arpa", f.addr)+fmt.Sprintf(one, ".", f.addr))
+	run.Write(t, dir, "Corefile", fmt.Sprintf(one, "cluster.local in-addr.arpa ip6.arpa", f.Addr)+fmt.Sprintf(one, ".", f.Addr))
 	c := run.NewCgroup(t, limit)
 	cmd := c.Command("sh", "-ec", `cp "$0" nodecache; exec ./nodecache "$@"`, run.Program(),
 		"-conf", "Corefile", "-metrics-listen-address", metrics.String(), "-dns.port", fmt.Sprint(addr.Port()))
@@ -88,13 +89,13 @@ func newBoundsTrial(t *testing.T, limit int64) *boundsTrial {
 }
 
 // boundsPlay never answers names that begin with slow, and answers those with long at length.
-func boundsPlay(s *session, q wire.Message) {
-	switch name := nameOf(q); {
+func boundsPlay(s *testkit.Session, q wire.Message) {
+	switch name := testkit.NameOf(q); {
 	case strings.HasPrefix(name, "slow"):
-	case strings.HasPrefix(name, "long") && !s.tcp():
+	case strings.HasPrefix(name, "long") && !s.TCP():
 		m := right(q)
 		wire.Message(m).SetFlags(wire.TC, 0)
-		s.send(m)
+		s.Send(m)
 	case strings.HasPrefix(name, "long"):
 		many(s, q)
 	default:

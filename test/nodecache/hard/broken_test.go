@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
@@ -28,10 +29,10 @@ const (
 type trial struct {
 	name  string
 	proto string
-	play  play
+	play  testkit.Play
 	want  want
 	zone  string
-	*fake
+	*testkit.Server
 	problems []string
 }
 
@@ -39,7 +40,7 @@ type trial struct {
 func trials() (list []*trial) {
 	for _, c := range []struct {
 		name   string
-		play   play
+		play   testkit.Play
 		protos string
 		want   want
 	}{
@@ -52,8 +53,8 @@ func trials() (list []*trial) {
 		{"no-question", noQuestion, "udp tcp", failing},
 		{"no-response", noResponse, "udp tcp", failing},
 		{"shouted", shouted, "udp tcp", rightly},
-		{"late", late(3*time.Second, answers), "udp tcp", either},
-		{"too-late", late(longest+slack, forging), "udp tcp", failing},
+		{"late", testkit.Late(3*time.Second, answers), "udp tcp", either},
+		{"too-late", testkit.Late(longest+slack, forging), "udp tcp", failing},
 		{"twice", twice, "udp tcp", rightly},
 		{"garbage", garbage, "udp tcp", failing},
 		{"noise", noise, "tcp", failing},
@@ -63,10 +64,10 @@ func trials() (list []*trial) {
 		{"closes", closes, "tcp", failing},
 		{"resets", resets, "tcp", failing},
 		{"half-answers", halfAnswers, "tcp", failing},
-		{"silent", silent, "udp tcp", failing},
+		{"silent", testkit.Silent, "udp tcp", failing},
 		{"deaf", deaf, "tcp", failing},
 		{"drips", drips, "tcp", failing},
-		{"reverses", reverses, "tcp", rightly},
+		{"reverses", reverses(), "tcp", rightly},
 		{"long", long, "tcp", rightly},
 		{"many", many, "tcp", rightly},
 		{"ones", ones, "tcp", failing},
@@ -91,8 +92,8 @@ func TestBroken(t *testing.T) {
 	list := trials()
 	var corefile strings.Builder
 	for _, c := range list {
-		c.fake = newFake(t)
-		corefile.WriteString(block(c.zone, c.proto, c.fake))
+		c.Server = newServer(t)
+		corefile.WriteString(block(c.zone, c.proto, c.Server))
 	}
 	n := start(t, corefile.String())
 	before := n.use()
@@ -116,7 +117,7 @@ func TestBroken(t *testing.T) {
 // warm has an answer cached.
 func warm(n *node, c *trial) {
 	c.rightly("before", overUDP.ask(n.addr, "warm."+c.zone), patience)
-	c.does(c.play)
+	c.Do(c.play)
 }
 
 // suffer asks while the server is broken.
@@ -139,11 +140,11 @@ func suffer(n *node, c *trial) {
 		if again := repeated[i]; a.failed() && (!again.failed() || again.took > atOnce) { // RFC 9520, section 3.1 and 3.2
 			c.problem("question %d failed, and was asked again: %v", i, again)
 		}
-		if asks := c.timesAsked(c.question(i)); asks > 6 {
+		if asks := c.Asked(c.question(i)); asks > 6 {
 			c.problem("question %d: the server was asked %d times", i, asks)
 		}
 	}
-	c.does(answers)
+	c.Do(answers)
 }
 
 // recovered asks for a name that is new, and then for what may have failed.

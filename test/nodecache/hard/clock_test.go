@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
@@ -118,8 +119,8 @@ func TestClock(t *testing.T) {
 	const years = 3
 	for _, by := range []int{years, -years} {
 		t.Run(fmt.Sprintf("%+d years", by), func(t *testing.T) {
-			f := newFake(t)
-			f.does(lives)
+			f := newServer(t)
+			f.Do(lives)
 			n, clock := startJumping(t, program, f)
 			c := &connection{to: n.addr}
 			defer c.close()
@@ -133,8 +134,8 @@ func TestClock(t *testing.T) {
 
 			checkLong(t, c, f)
 			time.Sleep(time.Until(asked.Add(shortLife*time.Second + 500*time.Millisecond)))
-			if a := c.ask("short.example.org."); !a.right() || f.timesAsked("short.example.org.") != 2 {
-				t.Errorf("short.example.org., which has expired: %v; the server was asked %d times, expected 2", a, f.timesAsked("short.example.org."))
+			if a := c.ask("short.example.org."); !a.right() || f.Asked("short.example.org.") != 2 {
+				t.Errorf("short.example.org., which has expired: %v; the server was asked %d times, expected 2", a, f.Asked("short.example.org."))
 			}
 			checkLong(t, c, f)
 			n.expect("new.example.org.", promptly, "a new name", answer.right)
@@ -142,7 +143,7 @@ func TestClock(t *testing.T) {
 			if n.Scrape().Sum("nodecache_tcp_connections_total") < 1 || c.conns != 1 {
 				t.Errorf("the connection was opened %d times", c.conns)
 			}
-			f.stop()
+			f.Stop()
 			n.expect("lost.example.org.", promptly, "SERVFAIL", plainFailure)
 			if year := strconv.Itoa(time.Now().AddDate(0, 0, by*365).UTC().Year()); !strings.HasPrefix(n.Logs("upstream is out"), "time="+year) {
 				t.Errorf("the clock did not jump to %s", year)
@@ -154,30 +155,30 @@ func TestClock(t *testing.T) {
 const shortLife = 2 // seconds
 
 // lives answers for 2 s to names that begin with short, and for longer to others.
-func lives(s *session, q wire.Message) {
-	name, ttl := nameOf(q), uint32(lifetime)
+func lives(s *testkit.Session, q wire.Message) {
+	name, ttl := testkit.NameOf(q), uint32(lifetime)
 	if strings.HasPrefix(name, "short") {
 		ttl = shortLife
 	}
-	s.send(with(q, addressOf(name), ttl))
+	s.Send(with(q, addressOf(name), ttl))
 }
 
 // TestSleep has the machine sleep for as long as an answer lives: it is asked for again.
 func TestSleep(t *testing.T) {
-	f := newFake(t)
-	f.does(lives)
+	f := newServer(t)
+	f.Do(lives)
 	n, clock := startJumping(t, buildJumping(t), f)
 	c := &connection{to: n.addr}
 	defer c.close()
 	const name = "long.example.org."
 	for range 2 {
-		if a := c.ask(name); !a.right() || f.timesAsked(name) != 1 {
-			t.Fatalf("before the sleep: %v; the server was asked %d times", a, f.timesAsked(name))
+		if a := c.ask(name); !a.right() || f.Asked(name) != 1 {
+			t.Fatalf("before the sleep: %v; the server was asked %d times", a, f.Asked(name))
 		}
 	}
 	setClock(t, clock, lifetime, lifetime) // the wall clock goes on, too
-	run.Eventually(t, 30*time.Second, "it is asked for again", func() bool { return c.ask(name).right() && f.timesAsked(name) == 2 })
-	if asked := f.timesAsked(name); !c.ask(name).right() || f.timesAsked(name) != asked {
+	testkit.Eventually(t, "it is asked for again", func() bool { return c.ask(name).right() && f.Asked(name) == 2 })
+	if asked := f.Asked(name); !c.ask(name).right() || f.Asked(name) != asked {
 		t.Errorf("after the sleep it is not kept")
 	}
 }
@@ -188,14 +189,14 @@ func checkWall(t *testing.T, n *node, c *connection, ahead time.Duration) {
 	const busy = time.Minute
 	year := "time=" + strconv.Itoa(time.Now().Add(ahead).UTC().Year())
 	tries := 0
-	run.Eventually(t, 30*time.Second, "the query log is of the year", func() bool {
+	testkit.Eventually(t, "the query log is of the year", func() bool {
 		tries++
 		name := fmt.Sprintf("logged%d.example.org.", tries)
 		return c.ask(name).right() && strings.HasPrefix(n.Logs(name), year)
 	})
 	q := question("long.example.org.")
 	q.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"}}
-	run.Eventually(t, 30*time.Second, "cookies are of the time", func() bool {
+	testkit.Eventually(t, "cookies are of the time", func() bool {
 		m, err := c.exchange(q)
 		if err != nil || m.IsEdns0() == nil || len(m.IsEdns0().Option) != 1 {
 			t.Fatalf("no cookie: %v, %v", m, err)
@@ -224,9 +225,9 @@ func setClock(t *testing.T, file string, seconds, slept int) {
 }
 
 // startJumping starts program, which reads its clock's jump from a file.
-func startJumping(t *testing.T, program string, f *fake) (n *node, clock string) {
+func startJumping(t *testing.T, program string, f *testkit.Server) (n *node, clock string) {
 	t.Helper()
-	addr, metrics := run.Addr(t), run.Addr(t)
+	addr, metrics := testkit.FreeAddr(t), testkit.FreeAddr(t)
 	dir := t.TempDir()
 	run.Write(t, dir, "Corefile", strings.Replace(block(".", "tcp", f), "\terrors\n", "\terrors\n\tlog\n", 1))
 	clock = filepath.Join(dir, "clock")
@@ -239,12 +240,12 @@ func startJumping(t *testing.T, program string, f *fake) (n *node, clock string)
 }
 
 // checkLong asks for what is cached for long.
-func checkLong(t *testing.T, c *connection, f *fake) {
+func checkLong(t *testing.T, c *connection, f *testkit.Server) {
 	t.Helper()
 	const name, busy = "long.example.org.", 30
 	a := c.ask(name)
-	if !a.right() || f.timesAsked(name) != 1 {
-		t.Errorf("%s, which is cached: %v; the server was asked %d times, expected 1", name, a, f.timesAsked(name))
+	if !a.right() || f.Asked(name) != 1 {
+		t.Errorf("%s, which is cached: %v; the server was asked %d times, expected 1", name, a, f.Asked(name))
 		return
 	}
 	if ttl := a.Answer[0].(*dns.A).Hdr.Ttl; ttl > lifetime || ttl < lifetime-busy {

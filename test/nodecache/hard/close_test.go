@@ -9,24 +9,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// closesAfter answers so many queries of a connection, one after the other, and closes it. Over
-// UDP it says that there is more.
-func closesAfter(n int) play {
-	return func(s *session, q wire.Message) {
-		if !s.tcp() {
-			overTCPOnly(s, q)
-			return
-		}
-		time.Sleep(time.Millisecond)
-		answers(s, q)
-		if s.came++; s.came == n {
-			closes(s, q)
-		}
+// oneByOne takes a millisecond for each answer. Over UDP it only says that there is more.
+func oneByOne(s *testkit.Session, q wire.Message) {
+	if s.TCP() {
+		time.Sleep(time.Millisecond) // this is how long it works on a query
 	}
+	overTCPOnly(s, q)
 }
 
 // TestClosesAfterAnswers has an upstream close its connections after one answer, or after two
@@ -36,8 +29,7 @@ func TestClosesAfterAnswers(t *testing.T) {
 	for _, proto := range []string{"tcp", "udp"} {
 		for _, limit := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s, %d", proto, limit), func(t *testing.T) {
-				f := newFake(t)
-				f.does(closesAfter(limit))
+				f := testkit.Start(t, &testkit.Server{Play: oneByOne, InOrder: true, Limit: limit})
 				n, stock := start(t, block(".", proto, f)), startStock(t, proto, f)
 				for _, outstanding := range []int{20, 50, 100} {
 					theirs := failures(stock, fmt.Sprintf("stock-%d", outstanding), 2000, outstanding)
@@ -53,13 +45,13 @@ func TestClosesAfterAnswers(t *testing.T) {
 }
 
 // startStock starts stock CoreDNS in front of f, without a cache.
-func startStock(t *testing.T, proto string, f *fake) netip.AddrPort {
+func startStock(t *testing.T, proto string, f *testkit.Server) netip.AddrPort {
 	t.Helper()
-	addr, option := run.Addr(t), ""
+	addr, option := testkit.FreeAddr(t), ""
 	if proto == "tcp" {
 		option = " {\n\t\tforce_tcp\n\t}"
 	}
-	run.StockDNS(t, addr, fmt.Sprintf(".:%d {\n\tbind 127.0.0.1\n\tforward . %s%s\n}\n", addr.Port(), f.addr, option))
+	run.StockDNS(t, addr, fmt.Sprintf(".:%d {\n\tbind 127.0.0.1\n\tforward . %s%s\n}\n", addr.Port(), f.Addr, option))
 	return addr
 }
 
@@ -84,7 +76,7 @@ func failures(to netip.AddrPort, of string, n, outstanding int) int64 {
 // TestDnsmasqClosesAfterAnswers asks a real server of that kind: dnsmasq answers 100 queries on
 // a connection.
 func TestDnsmasqClosesAfterAnswers(t *testing.T) {
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	dnsmasq := run.Start(t, exec.Command("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=",
 		fmt.Sprintf("--port=%d", addr.Port()), "--listen-address=127.0.0.1", "--bind-interfaces", "--user=root",
 		"--no-resolv", "--no-hosts", "--address=/example.org/192.0.2.7"), t.TempDir())

@@ -9,6 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/cluster"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
@@ -35,7 +36,7 @@ type world struct {
 // newWorld starts it.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{cluster.ForTest(t, cluster.Options{}), t, run.Addr(t), run.Addr(t), run.Addr(t)}
+	w := &world{cluster.ForTest(t, cluster.Options{}), t, testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t)}
 	for i := range namespaces {
 		if err := w.CreateNamespace(t.Context(), fmt.Sprintf("team-%d", i)); err != nil {
 			t.Fatal(err)

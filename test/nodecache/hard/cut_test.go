@@ -9,8 +9,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-
-	"github.com/neardns/neardns/test/nodecache/run"
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // The run of search-path names.
@@ -230,7 +229,7 @@ func noNamespace(t *testing.T, w *world) {
 func otherTypes(t *testing.T, w *world) {
 	const service = "web.team-5.svc.cluster.local."
 	w.headless("team-5", "web", "web-0", "10.1.5.5")
-	run.Eventually(t, time.Minute, "the server knows the Service", func() bool {
+	testkit.Eventually(t, "the server knows the Service", func() bool {
 		return overUDP.ask(w.long, service).Rcode == dns.RcodeSuccess
 	})
 	n := w.node(w.long, "denial 9984 30")

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // The load on a node cache two of whose servers die, and how it must be answered.
@@ -23,12 +25,12 @@ const (
 func TestTwoOfThreeDead(t *testing.T) {
 	for _, how := range []struct {
 		name string
-		die  func(f *fake)
+		die  func(f *testkit.Server)
 	}{
-		{"refuse", (*fake).stop},
-		{"reset", func(f *fake) { f.does(resets) }},
-		{"silent", func(f *fake) { f.does(silent) }},
-		{"vanish", (*fake).vanish},
+		{"refuse", (*testkit.Server).Stop},
+		{"reset", func(f *testkit.Server) { f.Do(resets) }},
+		{"silent", func(f *testkit.Server) { f.Do(testkit.Silent) }},
+		{"vanish", (*testkit.Server).Vanish},
 	} {
 		for _, when := range []time.Duration{0, dieAfter} {
 			t.Run(fmt.Sprintf("%s after %v", how.name, when), func(t *testing.T) {
@@ -50,9 +52,9 @@ func TestTwoOfThreeDead(t *testing.T) {
 
 // loadDying asks for a while, has two of three servers die meanwhile, and returns how long
 // answers took, in order. Each must be right.
-func loadDying(t *testing.T, when time.Duration, die func(*fake)) []time.Duration {
+func loadDying(t *testing.T, when time.Duration, die func(*testkit.Server)) []time.Duration {
 	t.Helper()
-	servers := []*fake{newFake(t), newFake(t), newFake(t)}
+	servers := []*testkit.Server{newServer(t), newServer(t), newServer(t)}
 	n := start(t, block(".", "tcp", servers...))
 	took := make([][]time.Duration, askers)
 	began := time.Now()
@@ -77,14 +79,14 @@ func loadDying(t *testing.T, when time.Duration, die func(*fake)) []time.Duratio
 	}
 	group.Wait()
 	for _, f := range servers[1:] {
-		if when > 0 && f.totalAsked(".") == 0 {
-			t.Errorf("%v was never asked, so that its death says nothing", f.addr)
+		if when > 0 && f.AskedBelow(".") == 0 {
+			t.Errorf("%v was never asked, so that its death says nothing", f.Addr)
 		}
 	}
 	return slices.Sorted(slices.Values(slices.Concat(took...)))
 }
 
-func dieTogether(servers []*fake, die func(*fake)) {
+func dieTogether(servers []*testkit.Server, die func(*testkit.Server)) {
 	var group sync.WaitGroup
 	for _, f := range servers {
 		group.Go(func() { die(f) })

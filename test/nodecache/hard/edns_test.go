@@ -8,15 +8,16 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
 // withoutEDNS does what refuse does where a query has an OPT record, and answers others rightly. It
 // counts those with one for names that begin with "then".
-func withoutEDNS(with *atomic.Int64, refuse play) play {
-	return func(s *session, q wire.Message) {
+func withoutEDNS(with *atomic.Int64, refuse testkit.Play) testkit.Play {
+	return func(s *testkit.Session, q wire.Message) {
 		if _, ok := q.OPT(); ok {
-			if strings.HasPrefix(nameOf(q), "then") {
+			if strings.HasPrefix(testkit.NameOf(q), "then") {
 				with.Add(1)
 			}
 			refuse(s, q)
@@ -27,11 +28,11 @@ func withoutEDNS(with *atomic.Int64, refuse play) play {
 }
 
 // says answers with a code, and without an OPT record.
-func says(code wire.Rcode) play {
-	return func(s *session, q wire.Message) {
+func says(code wire.Rcode) testkit.Play {
+	return func(s *testkit.Session, q wire.Message) {
 		m := bare(q).StripOPT()
 		m.SetFlags(wire.Flags(code), 0xf)
-		s.send(m)
+		s.Send(m)
 	}
 }
 
@@ -40,12 +41,12 @@ func says(code wire.Rcode) play {
 // and with DO; so do they through stock CoreDNS for those without, as it passes queries on as they
 // are. Once that is known, next to no query has an OPT record.
 func TestUpstreamWithoutEDNS(t *testing.T) {
-	for what, refuse := range map[string]play{"FORMERR": says(wire.FormError), "NOTIMP": says(wire.NotImpl), "silence": silent} {
+	for what, refuse := range map[string]testkit.Play{"FORMERR": says(wire.FormError), "NOTIMP": says(wire.NotImpl), "silence": testkit.Silent} {
 		for _, proto := range []string{"udp", "tcp"} {
 			t.Run(what+" "+proto, func(t *testing.T) {
 				var with atomic.Int64
-				f := newFake(t)
-				f.does(withoutEDNS(&with, refuse))
+				f := newServer(t)
+				f.Do(withoutEDNS(&with, refuse))
 				n, stock := start(t, block(".", proto, f)), startStock(t, proto, f)
 				for i := range 5 {
 					for kind, edit := range map[string]func(q *dns.Msg){

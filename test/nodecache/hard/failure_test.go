@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
@@ -15,8 +16,8 @@ import (
 func TestTimeoutKept(t *testing.T) {
 	for _, proto := range []string{"udp", "tcp"} {
 		t.Run(proto, func(t *testing.T) {
-			f := newFake(t)
-			f.does(silent)
+			f := newServer(t)
+			f.Do(testkit.Silent)
 			n := start(t, block(".", proto, f))
 			const name = "silence.example.org."
 			first := overUDP.ask(n.addr, name)
@@ -24,7 +25,7 @@ func TestTimeoutKept(t *testing.T) {
 			if !first.failed() || first.took > longest+slack {
 				t.Fatalf("first: %v", first)
 			}
-			asked, repeats := f.timesAsked(name), 0
+			asked, repeats := f.Asked(name), 0
 			for ; time.Since(ended) < 800*time.Millisecond; repeats++ {
 				a := []client{overUDP, overTCP}[repeats%2].ask(n.addr, name)
 				if time.Since(ended) >= time.Second { // a busy machine
@@ -33,7 +34,7 @@ func TestTimeoutKept(t *testing.T) {
 				if !a.failed() || a.took > 200*time.Millisecond || a.extended() != int(dns.ExtendedErrorCodeCachedError) {
 					t.Errorf("repeat %d: %v", repeats, a)
 				}
-				if now := f.timesAsked(name); now != asked {
+				if now := f.Asked(name); now != asked {
 					t.Errorf("repeat %d: the server was asked %d times more", repeats, now-asked)
 				}
 				time.Sleep(20 * time.Millisecond)
@@ -42,7 +43,7 @@ func TestTimeoutKept(t *testing.T) {
 				t.Errorf("only %d repeats", repeats)
 			}
 			time.Sleep(time.Until(ended.Add(1100 * time.Millisecond)))
-			if a := overUDP.ask(n.addr, name); !a.failed() || f.timesAsked(name) == asked {
+			if a := overUDP.ask(n.addr, name); !a.failed() || f.Asked(name) == asked {
 				t.Errorf("a second later: %v; the server was not asked again", a)
 			}
 		})
@@ -52,10 +53,10 @@ func TestTimeoutKept(t *testing.T) {
 // TestSuccessClears has names fail while a server is silent. Its first answer to any other
 // name lets them be asked again at once, though a failure would stand for a second.
 func TestSuccessClears(t *testing.T) {
-	f := newFake(t)
+	f := newServer(t)
 	n := start(t, block(".", "tcp", f))
 	for round := range 5 {
-		f.does(silent)
+		f.Do(testkit.Silent)
 		var names []string
 		for i := range 10 {
 			names = append(names, fmt.Sprintf("fails-%d-%d.example.org.", round, i))
@@ -66,7 +67,7 @@ func TestSuccessClears(t *testing.T) {
 			}
 		}
 		failed := time.Now()
-		f.does(answers)
+		f.Do(answers)
 		if a := overUDP.ask(n.addr, fmt.Sprintf("other-%d.example.org.", round)); !a.right() {
 			t.Errorf("the first name after: %v", a)
 		}
@@ -90,8 +91,8 @@ func TestRefusedKept(t *testing.T) {
 	for _, code := range []wire.Rcode{wire.Refused, wire.FormError, wire.NotImpl, 9} { // 9 is NOTAUTH
 		for _, proto := range []string{"udp", "tcp"} {
 			t.Run(fmt.Sprint(code, " ", proto), func(t *testing.T) {
-				f := newFake(t)
-				f.does(says(code))
+				f := newServer(t)
+				f.Do(says(code))
 				n := start(t, block(".", proto, f))
 				began := time.Now()
 				for i := range 30 {
@@ -100,7 +101,7 @@ func TestRefusedKept(t *testing.T) {
 					}
 				}
 				seconds := int(time.Since(began)/time.Second) + 1
-				if asked := f.timesAsked("refused.example.org."); asked < 1 || asked > 2*seconds { // with and without an OPT record
+				if asked := f.Asked("refused.example.org."); asked < 1 || asked > 2*seconds { // with and without an OPT record
 					t.Errorf("asked %d times in %d s", asked, seconds)
 				}
 			})
@@ -111,8 +112,8 @@ func TestRefusedKept(t *testing.T) {
 // TestServFailEnds has a server answer SERVFAIL to a name that is asked for all the time. Once it
 // answers, that is seen within the 5 s that a SERVFAIL is kept at most.
 func TestServFailEnds(t *testing.T) {
-	f := newFake(t)
-	f.does(says(wire.ServFail))
+	f := newServer(t)
+	f.Do(says(wire.ServFail))
 	n := start(t, block(".", "tcp", f))
 	const name = "fails.example.org."
 	for began := time.Now(); time.Since(began) < 9*time.Second; time.Sleep(100 * time.Millisecond) {
@@ -120,7 +121,7 @@ func TestServFailEnds(t *testing.T) {
 			t.Fatal(a)
 		}
 	}
-	f.does(answers)
+	f.Do(answers)
 	back := time.Now()
 	for !overUDP.ask(n.addr, name).right() {
 		if time.Since(back) > 5*time.Second+slack {

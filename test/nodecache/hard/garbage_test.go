@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
 // besieged answers a name that begins with many with thousands of addresses, and others
 // rightly.
-func besieged(s *session, q wire.Message) {
-	if strings.HasPrefix(nameOf(q), "many") {
+func besieged(s *testkit.Session, q wire.Message) {
+	if strings.HasPrefix(testkit.NameOf(q), "many") {
 		many(s, q)
 		return
 	}

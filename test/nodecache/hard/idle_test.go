@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // The idle connections: nearly as many as the front takes, from as many clients as that needs.
@@ -43,7 +43,7 @@ func TestIdle(t *testing.T) {
 	if got := stillOpen(greedy); got > perClient+8 || got < perClient/2 {
 		t.Errorf("%d of the connections of one client are open, expected some %d", got, perClient)
 	}
-	run.Eventually(t, idleLimit+10*time.Second, "idle connections are closed", func() bool {
+	testkit.Eventually(t, "idle connections are closed", func() bool {
 		return s.Scrape().Sum("nodecache_tcp_connections") < 20
 	})
 	if since := time.Since(began); since < idleLimit/2 {

@@ -12,19 +12,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // failingNames answers names that begin with "fail" with SERVFAIL, and others rightly.
-func failingNames(s *session, q wire.Message) {
-	if !strings.HasPrefix(nameOf(q), "fail-") {
+func failingNames(s *testkit.Session, q wire.Message) {
+	if !strings.HasPrefix(testkit.NameOf(q), "fail-") {
 		answers(s, q)
 		return
 	}
 	m := bare(q)
 	m[3] = m[3]&0xf0 | byte(wire.ServFail)
-	s.send(m)
+	s.Send(m)
 }
 
 // TestLogUnread has standard error be a pipe that nobody reads, or whose reader is gone, as
@@ -36,8 +37,8 @@ func TestLogUnread(t *testing.T) {
 		gone         bool
 	}{{"nobody reads", "text", false}, {"the reader is gone", "json", true}} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFake(t)
-			f.does(failingNames)
+			f := newServer(t)
+			f.Do(failingNames)
 			reader, stderr := narrowPipe(t)
 			corefile := strings.Replace(block(".", "udp", f), "errors\n", "errors\n\tdebug\n\tlog\n", 1)
 			n := startLoggingTo(t, stderr, corefile, "-log-format", test.format)
@@ -90,7 +91,7 @@ func narrowPipe(t *testing.T) (reader, writer *os.File) {
 // startLoggingTo is start with another standard error.
 func startLoggingTo(t *testing.T, stderr *os.File, corefile string, args ...string) *node {
 	t.Helper()
-	addr, metrics, dir := run.Addr(t), run.Addr(t), t.TempDir()
+	addr, metrics, dir := testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
 	run.Write(t, dir, "Corefile", corefile)
 	args = append([]string{"-conf", "Corefile", "-metrics-listen-address", metrics.String(), "-dns.port", fmt.Sprint(addr.Port())}, args...)
 	cmd := exec.Command(run.Program(), args...)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // all asks many names at a time, and returns the answers in order. Of four clients two ask
@@ -27,8 +29,8 @@ func all(to netip.AddrPort, names []string) []answer {
 // before it is answered. The server is asked once, but for what was asked again because it
 // took long on a busy machine.
 func TestIdenticalMisses(t *testing.T) {
-	f := newFake(t)
-	f.does(late(60*time.Millisecond, answers))
+	f := newServer(t)
+	f.Do(testkit.Late(60*time.Millisecond, answers))
 	n := start(t, block(".", "tcp", f))
 	for round := range 10 {
 		name := fmt.Sprintf("same-name-%d.example.org.", round)
@@ -44,7 +46,7 @@ func TestIdenticalMisses(t *testing.T) {
 		}
 		after := n.Scrape()
 		hedges := after.Sum("nodecache_upstream_hedges_total") - before.Sum("nodecache_upstream_hedges_total")
-		if asked := f.timesAsked(name); asked < 1 || asked > 1+int(hedges) {
+		if asked := f.Asked(name); asked < 1 || asked > 1+int(hedges) {
 			t.Errorf("%s: the server was asked %d times; %v hedges", name, asked, hedges)
 		}
 		const series = "nodecache_coalesced_queries_total"
@@ -67,9 +69,9 @@ func shuffleCase(name string) string {
 // TestFewConnections has 1,000 different names missed at a time, of the cluster and others,
 // which two slow servers are asked for over no more than 4 connections each.
 func TestFewConnections(t *testing.T) {
-	servers := []*fake{newFake(t), newFake(t)}
+	servers := []*testkit.Server{newServer(t), newServer(t)}
 	for _, f := range servers {
-		f.does(late(300*time.Millisecond, answers))
+		f.Do(testkit.Late(300*time.Millisecond, answers))
 	}
 	n := start(t, block(".", "tcp", servers...))
 	names := make([]string, 1000)
@@ -82,9 +84,9 @@ func TestFewConnections(t *testing.T) {
 		}
 	}
 	for _, f := range servers {
-		t.Logf("%v was asked %d times, over %d connections at a time and %d in all", f.addr, f.totalAsked("."), f.most.Load(), f.all.Load())
-		if most := f.most.Load(); most < 1 || most > 4 {
-			t.Errorf("%d connections at a time to %v, expected 1 to 4", most, f.addr)
+		t.Logf("%v was asked %d times, over %d connections at a time and %d in all", f.Addr, f.AskedBelow("."), f.Most.Load(), f.Dials.Load())
+		if most := f.Most.Load(); most < 1 || most > 4 {
+			t.Errorf("%d connections at a time to %v, expected 1 to 4", most, f.Addr)
 		}
 	}
 }
@@ -92,8 +94,8 @@ func TestFewConnections(t *testing.T) {
 // TestSharedConnections has three blocks ask one slow server, as the official Corefile does. They
 // have no more than 4 connections together.
 func TestSharedConnections(t *testing.T) {
-	f := newFake(t)
-	f.does(late(300*time.Millisecond, answers))
+	f := newServer(t)
+	f.Do(testkit.Late(300*time.Millisecond, answers))
 	n := start(t, block("cluster.local", "tcp", f)+block("in-addr.arpa", "tcp", f)+block(".", "tcp", f))
 	names := make([]string, 900)
 	for i := range names {
@@ -104,18 +106,18 @@ func TestSharedConnections(t *testing.T) {
 			t.Errorf("%s: %v", names[i], a)
 		}
 	}
-	if most := f.most.Load(); most < 1 || most > 4 {
+	if most := f.Most.Load(); most < 1 || most > 4 {
 		t.Errorf("%d connections at a time, expected 1 to 4", most)
 	}
 }
 
 // TestLoopConnections has loops looked for while all 4 connections to a slow server are in use.
 func TestLoopConnections(t *testing.T) {
-	f := newFake(t)
-	f.does(late(300*time.Millisecond, answers))
+	f := newServer(t)
+	f.Do(testkit.Late(300*time.Millisecond, answers))
 	n := start(t, strings.Replace(block(".", "tcp", f), "errors\n", "errors\n\tloop\n", 1))
 	looked := func() bool { // what is looked for stands right below the root
-		return f.totalAsked(".") > f.totalAsked(".example.org.")+f.totalAsked(".cluster.local.")+f.timesAsked(".")
+		return f.AskedBelow(".") > f.AskedBelow(".example.org.")+f.AskedBelow(".cluster.local.")+f.Asked(".")
 	}
 	for round := 0; !looked(); round++ {
 		if round == 20 {
@@ -127,7 +129,7 @@ func TestLoopConnections(t *testing.T) {
 		}
 		all(n.addr, names)
 	}
-	if most := f.most.Load(); most != 4 {
+	if most := f.Most.Load(); most != 4 {
 		t.Errorf("%d connections at a time, expected 4", most)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -23,7 +23,7 @@ type node struct {
 // start starts a node cache whose server blocks name no port, and waits until it answers.
 func start(t *testing.T, corefile string) *node {
 	t.Helper()
-	addr := run.Addr(t)
+	addr := testkit.FreeAddr(t)
 	n := &node{run.NodeCache(t, corefile, "-dns.port", fmt.Sprint(addr.Port())), t, addr}
 	n.Answers(addr)
 	return n
@@ -31,10 +31,10 @@ func start(t *testing.T, corefile string) *node {
 
 // block returns a server block on all of 127.0.0.0/8 that keeps answers for as long as they
 // say, and asks servers. The proto is tcp or udp.
-func block(zone, proto string, servers ...*fake) string {
+func block(zone, proto string, servers ...*testkit.Server) string {
 	words := []string{"forward", "."}
 	for _, f := range servers {
-		words = append(words, f.addr.String())
+		words = append(words, f.Addr.String())
 	}
 	if proto == "tcp" {
 		words = append(words, "{\n\t\tforce_tcp\n\t}")
@@ -82,7 +82,7 @@ func (n *node) well(before use, most int) {
 	n.t.Helper()
 	const spare = 64 + 20 // goroutines: those that wait for a flight; connections to servers, checks, this request
 	var now use
-	run.Eventually(n.t, 15*time.Second, "few goroutines again", func() bool {
+	testkit.Eventually(n.t, "few goroutines again", func() bool {
 		now = n.use()
 		return now.goroutines <= before.goroutines+spare
 	})

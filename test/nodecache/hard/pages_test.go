@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -32,9 +33,9 @@ const (
 // answers, and who asks for a page as the kubelet and Prometheus do gets it.
 func TestPagesBesieged(t *testing.T) {
 	moreFiles(t)
-	f := newFake(t)
+	f := newServer(t)
 	c := run.NewCgroup(t, manifestMemory)
-	addr, metrics, pages, dir := run.Addr(t), run.Addr(t), run.Addr(t), t.TempDir()
+	addr, metrics, pages, dir := testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
 	lines := fmt.Sprintf("errors\n\thealth %[1]s\n\tready %[1]s {\n\t\tmonitor continuously\n\t}\n", pages)
 	corefile := strings.Replace(block(".", "udp", f), "errors\n", lines, 1)
 	run.Write(t, dir, "Corefile", corefile)

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"net/netip"
+	"testing"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
@@ -23,11 +25,17 @@ func addressOf(name string) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, b[1], b[2], b[3]})
 }
 
-// answers answers a query rightly. It is what servers should do.
-func answers(s *session, q wire.Message) { s.send(right(q)) }
+// newServer starts a server that answers rightly, one query of a connection after the other.
+func newServer(t *testing.T) *testkit.Server {
+	t.Helper()
+	return testkit.Start(t, &testkit.Server{Play: answers, InOrder: true})
+}
+
+// answers answers a query rightly, as servers should.
+func answers(s *testkit.Session, q wire.Message) { s.Send(right(q)) }
 
 // right returns the right answer to a query.
-func right(q wire.Message) wire.Message { return with(q, addressOf(nameOf(q)), lifetime) }
+func right(q wire.Message) wire.Message { return with(q, addressOf(testkit.NameOf(q)), lifetime) }
 
 // wrong returns an answer with an address that must not be believed.
 func wrong(q wire.Message) wire.Message { return with(q, forged, lifetime) }

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // siege is a node cache under attack, while others ask it.
 type siege struct {
 	*node
-	fake   *fake
+	fake   *testkit.Server
 	before use
 	others *others
 }
@@ -24,8 +25,8 @@ type siege struct {
 // newSiege starts a node cache, and those who ask it meanwhile. End ends it.
 func newSiege(t *testing.T) *siege {
 	t.Helper()
-	f := newFake(t)
-	f.does(besieged)
+	f := newServer(t)
+	f.Do(besieged)
 	s := &siege{node: start(t, block(".", "tcp", f)), fake: f}
 	for i := range 200 {
 		if a := []client{overUDP, overTCP}[i%2].ask(s.addr, fmt.Sprintf("warm-%d.example.org.", i)); !a.right() {

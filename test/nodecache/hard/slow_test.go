@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
@@ -27,12 +28,12 @@ const (
 // answers, or after 3 s, over UDP and TCP. An ordinary client's names, each a new one, are
 // answered all the same.
 func TestSlowNames(t *testing.T) {
-	for name, slow := range map[string]play{"never": silent, "late": late(3*time.Second, answers)} {
+	for name, slow := range map[string]testkit.Play{"never": testkit.Silent, "late": testkit.Late(3*time.Second, answers)} {
 		for _, proto := range []string{"udp", "tcp"} {
 			t.Run(name+" "+proto, func(t *testing.T) {
-				f := newFake(t)
-				f.does(func(s *session, q wire.Message) {
-					if strings.HasPrefix(nameOf(q), "slow-") {
+				f := newServer(t)
+				f.Do(func(s *testkit.Session, q wire.Message) {
+					if strings.HasPrefix(testkit.NameOf(q), "slow-") {
 						slow(s, q)
 					} else {
 						answers(s, q)

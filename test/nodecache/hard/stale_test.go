@@ -7,32 +7,33 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // briefly answers for a second. Names that begin with no- do not exist, and those that begin
 // with lost- get no answer, if there is one that had one.
-func briefly(s *session, q wire.Message) {
-	switch name := nameOf(q); {
+func briefly(s *testkit.Session, q wire.Message) {
+	switch name := testkit.NameOf(q); {
 	case strings.HasPrefix(name, "no-"):
-		s.send(denial(q, 1))
+		s.Send(denial(q, 1))
 	default:
-		s.send(with(q, addressOf(name), 1))
+		s.Send(with(q, addressOf(name), 1))
 	}
 }
 
 // losing answers as briefly does, but for names that begin with lost-.
-func losing(s *session, q wire.Message) {
-	if !strings.HasPrefix(nameOf(q), "lost-") {
+func losing(s *testkit.Session, q wire.Message) {
+	if !strings.HasPrefix(testkit.NameOf(q), "lost-") {
 		briefly(s, q)
 	}
 }
 
 // failingFor answers SERVFAIL to names that begin with lost-, and others as briefly does.
-func failingFor(s *session, q wire.Message) {
-	if strings.HasPrefix(nameOf(q), "lost-") {
-		s.send(code(q, wire.ServFail))
+func failingFor(s *testkit.Session, q wire.Message) {
+	if strings.HasPrefix(testkit.NameOf(q), "lost-") {
+		s.Send(code(q, wire.ServFail))
 		return
 	}
 	briefly(s, q)
@@ -100,7 +101,7 @@ func (n *node) expect(name string, within time.Duration, what string, ok func(an
 func (n *node) becomesFresh(names ...string) {
 	n.t.Helper()
 	for _, name := range names {
-		run.Eventually(n.t, soonFresh, name+" is fresh again", func() bool {
+		testkit.Within(n.t, soonFresh, name+" is fresh again", func() bool {
 			a := overUDP.ask(n.addr, name)
 			if !a.fresh() && !a.stale() {
 				n.t.Errorf("%s: %v, expected it stale or fresh", name, a)
@@ -114,22 +115,22 @@ func (n *node) becomesFresh(names ...string) {
 func TestStale(t *testing.T) {
 	for _, how := range []struct {
 		name string
-		die  func(f *fake)
-		live func(f *fake)
+		die  func(f *testkit.Server)
+		live func(f *testkit.Server)
 	}{
-		{"killed", (*fake).stop, (*fake).start},
-		{"silent", func(f *fake) { f.does(silent) }, func(f *fake) { f.does(briefly) }},
+		{"killed", (*testkit.Server).Stop, (*testkit.Server).Restart},
+		{"silent", func(f *testkit.Server) { f.Do(testkit.Silent) }, func(f *testkit.Server) { f.Do(briefly) }},
 	} {
 		for _, proto := range []string{"udp", "tcp"} {
 			t.Run(how.name+" "+proto, func(t *testing.T) {
-				f := newFake(t)
-				f.does(briefly)
+				f := newServer(t)
+				f.Do(briefly)
 				n := start(t, block(".", proto, f))
 				names := staleNames("example.org.")
 				n.expired(names...)
 				how.die(f)
 				n.expect(names[0], soonStale, "it stale", answer.stale)
-				run.Eventually(t, 3*time.Second, "the server is known to be out", func() bool { return len(n.Logged("upstream is out")) > 0 })
+				testkit.Eventually(t, "the server is known to be out", func() bool { return len(n.Logged("upstream is out")) > 0 })
 				for _, name := range names {
 					n.expect(name, promptly, "it stale", answer.stale)
 				}
@@ -166,25 +167,25 @@ func showsEDE(t *testing.T, n *node, names []string) {
 func TestStaleForOne(t *testing.T) {
 	for _, how := range []struct {
 		name string
-		play play
+		play testkit.Play
 	}{
 		{"not answered", losing},
 		{"SERVFAIL", failingFor},
 	} {
 		t.Run(how.name, func(t *testing.T) {
-			f := newFake(t)
-			f.does(briefly)
+			f := newServer(t)
+			f.Do(briefly)
 			n := start(t, block("cluster.local", "tcp", f)+block(".", "tcp", f))
 			outside, inside := staleNames("example.org."), staleNames("ns.svc.cluster.local.")
 			n.expired(append(outside, inside...)...)
-			f.does(how.play)
+			f.Do(how.play)
 			n.expect(outside[3], soonStale, "it stale", answer.stale)
 			n.expect(inside[3], longest+slack, "SERVFAIL that is not stale", plainFailure)
 			for i := range 3 {
 				n.expect(outside[i], promptly, "it fresh", answer.fresh)
 				n.expect(inside[i], promptly, "it fresh", answer.fresh)
 			}
-			f.does(briefly)
+			f.Do(briefly)
 			time.Sleep(5 * time.Second) // an answered SERVFAIL is kept as long as that
 			n.becomesFresh(outside[3], inside[3])
 		})
@@ -193,13 +194,13 @@ func TestStaleForOne(t *testing.T) {
 
 // TestStaleFailure has only failures to give for a name: none is ever stale.
 func TestStaleFailure(t *testing.T) {
-	f := newFake(t)
-	f.does(failingFor)
+	f := newServer(t)
+	f.Do(failingFor)
 	n := start(t, block(".", "tcp", f))
 	for _, name := range []string{"lost-a.example.org.", "lost-b.example.org."} {
 		n.expect(name, promptly, "SERVFAIL", plainFailure)
 	}
-	f.stop()
+	f.Stop()
 	for end := time.Now().Add(6500 * time.Millisecond); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
 		n.expect("lost-a.example.org.", soonStale, "SERVFAIL", plainFailure)
 	}
@@ -210,16 +211,16 @@ func TestStaleFailure(t *testing.T) {
 func TestStaleCluster(t *testing.T) {
 	for _, how := range []struct {
 		name string
-		die  func(f *fake)
-		live func(f *fake)
+		die  func(f *testkit.Server)
+		live func(f *testkit.Server)
 	}{
-		{"killed", (*fake).stop, (*fake).start},
-		{"silent", func(f *fake) { f.does(silent) }, func(f *fake) { f.does(briefly) }},
+		{"killed", (*testkit.Server).Stop, (*testkit.Server).Restart},
+		{"silent", func(f *testkit.Server) { f.Do(testkit.Silent) }, func(f *testkit.Server) { f.Do(briefly) }},
 	} {
 		t.Run(how.name, func(t *testing.T) {
-			servers := []*fake{newFake(t), newFake(t)}
+			servers := []*testkit.Server{newServer(t), newServer(t)}
 			for _, f := range servers {
-				f.does(briefly)
+				f.Do(briefly)
 			}
 			n := start(t, block("cluster.local", "tcp", servers...))
 			names := staleNames("ns.svc.cluster.local.")
@@ -234,7 +235,7 @@ func TestStaleCluster(t *testing.T) {
 			n.expired(names...)
 			how.die(servers[1])
 			n.expect(names[0], longest+slack, "it stale, or SERVFAIL until that is known", func(a answer) bool { return a.stale() || plainFailure(a) })
-			run.Eventually(t, 5*time.Second, "both servers are known to be out", func() bool { return len(n.Logged("upstream is out")) >= 2 })
+			testkit.Eventually(t, "both servers are known to be out", func() bool { return len(n.Logged("upstream is out")) >= 2 })
 			for _, name := range names {
 				n.expect(name, promptly, "it stale", answer.stale)
 			}

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 // attack is what some connections do.
@@ -78,7 +78,7 @@ func (s *siege) attack(list []attack) {
 		}
 	}
 	group.Wait()
-	run.Eventually(s.t, 5*time.Second, "connections are closed", func() bool { return s.Scrape().Sum("nodecache_tcp_connections") < 10 })
+	testkit.Eventually(s.t, "connections are closed", func() bool { return s.Scrape().Sum("nodecache_tcp_connections") < 10 })
 }
 
 // streamTime is how long a connection may be open that makes no progress: 5 s, and that of a

@@ -1,18 +1,17 @@
 package run
 
 import (
-	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
-// Container is a node cache in a PID namespace of its own, as in a container. To start one
-// takes root and unshare(1), and to run a program beside it nsenter(1), both of util-linux.
+// Container is a node cache in a PID namespace of its own, as in a container. It needs root,
+// and unshare(1) and nsenter(1) of util-linux.
 type Container struct {
 	*Node
 	inner int // PID of the node cache as seen from here
@@ -24,7 +23,7 @@ func NewContainer(t testing.TB, addr netip.AddrPort, corefile string, args ...st
 	t.Helper()
 	dir := t.TempDir()
 	Write(t, dir, "Corefile", corefile)
-	metrics := Addr(t)
+	metrics := testkit.FreeAddr(t)
 	args = append([]string{"-conf", "Corefile", "-metrics-listen-address", metrics.String()}, args...)
 	p := Start(t, unshare(args...), dir)
 	p.Logs("answering")
@@ -32,19 +31,19 @@ func NewContainer(t testing.TB, addr netip.AddrPort, corefile string, args ...st
 	return &Container{&Node{p, metrics}, p.child()}
 }
 
-// unshare returns nodecache in a new PID namespace.
+// unshare returns the command that runs nodecache in a new PID namespace.
 func unshare(args ...string) *exec.Cmd {
 	return exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", Program()}, args...)...)
 }
 
-// Alone runs nodecache, with arguments that let it end, in a PID namespace in which nothing
-// else runs, and returns its exit code and what it prints.
+// Alone runs nodecache in a PID namespace in which nothing else runs, with arguments that make
+// it end by itself. It returns its exit code and what it prints.
 func Alone(t testing.TB, args ...string) (int, string) {
 	t.Helper()
 	return output(t, unshare(args...))
 }
 
-// Exec runs nodecache, with arguments that let it end, beside the one in the container, and
+// Exec runs a second nodecache in the container, with arguments that make it end by itself. It
 // returns its exit code and what it prints.
 func (c *Container) Exec(args ...string) (int, string) {
 	c.t.Helper()
@@ -69,18 +68,4 @@ func output(t testing.TB, cmd *exec.Cmd) (int, string) {
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), string(out)
-}
-
-// child returns the PID of the program's only child.
-func (p *Process) child() int {
-	p.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.PID()))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		p.t.Fatalf("children %q: %v", text, err)
-	}
-	return pid
 }

@@ -6,20 +6,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
-// ClusterDNS starts our CoreDNS with the example cluster of docs/, and names of example.com
-// beside it, of which big.example.com needs TCP. It returns once it answers.
+// ClusterDNS starts our CoreDNS with the example cluster of docs/ and with some names of
+// example.com. The answer to big.example.com needs TCP. It returns once it answers.
 func ClusterDNS(t testing.TB) (*Process, netip.AddrPort) {
 	t.Helper()
-	addr := Addr(t)
+	addr := testkit.FreeAddr(t)
 	return ClusterDNSAt(t, addr), addr
 }
 
 // ClusterDNSAt is ClusterDNS at an address.
 func ClusterDNSAt(t testing.TB, addr netip.AddrPort) *Process {
 	t.Helper()
-	p := coreDNS(t, coredns, clusterCorefile(addr, filepath.Join(root(), "docs", "cluster.example.yaml")))
+	root, err := repository(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := coreDNS(t, OurCoreDNS, clusterCorefile(addr, filepath.Join(root, "docs", "cluster.example.yaml")))
 	p.Answers(addr)
 	return p
 }
@@ -27,7 +33,7 @@ func ClusterDNSAt(t testing.TB, addr netip.AddrPort) *Process {
 // StockDNS starts stock CoreDNS with a Corefile, and waits until it answers at addr.
 func StockDNS(t testing.TB, addr netip.AddrPort, corefile string) *Process {
 	t.Helper()
-	p := coreDNS(t, stock, corefile)
+	p := coreDNS(t, StockCoreDNS, corefile)
 	p.Answers(addr)
 	return p
 }
@@ -35,7 +41,7 @@ func StockDNS(t testing.TB, addr netip.AddrPort, corefile string) *Process {
 // CoreDNS starts our CoreDNS with a Corefile. It does not wait for it.
 func CoreDNS(t testing.TB, corefile string) *Process {
 	t.Helper()
-	return coreDNS(t, coredns, corefile)
+	return coreDNS(t, OurCoreDNS, corefile)
 }
 
 func coreDNS(t testing.TB, of, corefile string) *Process {
@@ -45,7 +51,7 @@ func coreDNS(t testing.TB, of, corefile string) *Process {
 	return Start(t, exec.Command(built[of], "-conf", "Corefile"), dir)
 }
 
-// clusterCorefile is that of a cluster DNS.
+// clusterCorefile returns the Corefile of a cluster DNS.
 func clusterCorefile(addr netip.AddrPort, snapshot string) string {
 	big := ""
 	for i := range 100 { // some 1,600 bytes of addresses

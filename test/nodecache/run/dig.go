@@ -1,6 +1,7 @@
 package run
 
 import (
+	"fmt"
 	"net/netip"
 	"os/exec"
 	"slices"
@@ -10,15 +11,17 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // Answer is what dig prints.
 type Answer struct {
-	Status string // such as NOERROR, or empty if no answer came
+	Status string // such as NOERROR; empty if no answer came
 	Flags  []string
 	Answer []Record
-	Rest   []Record      // of the other sections, but for OPT
-	Text   string        // all of it
+	Rest   []Record      // of the other sections, without OPT
+	Text   string        // all that dig prints
 	Took   time.Duration // until the answer came, in whole milliseconds
 }
 
@@ -30,20 +33,31 @@ type Record struct {
 	Data string
 }
 
+// NeedDig returns an error that says what to install if dig is missing.
+func NeedDig() error {
+	if _, err := exec.LookPath("dig"); err != nil {
+		return fmt.Errorf("the tests ask with dig (Debian: bind9-dnsutils): %w", err)
+	}
+	return nil
+}
+
 // Dig asks at addr with dig and its arguments. It fails the test if no answer comes.
 func Dig(t testing.TB, addr netip.AddrPort, args ...string) *Answer {
 	t.Helper()
-	a := TryDig(addr, args...)
+	a := dig(addr, testkit.Patience, args...)
 	if a.Status == "" {
 		t.Fatalf("dig @%s %s: no answer:\n%s", addr, strings.Join(args, " "), a.Text)
 	}
 	return a
 }
 
-// TryDig asks once at addr with dig and its arguments.
-func TryDig(addr netip.AddrPort, args ...string) *Answer {
-	args = append([]string{"@" + addr.Addr().String(), "-p", strconv.Itoa(int(addr.Port())), "+tries=1", "+time=5",
-		"+noall", "+comments", "+answer", "+authority", "+additional", "+stats"}, args...)
+// TryDig asks once at addr with dig and its arguments, and waits 5 s for the answer. Who calls
+// it asks again, or expects none.
+func TryDig(addr netip.AddrPort, args ...string) *Answer { return dig(addr, 5*time.Second, args...) }
+
+func dig(addr netip.AddrPort, limit time.Duration, args ...string) *Answer {
+	args = append([]string{"@" + addr.Addr().String(), "-p", strconv.Itoa(int(addr.Port())), "+tries=1",
+		fmt.Sprintf("+time=%.0f", limit.Seconds()), "+noall", "+comments", "+answer", "+authority", "+additional", "+stats"}, args...)
 	out, err := exec.Command("dig", args...).CombinedOutput()
 	a := parse(string(out))
 	if err != nil {
@@ -84,7 +98,7 @@ func parse(out string) *Answer {
 	return a
 }
 
-// record reads NAME TTL CLASS TYPE DATA.
+// record reads a line NAME TTL CLASS TYPE DATA.
 func record(line string) (Record, bool) {
 	f := strings.Fields(line)
 	if len(f) < 5 || strings.HasPrefix(line, ";") {
@@ -94,7 +108,7 @@ func record(line string) (Record, bool) {
 	return Record{f[0], ttl, f[3], strings.Join(f[4:], " ")}, err == nil
 }
 
-// Flag reports whether a flag, in dig's small letters, is set.
+// Flag reports whether a flag is set. It is named in small letters, as dig prints it.
 func (a *Answer) Flag(name string) bool { return slices.Contains(a.Flags, name) }
 
 // String returns the status and the answer's records, sorted, without their TTLs.
@@ -110,9 +124,9 @@ func (a *Answer) String() string {
 	return strings.Join(append([]string{a.Status}, words...), "; ")
 }
 
-// anyAnswer reports whether something answers at addr.
+// anyAnswer reports whether something answers at addr soon.
 func anyAnswer(addr netip.AddrPort) bool {
-	c := dns.Client{Timeout: 300 * time.Millisecond}
+	c := dns.Client{Timeout: 2 * time.Second}
 	_, _, err := c.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA), addr.String())
 	return err == nil
 }

@@ -1,9 +1,9 @@
-// Package run builds and runs the programs that the node cache's tests ask: nodecache itself,
-// the cluster DNS (ours, with the example cluster), stock CoreDNS, and servers inside the test.
+// Package run builds and runs programs for tests: nodecache, our CoreDNS with the example
+// cluster or any other Corefile, stock CoreDNS, and whatever else a test starts beside them.
 //
 //	dig, Load --UDP, TCP--> nodecache --TCP--> ClusterDNS
 //	                            |
-//	                            +------UDP--> Fake
+//	                            +------UDP--> testkit.Server
 //
-// Everything listens on free loopback ports and is ended with the test that started it.
+// What a program prints is in its Log. The end of the test ends the program.
 package run

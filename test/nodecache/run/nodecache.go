@@ -4,16 +4,18 @@ import (
 	"net/netip"
 	"os/exec"
 	"testing"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // Node is a running node cache.
 type Node struct {
 	*Process
-	Metrics netip.AddrPort // where it alone serves /metrics
+	Metrics netip.AddrPort // serves /metrics, and nothing but this one uses it
 }
 
-// NodeCache starts a node cache with a Corefile, and more arguments. It does not wait for it;
-// see Process.Answers.
+// NodeCache starts a node cache with a Corefile, and more arguments. It does not wait until it
+// answers: that is Process.Answers.
 func NodeCache(t testing.TB, corefile string, args ...string) *Node {
 	t.Helper()
 	dir := t.TempDir()
@@ -21,10 +23,10 @@ func NodeCache(t testing.TB, corefile string, args ...string) *Node {
 	return NodeCacheIn(t, dir, args...)
 }
 
-// NodeCacheIn is NodeCache with a folder that has a Corefile, perhaps another's.
+// NodeCacheIn is NodeCache with a folder that has a Corefile already. Several may share one.
 func NodeCacheIn(t testing.TB, dir string, args ...string) *Node {
 	t.Helper()
-	metrics := Addr(t)
+	metrics := testkit.FreeAddr(t)
 	args = append([]string{"-conf", "Corefile", "-metrics-listen-address", metrics.String()}, args...)
 	return &Node{Start(t, exec.Command(Program(), args...), dir), metrics}
 }

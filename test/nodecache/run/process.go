@@ -1,22 +1,19 @@
 package run
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
-
-// startTime is how long a program may take to answer on a busy machine.
-const startTime = 20 * time.Second
-
-// endTime is how long a node cache may take to end: lameduck is 0, and a front drains for 5 s
-// at most.
-const endTime = 10 * time.Second
 
 // Process is a running program.
 type Process struct {
@@ -27,8 +24,8 @@ type Process struct {
 	done chan struct{} // closed when it has ended
 }
 
-// Start runs a program. Its folder and what it prints live as long as the test, which stops it.
-// It prints into a log in its folder, but for what the command says goes elsewhere.
+// Start starts a program in a folder. The end of the test ends it. What it prints goes into a
+// log in its folder, except what the command sends elsewhere.
 func Start(t testing.TB, cmd *exec.Cmd, dir string) *Process {
 	t.Helper()
 	p := &Process{Dir: dir, t: t, cmd: cmd, done: make(chan struct{})}
@@ -49,11 +46,14 @@ func Start(t testing.TB, cmd *exec.Cmd, dir string) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("%s logged:\n%s", filepath.Base(cmd.Path), p.Log())
+			t.Logf("%s logged:\n%s", p, p.Log())
 		}
 	})
 	return p
 }
+
+// String returns the program's name.
+func (p *Process) String() string { return filepath.Base(p.cmd.Path) }
 
 func (p *Process) logPath() string { return filepath.Join(p.Dir, "log") }
 
@@ -85,25 +85,26 @@ line:
 // Logs waits for a line that contains all parts, and returns it.
 func (p *Process) Logs(parts ...string) string {
 	p.t.Helper()
-	p.eventually("it logs "+strings.Join(parts, ", "), func() bool { return len(p.Logged(parts...)) > 0 })
+	p.Eventually("it logs "+strings.Join(parts, ", "), func() bool { return len(p.Logged(parts...)) > 0 })
 	return p.Logged(parts...)[0]
 }
 
 // Answers waits until something answers a query at addr.
 func (p *Process) Answers(addr netip.AddrPort) {
 	p.t.Helper()
-	p.eventually("it answers at "+addr.String(), func() bool { return anyAnswer(addr) })
+	p.Eventually("it answers at "+addr.String(), func() bool { return anyAnswer(addr) })
 }
 
-// eventually fails the test if a condition is not met while the program starts, or it ends.
-func (p *Process) eventually(what string, ok func() bool) {
+// Eventually waits for a condition, as testkit.Eventually does. It ends the test early if the
+// program ends first.
+func (p *Process) Eventually(what string, ok func() bool) {
 	p.t.Helper()
-	Eventually(p.t, startTime, what, func() bool {
+	testkit.Eventually(p.t, what, func() bool {
 		if ok() {
 			return true
 		}
 		if p.Ended() {
-			p.t.Fatalf("%s ended before %s", filepath.Base(p.cmd.Path), what)
+			p.t.Fatalf("%s ended before %s", p, what)
 		}
 		return false
 	})
@@ -120,6 +121,20 @@ func (p *Process) Signal(s syscall.Signal) {
 // PID returns the number of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
+// child waits until the program has a child, and returns that one's PID.
+func (p *Process) child() (pid int) {
+	p.t.Helper()
+	p.Eventually("it has a child", func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.PID()))
+		if err != nil {
+			return false
+		}
+		pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+		return err == nil
+	})
+	return pid
+}
+
 // Ended reports whether the program has ended.
 func (p *Process) Ended() bool {
 	select {
@@ -130,25 +145,25 @@ func (p *Process) Ended() bool {
 	}
 }
 
-// Stop ends the program as Kubernetes does, which must succeed in time, and returns how long
-// that took.
+// Stop ends the program as Kubernetes does, with SIGTERM. It must end well. Stop returns how
+// long that took.
 func (p *Process) Stop() time.Duration {
 	p.t.Helper()
 	began := time.Now()
 	p.Signal(syscall.SIGTERM)
-	if code := p.Wait(endTime); code != 0 {
-		p.t.Errorf("%s ended with exit code %d after SIGTERM", filepath.Base(p.cmd.Path), code)
+	if code := p.Wait(testkit.Patience); code != 0 {
+		p.t.Errorf("%s ended with exit code %d after SIGTERM", p, code)
 	}
 	return time.Since(began)
 }
 
-// Wait waits for the program to end by itself and returns its exit code, -1 for a signal's.
+// Wait waits for the program to end by itself and returns its exit code: -1 if a signal ended it.
 func (p *Process) Wait(limit time.Duration) int {
 	p.t.Helper()
 	select {
 	case <-p.done:
 	case <-time.After(limit):
-		p.t.Errorf("%s goes on after %v", filepath.Base(p.cmd.Path), limit)
+		p.t.Errorf("%s goes on after %v", p, limit)
 		p.Kill()
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -160,11 +175,11 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Write writes a file into the program's folder as a ConfigMap's volume does, old or new but
-// never half, and returns its path.
+// Write writes a file into the program's folder as a ConfigMap's volume does: readers see the
+// old text or the new one, never half of it. It returns the file's path.
 func (p *Process) Write(name, text string) string { return Write(p.t, p.Dir, name, text) }
 
-// Write writes a file, old or new but never half, and returns its path.
+// Write is Process.Write for any folder.
 func Write(t testing.TB, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
