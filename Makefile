@@ -5,6 +5,11 @@ FUZZTIME ?= 5s
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null)
 BUILD    := $(GO) build -buildvcs=false \
 	-ldflags "-s -w -X github.com/coredns/coredns/coremain.GitCommit=$(COMMIT) -X main.gitCommit=$(COMMIT)" -o build/
+PROGRAMS := ./cmd/coredns
+ifeq ($(shell $(GO) env GOOS),linux)
+PROGRAMS += ./cmd/nodecache
+NODECACHE := build/nodecache docs/nodecache.example
+endif
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # One way to compile everything but the race detector's, so that it is compiled once.
@@ -12,13 +17,13 @@ export CGO_ENABLED = 0
 
 .PHONY: build run demo-cluster image-root images test lint unit system packages fuzz bench clean help
 
-build: ## build the programs, into build/
-	$(BUILD) ./cmd/...
+build: ## build the programs, into build/; the node cache on Linux only
+	$(BUILD) $(PROGRAMS)
 
 run: ## serve the example cluster on 127.0.0.1:1053, cached on 1054, and show what to ask
-	@echo 'Building CoreDNS and the node cache. The first time takes some minutes.'
-	@$(BUILD) ./cmd/... ./test/run
-	@build/run build/coredns corefile.example build/nodecache docs/nodecache.example
+	@echo 'Building. The first time takes some minutes.'
+	@$(BUILD) $(PROGRAMS) ./test/run
+	@build/run build/coredns corefile.example $(NODECACHE)
 
 demo-cluster: packages ## as root: a cluster with kube-proxy and both programs of the manifests, and a shell in a Pod
 	@$(GO) run ./test/cluster/start -build

@@ -115,7 +115,7 @@ func TestUnknownOpcode(t *testing.T) {
 func TestCompressedNames(t *testing.T) {
 	t.Parallel()
 	data := map[wire.Type]string{
-		wire.NAPTR: "\x00\x01\x00\x02\x01s\x07SIP+D2U\x00", wire.SRV: "\x00\x01\x00\x02\x00\x03", wire.KX: "\x00\x01",
+		wire.Type(dns.TypeNAPTR): "\x00\x01\x00\x02\x01s\x07SIP+D2U\x00", wire.Type(dns.TypeSRV): "\x00\x01\x00\x02\x00\x03", wire.Type(dns.TypeKX): "\x00\x01",
 	}
 	upstream := testkit.Serve(t, func(s *testkit.Session, q wire.Message) {
 		_, of, _, _ := q.Question()

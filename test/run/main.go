@@ -1,13 +1,15 @@
-// Command run starts CoreDNS and the node cache with their example Corefiles, shows what to
-// ask them, and goes on until it is interrupted: `make run`.
+// Command run is `make run`. It starts CoreDNS and the node cache with their example Corefiles,
+// shows what to ask them, and runs until it is interrupted. Where there is no node cache, which
+// runs on Linux only, it says so and goes on without.
 //
-//	run <CoreDNS binary> <Corefile> <node cache binary> <Corefile>
+//	run <CoreDNS binary> <Corefile> [<node cache binary> <Corefile>]
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -20,15 +22,14 @@ import (
 func main() { os.Exit(run()) }
 
 func run() int {
-	if len(os.Args) != 5 {
-		fmt.Fprintln(os.Stderr, "usage: run <CoreDNS binary> <Corefile> <node cache binary> <Corefile>")
+	list, err := programs(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	cluster := program{"CoreDNS", os.Args[1], os.Args[2], nil}
-	node := program{"the node cache", os.Args[3], os.Args[4], []string{"-metrics-listen-address", ""}}
-	if err := serve(ctx, cluster, node); err != nil {
+	if err := serve(ctx, os.Stdout, list); err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 		return 1
 	}
@@ -41,31 +42,58 @@ type program struct {
 	flags                  []string
 }
 
-// serve runs both until ctx or one of them ends.
-func serve(ctx context.Context, cluster, node program) error {
+// programs returns what the arguments name: CoreDNS, and the node cache if there is one.
+func programs(args []string) ([]program, error) {
+	switch len(args) {
+	case 2:
+		return []program{{"CoreDNS", args[0], args[1], nil}}, nil
+	case 4:
+		return []program{{"CoreDNS", args[0], args[1], nil}, {"the node cache", args[2], args[3], []string{"-metrics-listen-address", ""}}}, nil
+	}
+	return nil, errors.New("usage: run <CoreDNS binary> <Corefile> [<node cache binary> <Corefile>]")
+}
+
+// serve runs the programs, and shows what they answer, until ctx or one of them ends.
+func serve(ctx context.Context, w io.Writer, list []program) error {
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 2)
+	ended := make(chan error, len(list))
+	started := 0
+	defer func() {
+		stop()
+		for range started {
+			<-ended
+		}
+	}()
 	var addrs []string
-	for _, p := range []program{cluster, node} {
+	for _, p := range list {
 		addr, err := p.start(ctx, ended)
 		if err != nil {
 			return err
 		}
+		started++
 		addrs = append(addrs, addr)
 	}
-	if err := show(os.Stdout, addrs[0]); err != nil {
+	if err := showAll(w, addrs); err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 	}
-	if err := showCached(os.Stdout, addrs[1]); err != nil {
-		fmt.Fprintln(os.Stderr, "run:", err)
-	}
-	hint(os.Stdout)
 	err := <-ended
+	started--
 	if ctx.Err() != nil {
-		<-ended
 		return nil
 	}
+	return err
+}
+
+// showAll shows what CoreDNS answers, which listens at the first address, and then the node
+// cache if there is one.
+func showAll(w io.Writer, addrs []string) error {
+	err := show(w, addrs[0])
+	if len(addrs) > 1 {
+		err = errors.Join(err, showCached(w, addrs[1]))
+	} else {
+		_, _ = fmt.Fprintln(w, "\nThe node cache runs on Linux only: this is CoreDNS alone.")
+	}
+	hint(w)
 	return err
 }
 
@@ -125,7 +153,7 @@ func free(addr, corefile string) error {
 	return fmt.Errorf("trying the address: %w", err)
 }
 
-// answers waits until the server answers.
+// answers waits until the server answers. It gives up when the server dies, or after 30 seconds.
 func answers(addr string, died <-chan struct{}) error {
 	timeout := time.After(30 * time.Second)
 	for {

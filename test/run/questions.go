@@ -77,7 +77,7 @@ func long(answer []dns.RR) []string {
 
 // hint tells what to try next.
 func hint(w io.Writer) {
-	_, _ = fmt.Fprintln(w, "\nChange docs/cluster.example.yaml and ask again a second later. Ctrl-C ends both.")
+	_, _ = fmt.Fprintln(w, "\nChange docs/cluster.example.yaml and ask again a second later. Ctrl-C ends it.")
 	if _, err := exec.LookPath("dig"); err != nil {
 		_, _ = fmt.Fprintln(w, "dig is not installed here: Debian and Ubuntu have it in bind9-dnsutils, Fedora in bind-utils.")
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -59,48 +58,81 @@ db.my-ns.svc.cluster.local.	4	IN	A	10.244.1.31
 db.my-ns.svc.cluster.local.	4	IN	A	10.244.2.30
 `
 
-// TestExample serves the example Corefiles, on free ports, and asks what `make run` shows.
+// untilHint keeps what is shown, and stops the programs at the hint, which comes last.
+type untilHint struct {
+	bytes.Buffer
+	stop func()
+}
+
+func (w *untilHint) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("Ctrl-C")) {
+		w.stop()
+	}
+	return w.Buffer.Write(p)
+}
+
+// TestExample serves the example Corefiles on free ports, with the node cache and without, and
+// compares what `make run` shows.
 func TestExample(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", dir, "../../cmd/...").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	ports := map[string]string{}
-	cluster := program{"CoreDNS", filepath.Join(dir, "coredns"), example(t, dir, "../../corefile.example", ports), nil}
-	node := program{"the node cache", filepath.Join(dir, "nodecache"), example(t, dir, "../../docs/nodecache.example", ports), []string{"-metrics-listen-address", ""}}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 2)
-	started := 0
-	defer func() {
-		stop()
-		for range started {
-			<-ended
-		}
-	}()
-	var addrs []string
-	for _, p := range []program{cluster, node} {
-		addr, err := p.start(ctx, ended)
+	cluster, node := example(t, dir, "../../corefile.example", ports), example(t, dir, "../../docs/nodecache.example", ports)
+	both := []string{filepath.Join(dir, "coredns"), cluster, filepath.Join(dir, "nodecache"), node}
+	answers, cached, _ := strings.Cut(want, "\n# through")
+	for _, test := range []struct {
+		args  []string
+		shown string
+	}{
+		{both, answers + "\n# through" + cached},
+		{both[:2], answers + "\nThe node cache runs on Linux only: this is CoreDNS alone.\n"},
+	} {
+		list, err := programs(test.args)
 		if err != nil {
 			t.Fatal(err)
 		}
-		started++
-		addrs = append(addrs, addr)
+		ctx, stop := context.WithCancel(t.Context())
+		shown := untilHint{stop: stop}
+		if err := serve(ctx, &shown, list); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.NewReplacer("PORT", port(t, cluster), "NODE", port(t, node)).Replace(test.shown)
+		older := regexp.MustCompile(`\t[0-3]\tIN`) // on a busy machine it is more than a second later
+		got, _, _ := strings.Cut(older.ReplaceAllString(shown.String(), "\t4\tIN"), "\nChange docs")
+		if got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
 	}
-	var shown bytes.Buffer
-	if err := errors.Join(show(&shown, addrs[0]), showCached(&shown, addrs[1])); err != nil {
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{nil, {"coredns"}, {"coredns", "Corefile", "nodecache"}} {
+		if _, err := programs(args); err == nil || !strings.HasPrefix(err.Error(), "usage: ") {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	l, err := net.Listen("tcp", testkit.FreeAddr(t).String())
+	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.NewReplacer("PORT", port(addrs[0]), "NODE", port(addrs[1])).Replace(want)
-	older := regexp.MustCompile(`\t[0-3]\tIN`) // on a busy machine it is more than a second later
-	if got := older.ReplaceAllString(shown.String(), "\t4\tIN"); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	if err := free(addrs[0], "corefile.example"); err == nil || !strings.Contains(err.Error(), addrs[0]+" is in use") {
+	defer func() { _ = l.Close() }()
+	addr := l.Addr().String()
+	if err := free(addr, "corefile.example"); err == nil || !strings.Contains(err.Error(), addr+" is in use") {
 		t.Errorf("a busy port: %v", err)
 	}
 }
 
-func port(addr string) string {
+func port(t *testing.T, corefile string) string {
+	t.Helper()
+	addr, err := address(corefile)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, port, _ := net.SplitHostPort(addr)
 	return port
 }
