@@ -50,10 +50,9 @@ func TestErrors(t *testing.T) {
 	run.Equal(t, "answer", run.Dig(t, quiet, "quiet.example"), "SERVFAIL")
 	began := time.Now()
 	load := run.StartLoad(t, addr, "udp", 10, fresh, func(m *dns.Msg) bool { return m.Rcode == dns.RcodeServerFailure })
-	time.Sleep(2 * time.Second)
-	load.Stop(100)
 	node.Logs("query failed", "fresh-", "type=A", "error=")
 	node.Logs("more queries failed than are logged", "count=")
+	load.Stop(100)
 	seconds := int(time.Since(began).Seconds()) + 2
 	if n := len(node.Logged("query failed")); n > 10*seconds {
 		t.Errorf("%d lines in %d seconds", n, seconds)
@@ -86,7 +85,7 @@ func TestDebug(t *testing.T) {
 	node := run.NodeCache(t, text)
 	node.Answers(addr)
 	run.Dig(t, addr, "a.example")
-	time.Sleep(3 * time.Second)
+	time.Sleep(3 * time.Second) // it would log the detail a second after the query; nothing shows that it does not
 	run.Equal(t, "details", len(node.Logged("level=DEBUG")), 0)
 	node.Write("Corefile", strings.Replace(text, "reload", "debug\n\treload", 1))
 	takenIn(t, node, 1)

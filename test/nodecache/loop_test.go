@@ -41,7 +41,7 @@ func TestLoop(t *testing.T) {
 	if !node.Scrape().Has("nodecache_loop_detected", `zone="loop.example."`, `to="`+addr.String()+`"`) {
 		t.Error("no nodecache_loop_detected")
 	}
-	time.Sleep(4 * time.Second) // it is looked for once more
+	time.Sleep(4 * time.Second) // meanwhile it looks for the loop once more, and nothing shows that
 	refused(t, addr, "b.loop.example")
 	run.Equal(t, "lines about it", len(node.Logged("it is set aside")), 1)
 	load.Stop(500)
@@ -64,7 +64,7 @@ func TestLoopOfTwo(t *testing.T) {
 	second.Answers(two)
 	first.Logs("sends queries back", two.String())
 	second.Logs("sends queries back", one.String())
-	time.Sleep(7 * time.Second) // they look again, twice
+	time.Sleep(7 * time.Second) // meanwhile they look again, twice, and nothing shows that
 	for _, addr := range []netip.AddrPort{one, two} {
 		refused(t, addr, "a.loop.example")
 		run.Equal(t, "another zone", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
@@ -87,7 +87,7 @@ func TestLoopOneOfTwo(t *testing.T) {
 	node.Answers(addr)
 	node.Logs("sends queries back", addr.String())
 	load := run.StartLoad(t, addr, "udp", 2, fresh, run.NoError)
-	time.Sleep(time.Second)
+	load.Goes(300)
 	load.Stop(100)
 	run.Equal(t, "loops", node.Scrape().Sum("nodecache_loop_detected"), 1)
 }

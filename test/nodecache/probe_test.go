@@ -17,7 +17,7 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()
 	addr, pages := testkit.FreeAddr(t), testkit.FreeAddr(t)
-	corefile := simple(upstream, "health "+pages.String()+" {\n\t\tlameduck 4s\n\t}", addr)
+	corefile := simple(upstream, "health "+pages.String()+" {\n\t\tlameduck 6s\n\t}", addr)
 	one, two := run.NewContainer(t, addr, corefile), run.NewContainer(t, addr, corefile)
 	probe := func(c *run.Container, question string, code int, want string) {
 		t.Helper()
@@ -46,11 +46,11 @@ func TestProbe(t *testing.T) {
 	probe(one, "live", 0, "")
 
 	one.SignalInside(syscall.SIGTERM)
-	time.Sleep(time.Second)
+	testkit.Eventually(t, "it is not ready any more", func() bool { code, _ := one.Exec("-probe", "ready"); return code == 1 })
 	probe(one, "live", 0, "")
 	probe(one, "ready", 1, "nodecache: stopping\n")
 	probe(two, "ready", 0, "")
-	run.Equal(t, "exit code", one.Wait(12*time.Second), 0)
+	run.Equal(t, "exit code", one.Wait(testkit.Patience), 0)
 	probe(two, "ready", 0, "")
 }
 

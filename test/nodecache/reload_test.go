@@ -110,7 +110,7 @@ func TestReloadBroken(t *testing.T) {
 	node.Answers(addr)
 	node.Write("Corefile", simple(upstream, "reload 2s 0s\n\tnosuch", addr))
 	node.Logs("the Corefile can't be taken in; the last good one stays", "Corefile:7: ", "nosuch")
-	time.Sleep(5 * time.Second) // two more looks
+	time.Sleep(5 * time.Second) // meanwhile it looks at the file twice more, and nothing shows that
 	run.Equal(t, "lines about it", len(node.Logged("can't be taken in")), 1)
 	run.Equal(t, "failed reloads", node.Scrape().Sum("coredns_reload_failed_total"), 1)
 	run.Equal(t, "the one before", run.Dig(t, addr, "a.example"), "NOERROR; a.example. A 192.0.2.1")
@@ -161,7 +161,7 @@ func TestReloadWatch(t *testing.T) {
 	}
 	not, does := start(), start("-reloadwithsignal")
 	takenIn(t, does, 1)
-	time.Sleep(time.Second)
+	time.Sleep(time.Second) // for the other would take it in as fast; that it does not shows nowhere
 	run.Equal(t, "taken in without the flag", len(not.Logged("a changed Corefile was taken in")), 0)
 }
 

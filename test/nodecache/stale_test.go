@@ -47,7 +47,7 @@ func TestServeStale(t *testing.T) {
 			node := run.NodeCache(t, fmt.Sprintf(".:%d {\nbind 127.0.0.1\ncache {\nsuccess 1024 60 0\n%s\n}\nforward . %s\n}\n", addr.Port(), test.lines, up.Addr))
 			node.Answers(addr)
 			run.Equal(t, "at first", run.Dig(t, addr, "a.example").String(), old)
-			time.Sleep(1100 * time.Millisecond)
+			time.Sleep(1100 * time.Millisecond) // until the answer has expired: its TTL is another process's time
 			up.Do(test.then)
 			before := up.Asked("a.example.")
 			for i, want := range test.wants {
@@ -58,7 +58,7 @@ func TestServeStale(t *testing.T) {
 				if want == old && a.Answer[0].TTL != test.ttl {
 					t.Errorf("answer %d has the TTL %d, want %d", i, a.Answer[0].TTL, test.ttl)
 				}
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(100 * time.Millisecond) // for the refresh that a stale answer starts: only the next answer shows it
 			}
 			if n := up.Asked("a.example.") - before; test.asked > 0 && n != test.asked {
 				t.Errorf("upstream was asked %d times, want %d", n, test.asked)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,13 +25,14 @@ type Load struct {
 	asked  atomic.Int64
 
 	mu     sync.Mutex
-	failed []string // queries without an answer, or with another than expected
+	failed []string // queries that got no answer, or a wrong one
 }
 
-// StartLoad has clients ask at addr over network, udp or tcp, each one query after the other
-// with a pause: a UDP client from a new port each time, a TCP client over one connection, which
-// it opens again when the server has closed it between two queries. Name is called for each
-// query's name; ok judges the answer. A query is sent once and may take 5 s.
+// StartLoad has clients ask at addr over network, udp or tcp. Each asks one query after the
+// other, with a pause. A UDP client uses a new port each time. A TCP client keeps its connection,
+// and opens another if the server closes it between two queries. Name makes up the name of each
+// query, and ok judges the answer. A query is sent once. It may take testkit.Patience, as a lost
+// one never gets an answer.
 func StartLoad(t testing.TB, addr netip.AddrPort, network string, clients int, name func(i int64) string, ok func(*dns.Msg) bool) *Load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{t: t, cancel: cancel}
@@ -48,7 +50,7 @@ func NoError(m *dns.Msg) bool { return m.Rcode == dns.RcodeSuccess && len(m.Answ
 const pace = 2 * time.Millisecond
 
 func (l *Load) client(ctx context.Context, addr netip.AddrPort, network string, name func(int64) string, ok func(*dns.Msg) bool) {
-	c := connection{addr: addr.String(), client: dns.Client{Net: network, Timeout: 5 * time.Second}}
+	c := connection{addr: addr.String(), client: dns.Client{Net: network, Timeout: testkit.Patience}}
 	defer c.close()
 	for ctx.Err() == nil {
 		n := l.asked.Add(1)
@@ -60,7 +62,7 @@ func (l *Load) client(ctx context.Context, addr netip.AddrPort, network string, 
 		case !ok(reply):
 			l.fail(fmt.Sprintf("%s %d %s: %s, %d records", network, n, q.Question[0].Name, dns.RcodeToString[reply.Rcode], len(reply.Answer)))
 		}
-		time.Sleep(pace)
+		time.Sleep(pace) // this makes the load what it is
 	}
 }
 
@@ -70,11 +72,15 @@ func (l *Load) fail(text string) {
 	l.failed = append(l.failed, time.Now().Format("15:04:05.000 ")+text)
 }
 
-// Asked returns how many queries were sent so far.
-func (l *Load) Asked() int64 { return l.asked.Load() }
+// Goes waits until n more queries were sent.
+func (l *Load) Goes(n int64) {
+	l.t.Helper()
+	last := l.asked.Load() + n
+	testkit.Eventually(l.t, fmt.Sprintf("%d more queries are sent", n), func() bool { return l.asked.Load() >= last })
+}
 
-// Stop ends the clients once their last queries are answered, and fails the test if fewer than
-// least were sent or one of them was lost.
+// Stop ends the clients once their last queries are answered. It fails the test if fewer than
+// least queries were sent, or if one of them was lost.
 func (l *Load) Stop(least int64) {
 	l.t.Helper()
 	l.cancel()
@@ -90,7 +96,7 @@ func (l *Load) Stop(least int64) {
 	}
 }
 
-// connection is how a client asks.
+// connection is how one client asks.
 type connection struct {
 	addr   string
 	client dns.Client
@@ -107,7 +113,7 @@ func (c *connection) ask(q *dns.Msg) (*dns.Msg, error) {
 	}
 	reused := c.conn != nil
 	reply, err := c.askTCP(q)
-	if reused && errors.Is(err, io.EOF) { // it closed as the query was on its way: RFC 7766, section 6.2.4
+	if reused && errors.Is(err, io.EOF) { // it closed while the query was on its way: RFC 7766, section 6.2.4
 		reply, err = c.askTCP(q)
 	}
 	return reply, err
@@ -129,8 +135,8 @@ func (c *connection) askTCP(q *dns.Msg) (*dns.Msg, error) {
 	return reply, err
 }
 
-// closedByPeer reports whether the server has closed, which it may between two queries: a
-// client has to look (RFC 7766, section 6.2.4).
+// closedByPeer reports whether the server has closed the connection. It may do so between two
+// queries, and the client has to look (RFC 7766, section 6.2.4).
 func (c *connection) closedByPeer() (closed bool) {
 	raw, err := c.conn.Conn.(*net.TCPConn).SyscallConn()
 	if err != nil {
