@@ -74,7 +74,7 @@ func launch(t testing.TB, addrs string, more ...string) *cache {
 	t.Helper()
 	dir := t.TempDir()
 	run.Write(t, dir, "Corefile", corefile(addrs))
-	metrics := run.Addr(t).String()
+	metrics := testkit.FreeAddr(t).String()
 	args := append(arguments(addrs, more...), "-prometheus-listen-address", metrics)
 	return &cache{run.Start(t, exec.Command(run.Program(), args...), dir), t, metrics}
 }

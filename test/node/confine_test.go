@@ -73,7 +73,7 @@ func launchConfined(t *testing.T, tun bool) *cache {
 		}
 	}
 	run.Write(t, filepath.Join(root, "etc"), "Corefile", corefile(all))
-	metrics := run.Addr(t).String()
+	metrics := testkit.FreeAddr(t).String()
 	args := append(arguments(all, "-conf", "/etc/Corefile"), "-prometheus-listen-address", metrics)
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Env = []string{confineEnv + "=" + root, "NODE_TEST_PROGRAM=" + run.Program()}

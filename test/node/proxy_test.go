@@ -3,6 +3,7 @@ package node
 import (
 	"os/exec"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -13,7 +14,7 @@ func (w *world) startProxy() {
 	w.must(err)
 	args := []string{
 		"kube-proxy", "--kubeconfig=" + config, "--proxy-mode=" + w.mode, "--hostname-override=" + nodeName,
-		"--cluster-cidr=10.244.0.0/16,fd00:244::/32", "--healthz-bind-address=" + run.Addr(w.t).String(), "--metrics-bind-address=" + run.Addr(w.t).String(),
+		"--cluster-cidr=10.244.0.0/16,fd00:244::/32", "--healthz-bind-address=" + testkit.FreeAddr(w.t).String(), "--metrics-bind-address=" + testkit.FreeAddr(w.t).String(),
 		// These would set sysctls of the whole machine.
 		"--conntrack-max-per-core=0", "--conntrack-min=0",
 		"--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
