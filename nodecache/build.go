@@ -177,7 +177,7 @@ func (d *draft) block(conf *corefile.Block) (block *resolve.Block, forwards []*f
 			return nil, nil, err
 		}
 		forwards = append(forwards, f)
-		block.Forwards = append(block.Forwards, met(c, f))
+		block.Forwards = append(block.Forwards, forwardOf(c, f))
 	}
 	d.next.sizes = append(d.next.sizes, sized{block, sizes(conf.Cache)})
 	return block, forwards, nil
@@ -209,8 +209,8 @@ func (d *draft) forward(conf *corefile.Forward) (*forward.Forward, error) {
 	return f, nil
 }
 
-// met returns where a query meets a forward.
-func met(conf *corefile.Forward, f *forward.Forward) *resolve.Forward {
+// forwardOf returns what a query meets: f, with what the directive says of names and codes.
+func forwardOf(conf *corefile.Forward, f *forward.Forward) *resolve.Forward {
 	r := &resolve.Forward{
 		From: conf.From, Except: conf.Except, Next: conf.Next, NextOnNodata: conf.NextOnNodata,
 		Upstream: f, Servers: f.Blamed(),

@@ -78,23 +78,27 @@ const logRoom = 1024
 // newRunner makes the parts that last as long as the process.
 func newRunner(c Config) *runner {
 	clock, set := clock.New(), metrics.New(writers)
-	queries, errors := querylog.New(c.Log.Handler(), logRoom), querylog.NewErrorLog(c.Log)
-	r := &runner{Config: c, metrics: set, background: []func(context.Context){clock.Run, queries.Run, errors.Run}}
+	queries, failures := querylog.New(c.Log.Handler(), logRoom), querylog.NewErrorLog(c.Log)
+	r := &runner{Config: c, metrics: set, background: []func(context.Context){clock.Run, queries.Run, failures.Run}}
 	r.loader = loader{path: c.Corefile, kubeDNS: c.KubeDNS, options: c.Options, own: set.Own, log: c.Log}
 	r.builder = builder{
-		corefile: c.Corefile, host: c.Host, cache: c.Memory.Cache, metrics: set, errors: errors, log: c.Log,
+		corefile: c.Corefile, host: c.Host, cache: c.Memory.Cache, metrics: set, errors: failures, log: c.Log,
 		forwards: forward.Shared{
 			Shares: &upstream.Shares{Queries: c.Memory.Queries}, Clock: clock, Node: c.Node,
 			Trace: set.Trace(), Metrics: set.Own, Log: c.Log,
 		},
 	}
 	instance := hex.EncodeToString(random(8)) // no other process has it
+	resolver := resolve.New(resolve.Config{
+		Observer: set.Own, Writer: flightWriter, Clock: clock, Cookies: cookie.New([16]byte(random(16))), Queries: queries, Log: c.Log,
+		Limits:  resolve.Limits{Flights: c.Memory.Queries, Waiters: c.Memory.Waiters},
+		Version: "neardns nodecache " + c.Version, ID: c.Identity, Instance: instance, SelfChecks: hostnet.ProbePrefixes(),
+	})
 	fronts := &fronts{memory: &r.Memory, freeBind: c.Host.FreeBind(), log: c.Log}
 	checker := selfcheck.New(resolve.InstanceName(instance), func() selfcheck.Front { return fronts.current.Load() })
 	r.status = probe.NewStatus(selfcheck.NewCheckup(func(ctx context.Context) error { return checker.Check(ctx, c.Host.Loopback()) }))
 	r.service = service{
-		resolver: newResolver(&c, resolve.Config{Observer: set.Own, Clock: clock, Queries: queries, Instance: instance}),
-		fronts:   fronts, admin: &admin.Servers{FreeBind: c.Host.FreeBind()}, metrics: set, level: c.Level, log: c.Log,
+		resolver: resolver, fronts: fronts, admin: &admin.Servers{FreeBind: c.Host.FreeBind()}, metrics: set, level: c.Level, log: c.Log,
 		pages:   pages{set.Handler(c.Version, c.Revision), c.MetricsAddrs, r.status, set.Own},
 		current: newGeneration(), stopping: make(chan struct{}),
 	}
@@ -102,14 +106,6 @@ func newRunner(c Config) *runner {
 	set.Own.WatchLog(c.LogDropped, queries.Dropped)
 	set.Own.WatchPages(r.service.admin.Dropped)
 	return r
-}
-
-// newResolver makes the Resolver of a process, with what part has of it already.
-func newResolver(c *Config, part resolve.Config) *resolve.Resolver {
-	part.Writer, part.Cookies, part.Log = flightWriter, cookie.New([16]byte(random(16))), c.Log
-	part.Limits = resolve.Limits{Flights: c.Memory.Queries, Waiters: c.Memory.Waiters}
-	part.Version, part.ID, part.SelfChecks = "neardns nodecache "+c.Version, c.Identity, hostnet.ProbePrefixes()
-	return resolve.New(part)
 }
 
 // random returns n random bytes.
