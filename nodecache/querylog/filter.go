@@ -18,9 +18,9 @@ const (
 	All = Success | Denial | Error
 )
 
-// ClassOf returns the one class of the reply to q. An empty reply means that none was sent. It
+// classOf returns the one class of the reply to q. An empty reply means that none was sent. It
 // decides as CoreDNS does, except that it does not look for signatures that have expired.
-func ClassOf(q *wire.Query, reply []byte) Class {
+func classOf(q *wire.Query, reply []byte) Class {
 	if len(reply) < wire.HeaderLen || q.Opcode != wire.OpcodeQuery || q.Type == wire.AXFR || q.Type == wire.IXFR {
 		return Error
 	}
@@ -64,7 +64,7 @@ func (f Filter) Pass(q *wire.Query, reply []byte) bool {
 		if !r.Zone.IsRoot() && !q.Name.Below(r.Zone) {
 			continue
 		}
-		return r.Classes == All || r.Classes&ClassOf(q, reply) != 0
+		return r.Classes == All || r.Classes&classOf(q, reply) != 0
 	}
 	return false
 }

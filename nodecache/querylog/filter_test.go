@@ -42,16 +42,16 @@ func TestClassOf(t *testing.T) {
 		{"transfer of changes", dns.TypeIXFR, dns.RcodeSuccess, []string{soa}, nil, Error},
 	} {
 		m, q := query(t, "a.example.", c.qtype)
-		if got := ClassOf(q, reply(t, m, c.rcode, c.answer, c.authority)); got != c.want {
+		if got := classOf(q, reply(t, m, c.rcode, c.answer, c.authority)); got != c.want {
 			t.Errorf("%s: %d, want %d", c.what, got, c.want)
 		}
 	}
 	m, q := query(t, "a.example.", dns.TypeA)
-	if got := ClassOf(q, nil); got != Error {
+	if got := classOf(q, nil); got != Error {
 		t.Errorf("no reply: %d", got)
 	}
 	q.Opcode = dns.OpcodeNotify
-	if got := ClassOf(q, reply(t, m, dns.RcodeSuccess, nil, nil)); got != Error {
+	if got := classOf(q, reply(t, m, dns.RcodeSuccess, nil, nil)); got != Error {
 		t.Errorf("NOTIFY: %d", got)
 	}
 }

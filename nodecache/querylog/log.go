@@ -6,21 +6,20 @@ import (
 	"sync/atomic"
 )
 
-// Log passes entries from those who serve to the one who writes. Where no block asks for a
-// log there is none.
+// Log passes entries from the goroutines that answer to the one that writes.
 type Log struct {
 	handler slog.Handler
 	queue   chan Entry
 	dropped atomic.Uint64
 }
 
-// New returns a Log that writes to h at level Info. At most size entries, of some 400 bytes
-// each, wait to be written.
+// New returns a Log that writes to h at level Info. At most size entries wait to be written. Each
+// takes some 400 bytes.
 func New(h slog.Handler, size int) *Log {
 	return &Log{handler: h, queue: make(chan Entry, max(size, 1))}
 }
 
-// Put hands over a copy of e to be written. It never waits: with the queue full, e is dropped.
+// Put queues a copy of e. It never waits: if the queue is full, it drops e.
 func (l *Log) Put(e *Entry) {
 	select {
 	case l.queue <- *e:
@@ -29,12 +28,12 @@ func (l *Log) Put(e *Entry) {
 	}
 }
 
-// Dropped returns how many entries were not written: the queue was full, or the handler would
-// not take them.
+// Dropped returns how many entries were not written because the queue was full or the handler
+// returned an error.
 func (l *Log) Dropped() uint64 { return l.dropped.Load() }
 
-// Run writes entries until ctx ends, and then those that wait. It must run once, and returns
-// no sooner than the handler does. What is put later is not written.
+// Run writes entries until ctx ends, and then those that still wait. It returns after the last call
+// of the handler. Call it once. Entries that are put later are not written.
 func (l *Log) Run(ctx context.Context) {
 	for {
 		select {
@@ -55,7 +54,7 @@ func (l *Log) drain() {
 }
 
 func (l *Log) write(e *Entry) {
-	// No context of a query's: it is answered, and ctx may have ended.
+	// The query is answered, and Run's ctx may have ended, so there is no context to pass.
 	if l.handler.Handle(context.Background(), e.record()) != nil {
 		l.dropped.Add(1)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/neardns/neardns/internal/listen"
 )
 
-// handled returns a function that has r answer what words say, as a front would, and checks
-// that it does so at once.
+// handled returns a function that handles what words say, as the front does. It fails the test if
+// the answer does not come at once.
 func (r *rig) handled(words string) func() {
 	query, buf := build(r.t, words), make([]byte, 0, 4096)
 	c := listen.NewClient(r.client, r.local, has(words, "tcp"), func() listen.Responder {
@@ -22,7 +22,7 @@ func (r *rig) handled(words string) func() {
 	}
 }
 
-// warm returns a rig with something of each kind to answer at once.
+// warm returns a rig that can answer something of each kind at once.
 func warm(t testing.TB) *rig {
 	r := newRig(t, func(b *Block) {
 		b.Policy.ServFail.First, b.Policy.Denial.Max = time.Hour, 3600
@@ -65,7 +65,7 @@ var hits = map[string]string{
 	"an opcode of nobody's": "a.example. opcode=9",
 }
 
-// TestAllocations shows that what is answered at once allocates nothing, metrics included.
+// TestAllocations shows that an answer at once allocates nothing, and neither does counting it.
 func TestAllocations(t *testing.T) {
 	r := warm(t)
 	for what, words := range hits {
@@ -88,7 +88,7 @@ func BenchmarkHandle(b *testing.B) {
 	}
 }
 
-// BenchmarkMiss is a query that is new to the cache, from the front to the front.
+// BenchmarkMiss measures a query that is new to the cache, from the front and back to it.
 func BenchmarkMiss(b *testing.B) {
 	r := newRig(b, func(block *Block) { block.Kept = nil })
 	b.ReportAllocs()

@@ -12,8 +12,8 @@ import (
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// TestTimeout remembers for 1 s that a name got no answer, so that asking again costs no wait
-// (RFC 9520, section 3.2), and says so (RFC 8914, section 4.14 and 4.23).
+// TestTimeout shows that a timeout is kept for 1 s, so that the next client does not have to wait
+// for it (RFC 9520, section 3.2). The reply says why (RFC 8914, section 4.14 and 4.23).
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -30,7 +30,7 @@ func TestTimeout(t *testing.T) {
 		r.want("b.example.", "NXDOMAIN; "+soa) // that other names are answered changes nothing
 		r.want("a.example.", "SERVFAIL")
 		r.asked("b.example. A")
-		time.Sleep(second)
+		pass(second)
 		r.want("a.example.", "NXDOMAIN; "+soa)
 		r.asked("a.example. A")
 	})
@@ -53,7 +53,7 @@ func TestRecovered(t *testing.T) {
 	})
 }
 
-// TestOutTime gives up after 1 s while no server is known to be there.
+// TestOutTime gives up after 1 s while no server is known to be reachable.
 func TestOutTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -67,8 +67,8 @@ func TestOutTime(t *testing.T) {
 	})
 }
 
-// TestServFail keeps an answered SERVFAIL, the longer the more often it comes, up to 5 s (RFC 9520,
-// section 3.2), and as long as `servfail` says where it does.
+// TestServFail shows how long a SERVFAIL is kept: longer each time it comes again, up to 5 s (RFC
+// 9520, section 3.2), or as long as `servfail` says.
 func TestServFail(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -92,14 +92,14 @@ func TestServFail(t *testing.T) {
 			for _, seconds := range tt.times {
 				r.asked(tt.name + " A")
 				half := max(second, time.Duration(seconds)*second/2)
-				time.Sleep(half - 1)
+				pass(half - 1)
 				r.want(tt.name+" edns", "SERVFAIL; OPT 1232 ede=13")
 				r.asked()
-				time.Sleep(time.Duration(seconds)*second - half + 1)
+				pass(time.Duration(seconds)*second - half + 1)
 				r.ask(tt.name)
 			}
 			r.up.say(tt.name+" A", tt.name+" 1 A 10.0.0.1")
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			if got := r.ask(tt.name); !strings.HasPrefix(got, "NOERROR") {
 				t.Error(got)
 			}
@@ -107,8 +107,8 @@ func TestServFail(t *testing.T) {
 	}
 }
 
-// TestServFailRetried asks again in the background, once half of the time is over that a SERVFAIL is
-// kept. Another answer ends it.
+// TestServFailRetried shows that upstream is asked again in the background once a SERVFAIL has been
+// kept for half of its time. Another answer takes its place at once.
 func TestServFailRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -123,27 +123,28 @@ func TestServFailRetried(t *testing.T) {
 			synctest.Wait()
 		}
 		r.want("a.example.", "SERVFAIL")
-		time.Sleep(second)
+		pass(second)
 		r.want("a.example.", "SERVFAIL")
 		r.asked("a.example. A", "a.example. A")
 		for _, after := range []time.Duration{second, 2 * second, 2500 * time.Millisecond, 2500 * time.Millisecond} { // of 2, 4, 5, 5 s
-			time.Sleep(after - 1)
+			pass(after - 1)
 			ask()
 			r.asked()
-			time.Sleep(time.Nanosecond)
+			pass(time.Nanosecond)
 			ask()
 			r.asked("a.example. A")
 		}
 		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
-		time.Sleep(2500 * time.Millisecond)
+		pass(2500 * time.Millisecond)
 		ask()
 		r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")
 		r.asked("a.example. A")
 	})
 }
 
-// TestServFailEnds outlives the upstream's recovery by 5 s at most, however long it was away, and by
-// 1 s once any other name below the same parent resolves.
+// TestServFailEnds shows that after the upstream's recovery a SERVFAIL is kept for another 5 s at
+// most, however long the outage was, and for another 1 s once any other name with the same parent
+// resolves.
 func TestServFailEnds(t *testing.T) {
 	for _, sibling := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -151,7 +152,7 @@ func TestServFailEnds(t *testing.T) {
 			r.up.say("a.example. A", "SERVFAIL")
 			for range 130 {
 				r.want("a.example.", "SERVFAIL")
-				time.Sleep(second)
+				pass(second)
 			}
 			r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 			r.up.say("b.example. A", "b.example. 60 A 10.0.0.2")
@@ -160,14 +161,14 @@ func TestServFailEnds(t *testing.T) {
 				r.ask("b.example.")
 				most = second
 			}
-			time.Sleep(most)
+			pass(most)
 			r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")
 		})
 	}
 }
 
-// TestRefused asks upstream once in a second for what it refuses (RFC 9520, sections 2.2, 2.7, 3.2),
-// and says all the while what it said.
+// TestRefused asks upstream once a second for a name that it refuses (RFC 9520, sections 2.2, 2.7,
+// 3.2), and repeats its code in between.
 func TestRefused(t *testing.T) {
 	for _, code := range []string{"REFUSED", "FORMERR", "NOTIMP", "NOTAUTH"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -178,10 +179,10 @@ func TestRefused(t *testing.T) {
 				for range 10 {
 					r.want("a.example. edns", text+"; OPT 1232")
 				}
-				time.Sleep(second - 1)
+				pass(second - 1)
 				r.want("a.example.", text)
 				r.asked("a.example. A")
-				time.Sleep(time.Nanosecond)
+				pass(time.Nanosecond)
 			}
 			r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 			r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")

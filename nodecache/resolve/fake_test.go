@@ -16,7 +16,7 @@ import (
 // soa is the SOA record that the fake's denials carry.
 const soa = "cluster.local. 30 SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 30"
 
-// fake is an upstream. What it was not told of does not exist.
+// fake is an upstream. Names that say did not tell it do not exist.
 type fake struct {
 	out atomic.Bool
 
@@ -32,22 +32,22 @@ type fake struct {
 
 func newFake() *fake { return &fake{says: map[string][]string{}, scopes: map[string]upstream.Scope{}} }
 
-// say has the fake answer with records, those of the authority section behind "--", those of
-// the additional section behind "++", the name of a code, "TC" or "AD" or "AA" or "Z".
+// say sets the records of an answer: those of the authority section after "--", those of the
+// additional section after "++", the name of a code, and "TC", "AD", "AA" or "Z" for flags.
 func (f *fake) say(question string, records ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.says[question] = records
 }
 
-// set changes how the fake works.
+// set changes the fake while it may be in use.
 func (f *fake) set(change func(f *fake)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change(f)
 }
 
-// take returns what was asked since it was last called.
+// take returns the questions since the last call.
 func (f *fake) take() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,7 +56,7 @@ func (f *fake) take() []string {
 	return list
 }
 
-// note takes down a query.
+// note records a query.
 func (f *fake) note(query []byte, scope upstream.Scope) (m *dns.Msg, key string, took time.Duration) {
 	m = new(dns.Msg)
 	if err := m.Unpack(query); err != nil {
@@ -99,7 +99,7 @@ func (f *fake) Exchange(ctx context.Context, dst []byte, of *wire.Query, options
 // Out implements Exchanger.
 func (f *fake) Out() bool { return f.out.Load() }
 
-// response returns a response to q, not compressed, with an OPT record that has options.
+// response returns a response to q, uncompressed, with an OPT record that has options.
 func response(q *dns.Msg, records []string) []byte {
 	m := new(dns.Msg)
 	m.SetReply(q)

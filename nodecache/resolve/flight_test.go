@@ -7,16 +7,19 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// mixCase returns text with each letter's case thrown.
+// mixCase returns text with each letter in upper or lower case at random.
 func mixCase(text string) string {
 	return strings.Map(func(c rune) rune {
 		if 'a' <= c && c <= 'z' && rand.N(2) == 0 {
@@ -26,8 +29,8 @@ func mixCase(text string) string {
 	}, text)
 }
 
-// TestCoalesce asks upstream once for 50 who ask the same at a time. Each gets an answer of
-// its own: ID, letter case, flags, cookie, and as much as it takes.
+// TestCoalesce asks upstream once for 50 clients that ask the same at a time. Each gets an answer
+// of its own, with its own ID, letter case, flags, cookie and size.
 func TestCoalesce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -92,7 +95,7 @@ func (r *rig) idle() {
 	}
 }
 
-// TestApart shows which queries are not the same.
+// TestApart shows which queries do not share a flight.
 func TestApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -104,13 +107,13 @@ func TestApart(t *testing.T) {
 		for _, s := range list {
 			s.text()
 		}
-		if n := len(r.up.take()); n != 5 {
+		if n := len(r.take()); n != 5 {
 			t.Errorf("upstream was asked %d times", n)
 		}
 	})
 }
 
-// TestPrefetch asks for a popular name before it expires, and nobody waits.
+// TestPrefetch asks for a popular name before its answer expires. Nobody waits for that.
 func TestPrefetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(b *Block) {
@@ -119,20 +122,21 @@ func TestPrefetch(t *testing.T) {
 		r.up.set(func(f *fake) { f.took = second })
 		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 		r.ask("a.example.")
-		time.Sleep(50 * second)
+		pass(50 * second)
 		r.ask("a.example.")
 		r.asked("a.example. A")
-		time.Sleep(5 * second)
+		pass(5 * second)
 		for range 3 {
 			r.want("a.example.", "NOERROR; a.example. 5 A 10.0.0.1")
 		}
-		time.Sleep(2 * second)
+		pass(2 * second)
 		r.want("a.example.", "NOERROR; a.example. 59 A 10.0.0.1")
 		r.asked("a.example. A")
 	})
 }
 
-// TestNext asks the next upstream where a code, or an answer without records, says so.
+// TestNext hands a query on to the next forward if the code of an answer, or an answer without
+// records, says so.
 func TestNext(t *testing.T) {
 	for _, tt := range []struct {
 		says  []string
@@ -160,7 +164,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// TestNoUpstream says so to names that no forward is for.
+// TestNoUpstream answers names that no forward serves.
 func TestNoUpstream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -170,7 +174,7 @@ func TestNoUpstream(t *testing.T) {
 	})
 }
 
-// TestScopes keeps names of the cluster domain apart from all others.
+// TestScopes shows that names of the cluster domain have a scope of their own.
 func TestScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -186,8 +190,9 @@ func TestScopes(t *testing.T) {
 	})
 }
 
-// TestMalformed gives SERVFAIL, and says why (RFC 8914, section 4.25), for answers that are
-// none, and keeps none. It keeps for 1 s that there was none (RFC 9520, section 3.1 and 3.2).
+// TestMalformed answers SERVFAIL, with the reason (RFC 8914, section 4.25), if upstream's answer is
+// malformed. Such an answer is not kept, but for 1 s the failure is (RFC 9520, section 3.1 and
+// 3.2).
 func TestMalformed(t *testing.T) {
 	good := func(query []byte) []byte {
 		b := bytes.Clone(query)
@@ -212,7 +217,7 @@ func TestMalformed(t *testing.T) {
 					r.want("a.example. edns", "SERVFAIL; OPT 1232 ede=24")
 					r.want("a.example. edns", "SERVFAIL; OPT 1232 ede=13")
 					r.asked("a.example. A")
-					time.Sleep(second)
+					pass(second)
 				}
 				r.idle()
 				r.counted(`coredns_cache_drops_total{server="dns://:53",view="",zones="."} 2`)
@@ -221,8 +226,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestNotKept passes on truncated answers and denials without an SOA record (RFC 2308, section 5),
-// and keeps neither.
+// TestNotKept passes on truncated answers, and denials without an SOA record (RFC 2308, section 5).
+// It keeps neither.
 func TestNotKept(t *testing.T) {
 	for _, says := range [][]string{{"NXDOMAIN"}, {"TC", "a.example. 60 A 10.0.0.1"}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -239,7 +244,7 @@ func TestNotKept(t *testing.T) {
 	}
 }
 
-// TestPanic survives an upstream that panics, and answers.
+// TestPanic shows that queries are answered when the upstream panics.
 func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -252,7 +257,7 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// TestPanicHandle survives what goes wrong before a query has left the front.
+// TestPanicHandle shows that the Resolver survives a panic before a query has left the front.
 func TestPanicHandle(t *testing.T) {
 	r := newRig(t)
 	before := r.Set(r.table(Route{Zone: wire.Name{0}, Count: r.zone}))
@@ -264,8 +269,8 @@ func TestPanicHandle(t *testing.T) {
 	r.want("localhost.", "NOERROR; localhost. 86400 A 127.0.0.1")
 }
 
-// TestPanicLanding survives what goes wrong with one of those who wait: the others get their
-// answers, and the one leaves nothing open.
+// TestPanicLanding shows that a panic in the reply to one client leaves nothing open, and that the
+// other clients get their answers.
 func TestPanicLanding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -301,7 +306,7 @@ func (r *rig) flight() *flight {
 	return nil
 }
 
-// TestClose ends flights: who waits is told (RFC 8914, section 4.15).
+// TestClose ends flights. Those who wait get the reason (RFC 8914, section 4.15).
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -316,7 +321,7 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// TestBusy refuses what the upstream has no room for, as the stock plugin does.
+// TestBusy refuses queries that the upstream has no room for, as the stock plugin does.
 func TestBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -327,7 +332,7 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// TestErrors tells of queries that failed.
+// TestErrors shows which queries are reported to Block.Errors.
 func TestErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -340,4 +345,95 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%q", told)
 		}
 	})
+}
+
+// counter is a Responder that counts answers.
+type counter struct{ sent atomic.Int64 }
+
+func (c *counter) Send([]byte) { c.sent.Add(1) }
+
+// TestRace has several readers ask while answers come and expire, the upstream goes out and comes
+// back, the configuration changes, and loops are looked for, many of these at the same moment. Each
+// query is answered once.
+func TestRace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(b *Block) {
+			b.Policy.Positive.Max, b.Policy.Denial.Max = 1, 1
+			b.Stale = Stale{On: true, Explicit: true, Wait: step}
+		})
+		r.up.took = step
+		for i := range 10 {
+			n := fmt.Sprintf("n%d.example.", i)
+			r.up.say(n+" A", n+" 1 A 10.0.0.1", n+" 1 A 10.0.0.2")
+		}
+		const steps = 1000
+		var group sync.WaitGroup
+		var left, now atomic.Int64
+		later := new(counter)
+		for reader := range 4 {
+			group.Go(func() {
+				for range steps {
+					for range 5 {
+						if r.askAny(reader, &left, later) {
+							now.Add(1)
+						}
+					}
+					pass(step)
+				}
+			})
+		}
+		group.Go(func() {
+			for range steps {
+				r.change()
+				pass(step)
+			}
+		})
+		group.Wait()
+		r.Close()
+		if left.Load() == 0 || now.Load() == 0 || left.Load() != later.sent.Load() {
+			t.Errorf("%d queries were left open and %d answered, %d at once", left.Load(), later.sent.Load(), now.Load())
+		}
+		if l := &r.limits; l.all != (load{}) {
+			t.Errorf("%+v", l.all)
+		}
+	})
+}
+
+// step is the time between the moments at which TestRace does something. All its goroutines wake at
+// the same moments.
+const step = 2 * time.Millisecond
+
+// askAny sends a random query as a reader, and reports whether it was answered at once. If not, it
+// counts the query as left open, and later gets the answer.
+func (r *rig) askAny(reader int, left *atomic.Int64, later *counter) bool {
+	words := fmt.Sprintf("n%d.example. edns", rand.N(10))
+	if rand.N(2) == 0 {
+		words = team(fmt.Sprint(rand.N(30), ".", rand.N(3), ".com"))
+	}
+	remote := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(rand.N(9))}), 1)
+	open := false
+	c := listen.NewClient(remote, r.local, rand.N(2) == 0, func() listen.Responder { open = true; left.Add(1); return later })
+	c.Reader = reader
+	if len(r.Handle(make([]byte, 0, 1232), build(r.t, words), c)) > 0 {
+		return true
+	}
+	if !open {
+		r.t.Error("no answer")
+	}
+	return false
+}
+
+// change changes at random what an upstream and a new configuration may change while queries are
+// under way.
+func (r *rig) change() {
+	r.up.out.Store(rand.N(3) == 0)
+	r.up.set(func(f *fake) {
+		if f.err = nil; rand.N(3) == 0 {
+			f.err = errGone
+		}
+	})
+	block := *r.block
+	r.Set(r.table(Route{Zone: wire.Name{0}, Block: &block, Count: r.zone}))
+	r.ComesBack(wire.Name{0}, func(*wire.Query) error { return nil })
+	r.block.Forwards[0].Servers.Recovered()
 }

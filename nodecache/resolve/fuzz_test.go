@@ -10,8 +10,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// FuzzHandle has any bytes answered, over UDP and TCP: by nothing, or by one well-formed reply
-// to their ID and opcode, no longer than the asker takes.
+// FuzzHandle sends any bytes over UDP and TCP. The answer is either nothing, or one well-formed
+// reply to their ID and opcode, no longer than the client accepts.
 func FuzzHandle(f *testing.F) {
 	for _, words := range hits {
 		f.Add(build(f, words), false)
@@ -40,7 +40,7 @@ func FuzzHandle(f *testing.F) {
 	})
 }
 
-// checkReply holds a reply against what any must be.
+// checkReply checks what every reply must hold to.
 func checkReply(t *testing.T, msg, reply []byte, tcp bool) {
 	t.Helper()
 	var q wire.Query
@@ -65,8 +65,8 @@ func checkReply(t *testing.T, msg, reply []byte, tcp bool) {
 	}
 }
 
-// FuzzUpstream has an upstream answer with any bytes behind a header and the question. What
-// comes of it is well-formed, with the query's question, over UDP and TCP, at once and later.
+// FuzzUpstream lets an upstream answer with any bytes after the ID. The reply is well-formed and
+// has the query's question, over UDP and TCP, at once and later.
 func FuzzUpstream(f *testing.F) {
 	query := build(f, team("a.b")+" edns")
 	q, _ := parse(query)
@@ -89,7 +89,7 @@ func FuzzUpstream(f *testing.F) {
 	})
 }
 
-// parse reads a query in two ways.
+// parse reads a query as miekg/dns and as wire does.
 func parse(query []byte) (*dns.Msg, wire.Query) {
 	var q wire.Query
 	q.Parse(query)

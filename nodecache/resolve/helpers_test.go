@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -27,6 +28,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const second = time.Second
 
+// pass lets virtual time pass. The test must be in a bubble of synctest.
+func pass(d time.Duration) { time.Sleep(d) }
+
 // rig is a Resolver with one block for all names, its upstream, and a client.
 type rig struct {
 	*Resolver
@@ -39,7 +43,7 @@ type rig struct {
 	local  netip.AddrPort
 }
 
-// newRig returns a rig whose block is as that of a Corefile without options, but for edits.
+// newRig returns a rig whose block is that of a Corefile without options, and then edited.
 func newRig(t testing.TB, edits ...func(*Block)) *rig {
 	t.Helper()
 	up := newFake()
@@ -59,7 +63,7 @@ func newRig(t testing.TB, edits ...func(*Block)) *rig {
 	return r
 }
 
-// table returns a Table of the rig's address.
+// table returns a Table that has routes at the rig's address.
 func (r *rig) table(routes ...Route) *Table {
 	return NewTable([]Server{{Addr: r.local, Routes: routes, Other: r.zone}})
 }
@@ -105,7 +109,7 @@ func (s *sent) Send(answer []byte) {
 	}
 }
 
-// send asks what words say, see build.
+// send sends the query that words describe; see build.
 func (r *rig) send(words string) *sent { return r.sendMsg(build(r.t, words), words) }
 
 func (r *rig) sendMsg(query []byte, words string) *sent {
@@ -135,19 +139,19 @@ func (s *sent) wait() []byte {
 	}
 }
 
-// text returns the answer as text, see describe.
+// text returns the answer as text; see describe.
 func (s *sent) text() string {
 	s.t.Helper()
 	return describe(s.t, s.query, s.wait())
 }
 
-// ask asks and returns the answer as text.
+// ask sends a query and returns the answer as text.
 func (r *rig) ask(words string) string {
 	r.t.Helper()
 	return r.send(words).text()
 }
 
-// want asks and compares the answer.
+// want sends a query and compares the answer.
 func (r *rig) want(words, want string) {
 	r.t.Helper()
 	if got := r.ask(words); got != want {
@@ -155,10 +159,16 @@ func (r *rig) want(words, want string) {
 	}
 }
 
-// asked checks what upstream was asked since the last time.
+// take returns which questions upstream got since the last call, those that are under way included.
+func (r *rig) take() []string {
+	synctest.Wait()
+	return r.up.take()
+}
+
+// asked checks which questions upstream got since the last call.
 func (r *rig) asked(want ...string) {
 	r.t.Helper()
-	if got := r.up.take(); !slices.Equal(got, want) {
+	if got := r.take(); !slices.Equal(got, want) {
 		r.t.Errorf("upstream was asked %q, want %q", got, want)
 	}
 }

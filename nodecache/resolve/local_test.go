@@ -15,8 +15,8 @@ func inline(lines string, through ...wire.Name) *Hosts {
 	return &Hosts{File: f, TTL: 60, Through: through}
 }
 
-// TestHosts answers from a hosts file as the stock plugin does, and from localhost (RFC 6761,
-// section 6.3) where the file has nothing of it.
+// TestHosts answers from a hosts file as the stock plugin does. It answers localhost itself (RFC
+// 6761, section 6.3) where the file has no address of it.
 func TestHosts(t *testing.T) {
 	const lines = "10.1.1.1 a.example\n10.1.1.2 my.localhost\nfd00::1 six.example"
 	for _, tt := range []struct {
@@ -53,7 +53,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// TestIPv4Only answers AAAA without records in the zones named, before all else.
+// TestIPv4Only denies AAAA in the zones of a template, before anything else is looked at.
 func TestIPv4Only(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(b *Block) { b.IPv4Only = []wire.Name{name(t, "example.")} })
@@ -103,7 +103,7 @@ func TestRoutes(t *testing.T) {
 	})
 }
 
-// TestComesBack sees a query of our own that comes back, and answers it.
+// TestComesBack notices that a query of our own comes back, and answers it.
 func TestComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

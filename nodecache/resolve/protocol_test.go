@@ -3,7 +3,9 @@ package resolve
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,8 +16,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestProtocol holds replies that need no answer of an upstream, or a usual one, against the
-// RFC that says what they are.
+// TestProtocol compares replies, which need no upstream or a usual answer of it, with the RFCs that
+// define them.
 func TestProtocol(t *testing.T) {
 	const a = "; a.example. 60 A 10.0.0.1"
 	for _, tt := range []struct{ rfc, query, want string }{
@@ -79,29 +81,32 @@ func TestProtocol(t *testing.T) {
 					t.Errorf("%s: %s, %s:\n got %s\nwant %s", tt.rfc, tt.query, how, got, tt.want)
 				}
 			}
-			if n := len(r.up.take()); n > 1 || n == 0 && strings.Contains(tt.want, a) {
+			if n := len(r.take()); n > 1 || n == 0 && strings.Contains(tt.want, a) {
 				t.Errorf("%s: upstream was asked %d times", tt.rfc, n)
 			}
 		})
 	}
 }
 
-// TestDropped shows what is never answered: what is no query (RFC 1035, section 7.3).
+// TestDropped shows messages that get no answer because they are not queries (RFC 1035, section
+// 7.3).
 func TestDropped(t *testing.T) {
-	r := newRig(t)
-	response := build(t, "a.example.")
-	response[2] |= 0x80
-	for _, msg := range [][]byte{nil, make([]byte, 11), response} {
-		if s := r.sendMsg(msg, ""); s.now {
-			t.Errorf("%x was answered", s.query)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		response := build(t, "a.example.")
+		response[2] |= 0x80
+		for _, msg := range [][]byte{nil, make([]byte, 11), response} {
+			if s := r.sendMsg(msg, ""); s.now {
+				t.Errorf("%x was answered", s.query)
+			}
 		}
-	}
-	r.asked()
+		r.asked()
+	})
 }
 
-// TestUpstreamQuery shows what goes upstream: no option of the asker's, so neither ECS (RFC
-// 7871) nor cookie (RFC 7873), our own size, AD set (RFC 6840, section 5.7), RD set; CD and DO
-// as asked.
+// TestUpstreamQuery shows the query that goes upstream. It has no option of the client's, so
+// neither ECS (RFC 7871) nor a cookie (RFC 7873). It has our own UDP size, RD, and AD (RFC 6840,
+// section 5.7). CD and DO are the client's.
 func TestUpstreamQuery(t *testing.T) {
 	for words, want := range map[string]wire.Query{
 		"A.Example. ecs nsid cookie=0102030405060708 nord id=9 size=4096": {RD: true, AD: true},
@@ -123,8 +128,8 @@ func TestUpstreamQuery(t *testing.T) {
 	}
 }
 
-// TestCookie shows that a server cookie is taken for as long as RFC 9018, section 4.3, says,
-// and then renewed.
+// TestCookie shows that a server cookie is valid for as long as RFC 9018, section 4.3, says, and
+// then renewed.
 func TestCookie(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -139,11 +144,11 @@ func TestCookie(t *testing.T) {
 		}
 		client := []byte("\x01\x02\x03\x04\x05\x06\x07\x08")
 		first := next(client)
-		time.Sleep(20 * time.Minute)
+		pass(20 * time.Minute)
 		if second := next(first); !bytes.Equal(first, second) {
 			t.Errorf("a good cookie was not kept: %x, %x", first, second)
 		}
-		time.Sleep(20 * time.Minute)
+		pass(20 * time.Minute)
 		renewed := next(first)
 		if bytes.Equal(first, renewed) {
 			t.Error("a cookie of 40 minutes was not renewed")
@@ -155,8 +160,8 @@ func TestCookie(t *testing.T) {
 	})
 }
 
-// TestCase keeps the letters of the question in question and owner names (RFC 4343, section
-// 4.1; draft-vixie-dnsext-dns0x20): describe compares the question.
+// TestCase keeps the letter case of the question in the question and in owner names (RFC 4343,
+// section 4.1; draft-vixie-dnsext-dns0x20). Describe compares the question.
 func TestCase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -168,7 +173,7 @@ func TestCase(t *testing.T) {
 	})
 }
 
-// TestAuthenticData gives AD to who understands it only (RFC 6840, section 5.7 and 5.8).
+// TestAuthenticData sets AD only for clients that understand it (RFC 6840, section 5.7 and 5.8).
 func TestAuthenticData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -182,7 +187,7 @@ func TestAuthenticData(t *testing.T) {
 	})
 }
 
-// TestReserved clears the reserved bit that an upstream set (RFC 1035, section 4.1.1).
+// TestReserved clears the reserved bit if an upstream set it (RFC 1035, section 4.1.1).
 func TestReserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -195,8 +200,8 @@ func TestReserved(t *testing.T) {
 	})
 }
 
-// TestRecords passes on what is not understood byte for byte (RFC 3597, section 3), and both
-// a DNAME and the CNAME that stands for it (RFC 6672, section 3.1).
+// TestRecords passes on unknown types byte for byte (RFC 3597, section 3), and both a DNAME and the
+// CNAME that is made of it (RFC 6672, section 3.1).
 func TestRecords(t *testing.T) {
 	for _, tt := range []struct {
 		question string
@@ -219,9 +224,9 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestSize fits answers to their askers: 512 bytes without EDNS (RFC 1035, section 4.2.1), no
-// more than we send over UDP with it, and all over TCP. What does not fit has TC (RFC 2181,
-// section 9), and its OPT record (RFC 6891, section 7).
+// TestSize fits answers to their clients: 512 bytes without EDNS (RFC 1035, section 4.2.1), with
+// EDNS no more than our limit for UDP, and everything over TCP. A reply that does not fit has TC
+// (RFC 2181, section 9) and its OPT record (RFC 6891, section 7).
 func TestSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -266,22 +271,22 @@ func TestSize(t *testing.T) {
 	})
 }
 
-// TestTTL counts down (RFC 1035, section 3.2.1).
+// TestTTL counts TTLs down (RFC 1035, section 3.2.1).
 func TestTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 		r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")
-		time.Sleep(20 * second)
+		pass(20 * second)
 		r.want("a.example.", "NOERROR; a.example. 40 A 10.0.0.1")
 		r.want("nx.example.", "NXDOMAIN; "+soa) // RFC 2308, section 5
-		time.Sleep(10 * second)
+		pass(10 * second)
 		r.want("nx.example.", "NXDOMAIN; "+strings.Replace(soa, "30 SOA", "20 SOA", 1))
 		r.asked("a.example. A", "nx.example. A")
 	})
 }
 
-// TestRotation turns the addresses of those who waited for one answer.
+// TestRotation gives clients that wait for the same answer its addresses in different orders.
 func TestRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -304,8 +309,9 @@ func TestRotation(t *testing.T) {
 	})
 }
 
-// TestAA never claims authority for what came from upstream, though that has it: not to who asked
-// first, nor to who waited along, nor from the cache (RFC 1035, section 4.1.1; RFC 2181, section 5.4.1).
+// TestAA shows that answers from upstream never claim authority, though the upstream's does: not to
+// the client that asked first, not to those who waited with it, and not from the cache (RFC 1035,
+// section 4.1.1; RFC 2181, section 5.4.1).
 func TestAA(t *testing.T) {
 	for query, says := range map[string][]string{
 		"a.example.":       {"AA", "a.example. 60 A 10.0.0.1"},
@@ -335,4 +341,92 @@ func TestAA(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestANY asks upstream for ANY, as for any other type. Over UDP the client gets only one set of
+// records with its signatures (RFC 8482, section 4.1), and nothing made up that a validator would
+// reject.
+func TestANY(t *testing.T) {
+	const (
+		mx     = "a.example. 60 MX 10 a.example."
+		txt    = "a.example. 60 TXT \"x\""
+		a      = "a.example. 60 A 10.0.0.1"
+		b      = "a.example. 60 A 10.0.0.2"
+		alias  = "a.example. 60 CNAME b.example."
+		dname  = "example. 60 DNAME other."
+		sigMX  = "a.example. 60 RRSIG MX 13 2 60 20300101000000 20250101000000 1 example. AAAA"
+		sigA   = "a.example. 60 RRSIG A 13 2 60 20300101000000 20250101000000 1 example. AAAA"
+		sigN   = "example. 60 RRSIG NSEC 13 1 60 20300101000000 20250101000000 1 example. AAAA"
+		sigNS  = "example. 60 RRSIG NS 13 1 60 20300101000000 20250101000000 1 example. AAAA"
+		nsec   = "example. 60 NSEC z.example. A RRSIG NSEC"
+		ns     = "example. 60 NS ns.example."
+		glue   = "ns.example. 60 A 10.0.0.3"
+		noName = "NXDOMAIN; " + soa
+	)
+	say := func(records ...string) []string { return records }
+	text := func(records ...string) string { return "NOERROR; " + strings.Join(records, "; ") }
+	for what, tt := range map[string]struct {
+		says      []string
+		udp, tcp  string
+		unsettled bool // is not kept
+	}{
+		"one set of two":                  {says: say(mx, txt), udp: text(mx), tcp: text(mx, txt)},
+		"a set that does not stand alone": {says: say(a, txt, b), udp: text(a, b), tcp: text(a, txt, b)},
+		"one set":                         {says: say(a, b), udp: text(a, b), tcp: text(a, b)},
+		"signed":                          {says: say(sigA, a, mx, sigMX, b), udp: text(sigA, a, b), tcp: text(sigA, a, mx, sigMX, b)},
+		"nothing but signatures":          {says: say(sigA, sigMX), udp: text(sigA, sigMX), tcp: text(sigA, sigMX)},
+		"an alias, RFC 8482, 4.2":         {says: say(txt, alias), udp: text(alias), tcp: text(txt, alias)},
+		"an alias that is made":           {says: say(dname, alias), udp: text(dname, alias), tcp: text(dname, alias)},
+		"other sections": {says: say(a, txt, "--", ns, sigNS, nsec, sigN, "++", glue),
+			udp: text(a, nsec, sigN), tcp: text(a, txt, ns, sigNS, nsec, sigN, "+ "+glue)},
+		"no such name":         {says: say("NXDOMAIN", "--", soa), udp: noName, tcp: noName},
+		"a name with nothing":  {says: say("--", soa), udp: text(soa), tcp: text(soa)},
+		"refused by upstream":  {says: say("NOTIMP"), udp: "NOTIMP", tcp: "NOTIMP", unsettled: true},
+		"kept small by others": {says: say(`a.example. 60 HINFO "RFC8482" ""`), udp: text(`a.example. 60 HINFO "RFC8482" ""`), tcp: text(`a.example. 60 HINFO "RFC8482" ""`)},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.up.say("a.example. ANY", tt.says...)
+			for range 2 { // a miss, and hits
+				for query, want := range map[string]string{"a.example. ANY": tt.udp, "a.example. ANY tcp": tt.tcp} {
+					if got := r.ask(query); !slices.Equal(parts(got), parts(want)) { // addresses take turns
+						t.Errorf("%s, %s:\n got %s\nwant %s", what, query, got, want)
+					}
+				}
+			}
+			if n := len(r.take()); n != 1 && !tt.unsettled {
+				t.Errorf("%s: upstream was asked %d times", what, n)
+			}
+			pass(time.Minute)
+		})
+	}
+}
+
+// parts returns the parts of a reply's text, sorted.
+func parts(text string) []string { return slices.Sorted(strings.SplitSeq(text, "; ")) }
+
+// TestCookieOnly answers a query that has a cookie and no question (RFC 7873, section 5.4) with a
+// cookie of ours. The code is BADCOOKIE if the server's part of its cookie is not ours, or too old
+// (RFC 9018, section 4.3). A query without a cookie must have a question.
+func TestCookieOnly(t *testing.T) {
+	const client = "0102030405060708"
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		good := hex.EncodeToString(r.Cookies.Append(nil, []byte{1, 2, 3, 4, 5, 6, 7, 8}, r.client.Addr(), time.Now()))
+		for _, tt := range []struct{ words, want string }{
+			{"cookie=" + client, "NOERROR noquestion; OPT 1232 cookie=" + client + "+16"},
+			{"tcp cookie=" + client, "NOERROR noquestion; OPT 1232 cookie=" + client + "+16"},
+			{"cookie=" + good, "NOERROR noquestion; OPT 1232 cookie=" + client + "+16"},
+			{"cookie=" + client + strings.Repeat("ab", 16), "BADCOOKIE noquestion; OPT 1232 cookie=" + client + "+16"},
+			{"cookie=" + client + strings.Repeat("ab", 8), "BADCOOKIE noquestion; OPT 1232 cookie=" + client + "+16"},
+			{"cookie=01020304050607", "FORMERR noquestion; OPT 1232"},
+			{"edns", "FORMERR noquestion; OPT 1232"},
+			{"", "FORMERR noquestion"},
+		} {
+			r.want("a. questions=0 "+tt.words, tt.want)
+		}
+		r.asked()
+		pass(61 * time.Minute)
+		r.want("a. questions=0 cookie="+good, "BADCOOKIE noquestion; OPT 1232 cookie="+client+"+16")
+	})
 }

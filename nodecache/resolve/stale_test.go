@@ -13,8 +13,8 @@ import (
 
 var errGone = errors.New("gone")
 
-// staleRig returns a rig that knows what has expired: a.example., nx.example. and
-// a.svc.cluster.local. What upstream says now are other addresses.
+// staleRig returns a rig that has stale answers for a.example., nx.example. and
+// a.svc.cluster.local. Upstream now answers with other addresses.
 func staleRig(t *testing.T, edits ...func(*Block)) *rig {
 	r := newRig(t, edits...)
 	r.up.say("a.example. A", "AA", "a.example. 60 A 10.0.0.1")
@@ -23,15 +23,15 @@ func staleRig(t *testing.T, edits ...func(*Block)) *rig {
 	for _, words := range []string{"a.example.", "nx.example.", "a.svc.cluster.local.", "bad.example."} {
 		r.ask(words)
 	}
-	r.up.take()
+	r.take()
 	r.up.say("a.example. A", "a.example. 60 A 10.0.0.2")
 	r.up.say("a.svc.cluster.local. A", "a.svc.cluster.local. 60 A 10.0.0.2")
-	time.Sleep(2 * time.Minute)
+	pass(2 * time.Minute)
 	return r
 }
 
-// TestStale gives answers that have expired when, and only when, upstream is in trouble or the
-// configuration says so, with a TTL of 30 s (RFC 8767, section 4 and 5), and marks them (RFC
+// TestStale shows that stale answers are given if, and only if, upstream is in trouble or the
+// configuration says so. They have a TTL of 30 s (RFC 8767, section 4 and 5) and are marked (RFC
 // 8914, section 4.4 and 4.20).
 func TestStale(t *testing.T) {
 	const (
@@ -110,18 +110,17 @@ func TestStale(t *testing.T) {
 			if got, after := r.ask(tt.query), time.Since(began); got != tt.want || after != tt.after {
 				t.Errorf("%+v:\n got %s after %v\nwant %s after %v", tt, got, after, tt.want, tt.after)
 			}
-			synctest.Wait()
-			if n := len(r.up.take()); n != 1 {
+			if n := len(r.take()); n != 1 {
 				t.Errorf("%+v: upstream was asked %d times", tt, n)
 			}
-			time.Sleep(10 * second)
+			pass(10 * second)
 			r.idle()
 		})
 	}
 }
 
-// TestStaleMeanwhile gives a stale answer at once to those who come while upstream takes its
-// time for others, and asks upstream once for all of them. Then comes the new answer.
+// TestStaleMeanwhile gives a stale answer at once to those who ask while upstream takes too long
+// for others. Upstream is asked once for all of them. Then its answer takes over.
 func TestStaleMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := staleRig(t)
@@ -139,14 +138,14 @@ func TestStaleMeanwhile(t *testing.T) {
 				t.Error(got)
 			}
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		r.want("a.example.", strings.Replace(fresh, "60", "59", 1))
 		r.asked("a.example. A")
 		r.counted("nodecache_stale_answers_total 5")
 	})
 }
 
-// TestStaleImmediate asks upstream once behind all the stale answers of that time.
+// TestStaleImmediate asks upstream once, after all the stale answers that are given meanwhile.
 func TestStaleImmediate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := staleRig(t, func(b *Block) { b.Stale = Stale{On: true, Explicit: true} })
@@ -154,15 +153,15 @@ func TestStaleImmediate(t *testing.T) {
 		for range 3 {
 			r.want("a.example.", "NOERROR; a.example. 30 A 10.0.0.1")
 		}
-		time.Sleep(second)
+		pass(second)
 		synctest.Wait()
 		r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.2")
 		r.asked("a.example. A")
 	})
 }
 
-// TestStalePreferred has only an address take the place of an address, where that is asked for,
-// and a denial with an SOA record that of a denial.
+// TestStalePreferred shows the option that keeps stale addresses: only an address replaces them. A
+// denial is replaced by a denial with an SOA record.
 func TestStalePreferred(t *testing.T) {
 	const old = "NOERROR; a.example. 30 A 10.0.0.1"
 	for says, want := range map[string]string{
@@ -182,9 +181,9 @@ func TestStalePreferred(t *testing.T) {
 	}
 }
 
-// TestStaleRecheck asks upstream no more for a while once it brought nothing better, and gives
-// what has expired at once, also to those who come while it is asked; as CoreDNS does with
-// FAILURE_RECHECK.
+// TestStaleRecheck shows that upstream is not asked again for a while after it had nothing better.
+// Stale answers are given at once, even to those who come while it is being asked. CoreDNS does so
+// with FAILURE_RECHECK.
 func TestStaleRecheck(t *testing.T) {
 	const old = "NOERROR; a.example. 30 A 10.0.0.1"
 	for _, says := range []string{"SERVFAIL", "REFUSED", "nothing", "NXDOMAIN"} {
@@ -206,24 +205,24 @@ func TestStaleRecheck(t *testing.T) {
 			if got := first.text(); got != old || first.now {
 				t.Errorf("%s: the first got %s", says, got)
 			}
-			time.Sleep(30*second - 1)
+			pass(30*second - 1)
 			r.want("a.example.", old)
 			r.asked("a.example. A")
-			time.Sleep(time.Nanosecond)
+			pass(time.Nanosecond)
 			r.want("a.example.", old)
 			r.asked("a.example. A")
 		})
 	}
 }
 
-// TestStaleEvicted has those wait on for whom nothing stale is there any more.
+// TestStaleEvicted shows that clients wait on if the stale answer is no longer there.
 func TestStaleEvicted(t *testing.T) {
 	for _, after := range []time.Duration{second / 2, 2 * second} { // before and after the wait is over
 		synctest.Test(t, func(t *testing.T) {
 			r := staleRig(t)
 			r.up.set(func(f *fake) { f.took = 5 * second })
 			first := r.send("a.example.")
-			time.Sleep(after)
+			pass(after)
 			q := r.flight().query
 			r.block.Cache.Remove(&q)
 			began := time.Now()
@@ -243,7 +242,8 @@ func TestStaleEvicted(t *testing.T) {
 	}
 }
 
-// TestStaleLanding answers once also where upstream answers just as the wait is over.
+// TestStaleLanding shows that each client gets one answer, even if upstream answers at the moment
+// at which the wait is over.
 func TestStaleLanding(t *testing.T) {
 	for range 200 {
 		synctest.Test(t, func(t *testing.T) {
@@ -266,7 +266,7 @@ func TestStaleLanding(t *testing.T) {
 	}
 }
 
-// TestStaleBack is over as soon as upstream is back: cluster names wait for it again.
+// TestStaleBack shows that names of the cluster wait for upstream again as soon as it is back.
 func TestStaleBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := staleRig(t)
@@ -274,7 +274,7 @@ func TestStaleBack(t *testing.T) {
 		r.up.set(func(f *fake) { f.took = time.Minute })
 		r.up.out.Store(true)
 		r.want("a.svc.cluster.local.", old)
-		time.Sleep(1100 * time.Millisecond) // the query that was sent behind it gave up
+		pass(1100 * time.Millisecond) // the query that was sent behind it gave up
 		r.asked("a.svc.cluster.local. A")
 		r.want("a.svc.cluster.local.", old)
 		r.asked() // as it failed a moment ago
@@ -286,8 +286,8 @@ func TestStaleBack(t *testing.T) {
 	})
 }
 
-// TestStaleHandedOn gives an answer that has expired where the servers are out that a name is
-// handed on to, though those that are asked first answer.
+// TestStaleHandedOn gives a stale answer if the servers of the forward that a query is handed on to
+// are out, though those of the first forward answer.
 func TestStaleHandedOn(t *testing.T) {
 	for _, next := range []Forward{{Next: []wire.Rcode{wire.NXDomain}}, {NextOnNodata: true}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -302,14 +302,14 @@ func TestStaleHandedOn(t *testing.T) {
 			}
 			last.say(question, "a.svc.cluster.local. 60 A 10.0.0.1")
 			r.want("a.svc.cluster.local.", "NOERROR; a.svc.cluster.local. 60 A 10.0.0.1")
-			time.Sleep(2 * time.Minute)
+			pass(2 * time.Minute)
 			last.set(func(f *fake) { f.err = errGone })
 			last.out.Store(true)
 			for range 2 { // the second time it is known that it failed a moment ago
 				r.want("a.svc.cluster.local.", "NOERROR; a.svc.cluster.local. 30 A 10.0.0.1")
 			}
 			last.out.Store(false)
-			time.Sleep(2 * second)
+			pass(2 * second)
 			r.want("a.svc.cluster.local.", "SERVFAIL") // one server of the cluster's is there
 		})
 	}

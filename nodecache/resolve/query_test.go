@@ -12,8 +12,8 @@ import (
 	"github.com/neardns/neardns/nodecache/querylog"
 )
 
-// TestObserveProbe counts no question by which a process looks after itself.
-func TestObserveProbe(t *testing.T) {
+// TestObserveSelfCheck shows that self-checks are not counted.
+func TestObserveSelfCheck(t *testing.T) {
 	r := newRig(t)
 	r.ask("abcdef.instance.nodecache. TXT class=3")
 	r.ask("version.bind. TXT class=3")
@@ -29,7 +29,7 @@ func TestObserveProbe(t *testing.T) {
 	}
 }
 
-// TestObserve counts each answer once, by its code and what it came from.
+// TestObserve shows that each answer is counted once, by its code and its source.
 func TestObserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(b *Block) {
@@ -72,7 +72,7 @@ func TestObserve(t *testing.T) {
 	})
 }
 
-// TestLog logs what a block's filter passes, now and later.
+// TestLog logs what the filter of a block passes, whether it was answered at once or later.
 func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(b *Block) { b.Log = querylog.Filter{{Zone: name(t, "example."), Classes: querylog.All}} })

@@ -14,39 +14,36 @@ import (
 
 const denied = "NXDOMAIN; " + soa
 
-// team returns a name as a Pod of namespace team-1 looks for it.
+// team returns the name that a Pod of namespace team-1 looks up.
 func team(name string) string { return name + ".team-1.svc.cluster.local." }
 
-// cutRig returns a rig that knows that com.team-1.svc.cluster.local does not exist, because
-// two names below did not.
+// cutRig returns a rig that knows that com.team-1.svc.cluster.local does not exist: two names below
+// it were denied.
 func cutRig(t *testing.T) *rig {
 	r := newRig(t)
 	r.up.say("team-1.svc.cluster.local. A", "--", soa)
 	r.want(team("api.github.com"), denied)
 	r.want(team("www.example.com"), denied)
-	synctest.Wait()
-	r.up.take()
+	r.take()
 	return r
 }
 
-// TestCutFound finds by itself that a name does not exist when junk below keeps coming, and
-// then answers all below it (RFC 8020, section 2).
+// TestCutFound shows that the Resolver finds out by itself that a name does not exist, when names
+// below it keep being denied. Then it denies everything below it (RFC 8020, section 2).
 func TestCutFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.up.say("team-1.svc.cluster.local. A", "--", soa)
 		r.want(team("api.github.com"), denied)
-		synctest.Wait()
 		r.asked(team("api.github.com") + " A")
 		r.want(team("www.example.com")+" AAAA", denied)
-		synctest.Wait()
-		got := strings.Join(r.up.take(), ", ")
+		got := strings.Join(r.take(), ", ")
 		for _, want := range []string{team("www.example.com") + " AAAA", team("com") + " A", "team-1.svc.cluster.local. A"} {
 			if !strings.Contains(got, want) {
 				t.Errorf("upstream was not asked %s, but %s", want, got)
 			}
 		}
-		time.Sleep(10 * second)
+		pass(10 * second)
 		left := strings.Replace(denied, "30 SOA", "20 SOA", 1)
 		for _, words := range []string{"a.example.com", "b.example.com", "other.com", "x.y.z.com"} {
 			r.want(team(words), left)
@@ -59,14 +56,14 @@ func TestCutFound(t *testing.T) {
 	})
 }
 
-// TestCutKnown cuts below what clients asked for themselves.
+// TestCutKnown cuts below names that clients asked for themselves.
 func TestCutKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.up.say("team-1.svc.cluster.local. A", "--", soa)
 		r.ask("team-1.svc.cluster.local.")
 		r.want(team("com"), denied)
-		r.up.take()
+		r.take()
 		r.want(team("a.com")+" AAAA", denied)
 		r.want(team("b.a.com")+" SRV", denied)
 		r.want(team("net")+" do", denied+"; OPT 1232 do")
@@ -75,8 +72,8 @@ func TestCutKnown(t *testing.T) {
 	})
 }
 
-// TestCutTypes cuts only where A is denied: stock CoreDNS says NXDOMAIN to TXT at a namespace or a
-// Service that exists, below which other names do.
+// TestCutTypes cuts only where type A is denied. Stock CoreDNS says NXDOMAIN to TXT at namespaces
+// and Services that exist, and have names below them.
 func TestCutTypes(t *testing.T) {
 	for _, typ := range []string{"AAAA", "TXT", "HTTPS", "SRV", "MX"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -88,7 +85,7 @@ func TestCutTypes(t *testing.T) {
 			for _, name := range []string{"team-1.svc.cluster.local.", team("db")} { // which A says exist
 				r.want(name+" "+typ, denied)
 			}
-			r.up.take()
+			r.take()
 			r.want(exists+" "+typ, "NOERROR; "+soa)
 			r.want("pod-1."+team("db")+" "+typ, denied)
 			r.asked(exists+" "+typ, "pod-1."+team("db")+" "+typ)
@@ -96,8 +93,9 @@ func TestCutTypes(t *testing.T) {
 	}
 }
 
-// TestCutNamespaces cuts only below namespaces that upstream says exist: below others it may have
-// names from elsewhere, a hosts file say, and one Pod's junk must not deny them to another.
+// TestCutNamespaces cuts only below namespaces that upstream says exist. Below others upstream may
+// have names from elsewhere, a hosts file for instance. The junk of one Pod must not deny them to
+// another.
 func TestCutNamespaces(t *testing.T) {
 	for what, says := range map[string][]string{
 		"denied":                  {"NXDOMAIN", "--", soa},
@@ -118,17 +116,17 @@ func TestCutNamespaces(t *testing.T) {
 			synctest.Wait()
 			r.want(exists, "NOERROR; "+exists+" 5 A 10.0.0.1")
 			r.want("x."+exists, "NOERROR; x."+exists+" 5 A 10.0.0.2")
-			r.up.take()
+			r.take()
 			r.want("com.legacy.svc.cluster.local.", denied)
 			r.want("new.com.legacy.svc.cluster.local.", denied)
-			if got := r.up.take(); !slices.Contains(got, "new.com.legacy.svc.cluster.local. A") {
+			if got := r.take(); !slices.Contains(got, "new.com.legacy.svc.cluster.local. A") {
 				t.Errorf("%s: it was cut; asked %q", what, got)
 			}
 		})
 	}
 }
 
-// TestCutUpstreams has a denial of one upstream deny nothing that another is asked for.
+// TestCutUpstreams shows that the denial of one upstream denies nothing that another is asked for.
 func TestCutUpstreams(t *testing.T) {
 	here := func(zone string) func(*Block, *fake) {
 		return func(b *Block, other *fake) {
@@ -162,9 +160,8 @@ func TestCutUpstreams(t *testing.T) {
 				r.ask(team(fmt.Sprint("host.", i, ".com")))
 				r.ask(team(fmt.Sprint(i, ".com")))
 			}
-			synctest.Wait()
-			r.up.take()
-			if r.want(team("y.com"), denied); len(r.up.take()) > 0 {
+			r.take()
+			if r.want(team("y.com"), denied); len(r.take()) > 0 {
 				t.Errorf("%s: nothing is cut at all", what)
 			}
 			if got := r.ask(team("x.deep.com")); got != tt.want {
@@ -174,7 +171,8 @@ func TestCutUpstreams(t *testing.T) {
 	}
 }
 
-// TestCutHosts does not deny other types of a name that our own hosts file has addresses of.
+// TestCutHosts shows that a name of our own hosts file is not cut for types that the file can't
+// have.
 func TestCutHosts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(b *Block) {
@@ -191,18 +189,17 @@ func TestCutHosts(t *testing.T) {
 	})
 }
 
-// TestCutDeep cuts below a long name too that does not exist, though only short ones are looked
-// for (RFC 8020, section 2).
+// TestCutDeep cuts below a long name that clients asked for, though upstream is only asked about
+// short ones (RFC 8020, section 2).
 func TestCutDeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.up.say("team-1.svc.cluster.local. A", "--", soa)
 		r.ask("team-1.svc.cluster.local.")
-		r.up.take()
+		r.take()
 		r.want(team("a.b.c.d"), denied)
 		r.want(team("more.a.b.c.d"), denied)
 		r.want(team("yet.more.a.b.c.d")+" AAAA", denied)
-		synctest.Wait()
 		r.asked(team("a.b.c.d") + " A")
 		r.counted("nodecache_cut_answers_total 2", "nodecache_cut_probes_total 0")
 		r.up.say(team("x.q.b.c.d")+" A", team("x.q.b.c.d")+" 5 A 10.0.0.1") // as from a hosts file
@@ -212,15 +209,16 @@ func TestCutDeep(t *testing.T) {
 				t.Fatal("it is not found")
 			}
 		}
-		time.Sleep(10 * second)
+		pass(10 * second)
 		r.ask(team("y.q.b.c.d"))
-		if got := r.up.take(); got[len(got)-1] != team("y.q.b.c.d")+" A" {
+		if got := r.take(); got[len(got)-1] != team("y.q.b.c.d")+" A" {
 			t.Errorf("asked %q: it is cut still", got)
 		}
 	})
 }
 
-// TestCutNot shows where no name is cut, and none is looked for to cut at.
+// TestCutNot shows which names are not cut, and that upstream is not asked about the names above
+// them.
 func TestCutNot(t *testing.T) {
 	for _, tt := range []struct {
 		what, above string
@@ -246,23 +244,22 @@ func TestCutNot(t *testing.T) {
 			}
 			r.ask(tt.above)
 			r.ask("team-1.svc.cluster.local.")
-			r.up.take()
+			r.take()
 			var want []string
 			for _, name := range tt.names {
 				r.want(name, denied)
 				want = append(want, name+" A")
 			}
-			synctest.Wait()
-			if got := r.up.take(); fmt.Sprint(got) != fmt.Sprint(want) {
+			if got := r.take(); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s: asked %q, want %q", tt.what, got, want)
 			}
 		})
 	}
 }
 
-// TestCutSuspicion counts no answers that say nothing of the name above: aliases that lead
-// nowhere (RFC 6604, section 3), NODATA, and what the cache may not keep, as a probe's answer
-// would not be kept either.
+// TestCutSuspicion shows which answers say nothing about the name above: aliases that lead nowhere
+// (RFC 6604, section 3), NODATA, and denials that the cache may not keep, since it could not keep
+// the denial of the name above either.
 func TestCutSuspicion(t *testing.T) {
 	for _, says := range [][]string{
 		{"NXDOMAIN", "%s 60 CNAME nx.example.", "--", soa}, {"--", soa}, {"NXDOMAIN"}, {"SERVFAIL"}, {"REFUSED"},
@@ -278,15 +275,14 @@ func TestCutSuspicion(t *testing.T) {
 				r.up.say(name+" A", records...)
 				r.ask(name)
 			}
-			synctest.Wait()
-			if n := len(r.up.take()); n != 5 {
+			if n := len(r.take()); n != 5 {
 				t.Errorf("%q: upstream was asked %d times", says, n)
 			}
 		})
 	}
 }
 
-// TestCutOff is `cut off`, and a block whose cache keeps no denial.
+// TestCutOff shows `cut off`, and a block whose cache keeps no denial.
 func TestCutOff(t *testing.T) {
 	for what, edit := range map[string]func(*Block){
 		"off":       func(b *Block) { b.Services = nil },
@@ -298,17 +294,16 @@ func TestCutOff(t *testing.T) {
 			for i := range 10 {
 				r.want(team(fmt.Sprint(i, ".com")), denied)
 			}
-			synctest.Wait()
-			if n := len(r.up.take()); n != 11 {
+			if n := len(r.take()); n != 11 {
 				t.Errorf("%s: upstream was asked %d times", what, n)
 			}
 		})
 	}
 }
 
-// TestCutCheck sends one in 200 upstream all the same. If something is there, nothing is cut
-// below that name for an hour.
-func TestCutCheck(t *testing.T) {
+// TestCutSample sends one answer in 200 upstream. If a name is found there, nothing below the
+// denied name is cut for an hour.
+func TestCutSample(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := cutRig(t)
 		exists := team("db.legacy.com")
@@ -319,34 +314,33 @@ func TestCutCheck(t *testing.T) {
 				denials++
 			}
 		}
-		if asked := r.up.take(); denials >= sampleEvery || len(asked) != 1 {
+		if asked := r.take(); denials >= sampleEvery || len(asked) != 1 {
 			t.Errorf("%d denials, %d queries upstream", denials, len(asked))
 		}
 		r.counted("nodecache_cuts_dropped_total 1")
 		for range 10 { // what came of the name above meanwhile makes no cut again
 			r.ask(team("com"))
-			time.Sleep(10 * second)
+			pass(10 * second)
 			r.want(exists, "NOERROR; "+exists+" 5 A 10.0.0.1")
 			r.ask(team("x.com"))
 		}
-		time.Sleep(31 * second)
-		r.up.take()
+		pass(31 * second)
+		r.take()
 		for i := range 5 { // nor is it looked for
 			r.ask(team(fmt.Sprint(i, ".new.com")))
 		}
-		synctest.Wait()
-		if got := r.up.take(); slices.Contains(got, team("com")+" A") {
+		if got := r.take(); slices.Contains(got, team("com")+" A") {
 			t.Errorf("asked %q", got)
 		}
-		time.Sleep(barredFor + time.Minute)
+		pass(barredFor + time.Minute)
 		r.ask("team-1.svc.cluster.local.")
 		r.ask(team("com"))
 		r.want(exists, denied)
 	})
 }
 
-// TestCutNever has a name that was found to exist never denied, though the name above is,
-// as long as it is asked for.
+// TestCutNever shows that a name which was found to exist is never denied while clients ask for it,
+// though the name above is denied.
 func TestCutNever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -354,35 +348,35 @@ func TestCutNever(t *testing.T) {
 		r.up.say(exists+" A", exists+" 60 A 10.0.0.1")
 		for range 200 {
 			r.want(exists, "NOERROR; "+exists+" 60 A 10.0.0.1")
-			time.Sleep(50 * second)
+			pass(50 * second)
 			for i := range 3 {
 				r.ask(team(fmt.Sprint(i, ".com")))
 			}
 			r.ask(team("com"))
-			time.Sleep(10 * second)
+			pass(10 * second)
 		}
 	})
 }
 
-// TestCutService has a Service that is created later, and the names below it, answered as soon
-// as the denial expires (RFC 2308, section 5; RFC 8020, section 2).
+// TestCutService creates a Service. It and the names below it are found as soon as the denial
+// expires (RFC 2308, section 5; RFC 8020, section 2).
 func TestCutService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := cutRig(t)
 		service, pod := team("com"), team("pod-0.com")
 		r.up.say(service+" A", service+" 5 A 10.0.0.1")
 		r.up.say(pod+" A", pod+" 5 A 10.0.0.1")
-		time.Sleep(30*second - 1)
+		pass(30*second - 1)
 		r.want(service, strings.Replace(denied, "30 SOA", "1 SOA", 1))
 		r.want(pod, strings.Replace(denied, "30 SOA", "1 SOA", 1))
-		time.Sleep(time.Nanosecond)
+		pass(time.Nanosecond)
 		r.want(service, "NOERROR; "+service+" 5 A 10.0.0.1")
 		r.want(pod, "NOERROR; "+pod+" 5 A 10.0.0.1")
 	})
 }
 
-// TestCutExists bars no name of which the server says itself that it exists: when that is
-// over, so is it for what is below.
+// TestCutExists shows that the cut stays on at names of which upstream says itself that they exist.
+// Once they are gone, the names below them are denied.
 func TestCutExists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -394,18 +388,17 @@ func TestCutExists(t *testing.T) {
 			t.Errorf("%q", bars)
 		}
 		r.up.set(func(f *fake) { clear(f.says) })
-		time.Sleep(5 * second)
+		pass(5 * second)
 		r.want(team("db"), denied)
 		r.want(team("pod-0.db"), denied)
 		r.want("other.svc.cluster.local.", denied)
-		synctest.Wait()
-		if got := r.up.take(); len(got) != 7 { // the last one asks whether the namespace exists
+		if got := r.take(); len(got) != 7 { // the last one asks whether the namespace exists
 			t.Errorf("asked %q", got)
 		}
 	})
 }
 
-// TestCutBounds has what is remembered of names bounded, whatever is asked.
+// TestCutBounds shows that the memory for names is bounded, whatever is asked.
 func TestCutBounds(t *testing.T) {
 	c := new(cuts)
 	c.init()
