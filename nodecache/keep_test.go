@@ -44,7 +44,11 @@ func newGenerations(t *testing.T) *generations {
 // build makes what text says, and ends what only the generation before needs.
 func (g *generations) build(text string) *generation {
 	g.t.Helper()
-	conf, err := corefile.Parse("Corefile", []byte(text), corefile.Options{})
+	path := filepath.Join(g.t.TempDir(), "Corefile")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	conf, err := corefile.Load(path, corefile.Options{})
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -107,8 +107,8 @@ func TestCacheErrors(t *testing.T) {
 	}
 }
 
-// TestStaleTTL shows that the zero TTL of CoreDNS's serve_stale is kept where it was asked
-// for, though RFC 8767, section 4, wants more.
+// TestStaleTTL shows that a Corefile with serve_stale gets CoreDNS's TTL of 0, though RFC 8767,
+// section 4, wants more.
 func TestStaleTTL(t *testing.T) {
 	for text, want := range map[string]uint32{"1h": 0, "1h immediate": 0, "1h immediate 0s": 0, "1h verify 0s 0s": 0, "1h verify 0s 30s": 30} {
 		c := block(t, "cache {\nserve_stale "+text+"\n}").Cache

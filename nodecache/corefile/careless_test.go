@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestCareless has what people write who are in a hurry, and the line that helps them.
+// TestCareless reads what people in a hurry write, and has the line that helps them.
 func TestCareless(t *testing.T) {
 	const zone, network = ", expected a zone such as example.com or a network such as 10.0.0.0/8", ", expected a network such as 10.0.0.0/8 or 2001:db8::/32"
 	for _, test := range []struct{ text, want string }{
@@ -94,7 +94,7 @@ func TestCarelessDirectives(t *testing.T) {
 	}
 }
 
-// TestCarelessNotes has what CoreDNS takes without a word, and what is said of it here.
+// TestCarelessNotes reads what CoreDNS takes without a word, and has the note that we make of it.
 func TestCarelessNotes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", "1: nothing in the block answers, expected forward or hosts; its names get SERVFAIL"},
@@ -108,7 +108,7 @@ func TestCarelessNotes(t *testing.T) {
 		{"forward example.com 192.0.2.1\nforward . 192.0.2.2", "2: forward: the block serves no name below example.com"},
 		{"hosts /none", "2: hosts: stat /none: no such file or directory; its names are answered once the file is there"},
 		{"hosts {\n192.0.2.1 *.example.org a*.example.org\n}", "3: hosts: a*.example.org: only a whole first label can be a wildcard, as in *.example.org"},
-		// and what is as it should be
+		// as it should be
 		{"forward a.example.org 192.0.2.1\nforward . 192.0.2.2", ""},
 		{"forward . 192.0.2.1 {\nexcept a.example.org\nexcept b.example.org\n}\nforward a.example.org 192.0.2.2", ""},
 		{"forward . 192.0.2.1 {\nnext NXDOMAIN\n}\nforward . 192.0.2.2", ""},
@@ -123,7 +123,7 @@ func TestCarelessNotes(t *testing.T) {
 	}
 }
 
-// TestShortZones takes zones of one label, among them those that look like a value.
+// TestShortZones reads zones of one label, also those that look like a value.
 func TestShortZones(t *testing.T) {
 	for _, zone := range []string{"no", "inf", "e5", "local", "_", "a1"} {
 		c := parse(t, zone+" {\ncache 30 "+zone+"\nforward "+zone+" 192.0.2.1\n}\n", Options{})
@@ -133,7 +133,7 @@ func TestShortZones(t *testing.T) {
 	}
 }
 
-// TestFaultyZoneNotes has no remark that follows only from a zone that is no zone.
+// TestFaultyZoneNotes shows that a zone that is none leads to one error, and to no note besides.
 func TestFaultyZoneNotes(t *testing.T) {
 	c, wrong := check("Corefile", []byte("*.example.org {\nforward . 192.0.2.1\ncache 30 example.org\n}\n"), Options{})
 	if got := noteLines(c.Notes); len(wrong) != 1 || got != "" {

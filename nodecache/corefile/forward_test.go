@@ -199,7 +199,7 @@ func TestForwardErrors(t *testing.T) {
 	}
 }
 
-// TestForwardTLS reads each form of tls, and shows that the files count for the sum.
+// TestForwardTLS reads each form of tls, and shows that the sums change with the files.
 func TestForwardTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := certificate(t)
@@ -245,7 +245,7 @@ func TestForwardTLS(t *testing.T) {
 
 func tlsSum(c *Config) string { return fmt.Sprintf("%x", c.Blocks[0].Forwards[0].TLS) }
 
-// certificate returns one that signed itself, and its key, in PEM.
+// certificate returns a certificate that signed itself, and its key, in PEM.
 func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -12,8 +12,8 @@ import (
 	"github.com/neardns/neardns/nodecache/hosts"
 )
 
-// FuzzParse reads any text: it must end in a Config that holds together or in an error that
-// names a place. Server blocks must be those that CoreDNS's parser finds.
+// FuzzParse reads any text. The result must be a consistent Config or an error that names a place.
+// The server blocks must be those that CoreDNS's parser finds.
 func FuzzParse(f *testing.F) {
 	text, err := os.ReadFile(official)
 	if err != nil {
@@ -39,7 +39,7 @@ func FuzzParse(f *testing.F) {
 		if readsFiles(text) {
 			return
 		}
-		c, err := Parse("Corefile", []byte(text), o)
+		c, err := first(check("Corefile", []byte(text), o))
 		if err != nil && !place.MatchString(err.Error()) {
 			t.Errorf("%q names no place", err)
 		}
@@ -52,7 +52,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// readsFiles reports whether a Corefile may name files other than those of this folder.
+// readsFiles reports whether a Corefile may name files outside this folder.
 func readsFiles(text string) bool {
 	return strings.Contains(text, "/") && (strings.Contains(text, "import") || strings.Contains(text, "proc") ||
 		strings.Contains(text, "sys") || strings.Contains(text, "..") || strings.Contains(text, "dev"))
@@ -86,8 +86,8 @@ func checkConfig(t *testing.T, c *Config) {
 	c.ClusterZones()
 }
 
-// checkStanzas compares what is found with what caddyfile.Parse finds, blocks without a zone
-// aside.
+// checkStanzas compares the stanzas with those of caddyfile.Parse. It leaves out blocks without a
+// zone.
 func checkStanzas(t *testing.T, text string) {
 	t.Helper()
 	o := Options{Env: noEnv}

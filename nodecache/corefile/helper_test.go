@@ -17,14 +17,14 @@ func parse(t testing.TB, text string, o Options) *Config {
 	if o.Env == nil {
 		o.Env = noEnv
 	}
-	c, err := Parse("Corefile", []byte(text), o)
+	c, err := first(check("Corefile", []byte(text), o))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	return c
 }
 
-// block reads what is within the only server block, at its second line.
+// block reads the body of the only server block. It begins at line 2.
 func block(t testing.TB, body string) *Block {
 	t.Helper()
 	return parse(t, "example.org {\n"+body+"\n}\n", Options{}).Blocks[0]
@@ -50,7 +50,7 @@ func wantError(t *testing.T, text, want string, o Options) {
 	if o.Env == nil {
 		o.Env = noEnv
 	}
-	_, err := Parse("Corefile", []byte(text), o)
+	_, err := first(check("Corefile", []byte(text), o))
 	if err == nil {
 		t.Errorf("no error, want %s\n%s", want, text)
 	} else if err.Error() != want {

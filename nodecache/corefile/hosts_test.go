@@ -51,8 +51,8 @@ func TestHostsErrors(t *testing.T) {
 	}
 }
 
-// TestHostsNotes has no word about the file, which may be larger than what is read here: package
-// hosts reports what is wrong with it.
+// TestHostsNotes shows that there is no note about the file's size: package hosts reads larger files
+// than this package does, and reports faults itself.
 func TestHostsNotes(t *testing.T) {
 	dir := t.TempDir()
 	large := write(t, dir, "large", strings.Repeat("#", maxFile+1))
@@ -68,7 +68,7 @@ func TestHostsNotes(t *testing.T) {
 	}
 }
 
-// TestHostsInline shows that package hosts finds in the lines what the directive says.
+// TestHostsInline shows that package hosts reads the inline lines as they are written.
 func TestHostsInline(t *testing.T) {
 	h := block(t, "hosts {\n192.0.2.1 A.example.org a.example.net # more\nttl 60\n2001:db8::1 \"b.example.org c.example.org\"\n}").Hosts
 	table, faults := hosts.Parse("", []byte(h.Inline), hosts.Options{Zones: h.Zones, NoReverse: true})

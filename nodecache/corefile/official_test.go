@@ -64,7 +64,7 @@ func TestOfficial(t *testing.T) {
 	}
 }
 
-// TestOfficialUnfilled shows what is said where a variable has no value.
+// TestOfficialUnfilled shows the errors for variables without a value.
 func TestOfficialUnfilled(t *testing.T) {
 	text, err := os.ReadFile(official)
 	if err != nil {

@@ -53,10 +53,7 @@ func Check(path string, o Options) (*Config, []error) {
 	return check(path, text, o)
 }
 
-// Parse is Load for the text of a Corefile. Errors contain its name, and relative imports start
-// at the folder in it.
-func Parse(name string, text []byte, o Options) (*Config, error) { return first(check(name, text, o)) }
-
+// first returns the first error alone.
 func first(c *Config, wrong []error) (*Config, error) {
 	if len(wrong) > 0 {
 		return nil, wrong[0]
@@ -64,6 +61,8 @@ func first(c *Config, wrong []error) (*Config, error) {
 	return c, nil
 }
 
+// check is Check for the text of a Corefile. Errors have its name in them, and relative imports
+// start at the folder of the name.
 func check(name string, text []byte, o Options) (*Config, []error) {
 	o = o.withDefaults()
 	domain, err := parseZone(o.ClusterDomain)

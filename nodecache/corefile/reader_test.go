@@ -63,8 +63,8 @@ func TestReaderErrors(t *testing.T) {
 	}
 }
 
-// TestImport shows that the files of imports are known, that errors name them, and that a
-// relative one begins at the folder of the file it stands in.
+// TestImport shows that a Config has the files of imports, that errors name them, and that relative
+// imports start at the folder of their file.
 func TestImport(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
@@ -117,7 +117,7 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
-// TestSum shows what makes a configuration another one.
+// TestSum shows what changes the sum.
 func TestSum(t *testing.T) {
 	const text = "a {\ncache 30 {\nkeepttl\n}\n}\n"
 	sum := parse(t, text, Options{}).Sum

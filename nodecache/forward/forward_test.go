@@ -51,7 +51,11 @@ func (o *opened) LoopFound(zone, server string, found bool) {
 // open opens the only forward of a Corefile. The caller closes it.
 func open(t *testing.T, lines string) *opened {
 	t.Helper()
-	conf, err := corefile.Parse("Corefile", []byte(".:53 {\n forward . "+lines+"\n}\n"), corefile.Options{})
+	path := filepath.Join(t.TempDir(), "Corefile")
+	if err := os.WriteFile(path, []byte(".:53 {\n forward . "+lines+"\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := corefile.Load(path, corefile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
