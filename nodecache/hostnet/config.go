@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// renewal is how often interception is renewed, and the addresses of a dummy device. A repair that
-// failed is tried again as often.
-const renewal = time.Second
+// Renewal is how often to call Host.Intercept. A Host renews the addresses of a dummy device as often,
+// and tries a repair again that has failed.
+const Renewal = time.Second
 
 // lifetime is how long interception lasts without a renewal, and an address of a dummy device. It
 // has room for two renewals that fail, and is shorter than the 5 s after which a resolver asks
 // again, resolv.conf(5).
-const lifetime = 3 * renewal
+const lifetime = 3 * Renewal
 
 // Config says what the node should have.
 type Config struct {

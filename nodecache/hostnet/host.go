@@ -113,8 +113,8 @@ func (h *Host) Mode() Mode { return h.mode }
 // Leftovers returns what another node-local cache had left when h was opened.
 func (h *Host) Leftovers() []Leftover { return h.leftovers }
 
-// Intercept makes queries to the addresses ours for 3 s, beginning now. Call it each second while
-// probes succeed. It is the only step that takes queries from others.
+// Intercept makes queries to the addresses ours for 3 s, beginning now. Call it each Renewal
+// while probes succeed. It is the only step that takes queries from others.
 func (h *Host) Intercept() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

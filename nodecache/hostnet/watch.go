@@ -54,7 +54,7 @@ func (w *watcher) close() {
 
 // run ends when close is called.
 func (w *watcher) run(h *Host) {
-	due, failed := time.Now().Add(renewal), false
+	due, failed := time.Now().Add(Renewal), false
 	for {
 		index, renew := h.watched()
 		if renew || failed {
@@ -72,7 +72,7 @@ func (w *watcher) run(h *Host) {
 		if err != nil && !failed {
 			h.cfg.Log.Error("network device: " + err.Error())
 		}
-		due, failed = time.Now().Add(renewal), err != nil
+		due, failed = time.Now().Add(Renewal), err != nil
 		time.Sleep(repairPause)
 	}
 }
@@ -97,7 +97,7 @@ func (w *watcher) next(h *Host, index int) (act, open bool) {
 	select {
 	case <-w.stop:
 		return false, false
-	case <-time.After(renewal):
+	case <-time.After(Renewal):
 		h.cfg.Log.Error("network device: watching it: " + err.Error())
 		return true, true
 	}

@@ -64,7 +64,7 @@ type Interception struct {
 }
 
 const (
-	renewEvery = time.Second
+	renewEvery = hostnet.Renewal
 	silentMost = 10 * time.Second // then a new process is better
 
 	// longestRound is what a round takes at most. A process that was stopped for longer, or a

@@ -12,17 +12,18 @@
 //
 // What becomes of a packet in a Table. A set whose name has a * exists for IPv4 and for IPv6:
 //
-//	prerouting   in by a device of @probes                  notrack, accept
-//	             from or to an address of @probe*           drop
-//	             in by a device of @outside                 accept
-//	             port 53, or the health port,
-//	               with the mark, to @own*                  notrack
-//	               over TCP, noted in @pass*                accept    it is not ours
-//	               over TCP, before @begun*, @take* have it note it   it is not ours
-//	               to @begun* (TCP), @take* (UDP, health)   notrack   a query
-//	               from @own*                               notrack   an answer
-//	input        port 53 to @own*, in by @outside           drop
-//	output       as in prerouting from "with the mark" on
+//	prerouting   in by a device of @probes                       notrack, accept
+//	             from or to an address of @probe*                drop
+//	             in by a device of @outside                      accept
+//	    +------> with Rules.Mark, to @own*                       notrack
+//	    |        TCP to the port, from a sender noted in @pass*  note again, accept
+//	    |        TCP to the port of @own*, not in @begun*        note the sender, accept
+//	    |        SYN to the port of @own*, not in @take*         note the sender, accept
+//	    |        TCP to the port of @begun*                      notrack
+//	    |        UDP to the port, TCP to the health port, @take* notrack
+//	    |        UDP and TCP from these ports of @own*           notrack
+//	output       as prerouting from --> on
+//	input        in by a device of @outside, to the port of @own*  drop
 //
 // The elements of @take* live for Rules.Lifetime, those of @pass* for a minute; all others stay.
 package nft

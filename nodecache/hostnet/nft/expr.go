@@ -66,8 +66,8 @@ func accept() expr.Any { return &expr.Verdict{Kind: expr.VerdictAccept} }
 // drop ends the packet.
 func drop() expr.Any { return &expr.Verdict{Kind: expr.VerdictDrop} }
 
-// tracked loads the state that connection tracking has for the packet.
-func tracked() expr.Any { return &expr.Ct{Register: unix.NFT_REG_1, Key: expr.CtKeySTATE} }
+// state loads the state that connection tracking has for the packet.
+func state() expr.Any { return &expr.Ct{Register: unix.NFT_REG_1, Key: expr.CtKeySTATE} }
 
 // random loads a number from 0 to n-1.
 func random(n uint32) expr.Any {

@@ -21,33 +21,38 @@ type Rules struct {
 	AnswerOutside bool
 }
 
-// rule is the expressions of a rule. The kernel goes from one to the next until one doesn't match.
-// The first ones are those that most packets fail.
+// rule is the expressions of a rule. The kernel goes from one to the next until one doesn't match, so
+// those come first that match few packets.
 type rule []expr.Any
 
 // join makes one rule of parts.
 func join(parts ...rule) rule { return slices.Concat(parts...) }
 
-// track are the rules that decide what connection tracking sees. What the host itself asks passes
-// output twice, as a query and as an answer; what a pod asks passes prerouting and then output.
+// track returns the rules that keep packets out of connection tracking. They are in prerouting and
+// in output: a pod's query passes prerouting and its answer output, and of the host's own query both
+// pass output.
 //
 // A connection over TCP ends where it began: with us, or with a server that kube-proxy chose. If
-// interception began or ended in the middle of a connection, its next packet would come to who
-// doesn't know it. So while an address is not taken, what comes to it is noted, and passes by us
-// until passTime after its last packet. What is not noted is ours, taken or not. Until an address
-// is taken for the first time, nothing there is ours, so any packet of a connection is noted;
-// later only its first packet is. What another process keeps out of connection tracking is never
-// noted.
+// interception began or ended in the middle of a connection, its next packet would reach a server
+// that doesn't know the connection. So while an address is not taken, the senders of connections to
+// it are noted, and these connections pass by us until passTime after their last packet. All other
+// connections are ours, whether the address is taken or not. Until an address is taken for the first
+// time, no connection there is ours, so any packet notes its sender; later only a first packet does.
+// Connections that another process keeps out of connection tracking are never noted.
 func (r *Rules) track(f family) []rule {
 	to, from := f.to(unix.IPPROTO_TCP, r.Port), f.from(unix.IPPROTO_TCP, r.Port)
-	pass := join(untracked(), f.origin(), rule{note(f.pass), accept()})
+	pass := join(unseen(), f.origin(), rule{note(f.pass), accept()})
 	rules := []rule{
+		// Queries of this process itself.
 		join(marked(r.Mark), f.is(), f.destinationIn(f.own), rule{notrack()}),
+		// Connections that are not ours: noted, before the first Take, and while nothing is taken.
 		join(to, f.origin(), rule{in(f.pass), note(f.pass), accept()}),
 		join(to, f.destinationIn(f.own), rule{notIn(f.begun)}, pass),
 		join(to, first(), f.destinationIn(f.own), rule{notIn(f.take)}, pass),
+		// Connections that are ours.
 		join(to, f.destinationIn(f.begun), rule{notrack()}),
 		join(from, f.sourceIn(f.own), rule{notrack()}),
+		// Queries over UDP and their answers, and the health port.
 		join(f.to(unix.IPPROTO_UDP, r.Port), f.destinationIn(f.take), rule{notrack()}),
 	}
 	if r.HealthPort != 0 {
@@ -60,10 +65,9 @@ func (r *Rules) track(f family) []rule {
 	return rules
 }
 
-// guard are the rules for probes. They come in by our TUN and are never tracked, so they reach the
-// sockets of this node before anything is intercepted. Nobody else sends from the addresses that
-// they come from, or to them, unless to make a probe fail: our own packets come in by the TUN, and
-// the answers leave by it.
+// guard returns the rules for probes. Probes come in by our TUN and are never tracked, so they reach
+// the sockets of this node before anything is intercepted. Their answers leave by the TUN. Whoever
+// else sends from the addresses of probes, or to them, wants to make a probe fail.
 func (r *Rules) guard() []rule {
 	rules := []rule{{meta(expr.MetaKeyIIF), in(probes()), notrack(), accept()}}
 	for _, f := range r.families() {
@@ -74,13 +78,13 @@ func (r *Rules) guard() []rule {
 	return rules
 }
 
-// bypass is the rule by which what other machines send passes prerouting as if we were not here.
+// bypass is the rule that lets packets of other machines pass prerouting as if we were not here.
 func bypass() rule { return join(fromOutside(), rule{accept()}) }
 
-// fromOutside matches what comes in by a device that leads to other machines.
+// fromOutside matches packets that come in by a device that leads to other machines.
 func fromOutside() rule { return rule{meta(expr.MetaKeyIIF), in(outside())} }
 
-// refuse are the rules that drop what other machines ask, where it is about to reach our sockets.
+// refuse returns the rules that drop queries of other machines in front of our sockets.
 func (r *Rules) refuse(f family) (rules []rule) {
 	for _, protocol := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
 		rules = append(rules, join(fromOutside(), f.to(protocol, r.Port), f.destinationIn(f.own), rule{drop()}))
@@ -105,14 +109,13 @@ func protocolIs(protocol byte) rule { return rule{meta(expr.MetaKeyL4PROTO), equ
 // is matches packets of the family.
 func (f family) is() rule { return rule{meta(expr.MetaKeyNFPROTO), equal(f.protocol)} }
 
-// destinationIn matches what goes to an address in a set, and leaves that address in the register.
+// destinationIn matches packets to an address in a set, and leaves that address in the register.
 func (f family) destinationIn(s set) rule { return rule{network(f.destination, f.size), in(s)} }
 
-// sourceIn matches what comes from an address in a set.
+// sourceIn matches packets from an address in a set.
 func (f family) sourceIn(s set) rule { return rule{network(f.source, f.size), in(s)} }
 
-// origin loads the address that a packet comes from, and its port into the register behind. A key
-// of the set pass is both.
+// origin loads a key of the set pass: the source address, and behind it the source port.
 func (f family) origin() rule {
 	return rule{network(f.source, f.size), transportInto(f.portRegister, 0, 2)}
 }
@@ -126,6 +129,6 @@ func first() rule {
 	return rule{transport(flags, 1), and(syn | ack), equal(syn)}
 }
 
-// untracked matches packets that connection tracking has not seen: they have the state
+// unseen matches packets that connection tracking has not seen: they have the state
 // NF_CT_STATE_INVALID_BIT of linux/netfilter/nf_conntrack_common.h.
-func untracked() rule { return rule{tracked(), equalHost(expr.CtStateBitINVALID)} }
+func unseen() rule { return rule{state(), equalHost(expr.CtStateBitINVALID)} }
