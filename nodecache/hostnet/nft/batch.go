@@ -201,9 +201,9 @@ func (b *batch) nameSet(ae *netlink.AttributeEncoder, s set) {
 // sent, so it only ends a wait for an answer that the kernel has lost.
 const commitWait = 2 * time.Second
 
-// commit sends the batch and returns the first error; then nothing has changed. The kernel has
-// done everything by the time that the batch is sent. It answers each message, and puts what
-// concerns the whole batch into the answer to its first message.
+// commit sends the batch and returns the first error; then nothing has changed. When the batch has
+// been sent, the kernel has done everything. It answers each message. If the whole batch has an
+// error, the answer to its first message says so.
 func (b *batch) commit(c *Conn) error {
 	if b.err != nil {
 		return b.err

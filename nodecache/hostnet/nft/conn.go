@@ -61,12 +61,12 @@ func (c *Conn) Delete(table string) error {
 	return b.commit(c)
 }
 
-// dump asks for all objects that a message is for, such as NFT_MSG_GETTABLE, and that have the
-// attributes.
+// dump asks for all objects of a kind, by a message such as NFT_MSG_GETTABLE. attributes say which.
 func (c *Conn) dump(typ uint16, family uint8, attributes []byte) ([]netlink.Message, error) {
 	return c.get(typ, family, netlink.Dump, attributes)
 }
 
+// get asks for an object and returns the answers.
 func (c *Conn) get(typ uint16, family uint8, flags netlink.HeaderFlags, attributes []byte) ([]netlink.Message, error) {
 	return c.socket.Execute(netlink.Message{
 		Header: netlink.Header{

@@ -12,8 +12,8 @@ import (
 // set is a set of a table.
 type set struct {
 	name    string
-	id      uint32        // one of its own within a batch
-	kind    uint32        // of its keys: a number of nft's datatype.h, for who lists the set
+	id      uint32        // unique within a batch
+	kind    uint32        // of its keys: a number of nft's datatype.h, which nft(8) needs to list the set
 	size    uint32        // of a key, in bytes
 	timeout time.Duration // of each element; none if 0
 	most    uint32        // elements, in a set that rules add to; else 0
@@ -51,18 +51,18 @@ func deviceKeys(indexes ...int) (keys [][]byte) {
 type family struct {
 	protocol            byte   // NFPROTO_IPV4
 	size                uint32 // of an address, in bytes
-	source, destination uint32 // where these are in the IP header
+	source, destination uint32 // offsets of the addresses in the IP header
 	dstKey              uint32 // NFT_CT_DST_IP
 	portRegister        uint32 // the register behind an address in NFT_REG_1
 
 	probe set // the addresses that probes come from
 	take  set // the addresses at which we take queries from others
 	own   set // the addresses, always
-	pass  set // where the connections come from that are not ours
+	pass  set // the senders (address and port) of connections that are not ours
 	begun set // the addresses, once we have taken queries there
 }
 
-// families returns those that addrs have, IPv4 first.
+// families returns the families that addrs have, IPv4 first.
 func families(addrs []netip.Addr, lifetime time.Duration) (found []family) {
 	for _, f := range []family{ipv4(lifetime), ipv6(lifetime)} {
 		if slices.ContainsFunc(addrs, f.has) {
