@@ -7,10 +7,10 @@ import (
 
 // poolsLose reports whether a sync.Pool forgets at random, as it does under the race detector.
 func poolsLose() bool {
-	var p sync.Pool
+	var fwd sync.Pool
 	for range 100 {
-		p.Put(new(int))
-		if p.Get() == nil {
+		fwd.Put(new(int))
+		if fwd.Get() == nil {
 			return true
 		}
 	}
@@ -30,10 +30,10 @@ func TestAllocations(t *testing.T) {
 	}
 	server := alone(t)
 	for proto, most := range map[Proto]float64{TCP: 0, UDP: 19} {
-		p := pool(t, Config{Servers: []Endpoint{{Addr: server, Proto: proto}}})
+		fwd := forward(t, Config{Servers: []Endpoint{{Addr: server, Proto: proto}}})
 		q, dst := queryFor(t, "service.namespace.svc.cluster.local"), make([]byte, 0, 512)
 		n := testing.AllocsPerRun(2000, func() {
-			if _, err := p.Exchange(t.Context(), dst, q, nil, Cluster); err != nil {
+			if _, err := fwd.Exchange(t.Context(), dst, q, nil, Cluster); err != nil {
 				t.Error(err)
 			}
 		})

@@ -111,7 +111,7 @@ func benchmark(b *testing.B, proto Proto, outstanding int) {
 	for range 3 {
 		c.Servers = append(c.Servers, Endpoint{Addr: alone(b), Proto: proto})
 	}
-	p := pool(b, c)
+	fwd := forward(b, c)
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	var group sync.WaitGroup
@@ -123,7 +123,7 @@ func benchmark(b *testing.B, proto Proto, outstanding int) {
 			q := queryFor(b, fmt.Sprintf("service-%d.namespace.svc.cluster.local", i))
 			dst := make([]byte, 0, 512)
 			for left.Add(-1) >= 0 {
-				if _, err := p.Exchange(b.Context(), dst, q, nil, Cluster); err != nil {
+				if _, err := fwd.Exchange(b.Context(), dst, q, nil, Cluster); err != nil {
 					b.Error(err)
 				}
 			}

@@ -1,8 +1,10 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/netip"
 	"syscall"
 	"time"
@@ -120,6 +122,9 @@ type Config struct {
 
 	Clock *clock.Clock // (one of its own, which does not notice when the machine slept)
 	Trace Trace
+
+	// dial (nil) opens connections in place of TCP: those of tests, to servers in memory.
+	dial func(ctx context.Context, server Endpoint) (net.Conn, error)
 }
 
 // Trace reports what a Forward does, for metrics and logs. The goroutine at work calls its

@@ -2,172 +2,172 @@ package upstream
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
-// blackHole returns an address where connections are neither accepted nor refused, until it
-// is opened.
+// blackHole returns a server in memory whose connections are neither accepted nor refused until
+// open is called.
 func blackHole(t *testing.T) (f *fake, open func()) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f = &fake{addr: netip.MustParseAddrPort(l.Addr().String()), tcp: l, handle: echo, conns: map[net.Conn]struct{}{}}
-	room(t, l, 0) // for one connection that is not accepted
-	var fill []net.Conn
-	for {
-		c, err := net.DialTimeout("tcp", f.addr.String(), 50*time.Millisecond)
-		if err != nil {
-			break
-		}
-		fill = append(fill, c)
-	}
-	empty := sync.OnceFunc(func() {
-		for _, c := range fill {
-			c.Close()
-		}
-	})
-	t.Cleanup(f.stop)
-	t.Cleanup(empty)
+	f = inMemory(t, &fake{hole: make(chan struct{})})
 	return f, func() {
-		empty()
-		room(t, l, 100)
-		f.group.Go(f.accept)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		close(f.hole)
+		f.hole = nil
 	}
 }
 
-// room sets how many connections may wait to be accepted.
-func room(t *testing.T, l net.Listener, n int) {
-	t.Helper()
-	raw, err := l.(*net.TCPListener).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), n) })
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+// refusing returns a server in memory that refuses connections.
+func refusing(t *testing.T) *fake { return inMemory(t, &fake{gone: true}) }
 
-// refused returns an address where nothing listens.
+// refused returns an address of loopback where nothing listens.
 func refused(t *testing.T) *fake {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return &fake{Server: testkit.Server{Addr: testkit.FreeAddr(t)}}
+}
+
+// mortal returns a server in memory that answers while it is not dead.
+func mortal(t *testing.T, dead *atomic.Bool) *fake {
+	return inMemory(t, &fake{handle: whileAlive(dead)})
+}
+
+func whileAlive(dead *atomic.Bool) handler {
+	return func(q []byte, reply func([]byte)) {
+		if !dead.Load() {
+			echo(q, reply)
+		}
 	}
-	defer l.Close()
-	return &fake{addr: netip.MustParseAddrPort(l.Addr().String())}
 }
 
 // Two of three servers may be gone in any way: nothing fails, and p99 stays below 300 ms.
 func TestTwoOfThreeDead(t *testing.T) {
-	hole := func(t *testing.T) *fake { f, _ := blackHole(t); return f }
-	mute := func(t *testing.T) *fake { return serve(t, &fake{handle: silent}) }
 	resets := func(t *testing.T) *fake {
 		f := &fake{}
-		f.handle = func([]byte, func([]byte)) { f.reset() }
-		return serve(t, f)
+		f.handle = func([]byte, func([]byte)) { f.Reset() }
+		return inMemory(t, f)
 	}
-	for _, test := range []struct {
-		what   string
-		proto  Proto
-		server func(t *testing.T) *fake
-	}{
-		{"refused", TCP, refused}, {"black hole", TCP, hole}, {"silent", TCP, mute}, {"resets", TCP, resets},
-		{"refused", UDP, refused}, {"silent", UDP, mute},
+	for what, server := range map[string]func(t *testing.T) *fake{
+		"refused":    refusing,
+		"black hole": func(t *testing.T) *fake { f, _ := blackHole(t); return f },
+		"silent":     func(t *testing.T) *fake { return inMemory(t, &fake{handle: silent}) },
+		"resets":     resets,
 	} {
 		for _, scope := range []Scope{Cluster, Other} {
-			t.Run(fmt.Sprint(test.what, test.proto, scope), func(t *testing.T) {
-				within(t, 300*time.Millisecond, func() time.Duration {
-					var c Config
-					for _, f := range []*fake{test.server(t), test.server(t), serve(t, &fake{})} {
-						c.Servers = append(c.Servers, f.endpoint(test.proto))
-					}
-					p := pool(t, c)
-					took := load(t, p, 1500, 60, "n", scope)
-					if p.Out() {
-						t.Error("one server is well")
-					}
-					return p99(took)
-				})
+			bubble(t, fmt.Sprint(what, scope), func(t *testing.T) {
+				fwd := forward(t, Config{}, server(t), server(t), inMemory(t, &fake{}))
+				if took := p99(load(t, fwd, 1500, 60, "n", scope)); took >= 300*time.Millisecond {
+					t.Errorf("p99 %v", took)
+				}
+				if fwd.Out() {
+					t.Error("one server is well")
+				}
 			})
 		}
 	}
 }
 
-// So it is with a query now and then, when little is known of the servers.
+// Nor does anything fail over UDP, and most queries go to the server that is well.
+func TestTwoOfThreeDeadOverUDP(t *testing.T) {
+	for what, server := range map[string]func(t *testing.T) *fake{
+		"refused": refused,
+		"silent":  func(t *testing.T) *fake { return serve(t, &fake{handle: silent}) },
+	} {
+		for _, scope := range []Scope{Cluster, Other} {
+			t.Run(fmt.Sprint(what, scope), func(t *testing.T) {
+				well := serve(t, &fake{})
+				dead := []*fake{server(t), server(t)}
+				fwd := forwardUDP(t, Config{ReadTimeout: 2 * time.Second, Timeout: testkit.Patience}, dead[0], dead[1], well)
+				load(t, fwd, 1500, 60, "n", scope)
+				if n := dead[0].Queries.Load() + dead[1].Queries.Load(); n > 500 || fwd.Out() {
+					t.Errorf("dead servers got %d queries; out: %v", n, fwd.Out())
+				}
+			})
+		}
+	}
+}
+
+// It is the same with a query now and then, when little is known of the servers.
 func TestTwoOfThreeDeadAtRest(t *testing.T) {
-	within(t, 300*time.Millisecond, func() time.Duration {
-		one, _ := blackHole(t)
-		p := pool(t, Config{}, one, serve(t, &fake{handle: silent}), serve(t, &fake{}))
-		var longest time.Duration
-		for range 20 {
-			longest = max(longest, load(t, p, 1, 1, "n", Cluster)[0])
+	synctest.Test(t, func(t *testing.T) {
+		hole, _ := blackHole(t)
+		fwd := forward(t, Config{}, hole, inMemory(t, &fake{handle: silent}), inMemory(t, &fake{}))
+		for i := range 20 {
+			if took := load(t, fwd, 1, 1, "n", Cluster)[0]; took >= 300*time.Millisecond {
+				t.Errorf("query %d took %v", i, took)
+			}
 			time.Sleep(50 * time.Millisecond)
 		}
-		return longest
 	})
 }
 
-// Sequential asks the next server once the first one is known to be out, and not because it
-// is slow.
+// Sequential asks the next server once the first one is known to be out, and not because it is slow.
 func TestSequentialMovesOn(t *testing.T) {
-	within(t, 1800*time.Millisecond, func() time.Duration {
+	bubble(t, "out", func(t *testing.T) {
 		hole, _ := blackHole(t)
-		p := pool(t, Config{Policy: Sequential}, hole, serve(t, &fake{}))
-		return p99(load(t, p, 100, 100, "n", Cluster))
-	})
-	slow := serve(t, &fake{handle: func(q []byte, reply func([]byte)) { time.Sleep(400 * time.Millisecond); echo(q, reply) }})
-	second := serve(t, &fake{})
-	p := pool(t, Config{Policy: Sequential}, slow, second)
-	exchangeOK(t, p, "a.example", Cluster)
-	if n := second.queries.Load(); n != 0 {
-		t.Errorf("the second was asked %d times", n)
-	}
-}
-
-// Servers that reset their connections while queries are on their way cost them a retry.
-func TestResetsUnderLoad(t *testing.T) {
-	servers := []*fake{serve(t, &fake{}), serve(t, &fake{}), serve(t, &fake{})}
-	p := pool(t, Config{}, servers...)
-	done := make(chan struct{})
-	var group sync.WaitGroup
-	group.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-done:
-				return
-			case <-time.After(20 * time.Millisecond):
-				servers[i%3].reset()
-			}
+		fwd := forward(t, Config{Policy: Sequential}, hole, inMemory(t, &fake{}))
+		if took := p99(load(t, fwd, 100, 100, "n", Cluster)); took >= 1800*time.Millisecond {
+			t.Errorf("p99 %v", took)
 		}
 	})
-	within(t, 100*time.Millisecond, func() time.Duration { return p99(load(t, p, 5000, 50, "n", Other)) })
-	close(done)
-	group.Wait()
+	bubble(t, "slow", func(t *testing.T) {
+		slow := inMemory(t, &fake{handle: after(400 * time.Millisecond)})
+		second := inMemory(t, &fake{})
+		exchangeOK(t, forward(t, Config{Policy: Sequential}, slow, second), "a.example", Cluster)
+		if n := second.Queries.Load(); n != 0 {
+			t.Errorf("the second was asked %d times", n)
+		}
+	})
 }
 
-// Two of three servers fall silent while in use: the queries on their way move over, and
+// If servers reset their connections while queries are under way, that costs the queries a retry.
+func TestResetsUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var servers []*fake
+		for range 3 {
+			servers = append(servers, inMemory(t, &fake{handle: after(5 * time.Millisecond)}))
+		}
+		fwd := forward(t, Config{}, servers...)
+		done := make(chan struct{})
+		var group sync.WaitGroup
+		group.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-done:
+					return
+				case <-time.After(20 * time.Millisecond):
+					servers[i%3].Reset()
+				}
+			}
+		})
+		if took := p99(load(t, fwd, 5000, 50, "n", Other)); took >= 100*time.Millisecond {
+			t.Errorf("p99 %v", took)
+		}
+		close(done)
+		group.Wait()
+	})
+}
+
+// Two of three servers fall silent while in use. The queries that are under way move over, and
 // later ones go to the third at once.
 func TestTwoOfThreeDieUnderLoad(t *testing.T) {
-	var dead atomic.Bool
-	p := pool(t, Config{}, mortal(t, &dead), mortal(t, &dead), serve(t, &fake{}))
-	for second := range 5 {
-		dead.Store(second > 0)
-		within(t, 300*time.Millisecond, func() time.Duration {
-			return p99(load(t, p, 2000, 4, "n", Scope(second%2)))
-		})
-		time.Sleep(700 * time.Millisecond)
-	}
-	if p.Out() {
-		t.Error("one server is well")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var dead atomic.Bool
+		fwd := forward(t, Config{}, mortal(t, &dead), mortal(t, &dead), inMemory(t, &fake{}))
+		for second := range 5 {
+			dead.Store(second > 0)
+			if took := p99(load(t, fwd, 2000, 4, "n", Scope(second%2))); took >= 300*time.Millisecond {
+				t.Errorf("p99 %v in second %d", took, second)
+			}
+			time.Sleep(700 * time.Millisecond)
+		}
+		if fwd.Out() {
+			t.Error("one server is well")
+		}
+	})
 }

@@ -1,135 +1,147 @@
 package upstream
 
 import (
-	"bytes"
-	"crypto/tls"
+	"context"
 	"encoding/binary"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// fake is a DNS server on loopback that answers as its handler says.
+// fake is a DNS server that answers as its handler says. serve starts it on sockets. A fake made by
+// inMemory has streams in memory, so that it can live in a synctest bubble, where a test's times
+// don't depend on how busy the machine is.
 type fake struct {
-	addr    netip.AddrPort
-	handle  func(q []byte, reply func(m []byte))
-	tls     *tls.Config
-	inOrder bool // a connection's next query waits until handle returns
-	limit   int  // queries after which a connection is closed; 0 for none
-	cuts    bool // it truncates what it answers over UDP
+	testkit.Server
+	handle handler
+	cuts   bool // over UDP it truncates its answers
 
-	queries atomic.Int64
-	open    atomic.Int64 // connections
-	most    atomic.Int64
-	dials   atomic.Int64
-
-	mu    sync.Mutex
-	tcp   net.Listener
-	udp   *net.UDPConn
-	conns map[net.Conn]struct{}
-	group sync.WaitGroup
+	memory bool
+	hole   chan struct{} // not nil: until it is closed, connections are neither accepted nor refused
+	gone   bool          // connections are refused
+	mu     sync.Mutex
+	pipes  map[net.Conn]struct{}
+	asked  map[string]int // by name, in memory
+	group  sync.WaitGroup
 }
 
-// serve starts a fake on addr, or where that is not valid on a port of its own.
+// handler takes a query and may call reply with answers, at once or later.
+type handler func(q []byte, reply func(m []byte))
+
+// serve starts a fake on a port of loopback. The test's end stops it.
 func serve(t testing.TB, f *fake) *fake {
 	t.Helper()
 	if f.handle == nil {
 		f.handle = echo
 	}
-	if !f.addr.IsValid() {
-		f.addr = netip.MustParseAddrPort("127.0.0.1:0")
+	f.Play = func(s *testkit.Session, q wire.Message) {
+		f.handle(q, func(m []byte) {
+			if f.cuts && !s.TCP() {
+				wire.Message(m).SetFlags(wire.TC, 0)
+			}
+			s.Send(m)
+		})
 	}
-	f.conns = map[net.Conn]struct{}{}
-	err := f.listen()
-	for try := 0; err != nil && try < 20; try++ { // a port may be taken over UDP
-		err = f.listen()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.group.Go(f.accept)
-	f.group.Go(f.datagrams)
-	t.Cleanup(f.stop)
+	testkit.Start(t, &f.Server)
 	return f
 }
 
-func (f *fake) listen() error {
-	l, err := net.Listen("tcp", f.addr.String())
-	if err != nil {
-		return err
-	}
-	addr := netip.MustParseAddrPort(l.Addr().String())
-	if f.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr)); err != nil {
-		l.Close()
-		return err
-	}
-	f.addr, f.tcp = addr, l
-	return nil
+// bubble runs a test on a virtual clock, which goes on when all of its goroutines wait.
+func bubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
-func (f *fake) stop() {
-	f.tcp.Close()
-	if f.udp != nil {
-		f.udp.Close()
+// inMemory makes f a server in memory. The test's end stops it.
+func inMemory(t testing.TB, f *fake) *fake {
+	if f.handle == nil {
+		f.handle = echo
 	}
-	f.reset()
-	f.group.Wait()
+	f.memory, f.pipes, f.asked = true, map[net.Conn]struct{}{}, map[string]int{}
+	t.Cleanup(func() {
+		f.Reset()
+		f.group.Wait()
+	})
+	return f
 }
 
-// reset closes all connections with a RST.
-func (f *fake) reset() {
+// latency is the time that a query takes to a server in memory.
+const latency = 100 * time.Microsecond
+
+// dial returns a connection to a server in memory.
+func (f *fake) dial(ctx context.Context) (net.Conn, error) {
+	f.mu.Lock()
+	hole := f.hole
+	f.mu.Unlock()
+	if hole != nil {
+		select {
+		case <-hole:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for c := range f.conns {
-		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
-		}
-		c.Close()
+	if f.gone {
+		return nil, syscall.ECONNREFUSED
 	}
+	ours, theirs := net.Pipe()
+	f.pipes[theirs] = struct{}{}
+	f.Dials.Add(1)
+	f.Most.Store(max(f.Most.Load(), f.Open.Add(1)))
+	f.group.Go(func() { f.stream(theirs) })
+	return ours, nil
 }
 
-func (f *fake) accept() {
-	for {
-		c, err := f.tcp.Accept()
-		if err != nil {
-			return
-		}
-		f.dials.Add(1)
-		f.most.Store(max(f.most.Load(), f.open.Add(1)))
-		if f.tls != nil {
-			c = tls.Server(c, f.tls)
-		}
-		f.mu.Lock()
-		f.conns[c] = struct{}{}
-		f.mu.Unlock()
-		f.group.Go(func() { f.stream(c) })
-	}
-}
-
+// stream takes the queries of a connection in memory.
 func (f *fake) stream(c net.Conn) {
-	var handlers sync.WaitGroup
-	defer func() {
-		c.Close()
-		f.open.Add(-1)
-		f.mu.Lock()
-		delete(f.conns, c)
-		f.mu.Unlock()
-		handlers.Wait()
-	}()
-	var mu sync.Mutex
+	queries := make(chan []byte, 4096) // a pipe holds nothing
+	f.group.Go(func() { frames(c, queries) })
+	var handlers, mu = sync.WaitGroup{}, sync.Mutex{}
+	defer handlers.Wait()
+	defer f.close(c)
 	reply := func(m []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		_, _ = c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...))
 	}
-	for n := 0; f.limit == 0 || n < f.limit; n++ {
+	n := 0
+	for q := range queries {
+		f.Queries.Add(1)
+		f.note(q)
+		if f.InOrder {
+			time.Sleep(latency)
+			f.handle(q, reply)
+		} else {
+			handlers.Go(func() {
+				time.Sleep(latency)
+				f.handle(q, reply)
+			})
+		}
+		if n++; n == f.Limit {
+			return
+		}
+	}
+}
+
+func (f *fake) note(q []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked[name(q)]++
+}
+
+// frames hands on the frames that come over c, and closes queries when c ends.
+func frames(c net.Conn, queries chan<- []byte) {
+	defer close(queries)
+	for {
 		var size [2]byte
 		if _, err := io.ReadFull(c, size[:]); err != nil {
 			return
@@ -138,46 +150,73 @@ func (f *fake) stream(c net.Conn) {
 		if _, err := io.ReadFull(c, q); err != nil {
 			return
 		}
-		f.queries.Add(1)
-		if f.inOrder {
-			f.handle(q, reply)
-		} else {
-			handlers.Go(func() { f.handle(q, reply) })
+		select {
+		case queries <- q:
+		default:
+			panic("more queries than anyone asks")
 		}
 	}
 }
 
-func (f *fake) datagrams() {
-	var handlers sync.WaitGroup
-	defer handlers.Wait()
-	for {
-		q := make([]byte, 4096)
-		n, from, err := f.udp.ReadFromUDPAddrPort(q)
-		if err != nil {
-			return
-		}
-		f.queries.Add(1)
-		handlers.Go(func() {
-			f.handle(q[:n], func(m []byte) {
-				if f.cuts {
-					wire.Message(m).SetFlags(wire.TC, 0)
-				}
-				_, _ = f.udp.WriteToUDPAddrPort(m, from)
-			})
-		})
+func (f *fake) close(c net.Conn) {
+	c.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.pipes[c]; ok {
+		delete(f.pipes, c)
+		f.Open.Add(-1)
 	}
 }
 
-func (f *fake) endpoint(p Proto) Endpoint { return Endpoint{Addr: f.addr, Proto: p} }
+// Asked returns how many queries there were for a name, written with its final dot.
+func (f *fake) Asked(of string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked[strings.TrimSuffix(of, ".")]
+}
+
+// Reset ends all connections.
+func (f *fake) Reset() {
+	if !f.memory {
+		f.Server.Reset()
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.pipes {
+		c.Close()
+	}
+}
+
+// die ends all connections of a server in memory, which accepts none from now on.
+func (f *fake) die() {
+	f.mu.Lock()
+	f.gone = true
+	f.mu.Unlock()
+	f.Reset()
+}
+
+// live ends die.
+func (f *fake) live() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone = false
+}
+
+func (f *fake) endpoint(p Proto) Endpoint { return Endpoint{Addr: f.Addr, Proto: p} }
 
 // echo answers with the query as a response.
 func echo(q []byte, reply func([]byte)) { reply(response(q)) }
 
-func response(q []byte) []byte {
-	m := bytes.Clone(q)
-	wire.Message(m).SetFlags(wire.QR, 0)
-	return m
+// after returns a handler that echoes after d.
+func after(d time.Duration) handler {
+	return func(q []byte, reply func([]byte)) {
+		time.Sleep(d) // the server's work
+		echo(q, reply)
+	}
 }
+
+func response(q []byte) []byte { return testkit.Response(q) }
 
 func withRcode(q []byte, code wire.Rcode) []byte {
 	m := response(q)
@@ -203,10 +242,8 @@ func withAddress(q []byte, addrs ...netip.Addr) []byte {
 // silent never answers.
 func silent([]byte, func([]byte)) {}
 
-func name(q []byte) string {
-	n, _, _, _ := wire.Message(q).Question()
-	return strings.TrimSuffix(n.String(), ".")
-}
+// name returns the name that q asks for, in lower case and without its final dot.
+func name(q []byte) string { return strings.TrimSuffix(testkit.NameOf(q), ".") }
 
 // queryFor returns a query for a name, with an ID that no other test uses.
 func queryFor(t testing.TB, name string) *wire.Query {
@@ -220,16 +257,35 @@ func messageFor(t testing.TB, name string) []byte {
 	return wire.AppendQuery(nil, queryFor(t, name), nil)
 }
 
-// pool returns a Forward of TCP servers that is closed when the test ends.
-func pool(t testing.TB, c Config, servers ...*fake) *Forward {
+// network returns a Config.dial for servers in memory. It gives addresses to those that have none.
+func network(servers ...*fake) func(ctx context.Context, e Endpoint) (net.Conn, error) {
+	at := map[netip.AddrPort]*fake{}
+	for i, f := range servers {
+		if !f.Addr.IsValid() {
+			f.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + i)}), 53)
+		}
+		at[f.Addr] = f
+	}
+	return func(ctx context.Context, e Endpoint) (net.Conn, error) { return at[e.Addr].dial(ctx) }
+}
+
+// forward returns a Forward that asks servers over TCP. The test's end closes it. On sockets only a
+// hang meets the time-out, unless the test sets one.
+func forward(t testing.TB, c Config, servers ...*fake) *Forward {
 	t.Helper()
+	if c.dial == nil && len(servers) > 0 && servers[0].memory {
+		c.dial = network(servers...)
+	}
+	if c.dial == nil && c.ReadTimeout == 0 {
+		c.ReadTimeout = testkit.Patience
+	}
 	for _, f := range servers {
 		c.Servers = append(c.Servers, f.endpoint(TCP))
 	}
-	p, err := New(c)
+	f, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.Close)
-	return p
+	t.Cleanup(f.Close)
+	return f
 }

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
@@ -35,92 +37,92 @@ func (d *directory) handle(q []byte, reply func([]byte)) {
 	reply(withAddress(withRcode(q, d.rcode), d.addrs...))
 }
 
-// pods returns n servers of the same port at addresses of their own.
-func pods(t *testing.T, n int) (list []*fake, addrs []netip.Addr) {
+// cluster returns five pods, and a Forward that finds them by asking dns, which has the directory.
+func cluster(t *testing.T, c Config, d *directory) (pods []*fake, dns *fake, fwd *Forward) {
 	t.Helper()
-	first := serve(t, &fake{addr: netip.MustParseAddrPort("127.0.0.11:0")})
-	for i := range n {
-		f := first
-		if i > 0 {
-			addr := netip.AddrFrom4([4]byte{127, 0, 0, byte(11 + i)})
-			f = serve(t, &fake{addr: netip.AddrPortFrom(addr, first.addr.Port())})
-		}
-		list, addrs = append(list, f), append(addrs, f.addr.Addr())
+	for i := range 5 {
+		addr := netip.AddrFrom4([4]byte{10, 244, 0, byte(1 + i)})
+		pods = append(pods, inMemory(t, &fake{Server: testkit.Server{Addr: netip.AddrPortFrom(addr, 53)}}))
 	}
-	return list, addrs
+	dns = inMemory(t, &fake{handle: d.handle})
+	c.Name, c.Node, c.dial = headless, "10.0.0.1", network(slices.Concat([]*fake{dns}, pods)...)
+	return pods, dns, forward(t, c, dns)
 }
 
-// DESIGN: the servers behind a headless name are found by asking, spread over nodes, followed
-// as they change, and the server that was asked is what remains where there are none.
+func addrs(pods []*fake) (list []netip.Addr) {
+	for _, p := range pods {
+		list = append(list, p.Addr.Addr())
+	}
+	return list
+}
+
+// The servers behind a headless name are found by asking for it, spread over nodes, and followed as
+// they change. If there are none, the server that was asked remains.
 func TestFollow(t *testing.T) {
-	list, addrs := pods(t, 5)
-	d := &directory{}
-	d.set(wire.NXDomain)
-	bootstrap := serve(t, &fake{handle: d.handle})
-	c := Config{
-		Name: headless, Port: list[0].addr.Port(), Node: "10.0.0.1", Refresh: 20 * time.Millisecond,
-		CheckInterval: 20 * time.Millisecond, ReadTimeout: 300 * time.Millisecond,
-	}
-	p := pool(t, c, bootstrap)
-	has := func(n int) func() bool { return func() bool { return len(p.Servers()) == n } }
-	fixed := []Endpoint{bootstrap.endpoint(TCP)}
-	exchangeOK(t, p, "a.example", Cluster)
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		d.set(wire.NXDomain)
+		c := Config{Refresh: 20 * time.Millisecond, CheckInterval: 20 * time.Millisecond, ReadTimeout: 300 * time.Millisecond}
+		pods, dns, fwd := cluster(t, c, d)
+		has := func(n int) func() bool { return func() bool { return len(fwd.Servers()) == n } }
+		fixed := []Endpoint{dns.endpoint(TCP)}
+		exchangeOK(t, fwd, "a.example", Cluster)
 
-	d.set(wire.NoError, addrs...)
-	eventually(t, "3 pods and the fallback", has(4))
-	exchangeOK(t, p, "b.example", Cluster)
-	if got := p.Servers(); got[3] != fixed[0] || slices.Contains(got[:3], fixed[0]) {
-		t.Errorf("servers %v", got)
-	}
+		d.set(wire.NoError, addrs(pods)...)
+		testkit.Eventually(t, "3 pods and the configured server", has(4))
+		exchangeOK(t, fwd, "b.example", Cluster)
+		if got := fwd.Servers(); got[3] != fixed[0] || slices.Contains(got[:3], fixed[0]) {
+			t.Errorf("servers %v", got)
+		}
 
-	d.set(wire.NoError, addrs[0])
-	eventually(t, "one pod and the fallback", has(2))
-	before := bootstrap.dials.Load()
-	for range 20 {
-		exchangeOK(t, p, "c.example", Other)
-	}
-	if list[0].queries.Load() < 20 {
-		t.Errorf("the pod got %d queries", list[0].queries.Load())
-	}
+		d.set(wire.NoError, addrs(pods)[0])
+		testkit.Eventually(t, "one pod and the configured server", has(2))
+		before := dns.Asked("d.example.")
+		for range 20 {
+			exchangeOK(t, fwd, "c.example", Other)
+		}
+		if n := pods[0].Queries.Load(); n < 20 {
+			t.Errorf("the pod got %d queries", n)
+		}
 
-	d.set(wire.ServFail) // nothing is known, nothing changes
-	time.Sleep(100 * time.Millisecond)
-	if len(p.Servers()) != 2 {
-		t.Errorf("after SERVFAIL: %v", p.Servers())
-	}
-	list[0].stop() // the pod is gone before the directory knows
-	for range 20 {
-		exchangeOK(t, p, "d.example", Cluster)
-	}
-	if bootstrap.dials.Load() == before && bootstrap.queries.Load() < 20 {
-		t.Error("fallback not asked")
-	}
+		d.set(wire.ServFail) // nothing is known, so nothing changes
+		time.Sleep(10 * lookAgain)
+		if len(fwd.Servers()) != 2 {
+			t.Errorf("after SERVFAIL: %v", fwd.Servers())
+		}
+		pods[0].die() // before the directory knows
+		for range 20 {
+			exchangeOK(t, fwd, "d.example", Cluster)
+		}
+		if dns.Asked("d.example.") == before {
+			t.Error("the configured server was not asked")
+		}
 
-	d.set(wire.NXDomain)
-	eventually(t, "only the fallback", func() bool { return slices.Equal(p.Servers(), fixed) })
-	eventually(t, "pods forgotten", func() bool { return len(p.all()) == 1 })
-	exchangeOK(t, p, "e.example", Cluster)
+		d.set(wire.NXDomain)
+		testkit.Eventually(t, "only the configured server", func() bool { return slices.Equal(fwd.Servers(), fixed) })
+		testkit.Eventually(t, "pods forgotten", func() bool { return len(fwd.all()) == 1 })
+		exchangeOK(t, fwd, "e.example", Cluster)
+	})
 }
 
 // A pod that is down gives its place to the next one in the node's order, until it is back.
 func TestFollowReplacesDown(t *testing.T) {
-	list, addrs := pods(t, 5)
-	d := &directory{}
-	d.set(wire.NoError, addrs...)
-	bootstrap := serve(t, &fake{handle: d.handle})
-	c := Config{Name: headless, Port: list[0].addr.Port(), Node: "10.0.0.1", CheckInterval: 10 * time.Millisecond}
-	p := pool(t, c, bootstrap)
-	eventually(t, "found", func() bool { return len(p.Servers()) == 4 })
-	chosen := p.Servers()
-	i := slices.IndexFunc(list, func(f *fake) bool { return f.addr == chosen[0].Addr })
-	list[i].stop()
-	eventually(t, "replaced", func() bool {
-		exchangeOK(t, p, "a.example", Cluster)
-		return !slices.Contains(p.Servers(), chosen[0])
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		pods, _, fwd := cluster(t, Config{CheckInterval: 10 * time.Millisecond}, d)
+		d.set(wire.NoError, addrs(pods)...)
+		testkit.Eventually(t, "found", func() bool { return len(fwd.Servers()) == 4 })
+		chosen := fwd.Servers()
+		i := slices.IndexFunc(pods, func(f *fake) bool { return f.Addr == chosen[0].Addr })
+		pods[i].die()
+		testkit.Eventually(t, "replaced", func() bool {
+			exchangeOK(t, fwd, "a.example", Cluster)
+			return !slices.Contains(fwd.Servers(), chosen[0])
+		})
+		if got := fwd.Servers(); len(got) != 4 || got[0] != chosen[1] || got[1] != chosen[2] {
+			t.Errorf("%v, then %v", chosen, got)
+		}
+		pods[i].live()
+		testkit.Eventually(t, "back", func() bool { return slices.Equal(fwd.Servers(), chosen) })
 	})
-	if got := p.Servers(); len(got) != 4 || got[0] != chosen[1] || got[1] != chosen[2] {
-		t.Errorf("%v, then %v", chosen, got)
-	}
-	serve(t, &fake{addr: list[i].addr})
-	eventually(t, "back", func() bool { return slices.Equal(p.Servers(), chosen) })
 }

@@ -27,18 +27,18 @@ func TestMain(m *testing.M) {
 }
 
 // exchangeOK asks and checks that the answer belongs to the query.
-func exchangeOK(t testing.TB, p *Forward, name string, scope Scope) []byte {
+func exchangeOK(t testing.TB, f *Forward, name string, scope Scope) []byte {
 	t.Helper()
-	m, err := exchangeErr(t, p, name, scope)
+	m, err := exchangeErr(t, f, name, scope)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 	return m
 }
 
-func exchangeErr(t testing.TB, p *Forward, of string, scope Scope) ([]byte, error) {
+func exchangeErr(t testing.TB, f *Forward, of string, scope Scope) ([]byte, error) {
 	t.Helper()
-	m, err := p.Exchange(context.Background(), []byte("kept"), queryFor(t, of), nil, scope)
+	m, err := f.Exchange(context.Background(), []byte("kept"), queryFor(t, of), nil, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -49,18 +49,8 @@ func exchangeErr(t testing.TB, p *Forward, of string, scope Scope) ([]byte, erro
 	return m[4:], nil
 }
 
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(5 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	t.Errorf("not within 10 s: %s", what)
-}
-
 // load asks n queries, some at a time, and returns how long each took, sorted.
-func load(t testing.TB, p *Forward, n, atATime int, of string, scope Scope) []time.Duration {
+func load(t testing.TB, f *Forward, n, atATime int, of string, scope Scope) []time.Duration {
 	t.Helper()
 	took := make([]time.Duration, n)
 	var next atomic.Int64
@@ -69,7 +59,7 @@ func load(t testing.TB, p *Forward, n, atATime int, of string, scope Scope) []ti
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				began := time.Now()
-				if m := exchangeOK(t, p, fmt.Sprintf("%s%d.example", of, i), scope); wire.Message(m).Truncated() {
+				if m := exchangeOK(t, f, fmt.Sprintf("%s%d.example", of, i), scope); wire.Message(m).Truncated() {
 					t.Error("truncated")
 				}
 				took[i] = time.Since(began)
@@ -82,16 +72,3 @@ func load(t testing.TB, p *Forward, n, atATime int, of string, scope Scope) []ti
 }
 
 func p99(took []time.Duration) time.Duration { return took[len(took)*99/100] }
-
-// within checks that a latency stays below a limit. A busy machine gets two more tries.
-func within(t *testing.T, limit time.Duration, measure func() time.Duration) {
-	t.Helper()
-	var took time.Duration
-	for range 3 {
-		if took = measure(); took < limit {
-			t.Logf("took %v", took)
-			return
-		}
-	}
-	t.Errorf("took %v, want below %v", took, limit)
-}

@@ -22,16 +22,16 @@ func TestMemory(t *testing.T) {
 	e := Endpoint{Addr: alone(t), Proto: TCP}
 	for _, test := range []struct{ atATime, most int }{{1, 100e3}, {250, 300e3}} {
 		open := func() {
-			p := pool(t, Config{Servers: []Endpoint{e}})
-			s := p.set.Load().order[0]
+			fwd := forward(t, Config{Servers: []Endpoint{e}})
+			s := fwd.set.Load().order[0]
 			s.mu.Lock()
 			for range 2 {
-				s.open(Cluster, p.now())
-				s.open(Other, p.now())
+				s.open(Cluster, fwd.now())
+				s.open(Other, fwd.now())
 			}
 			s.mu.Unlock()
 			for scope := range scopes {
-				load(t, p, 4*test.atATime, test.atATime, "n", scope)
+				load(t, fwd, 4*test.atATime, test.atATime, "n", scope)
 			}
 		}
 		open() // the goroutines that ask leave their stacks behind, once

@@ -244,6 +244,9 @@ const streamRoom = 32 << 10
 
 // dial opens a connection. For TLS it also completes the handshake. The context bounds both.
 func (s *server) dial(ctx context.Context) (net.Conn, error) {
+	if dial := s.forward.conf.dial; dial != nil {
+		return dial(ctx, s.Endpoint)
+	}
 	d := s.forward.dialer()
 	tcp, err := d.DialTCP(ctx, "tcp", s.forward.source(), s.Addr)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,9 +13,12 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/internal/wire"
 )
 
-// corefile answers names of the cluster from memory, and asks a slow server for all others.
+// corefile has CoreDNS answer names of the cluster from memory, and ask a slow server for all others.
 const corefile = `%s {
 	bind 127.0.0.1
 	template IN A cluster.local {
@@ -46,7 +48,7 @@ func start(t *testing.T, n int, slow string) (addrs []netip.AddrPort) {
 	t.Helper()
 	var keys []string
 	for range n {
-		addr := free(t)
+		addr := testkit.FreeAddr(t)
 		addrs = append(addrs, addr)
 		keys = append(keys, fmt.Sprintf(".:%d", addr.Port()))
 	}
@@ -74,52 +76,28 @@ func start(t *testing.T, n int, slow string) (addrs []netip.AddrPort) {
 	return addrs
 }
 
-// free returns an address on which nothing listens.
-func free(t *testing.T) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String())
-}
-
+// ready waits until a server answers.
 func ready(t *testing.T, addr netip.AddrPort) {
 	t.Helper()
 	client := dns.Client{Net: "tcp"}
 	m := new(dns.Msg)
 	m.SetQuestion("a.cluster.local.", dns.TypeA)
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if r, _, err := client.Exchange(m, addr.String()); err == nil && len(r.Answer) == 1 {
-			return
-		}
-	}
-	t.Fatalf("%v does not answer", addr)
+	testkit.Eventually(t, fmt.Sprint(addr, " answers"), func() bool {
+		r, _, err := client.Exchange(m, addr.String())
+		return err == nil && len(r.Answer) == 1
+	})
 }
 
-// slowServer answers every name, a tenth of the PTR queries and all for the root after 2 s.
+// slowServer returns the address of a server that answers every name. It takes 2 s for a tenth of the
+// PTR queries and for the root.
 func slowServer(t *testing.T) (addr string) {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		if name := q.Question[0].Name; name == "." || strings.HasPrefix(name, "7") {
-			time.Sleep(2 * time.Second)
+	slow := testkit.Late(2*time.Second, testkit.Echo)
+	return testkit.Serve(t, func(s *testkit.Session, q wire.Message) {
+		if name := testkit.NameOf(q); name == "." || strings.HasPrefix(name, "7") {
+			slow(s, q)
+			return
 		}
-		m := new(dns.Msg)
-		m.SetReply(q)
-		_ = w.WriteMsg(m)
-	})}
-	done := make(chan error, 1)
-	go func() { done <- server.ActivateAndServe() }()
-	t.Cleanup(func() {
-		_ = server.Shutdown()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return conn.LocalAddr().String()
+		testkit.Echo(s, q)
+	}).Addr.String()
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// A CNAME, addresses behind it, one that is no address, and an OPT record.
+// message returns an answer with a CNAME, addresses behind it, one that is no address, and an OPT
+// record.
 func message(t *testing.T, options []byte) []byte {
 	t.Helper()
 	m := []byte(wire.Message(response(messageFor(t, "a.example"))).StripOPT())
@@ -40,24 +41,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// RFC 7828 section 3.1: a server's option has a TIMEOUT. One without it, as a query has and
-// some servers echo, must not be read as one of 0.
-func TestKeepaliveOptionRFC7828(t *testing.T) {
-	for options, want := range map[string]time.Duration{
-		"":                         -1,
-		"\x00\x0b\x00\x00":         -1,
-		"\x00\x0b\x00\x02\x00\x1e": 3 * time.Second,
-		"\x00\x0b\x00\x02\x00\x00": 0,
-		"\x00\x0a\x00\x00\x00\x0b\x00\x02\x00\x1e": -1, // behind a broken cookie
-	} {
-		if got, ok := keepalive(message(t, []byte(options))); ok != (want >= 0) || ok && got != want {
-			t.Errorf("%x: %v %v", options, got, ok)
-		}
-	}
-}
-
-// RFC 6891 section 6.1.3: a version that is not known is answered with BADVERS.
-func TestProbeRFC6891(t *testing.T) {
+// RFC 6891 section 6.1.3: a version of EDNS that the server does not know is answered with BADVERS.
+func TestUnknownVersionRFC6891(t *testing.T) {
 	query, err := newQuery("a.example", wire.NS, true)
 	if err != nil {
 		t.Fatal(err)
@@ -81,21 +66,21 @@ func TestAppendAnswer(t *testing.T) {
 	}
 }
 
-// Whatever bytes a server sends: only what answers the query comes through.
+// Whatever bytes a server sends, only what answers the query gets through.
 func FuzzFrames(f *testing.F) {
 	q, _ := newQuery("a.example", wire.A, true)
 	f.Add(append([]byte{0, byte(len(q.msg))}, response(q.msg)...))
 	f.Add([]byte("\x00\x02ab\x00\x0c\x00\x07\x80\x01\x00\x00\x00\x00\x00\x00\x00\x00"))
-	p, err := New(Config{Servers: []Endpoint{{Addr: netip.MustParseAddrPort("127.0.0.1:9"), Proto: TCP}}})
+	fwd, err := New(Config{Servers: []Endpoint{{Addr: netip.MustParseAddrPort("127.0.0.1:9"), Proto: TCP}}})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Cleanup(p.Close)
+	f.Cleanup(fwd.Close)
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		c := newConn(p.set.Load().order[0], Other, 1)
-		call := p.call(nil, Other)
+		c := newConn(fwd.set.Load().order[0], Other, 1)
+		call := fwd.call(nil, Other)
 		call.askOwn(q)
-		defer p.free(call)
+		defer fwd.free(call)
 		k := call.add(c.server, 1, false, false)
 		call.asks[k].by, call.asks[k].id = c, 7
 		c.slots[7] = slot{call, k, 1, false}

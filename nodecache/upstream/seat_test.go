@@ -37,8 +37,8 @@ func nearest(node seat, servers []Endpoint) []Endpoint {
 	return choose(node, servers, 3, func(Endpoint) bool { return false })
 }
 
-// cluster is nodes, the pods of their DNS, and what each chose.
-type cluster struct {
+// nodes are the nodes of a cluster, the pods of their DNS, and what each chose.
+type nodes struct {
 	random *rand.Rand
 	by     chooser
 	seats  []seat
@@ -47,8 +47,8 @@ type cluster struct {
 	load   map[Endpoint]int
 }
 
-func newCluster(plan string, seed uint64, by chooser) *cluster {
-	c := &cluster{random: rand.New(rand.NewPCG(seed, 1)), by: by, choice: make([][]Endpoint, nodeCount)}
+func newNodes(plan string, seed uint64, by chooser) *nodes {
+	c := &nodes{random: rand.New(rand.NewPCG(seed, 1)), by: by, choice: make([][]Endpoint, nodeCount)}
 	for i := range nodeCount {
 		c.seats = append(c.seats, newSeat(plans[plan].node(c.random, i)))
 	}
@@ -59,7 +59,7 @@ func newCluster(plan string, seed uint64, by chooser) *cluster {
 	return c
 }
 
-func (c *cluster) addPod() (added Endpoint) {
+func (c *nodes) addPod() (added Endpoint) {
 	for added.Addr.Port() == 0 || slices.Contains(c.pods, added) {
 		addr := netip.MustParseAddr(address(10, 244, c.random.IntN(1<<16)))
 		added = Endpoint{Addr: netip.AddrPortFrom(addr, 53), Proto: TCP}
@@ -68,7 +68,7 @@ func (c *cluster) addPod() (added Endpoint) {
 	return added
 }
 
-func (c *cluster) removePod() (removed Endpoint) {
+func (c *nodes) removePod() (removed Endpoint) {
 	i := c.random.IntN(len(c.pods))
 	removed = c.pods[i]
 	c.pods = slices.Delete(c.pods, i, i+1)
@@ -76,7 +76,7 @@ func (c *cluster) removePod() (removed Endpoint) {
 }
 
 // choose has every node choose, and returns how many connections moved.
-func (c *cluster) choose() (moves int) {
+func (c *nodes) choose() (moves int) {
 	c.load = map[Endpoint]int{}
 	for i, s := range c.seats {
 		next := c.by(s, c.pods)
@@ -92,7 +92,7 @@ func (c *cluster) choose() (moves int) {
 }
 
 // spread returns the load of the fullest pod by that of the emptiest.
-func (c *cluster) spread() float64 {
+func (c *nodes) spread() float64 {
 	least, most := nodeCount, 0
 	for _, e := range c.pods {
 		least, most = min(least, c.load[e]), max(most, c.load[e])
@@ -102,7 +102,7 @@ func (c *cluster) spread() float64 {
 
 // churn lets pods go and come, and returns each spread, and how many connections moved that
 // did not have to: those to a pod that goes and those that a new one gets have to.
-func (c *cluster) churn(steps int) (spreads []float64, needless int) {
+func (c *nodes) churn(steps int) (spreads []float64, needless int) {
 	spreads = append(spreads, c.spread())
 	for range steps {
 		had := c.load[c.removePod()]
@@ -122,7 +122,7 @@ func TestSpread(t *testing.T) {
 	all := map[bool][]float64{}
 	for plan, p := range plans {
 		for seed := range uint64(2) {
-			spreads, needless := newCluster(plan, seed, nearest).churn(4)
+			spreads, needless := newNodes(plan, seed, nearest).churn(4)
 			if needless != 0 {
 				t.Errorf("%s, seed %d: %d needless moves", plan, seed, needless)
 			}
@@ -159,11 +159,11 @@ func TestSpreadCanFail(t *testing.T) {
 		}
 		return chosen
 	}
-	if _, needless := newCluster("names", 1, byNumber).churn(3); needless < nodeCount {
+	if _, needless := newNodes("names", 1, byNumber).churn(3); needless < nodeCount {
 		t.Errorf("by number: %d needless moves", needless)
 	}
 	first := func(_ seat, servers []Endpoint) []Endpoint { return servers[:3] }
-	if c := newCluster("names", 1, first); c.spread() < 1.2 {
+	if c := newNodes("names", 1, first); c.spread() < 1.2 {
 		t.Errorf("the first: %.3f", c.spread())
 	}
 }
@@ -171,7 +171,7 @@ func TestSpreadCanFail(t *testing.T) {
 // Servers that are down are replaced by the next in the node's order, and all are asked
 // where none is left.
 func TestChooseSkips(t *testing.T) {
-	all := newCluster("names", 1, nearest).pods[:5]
+	all := newNodes("names", 1, nearest).pods[:5]
 	node := newSeat("10.0.0.1")
 	best := nearest(node, all)
 	next := choose(node, all, 3, func(e Endpoint) bool { return e == best[0] })
