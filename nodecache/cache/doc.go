@@ -14,6 +14,6 @@
 //
 // Times are durations since a moment that the caller chooses, on a clock that never goes back;
 // clock.Clock is one. Answers must age while the machine sleeps, and must not age when somebody
-// sets the time of day. Replies carry no OPT record; the caller adds its own with wire.AppendOPT.
+// sets the time of day. Replies carry no OPT record; the caller adds its own with wire.CloseReply.
 // All methods are safe for concurrent use. A hit allocates nothing.
 package cache

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,7 +10,6 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/upstream"
 )
 
 // TestTimeout shows that a timeout is kept for 1 s, so that the next client does not have to wait
@@ -17,7 +17,7 @@ import (
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.up.set(func(f *fake) { f.took, f.err = 4*second, upstream.ErrTimeout })
+		r.up.set(func(f *fake) { f.took, f.err = 4*second, context.DeadlineExceeded })
 		r.want("a.example. edns", "SERVFAIL; OPT 1232 ede=22")
 		for range 3 {
 			s := r.send("a.example. edns")
@@ -40,7 +40,7 @@ func TestTimeout(t *testing.T) {
 func TestRecovered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.up.err = upstream.ErrTimeout
+		r.up.err = context.DeadlineExceeded
 		for range 2 {
 			r.want("a.example.", "SERVFAIL")
 			r.want("b.example.", "SERVFAIL")

@@ -7,26 +7,26 @@ import (
 
 // poolsLose reports whether a sync.Pool forgets at random, as it does under the race detector.
 func poolsLose() bool {
-	var fwd sync.Pool
+	var p sync.Pool
 	for range 100 {
-		fwd.Put(new(int))
-		if fwd.Get() == nil {
+		p.Put(new(int))
+		if p.Get() == nil {
 			return true
 		}
 	}
 	return false
 }
 
-// An Exchange over TCP allocates nothing, neither where it is called nor where queries are
-// written and answers read. One over UDP allocates
+// An Exchange over TCP allocates nothing, neither in the caller's goroutine nor where queries are
+// written and answers are read. One over UDP allocates
 //
 //	 2  the datagram with its query, and its goroutine
-//	 2  what waits at its socket
-//	15  in package net: a socket, its addresses, and those in words
+//	 2  to wait for its socket
+//	15  in package net: a socket, its addresses, and these as text
 func TestAllocations(t *testing.T) {
 	lost := 0.0
 	if poolsLose() {
-		lost = 2 // a call that was forgotten: itself, its timer, its channels, its asks
+		lost = 2 // a new call in place of one that the pool forgot: with its timer, channel and asks
 	}
 	server := alone(t)
 	for proto, most := range map[Proto]float64{TCP: 0, UDP: 19} {

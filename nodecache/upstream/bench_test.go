@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// serveEnv makes the test program a DNS server, so that a benchmark's CPU is the client's alone.
+// serveEnv makes the test program a DNS server, so that a benchmark measures only the client's CPU.
 const serveEnv = "UPSTREAM_TEST_SERVE"
 
 // serveAlone answers TCP and UDP queries with one address, in order, until stdin closes.
@@ -94,8 +94,8 @@ func cpu() (user, system float64) {
 	return float64(u.Utime.Nano()) / 1e3, float64(u.Stime.Nano()) / 1e3
 }
 
-// BenchmarkExchange reports this process's CPU per query, with few and many outstanding. The
-// servers are other processes, and alone on their side.
+// BenchmarkExchange reports this process's CPU time per query, with few and with many queries
+// outstanding. The servers are processes of their own.
 func BenchmarkExchange(b *testing.B) {
 	for _, proto := range []Proto{TCP, UDP} {
 		for _, outstanding := range []int{1, 20, 200} {

@@ -208,8 +208,8 @@ func (c *Config) scope(scope Scope) Scope {
 var (
 	errQuery    = errors.New("upstream: the query has no valid name, or more than 65,535 bytes")
 	errNoServer = errors.New("upstream: no server to ask")
+	errTimeout  = errors.New("upstream: no answer in time")
 	ErrBusy     = errors.New("upstream: too many queries at a time")
-	ErrTimeout  = errors.New("upstream: no answer in time")
 	ErrClosed   = errors.New("upstream: closed")
 )
 

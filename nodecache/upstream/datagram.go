@@ -182,7 +182,7 @@ func (g *datagram) take(m wire.Message) bool {
 // withdrawn and nobody wants to know.
 func (g *datagram) fail(err error) {
 	if os.IsTimeout(err) {
-		err = ErrTimeout
+		err = errTimeout
 	}
 	err = &opError{"receive", g.server.Endpoint, err}
 	if g.wasCut() {

@@ -162,7 +162,7 @@ func TestUDPRefused(t *testing.T) {
 
 func TestUDPSilent(t *testing.T) {
 	fwd := forwardUDP(t, Config{ReadTimeout: 100 * time.Millisecond}, serve(t, &fake{handle: silent}))
-	if _, err := exchangeErr(t, fwd, "a.example", Other); !errors.Is(err, ErrTimeout) || !fwd.Out() {
+	if _, err := exchangeErr(t, fwd, "a.example", Other); !errors.Is(err, errTimeout) || !fwd.Out() {
 		t.Errorf("%v; out: %v", err, fwd.Out())
 	}
 }

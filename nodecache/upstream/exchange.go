@@ -48,7 +48,7 @@ func (e *exchange) run(ctx context.Context) error {
 			return e.outcome(ctx.Err())
 		}
 		if e.step(e.forward.now()) {
-			return e.outcome(ErrTimeout)
+			return e.outcome(errTimeout)
 		}
 	}
 }
@@ -293,7 +293,7 @@ func (e *exchange) outcome(otherwise error) error {
 		return nil
 	case e.forward.ctx.Err() != nil:
 		return ErrClosed
-	case e.call.err != nil && otherwise == ErrTimeout:
+	case e.call.err != nil && otherwise == errTimeout:
 		return e.call.err
 	}
 	return otherwise

@@ -155,7 +155,7 @@ func (s *server) answers(q *ownQuery) error {
 	defer cancel()
 	_, err := s.forward.askOwn(ctx, q, s.alone(), 1)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &opError{"check", s.Endpoint, ErrTimeout}
+		return &opError{"check", s.Endpoint, errTimeout}
 	}
 	return err
 }

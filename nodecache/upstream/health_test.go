@@ -61,7 +61,7 @@ func TestUnansweredIsNotOut(t *testing.T) {
 		for {
 			select {
 			case err := <-done:
-				if !errors.Is(err, ErrTimeout) {
+				if !errors.Is(err, errTimeout) {
 					t.Errorf("dropped query: %v", err)
 				}
 				return

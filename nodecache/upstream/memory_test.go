@@ -15,10 +15,10 @@ func held() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// A Forward with four connections holds little, and not much more once 250 queries at a time
+// A Forward with four connections holds little memory, and not much more after 250 queries at a time
 // were on them.
 func TestMemory(t *testing.T) {
-	const pools = 15
+	const forwards = 15
 	e := Endpoint{Addr: alone(t), Proto: TCP}
 	for _, test := range []struct{ atATime, most int }{{1, 100e3}, {250, 300e3}} {
 		open := func() {
@@ -36,10 +36,10 @@ func TestMemory(t *testing.T) {
 		}
 		open() // the goroutines that ask leave their stacks behind, once
 		before := held()
-		for range pools {
+		for range forwards {
 			open()
 		}
-		each := int(held()-before) / pools
+		each := int(held()-before) / forwards
 		t.Logf("%d queries at a time: %d kB", test.atATime, each/1000)
 		if each > test.most {
 			t.Errorf("%d queries at a time: %d bytes", test.atATime, each)

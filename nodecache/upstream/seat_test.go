@@ -13,7 +13,8 @@ const (
 	podCount  = 20
 )
 
-// plans is how clusters number their nodes. Where addresses are close, nodes share out scores.
+// plans are the ways in which clusters number their nodes. If addresses are close, nodes share out
+// scores.
 var plans = map[string]struct {
 	close bool
 	node  func(r *rand.Rand, i int) string
@@ -30,14 +31,14 @@ func address(a, b byte, rest int) string {
 	return netip.AddrFrom4([4]byte{a, b, byte(rest >> 8), byte(rest)}).String()
 }
 
-// chooser returns the servers of a node.
+// chooser returns the servers that a node chooses.
 type chooser func(node seat, servers []Endpoint) []Endpoint
 
 func nearest(node seat, servers []Endpoint) []Endpoint {
 	return choose(node, servers, 3, func(Endpoint) bool { return false })
 }
 
-// nodes are the nodes of a cluster, the pods of their DNS, and what each chose.
+// nodes are the nodes of a cluster, the pods of its DNS, and which pods each node chose.
 type nodes struct {
 	random *rand.Rand
 	by     chooser
@@ -75,7 +76,7 @@ func (c *nodes) removePod() (removed Endpoint) {
 	return removed
 }
 
-// choose has every node choose, and returns how many connections moved.
+// choose makes every node choose, and returns how many connections moved.
 func (c *nodes) choose() (moves int) {
 	c.load = map[Endpoint]int{}
 	for i, s := range c.seats {
@@ -91,7 +92,7 @@ func (c *nodes) choose() (moves int) {
 	return moves
 }
 
-// spread returns the load of the fullest pod by that of the emptiest.
+// spread returns the load of the fullest pod divided by that of the emptiest.
 func (c *nodes) spread() float64 {
 	least, most := nodeCount, 0
 	for _, e := range c.pods {
@@ -100,8 +101,8 @@ func (c *nodes) spread() float64 {
 	return float64(most) / float64(max(least, 1))
 }
 
-// churn lets pods go and come, and returns each spread, and how many connections moved that
-// did not have to: those to a pod that goes and those that a new one gets have to.
+// churn removes and adds pods. It returns the spread after each step, and how many connections moved
+// needlessly. Only those to a pod that goes have to move, and those that a new pod gets.
 func (c *nodes) churn(steps int) (spreads []float64, needless int) {
 	spreads = append(spreads, c.spread())
 	for range steps {
@@ -116,8 +117,8 @@ func (c *nodes) churn(steps int) (spreads []float64, needless int) {
 	return spreads, needless
 }
 
-// 5,000 nodes, 20 pods that come and go: the load stays even, and no connection moves that
-// need not. Where addresses are far apart choices are independent, and evenness is chance's.
+// With 5,000 nodes, and 20 pods that come and go, the load stays even and no connection moves
+// needlessly. If addresses are far apart, choices are independent, and chance decides how even it is.
 func TestSpread(t *testing.T) {
 	all := map[bool][]float64{}
 	for plan, p := range plans {
@@ -148,8 +149,8 @@ func mean(all []float64) (mean float64) {
 	return mean
 }
 
-// The simulation finds fault with choices by number, which move when the set changes, and
-// with those of the first servers in the list, which all nodes share.
+// The simulation rejects choices by number, which move when the set of pods changes, and choices of
+// the first servers in the list, which are the same for all nodes.
 func TestSpreadCanFail(t *testing.T) {
 	number := 0
 	byNumber := func(_ seat, servers []Endpoint) (chosen []Endpoint) {
@@ -168,8 +169,8 @@ func TestSpreadCanFail(t *testing.T) {
 	}
 }
 
-// Servers that are down are replaced by the next in the node's order, and all are asked
-// where none is left.
+// Servers that are down are replaced by the next in the node's order. If all are down, none is left
+// out.
 func TestChooseSkips(t *testing.T) {
 	all := newNodes("names", 1, nearest).pods[:5]
 	node := newSeat("10.0.0.1")
