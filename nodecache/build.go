@@ -234,7 +234,7 @@ func (d *draft) hosts(conf *corefile.Hosts) *resolve.Hosts {
 			Path: conf.File, Inline: conf.Inline, Reload: conf.Reload,
 			Options: hosts.Options{Zones: conf.Zones, NoReverse: conf.NoReverse},
 			Report:  func(err error) { d.log.Warn("hosts", "error", err) },
-			Loaded:  func(t *hosts.Table, modified time.Time) { d.metrics.Own.HostsRead(conf.File, t.Entries(), modified) },
+			Loaded:  func(t *hosts.Table, modified time.Time) { d.metrics.Events.HostsRead(conf.File, t.Entries(), modified) },
 		})
 	}
 	d.next.keep.hosts[key] = h

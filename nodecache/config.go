@@ -55,7 +55,7 @@ type loader struct {
 	path    string
 	kubeDNS string // see Config
 	options corefile.Options
-	own     *metrics.Own
+	events  *metrics.Events
 	log     *slog.Logger
 
 	failed string // what is wrong with the ConfigMap now
@@ -71,7 +71,7 @@ func (l *loader) load() (*corefile.Config, error) {
 			l.options.StubDomains, l.options.UpstreamServers, l.failed = stubs, servers, ""
 		case err.Error() != l.failed:
 			l.failed = err.Error()
-			l.own.SetupFailed(metrics.ConfigMap)
+			l.events.SetupFailed(metrics.ConfigMap)
 			l.log.Error("the kube-dns ConfigMap is left out; what it last said stays", "error", err)
 		}
 	}

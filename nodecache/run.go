@@ -80,17 +80,17 @@ func newRunner(c Config) *runner {
 	clock, set := clock.New(), metrics.New(writers)
 	queries, failures := querylog.New(c.Log.Handler(), logRoom), querylog.NewErrorLog(c.Log)
 	r := &runner{Config: c, metrics: set, background: []func(context.Context){clock.Run, queries.Run, failures.Run}}
-	r.loader = loader{path: c.Corefile, kubeDNS: c.KubeDNS, options: c.Options, own: set.Own, log: c.Log}
+	r.loader = loader{path: c.Corefile, kubeDNS: c.KubeDNS, options: c.Options, events: set.Events, log: c.Log}
 	r.builder = builder{
 		corefile: c.Corefile, host: c.Host, cache: c.Memory.Cache, metrics: set, errors: failures, log: c.Log,
 		forwards: forward.Shared{
 			Shares: &upstream.Shares{Queries: c.Memory.Queries}, Clock: clock, Node: c.Node,
-			Trace: set.Trace(), Metrics: set.Own, Log: c.Log,
+			Trace: set.Trace(), Metrics: set.Events, Log: c.Log,
 		},
 	}
 	instance := hex.EncodeToString(random(8)) // no other process has it
 	resolver := resolve.New(resolve.Config{
-		Observer: set.Own, Writer: flightWriter, Clock: clock, Cookies: cookie.New([16]byte(random(16))), Queries: queries, Log: c.Log,
+		Observer: set.Events, Writer: flightWriter, Clock: clock, Cookies: cookie.New([16]byte(random(16))), Queries: queries, Log: c.Log,
 		Limits:  resolve.Limits{Flights: c.Memory.Queries, Waiters: c.Memory.Waiters},
 		Version: "neardns nodecache " + c.Version, ID: c.Identity, Instance: instance, SelfChecks: hostnet.ProbePrefixes(),
 	})
@@ -99,12 +99,12 @@ func newRunner(c Config) *runner {
 	r.status = probe.NewStatus(selfcheck.NewCheckup(func(ctx context.Context) error { return checker.Check(ctx, c.Host.Loopback()) }))
 	r.service = service{
 		resolver: resolver, fronts: fronts, admin: &admin.Servers{FreeBind: c.Host.FreeBind()}, metrics: set, level: c.Level, log: c.Log,
-		pages:   pages{set.Handler(c.Version, c.Revision), c.MetricsAddrs, r.status, set.Own},
+		pages:   pages{set.Handler(c.Version, c.Revision), c.MetricsAddrs, r.status, set.Events},
 		current: newGeneration(), stopping: make(chan struct{}),
 	}
-	r.node = intercept.Config{Host: c.Host, Checker: checker, Cluster: r.service.clusterForward, Metrics: set.Own, Log: c.Log}
-	set.Own.WatchLog(c.LogDropped, queries.Dropped)
-	set.Own.WatchPages(r.service.admin.Dropped)
+	r.node = intercept.Config{Host: c.Host, Checker: checker, Cluster: r.service.clusterForward, Metrics: set.Events, Log: c.Log}
+	set.Events.WatchLog(c.LogDropped, queries.Dropped)
+	set.Events.WatchPages(r.service.admin.Dropped)
 	return r
 }
 
@@ -172,7 +172,7 @@ func (r *runner) watch(ctx context.Context, signals <-chan os.Signal) {
 		case err == nil && changed:
 			failed = ""
 			g := r.service.current
-			r.metrics.Own.Reloaded(sha512.Sum512(g.conf.Sum[:]))
+			r.metrics.Events.Reloaded(sha512.Sum512(g.conf.Sum[:]))
 			r.Log.Info("a changed Corefile was taken in", "addresses", g.addrs)
 		case err == nil:
 			failed = ""
@@ -180,7 +180,7 @@ func (r *runner) watch(ctx context.Context, signals <-chan os.Signal) {
 			return
 		case err.Error() != failed: // logged once, not at every look
 			failed = err.Error()
-			r.metrics.Own.ReloadFailed.Inc()
+			r.metrics.Events.ReloadFailed.Inc()
 			r.Log.Error("the Corefile can't be taken in; the last good one stays", "error", err)
 		}
 	}

@@ -138,7 +138,7 @@ type pages struct {
 	metrics      http.Handler // /metrics
 	metricsAddrs []string     // that serve it beside those of the Corefile
 	status       *probe.Status
-	own          *metrics.Own
+	events       *metrics.Events
 }
 
 // of returns the pages that a Corefile and the flags want.
@@ -165,8 +165,8 @@ func (p *pages) of(conf *corefile.Config) admin.Pages {
 
 // count counts a request for /health.
 func (p *pages) count(err error, took time.Duration) {
-	p.own.HealthDuration.Observe(took.Seconds())
+	p.events.HealthDuration.Observe(took.Seconds())
 	if err != nil {
-		p.own.HealthFailures.Inc()
+		p.events.HealthFailures.Inc()
 	}
 }

@@ -28,7 +28,7 @@ type Shared struct {
 	Log     *slog.Logger
 }
 
-// Metrics shows which upstreams loop; see metrics.Own.
+// Metrics shows which upstreams loop; see metrics.Events.
 type Metrics interface {
 	LoopFound(zone, server string, found bool)
 }

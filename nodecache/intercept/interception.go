@@ -29,7 +29,7 @@ type Checker interface {
 	Check(ctx context.Context, w selfcheck.Way, addrs ...netip.AddrPort) error
 }
 
-// Metrics shows the state of the node; see metrics.Own.
+// Metrics shows the state of the node; see metrics.Events.
 type Metrics interface {
 	HostMode(device, table string)
 	Intercepting(active bool)

@@ -70,7 +70,7 @@ func newCaches(queries *tally.Set) *caches {
 		stale: tally.NewFamily(counter, stock, sub, "served_stale_total",
 			"The number of requests served from stale cache entries.", "server", "zones", "view"),
 		staleAnswers: tally.NewFamily(counter, ours, "", "stale_answers_total",
-			"Counter of answers given from what had expired (RFC 8767)."),
+			"Counter of stale answers: their TTL was over (RFC 8767)."),
 		cuts: tally.NewFamily(counter, ours, "", "cut_answers_total",
 			"Counter of answers made from the NXDOMAIN of a name above (RFC 8020)."),
 		failures: tally.NewFamily(counter, ours, "", "failure_answers_total",

@@ -3,7 +3,7 @@
 //	queries -----------> tally.Set -------------------+
 //	caches, front -----> read when collected -------->|  collected at most every 50 ms,
 //	upstream.Trace ----> counters ------------------->|  once for all who ask meanwhile
-//	Own -- events -----> counters ------------------->v
+//	Events ------------> counters ------------------->v
 //	                                             Set.Handler
 //
 // What dashboards of today's node-local cache read keeps its names, labels and label values: those of

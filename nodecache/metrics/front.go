@@ -9,14 +9,11 @@ import (
 	"github.com/neardns/neardns/internal/tally"
 )
 
-// FrontWatch reads what the open sockets have counted.
-type FrontWatch func() ([]listen.UDPStats, listen.TCPStats)
-
 // front tells what the sockets count: queries and connections that the resolver never saw, and answers
 // that could not be sent.
 type front struct {
 	mu     sync.Mutex
-	watch  FrontWatch
+	watch  func() ([]listen.UDPStats, listen.TCPStats)
 	counts frontCounts
 
 	dropped, unsent, accepted, closed family
@@ -36,13 +33,13 @@ func newFront() *front {
 	return &front{
 		watch: func() ([]listen.UDPStats, listen.TCPStats) { return nil, listen.TCPStats{} },
 		dropped: tally.NewFamily(counter, ours, "", "dropped_queries_total",
-			"Counter of datagrams that were not answered: the kernel's queue was full (overflow), their sender sent more than its share (shed).", "reason"),
+			"Counter of datagrams that were not answered because the kernel's queue was full (overflow), or because their sender sent more than its share (shed).", "reason"),
 		unsent: tally.NewFamily(counter, ours, "", "unsent_answers_total",
 			"Counter of answers that could not be sent.", "proto"),
 		accepted: tally.NewFamily(counter, ours, "", "tcp_connections_total",
 			"Counter of the TCP connections that clients opened."),
 		closed: tally.NewFamily(counter, ours, "", "tcp_connections_closed_total",
-			"Counter of the TCP connections of clients that were closed to make room (evicted), because they were idle or stalled (expired), for a message without content (malformed).", "reason"),
+			"Counter of the TCP connections of clients that were closed to make room (evicted), because they were idle or stalled (expired), or because a message had no content (malformed).", "reason"),
 		open: tally.NewFamily(gauge, ours, "", "tcp_connections",
 			"The number of TCP connections of clients."),
 		waiting: tally.NewFamily(gauge, ours, "", "waiting_queries",
@@ -51,7 +48,7 @@ func newFront() *front {
 }
 
 // replace sets how the front is read; see Set.WatchFront.
-func (f *front) replace(watch FrontWatch) {
+func (f *front) replace(watch func() ([]listen.UDPStats, listen.TCPStats)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.counts.follow(sum(f.watch()))

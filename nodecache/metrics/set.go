@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/nodecache/upstream"
 )
@@ -16,7 +17,7 @@ import (
 // watched from now on. All methods are safe for concurrent use.
 type Set struct {
 	Queries *tally.Set // what is counted of each query
-	Own     *Own
+	Events  *Events
 
 	caches    *caches
 	plugins   *plugins
@@ -30,13 +31,13 @@ func New(writers int) *Set {
 	queries := tally.New(writers)
 	s := &Set{
 		Queries:   queries,
-		Own:       newOwn(),
+		Events:    newEvents(),
 		caches:    newCaches(queries),
 		plugins:   newPlugins(),
 		front:     newFront(),
 		upstreams: newUpstreams(),
 	}
-	s.parts = []prometheus.Collector{queries, s.caches, s.plugins, s.front, s.upstreams, s.Own}
+	s.parts = []prometheus.Collector{queries, s.caches, s.plugins, s.front, s.upstreams, s.Events}
 	return s
 }
 
@@ -48,9 +49,9 @@ func (s *Set) Trace() upstream.Trace { return s.upstreams.trace() }
 // once more. The caches of list count from now on; those that were read before go on.
 func (s *Set) WatchCaches(list []CacheWatch) { s.caches.replace(list) }
 
-// WatchFront replaces how the front is read. The front before is read once more, so its sockets must
-// still be open. The sockets of watch count from now on.
-func (s *Set) WatchFront(watch FrontWatch) { s.front.replace(watch) }
+// WatchFront replaces how the front is read: watch returns what its open sockets have counted. The front
+// before is read once more, so its sockets must still be open. The new sockets count from now on.
+func (s *Set) WatchFront(watch func() ([]listen.UDPStats, listen.TCPStats)) { s.front.replace(watch) }
 
 // SetPlugins replaces the list of directives that are in force. As in CoreDNS, the metric has only
 // those that are handlers there.

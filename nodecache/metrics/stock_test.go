@@ -109,7 +109,7 @@ func likeStock() *Set {
 	}
 	s.SetPlugins(plugins)
 	s.WatchCaches(caches)
-	s.Own.HostsRead("/etc/hosts", 8, time.Unix(1, 0))
+	s.Events.HostsRead("/etc/hosts", 8, time.Unix(1, 0))
 	askLikeStock(s.Trace())
 	return s
 }

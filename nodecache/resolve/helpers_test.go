@@ -55,7 +55,7 @@ func newRig(t testing.TB, edits ...func(*Block)) *rig {
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.Resolver = New(Config{
-		Observer: set.Own, Writer: 3, Clock: clock.New(), Cookies: cookie.New([16]byte{1}), Queries: querylog.New(log.Handler(), 10), Log: log,
+		Observer: set.Events, Writer: 3, Clock: clock.New(), Cookies: cookie.New([16]byte{1}), Queries: querylog.New(log.Handler(), 10), Log: log,
 		Version: "neardns 1", Instance: "abcdef", SelfChecks: []netip.Prefix{netip.MustParsePrefix("169.254.253.0/24")},
 	})
 	r.Set(r.table(Route{Zone: wire.Name{0}, Block: r.block, Count: r.zone}))

@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// TestOwn shows where each event is told.
-func TestOwn(t *testing.T) {
+// TestEvents shows where each event is told.
+func TestEvents(t *testing.T) {
 	s := New(1)
-	o := s.Own
-	o.Coalesced()
+	e := s.Events
+	e.Coalesced()
 	for range 3 {
-		o.AncestorAsked()
+		e.AncestorAsked()
 	}
-	o.CutDropped()
-	o.WatchLog(func() uint64 { return 5 }, func() uint64 { return 6 })
-	o.WatchPages(func() uint64 { return 4 })
-	o.Panicked()
-	o.Panicked()
-	o.ReloadFailed.Add(8)
-	o.HealthFailures.Add(9)
-	o.HealthDuration.Observe(0.01)
-	o.SetupFailed(RulesLocked)
-	o.HostsRead("/etc/hosts\xff", 3, time.Unix(100, 5e8))
-	o.LoopFound(".", "10.0.0.1:53", true)
+	e.CutDropped()
+	e.WatchLog(func() uint64 { return 5 }, func() uint64 { return 6 })
+	e.WatchPages(func() uint64 { return 4 })
+	e.Panicked()
+	e.Panicked()
+	e.ReloadFailed.Add(8)
+	e.HealthFailures.Add(9)
+	e.HealthDuration.Observe(0.01)
+	e.SetupFailed(InterfaceCheck)
+	e.HostsRead("/etc/hosts\xff", 3, time.Unix(100, 5e8))
+	e.LoopFound(".", "10.0.0.1:53", true)
 	old, sum := sha512.Sum512([]byte("old")), sha512.Sum512([]byte("new"))
-	o.Reloaded(old)
-	o.Reloaded(sum)
+	e.Reloaded(old)
+	e.Reloaded(sum)
 	wants(t, s, map[string]float64{
 		`nodecache_coalesced_queries_total`:                                       1,
 		`nodecache_cut_probes_total`:                                              3,
@@ -42,13 +42,13 @@ func TestOwn(t *testing.T) {
 		`coredns_health_request_failures_total`:                                   9,
 		`coredns_health_request_duration_seconds_bucket{le="0.0025"}`:             0,
 		`coredns_health_request_duration_seconds_bucket{le="0.025"}`:              1,
-		`coredns_nodecache_setup_errors_total{errortype="iptables_lock"}`:         1,
+		`coredns_nodecache_setup_errors_total{errortype="interface_check"}`:       1,
 		`coredns_hosts_entries{hostsfile="/etc/hosts` + "\uFFFD" + `"}`:           3,
 		`coredns_hosts_reload_timestamp_seconds`:                                  100.5,
 		`nodecache_loop_detected{to="10.0.0.1:53",zone="."}`:                      1,
 		fmt.Sprintf(`coredns_reload_version_info{hash="sha512",value="%x"}`, sum): 1,
 	})
-	o.LoopFound(".", "10.0.0.1:53", false)
+	e.LoopFound(".", "10.0.0.1:53", false)
 	for _, gone := range []string{"nodecache_loop_detected{", fmt.Sprintf("%x", old)} {
 		if strings.Contains(scrape(t, s), gone) {
 			t.Errorf("%s is still there", gone)
