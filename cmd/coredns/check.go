@@ -14,8 +14,8 @@ import (
 
 const serverType = "dns"
 
-// check reads the Corefile that the flags name, starts nothing, and writes what is refused and
-// what differs from stock CoreDNS. It returns the exit code.
+// check reads the Corefile that the flags name, and starts nothing. It writes what CoreDNS would
+// refuse, and what differs from stock CoreDNS. It returns the exit code.
 func check(stdout, stderr io.Writer) int {
 	input, err := caddy.LoadCaddyfile(serverType)
 	if err == nil {
@@ -29,7 +29,8 @@ func check(stdout, stderr io.Writer) int {
 	return 0
 }
 
-// explain writes what differs. An error names file and line, and is what a start would stop at.
+// explain writes what differs from stock CoreDNS. An error is what a start would stop at. It names
+// file and line.
 func explain(w io.Writer, input caddy.Input) error {
 	defer kubernetes.FlushLog()
 	blocks, err := caddyfile.Parse(input.Path(), bytes.NewReader(input.Body()), dnsserver.Directives)
@@ -61,8 +62,8 @@ func explain(w io.Writer, input caddy.Input) error {
 	return nil
 }
 
-// warnLoops tells of forwards that nobody watches: a server that sends a query back here makes one
-// query take all memory, in stock CoreDNS too.
+// warnLoops writes which forwards stand without loop. If their server sends a query back here, that
+// one query takes all memory, in stock CoreDNS too.
 func warnLoops(w io.Writer, input caddy.Input, blocks []caddyfile.ServerBlock) {
 	for _, b := range blocks {
 		if tokens := b.Tokens["forward"]; len(tokens) > 0 && len(b.Tokens["loop"]) == 0 {
@@ -71,7 +72,7 @@ func warnLoops(w io.Writer, input caddy.Input, blocks []caddyfile.ServerBlock) {
 	}
 }
 
-// place returns FILE:LINE. A word that was not imported has no file's name.
+// place returns FILE:LINE. A word has the name of its file only if it was imported.
 func place(input caddy.Input, word caddyfile.Token) string {
 	file := word.File
 	if file == "" {

@@ -5,8 +5,8 @@ import (
 	"github.com/coredns/coredns/plugin"
 )
 
-// init registers k8s_external, so that a Corefile with it is told why it is not here. CoreDNS
-// knows plugins by nothing but such a registration.
+// init registers k8s_external, so that the error for a Corefile with it says why it is not here.
+// CoreDNS knows no other way to learn of a plugin.
 func init() { plugin.Register("k8s_external", refuseExternal) }
 
 func refuseExternal(c *caddy.Controller) error {

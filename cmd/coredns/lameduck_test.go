@@ -21,8 +21,8 @@ spec: {clusterIP: ` + address + `, clusterIPs: [` + address + `], ports: [{port:
 `
 }
 
-// TestLameduck changes a record after SIGTERM, in the lameduck time of the health plugin, which
-// other Pods use to learn that this one leaves: it answers with what is so now.
+// TestLameduck changes a record after SIGTERM, in the lameduck time of the health plugin, in which
+// other Pods learn that this one leaves. The server answers with the new record.
 func TestLameduck(t *testing.T) {
 	p := start(t, `cluster.local:PORT {
     bind HOST
@@ -49,7 +49,8 @@ func TestLameduck(t *testing.T) {
 	p.until(t, "it serves what has changed", answers("10.96.0.2"))
 }
 
-// TestLeave ends a program that has no lameduck time, and one that has: both leave by themselves.
+// TestLeave sends SIGTERM to a program without a lameduck time and to one with it. Both end by
+// themselves.
 func TestLeave(t *testing.T) {
 	for _, health := range []string{"", "health 127.0.0.1:0 {\n lameduck 10ms\n }"} {
 		p := start(t, "cluster.local:PORT {\n bind HOST\n "+health+"\n kubernetes {\n  snapshot records.yaml\n }\n}\n",

@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 )
 
-// TestLostLog has CoreDNS log each query to a pipe whose reader is gone. It goes on.
+// TestLostLog lets CoreDNS log each query to a pipe whose reader is gone. It goes on answering.
 func TestLostLog(t *testing.T) {
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -40,16 +41,10 @@ func TestLostLog(t *testing.T) {
 		_, _, err := c.Exchange(new(dns.Msg).SetQuestion("a.example.", dns.TypeA), addr.String())
 		return err
 	}
-	for end := time.Now().Add(patience); ask() != nil; {
-		if time.Now().After(end) {
-			t.Fatal("it does not start")
-		}
-	}
+	testkit.Eventually(t, "it starts", func() bool { return ask() == nil })
 	_ = reader.Close()
-	for range 5 { // a datagram may be lost; a process that has ended answers none
+	for range 5 {
 		_ = ask()
 	}
-	if err := ask(); err != nil {
-		t.Errorf("without a reader of its log: %v", err)
-	}
+	testkit.Eventually(t, "it answers without a reader of its log", func() bool { return ask() == nil })
 }

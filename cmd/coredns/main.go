@@ -21,7 +21,7 @@ func main() {
 	coremain.Run()
 }
 
-// surviveLostLog keeps a standard output without a reader, as while journald restarts, from
-// ending the process: the runtime ends it for SIGPIPE unless somebody is told of that. To ignore
-// the signal would have the commands of the directive `on` ignore it too.
+// surviveLostLog lets the process go on when nobody reads its standard output, as while journald
+// restarts. Without it, the runtime ends the process for SIGPIPE. Ignoring the signal is no way:
+// the commands of the directive `on` would inherit that.
 func surviveLostLog() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

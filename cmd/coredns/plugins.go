@@ -1,7 +1,7 @@
 // Command coredns is CoreDNS with the neardns kubernetes plugin in place of the stock one.
 //
-// Its plugin list is that of CoreDNS 1.15.0 in the same order; k8s_external is left out,
-// because it imports the stock plugin and two plugins cannot register one name.
+// Its plugins are those of CoreDNS 1.15.0 in the same order, except for k8s_external. That one
+// imports the stock plugin, and two plugins can't register one name.
 package main
 
 import (

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // asProgram is an environment variable that makes the test binary the program.
@@ -25,9 +26,6 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
-
-// patience is so long that only a hang takes it.
-const patience = 60 * time.Second
 
 // process is a running coredns.
 type process struct {
@@ -53,8 +51,8 @@ func (p *process) printed() string {
 	return p.out.String()
 }
 
-// start runs coredns with a Corefile, in which HOST and PORT stand for where it is to listen, and
-// files beside it. It returns when the program answers.
+// start runs coredns with a Corefile and with files beside it. HOST and PORT in the Corefile stand
+// for the address to listen on. start returns when the program answers.
 func start(t *testing.T, corefile string, files map[string]string) *process {
 	t.Helper()
 	pid := os.Getpid()
@@ -112,19 +110,15 @@ func (p *process) ask(network string, m *dns.Msg) (*dns.Msg, error) {
 	return r, err
 }
 
-// until waits for something that the process is to do.
+// until waits for something that the process should do.
 func (p *process) until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !done(); <-tick.C {
+	testkit.Eventually(t, what, func() bool {
 		select {
 		case <-p.ended:
 			t.Fatalf("it has ended before %s", what)
 		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-	}
+		return done()
+	})
 }

@@ -12,7 +12,7 @@ import (
 	mcs "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
 )
 
-// TestNamesTooLong shows which names of 255 octets and more are reported (RFC 1035, section
+// TestNamesTooLong shows which names of 255 bytes and more are reported (RFC 1035, section
 // 2.3.4), once for an object. Records stay, since a shorter zone may have room for the names.
 func TestNamesTooLong(t *testing.T) {
 	long := strings.Repeat("x", 63)
@@ -31,7 +31,7 @@ func TestNamesTooLong(t *testing.T) {
 	}
 	east := map[string]string{mcs.LabelServiceName: long, mcs.LabelSourceCluster: long}
 	far := tr.ImportedSlice(slice(east, long, "a", strings.Repeat("y", 40), strings.Repeat("y", 41), strings.Repeat("y", 42)))
-	want := "endpoints of EndpointSlice " + long + "/s: the names of 3 of them would take up to 278 octets, of at most 255"
+	want := "endpoints of EndpointSlice " + long + "/s: the names of 3 of them would take up to 278 bytes, of at most 255"
 	if len(far.Endpoints) != 5 || len(c.problems) != 1 || c.problems[0].String() != want || !c.problems[0].TooLong {
 		t.Errorf("%v, skipped %v, want %s", far.Endpoints, c.problems, want)
 	}

@@ -1,8 +1,7 @@
 // Package object translates Kubernetes API objects to the records of package zone.
 //
-// What an object leaves of itself is its records alone: no record refers to memory of the
-// object it comes from other than single strings, and strings that many objects share are
-// stored once.
+// Nothing of an object stays in memory but its records: a record refers to no memory of its object
+// other than single strings, and strings that many objects share are stored once.
 package object
 
 import (
@@ -12,28 +11,29 @@ import (
 	"strings"
 	"unique"
 
+	"github.com/neardns/neardns/plugin/zone"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Translator turns API objects into records. It may be used by several goroutines at once.
 type Translator struct {
-	PodNames bool          // name endpoints that have no host name after their Pod
+	PodNames bool          // name endpoints without a host name after their Pod
 	Zonal    bool          // keep endpoints' topology zones
 	Labels   bool          // keep Pods' labels
-	Local    int           // octets of the longest zone that Services are served in, 0 if none is
-	Imported int           // the same of ServiceImports
-	Skipped  func(Problem) // told of each part that could not be used; must not be nil
+	Local    int           // length in bytes of the longest zone that serves Services; 0 if none does
+	Imported int           // the same for ServiceImports
+	Skipped  func(Problem) // called for each part that can't be used; must not be nil
 }
 
-// Problem tells which part of an object could not be used, and why. The API server lets
-// few such objects pass; files and other servers may hold anything.
+// Problem is a part of an object that can't be used, and why. The API server accepts few of those;
+// files and other servers may hold anything.
 type Problem struct {
 	Kind      string // as in the object: Service
 	Namespace string
 	Name      string
-	Field     string // where it stands: endpoints[3].hostname
+	Field     string // its place: endpoints[3].hostname
 	Reason    string
-	TooLong   bool // a part without a fault, but with a name that is longer than DNS has them
+	TooLong   bool // nothing is wrong with the part, but its name is too long for DNS
 }
 
 // String returns the problem as one line for a log.
@@ -51,7 +51,7 @@ type subject struct {
 	meta *metav1.ObjectMeta
 }
 
-// skip reports a part that is left out.
+// skip reports a part that has no record.
 func (s subject) skip(field, reason string, args ...any) {
 	s.Skipped(Problem{
 		Kind:      s.kind,
@@ -62,7 +62,7 @@ func (s subject) skip(field, reason string, args ...any) {
 	})
 }
 
-// tooLong reports a part that is in order, but has no name for its length.
+// tooLong reports a part that has no name, as that would be too long.
 func (s subject) tooLong(field, reason string, args ...any) {
 	s.Skipped(Problem{
 		Kind:      s.kind,
@@ -74,8 +74,8 @@ func (s subject) tooLong(field, reason string, args ...any) {
 	})
 }
 
-// recovered is deferred by each translation: an object that makes it panic is left out, and
-// takes nothing else with it.
+// recovered is deferred by each translation. It leaves out an object that makes the translation
+// panic, and no other.
 func recovered[R any](s subject, record **R) {
 	if v := recover(); v != nil {
 		*record = nil
@@ -83,7 +83,55 @@ func recovered[R any](s subject, record **R) {
 	}
 }
 
-// label returns value in lower case, if it can be a label of a name.
+// measureService reports a Service whose own name is too long in a zone of the length given. 0
+// stands for no zone.
+func (s subject) measureService(k zone.Key, origin int) {
+	if n := k.NameLength(origin); origin > 0 && n > zone.MaxName {
+		s.tooLong("metadata.name", "its name would take %d bytes, of at most %d", n, zone.MaxName)
+	}
+}
+
+// measureSlice reports endpoints whose names are too long, as measureService does.
+func (s subject) measureSlice(r *zone.Slice, origin int) {
+	service := r.Service.NameLength(origin)
+	if r.Cluster != "" {
+		service += 1 + len(r.Cluster)
+	}
+	if origin == 0 || r.Nameless || service+1+zone.MaxLabel <= zone.MaxName {
+		return
+	}
+	count, longest := 0, 0
+	for _, e := range r.Endpoints {
+		if n := service + 1 + len(e.Label()); n > zone.MaxName {
+			count, longest = count+1, max(longest, n)
+		}
+	}
+	if count > 0 {
+		s.tooLong("endpoints", "the names of %d of them would take up to %d bytes, of at most %d", count, longest, zone.MaxName)
+	}
+}
+
+// portLabels returns a port's name and protocol as labels. It leaves out a name that is too long
+// for a label once an underscore stands before it (RFC 2782).
+func (s subject) portLabels(list string, i int, name, protocol string) (string, string) {
+	name, protocol = s.portLabel(list, i, "name", name), s.portLabel(list, i, "protocol", protocol)
+	if len(name) == zone.MaxLabel {
+		s.tooLong(fmt.Sprintf("%s[%d].name", list, i), "with an underscore it would take %d bytes, of at most %d", zone.MaxLabel+1, zone.MaxLabel)
+		name = ""
+	}
+	return share(name), share(protocol)
+}
+
+func (s subject) portLabel(list string, i int, part, text string) string {
+	lower := strings.ToLower(text)
+	if lower == "" || isLabel(lower) {
+		return lower
+	}
+	s.skip(fmt.Sprintf("%s[%d].%s", list, i, part), "%.80q is not a DNS label", text)
+	return ""
+}
+
+// label returns value in lower case. It returns false if that can't be a label of a name.
 func (s subject) label(field, value string) (string, bool) {
 	lower := strings.ToLower(value)
 	if !isLabel(lower) {
@@ -93,8 +141,8 @@ func (s subject) label(field, value string) (string, bool) {
 	return lower, true
 }
 
-// addrs parses the addresses that the function given tells, without repetitions. Objects
-// have no address yet where the text is empty.
+// addrs parses the addresses that text returns for a list's items, without repetitions. An object
+// whose text is empty has no address yet.
 func addrs[T any](s subject, field string, list []T, text func(T) string) []netip.Addr {
 	out := make([]netip.Addr, 0, len(list))
 	for i, v := range list {
@@ -110,10 +158,10 @@ func addrs[T any](s subject, field string, list []T, text func(T) string) []neti
 	return fit(out)
 }
 
-// notAddr reports a text that is no address.
+// notAddr reports a text that is not an address.
 func (s subject) notAddr(field, text string) { s.skip(field, "%.80q is not an IP address", text) }
 
-// parseAddr parses an address that means the same everywhere: one without an IPv6 zone.
+// parseAddr parses an address without an IPv6 zone, so that it means the same everywhere.
 func parseAddr(text string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Zone() != "" {
@@ -122,10 +170,10 @@ func parseAddr(text string) (netip.Addr, bool) {
 	return addr.Unmap(), true
 }
 
-// isLabel reports whether s is a label as RFC 1123 defines it, in lower case. That is how
-// Kubernetes names what DNS is to serve.
+// isLabel reports whether s is a label as RFC 1123 defines it, in lower case. Kubernetes gives
+// such names to whatever DNS serves.
 func isLabel(s string) bool {
-	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+	if s == "" || len(s) > zone.MaxLabel || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
 	}
 	for i := range len(s) {
@@ -136,14 +184,14 @@ func isLabel(s string) bool {
 	return true
 }
 
-// intern returns s in lower case. Equal strings that it returned share their memory, as
-// long as no garbage collection lay between.
+// intern returns s in lower case. Equal strings that it returned share their memory, unless the
+// first of them was garbage by then.
 func intern(s string) string { return share(strings.ToLower(s)) }
 
-// share returns s, with the effect of intern.
+// share returns s. Equal strings share their memory, as with intern.
 func share(s string) string { return unique.Make(s).Value() }
 
-// fit returns list without spare room, nil if it is empty.
+// fit returns list without spare room, or nil if it is empty.
 func fit[T any](list []T) []T {
 	if len(list) == 0 {
 		return nil

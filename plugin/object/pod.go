@@ -8,9 +8,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Pod translates a Pod. It returns nil for a Pod that has no address, or whose address may
-// be another's: one that has ended, or that its node lost sight of. One that is terminating
-// has its address until it is gone, sends queries and may be asked for.
+// Pod translates a Pod. It returns nil if the Pod has no address, or if another Pod may have the
+// address by now: this one has ended, or its node has lost touch. A terminating Pod has its
+// address until it is gone: it sends queries, and others may ask for it.
 func (t *Translator) Pod(o *corev1.Pod) (r *zone.Pod) {
 	if gone(o.Status.Phase) {
 		return nil
@@ -32,7 +32,7 @@ func gone(phase corev1.PodPhase) bool {
 	return phase == corev1.PodSucceeded || phase == corev1.PodFailed || phase == corev1.PodUnknown
 }
 
-// podLabels returns the labels by key, so that equal sets are equal lists.
+// podLabels returns the labels ordered by key, so that equal sets are equal lists.
 func podLabels(labels map[string]string) []zone.Label {
 	if len(labels) == 0 {
 		return nil

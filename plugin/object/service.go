@@ -10,8 +10,8 @@ import (
 	mcs "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
 )
 
-// Service translates a Service. It returns nil if there is nothing to serve: an
-// ExternalName that is no name, or a Service whose own name is no DNS label.
+// Service translates a Service. It returns nil if there is nothing to serve: its ExternalName is
+// not a name, or its own name is not a DNS label.
 func (t *Translator) Service(o *corev1.Service) (r *zone.Service) {
 	s := subject{t, "Service", &o.ObjectMeta}
 	defer recovered(s, &r)
@@ -36,7 +36,7 @@ func (t *Translator) Service(o *corev1.Service) (r *zone.Service) {
 	return r
 }
 
-// clusterIPs returns the Service's addresses. Before Kubernetes 1.20 there was only the first.
+// clusterIPs returns the Service's addresses. Before Kubernetes 1.20 a Service had only one.
 func clusterIPs(spec *corev1.ServiceSpec) []string {
 	if len(spec.ClusterIPs) > 0 {
 		return spec.ClusterIPs
@@ -60,7 +60,7 @@ func (s subject) externalName(r *zone.Service, target string) *zone.Service {
 	return r
 }
 
-// Import translates a ServiceImport (KEP-1645). It returns nil if its name is no DNS label.
+// Import translates a ServiceImport (KEP-1645). It returns nil if its name is not a DNS label.
 func (t *Translator) Import(o *mcs.ServiceImport) (r *zone.Service) {
 	s := subject{t, "ServiceImport", &o.ObjectMeta}
 	defer recovered(s, &r)
@@ -71,7 +71,7 @@ func (t *Translator) Import(o *mcs.ServiceImport) (r *zone.Service) {
 	s.measureService(key, t.Imported)
 	r = &zone.Service{Key: key}
 	r.Ports = ports(s, "spec.ports", o.Spec.Ports, func(p mcs.ServicePort) (string, string, int32) {
-		return p.Name, cmp.Or(string(p.Protocol), "TCP"), p.Port // the default that the API's definition names, and does not set
+		return p.Name, cmp.Or(string(p.Protocol), "TCP"), p.Port // the definition names this default, and the API does not set it
 	})
 	if o.Spec.Type == mcs.Headless {
 		r.Kind = zone.Headless
@@ -81,7 +81,7 @@ func (t *Translator) Import(o *mcs.ServiceImport) (r *zone.Service) {
 	return r
 }
 
-// key returns the Service's name, if DNS can serve it.
+// key returns the Service's name. It returns false if DNS can't serve it.
 func (s subject) key() (zone.Key, bool) {
 	namespace, ok := s.label("metadata.namespace", s.meta.Namespace)
 	if !ok {
@@ -91,7 +91,7 @@ func (s subject) key() (zone.Key, bool) {
 	return zone.Key{Namespace: share(namespace), Name: share(name)}, ok
 }
 
-// ports translates a Service's ports, whose parts the function given tells.
+// ports translates a Service's ports. parts returns the name, protocol and number of one.
 func ports[P any](s subject, field string, list []P, parts func(P) (name, protocol string, number int32)) []zone.Port {
 	out := make([]zone.Port, 0, len(list))
 	for i, p := range list {
@@ -101,18 +101,22 @@ func ports[P any](s subject, field string, list []P, parts func(P) (name, protoc
 			continue
 		}
 		name, protocol = s.portLabels(field, i, name, protocol)
-		out = append(out, zone.Port{Name: name, Protocol: protocol, Number: uint16(number)}) // #nosec G115 -- checked
+		out = append(out, zone.Port{Name: name, Protocol: protocol, Number: uint16(number)})
 	}
 	return fit(out)
 }
 
-// isName reports whether s can be the target of a CNAME record as it is spelled: labels of
-// up to 63 bytes, 253 in all (RFC 1035, section 2.3.4), none of which needs an escape.
+// maxText is the length of the longest name as text, without its last dot and without escapes: the
+// first label's length and the root's take a byte each.
+const maxText = zone.MaxName - 2
+
+// isName reports whether s can be the target of a CNAME record as it is spelled: it has labels of
+// a legal length (RFC 1035, section 2.3.4), and no character needs an escape.
 func isName(s string) bool {
 	if len(s) > 0 && s[len(s)-1] == '.' {
 		s = s[:len(s)-1]
 	}
-	if s == "" || len(s) > 253 {
+	if s == "" || len(s) > maxText {
 		return false
 	}
 	length := 0
@@ -123,7 +127,7 @@ func isName(s string) bool {
 				return false
 			}
 			length = 0
-		} else if length > 63 || !isNameByte(s[i]) {
+		} else if length > zone.MaxLabel || !isNameByte(s[i]) {
 			return false
 		}
 	}

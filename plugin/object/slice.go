@@ -31,8 +31,8 @@ func (t *Translator) ImportedSlice(o *discoveryv1.EndpointSlice) *zone.Slice {
 	return r
 }
 
-// setCluster puts the endpoints' names below a cluster's id. One that can't be a label (the API
-// lets it have dots) leaves them without names of their own.
+// setCluster puts the endpoints' names below a cluster's id. If the id can't be a label (the API
+// allows dots in it), the endpoints have no names of their own.
 func (s subject) setCluster(r *zone.Slice, id string) {
 	if id != "" && (!isName(id) || strings.Contains(id, ".")) {
 		s.skip("metadata.labels["+mcs.LabelSourceCluster+"]", "%.80q is not a DNS label, so that its endpoints have no names of their own", id)
@@ -42,7 +42,7 @@ func (s subject) setCluster(r *zone.Slice, id string) {
 	r.Cluster = intern(id)
 }
 
-// slice translates an EndpointSlice whose Service stands in the label given.
+// slice translates an EndpointSlice. Its Service is the value of the label given.
 func (t *Translator) slice(o *discoveryv1.EndpointSlice, label string) (r *zone.Slice) {
 	value, ok := o.Labels[label]
 	if !ok {
@@ -69,7 +69,7 @@ func (t *Translator) slice(o *discoveryv1.EndpointSlice, label string) (r *zone.
 	return r
 }
 
-// endpoints translates the ready endpoints, and their topology zones if these are kept.
+// endpoints translates the ready endpoints and, with Zonal, their topology zones.
 func (s subject) endpoints(list []discoveryv1.Endpoint) ([]zone.Endpoint, []string) {
 	count := countReady(list)
 	endpoints := make([]zone.Endpoint, 0, count)
@@ -97,7 +97,7 @@ func (s subject) endpoints(list []discoveryv1.Endpoint) ([]zone.Endpoint, []stri
 	return fit(endpoints), fit(zones)
 }
 
-// topology returns the endpoint's zone, if a name can hold it.
+// topology returns the endpoint's zone, or "" if that can't stand in a name.
 func (s subject) topology(i int, zone string) string {
 	if zone != "" && !isName(zone) {
 		s.skip(fmt.Sprintf("endpoints[%d].zone", i), "%.80q is not a name", zone)
@@ -106,7 +106,7 @@ func (s subject) topology(i int, zone string) string {
 	return intern(zone)
 }
 
-// host returns the endpoint's label below its Service's name, empty for its dashed address.
+// host returns the endpoint's label below its Service's name, or "" for its dashed address.
 func (s subject) host(i int, e *discoveryv1.Endpoint) string {
 	if host := value(e.Hostname); host != "" {
 		if isLabel(host) {
@@ -116,15 +116,15 @@ func (s subject) host(i int, e *discoveryv1.Endpoint) string {
 			return host
 		}
 	}
-	// A Pod's name may have dots or be too long for a label, which is no fault of its own.
+	// A Pod's name may have dots or be too long for a label. That is not worth a report.
 	if s.PodNames && e.TargetRef != nil && isLabel(e.TargetRef.Name) {
 		return e.TargetRef.Name
 	}
 	return ""
 }
 
-// ready reports whether DNS serves the endpoint. An unknown state counts as ready, as the
-// API's description of the condition asks for.
+// ready reports whether DNS serves the endpoint. An unknown state counts as ready, as the API's
+// description of the condition demands.
 func ready(e *discoveryv1.Endpoint) bool {
 	return e.Conditions.Ready == nil || *e.Conditions.Ready
 }
@@ -139,8 +139,8 @@ func countReady(list []discoveryv1.Endpoint) int {
 	return n
 }
 
-// slicePorts translates a slice's ports. One without a number stays, as its name exists
-// even though it has no SRV record.
+// slicePorts translates a slice's ports. It keeps a port without a number: its name exists, but has
+// no SRV record.
 func (s subject) slicePorts(list []discoveryv1.EndpointPort) []zone.Port {
 	out := make([]zone.Port, 0, len(list))
 	for i, p := range list {
@@ -151,7 +151,7 @@ func (s subject) slicePorts(list []discoveryv1.EndpointPort) []zone.Port {
 				s.skip(fmt.Sprintf("ports[%d]", i), "%d is not a port number", *p.Port)
 				continue
 			}
-			port.Number = uint16(*p.Port) // #nosec G115 -- checked
+			port.Number = uint16(*p.Port)
 		}
 		out = append(out, port)
 	}

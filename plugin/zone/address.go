@@ -15,8 +15,8 @@ type holder struct {
 	vip    bool  // the address is a cluster IP
 }
 
-// compare orders holders by address, a cluster IP before endpoints, then by Service; a
-// holder without a Service comes before those with one.
+// compare orders holders by address, then a cluster IP before endpoints, then by Service. A holder
+// without a Service comes before all others.
 func (h holder) compare(o holder) int {
 	if c := bytes.Compare(h.addr[:], o.addr[:]); c != 0 {
 		return c
@@ -38,29 +38,29 @@ func (h holder) compare(o holder) int {
 
 func (h holder) less(o holder) bool { return h.compare(o) < 0 }
 
-// addresses leads from an address to the Services that hold it. It is ordered, so that it
-// can also tell whether any address lies below a reverse name.
+// addresses leads from an address to the Services that hold it. It is ordered, so that it also
+// shows whether there is any address below a reverse name.
 //
-// It is a sorted list in chunks. Readers see the list as it was published; the writer copies
-// what it changes of that, the list of chunks and a chunk or two, and changes its own chunks
+// It is a sorted list in chunks. Readers see the published list. The writer copies the parts of
+// it that it changes, which are the list of chunks and a chunk or two. It changes its own chunks
 // in place. Published chunks have no spare room: there may be hundreds of thousands of holders.
 type addresses struct {
 	published atomic.Pointer[[]*chunk]
 
 	chunks []*chunk // the writer's list
 	owned  bool     // chunks is not the published list
-	fresh  []*chunk // those of chunks that are not published
+	fresh  []*chunk // the chunks that are not published
 	turn   uint64   // counts publications
 }
 
 // chunk is a part of the list: neither empty nor longer than chunkSize.
 type chunk struct {
 	holders []holder
-	turn    uint64 // when it was made; in that turn it may be changed
+	turn    uint64 // the turn in which it was made, and may be changed
 }
 
-// chunkSize is where a chunk is split: 4 kB, so that a change copies little, and the list
-// of chunks for 100,000 addresses is some 10 kB.
+// chunkSize is the length at which a chunk is split. A chunk then takes 4 kB, so that a change
+// copies little, and the list of chunks for 100,000 addresses takes some 10 kB.
 const chunkSize = 128
 
 func newAddresses() *addresses {
@@ -80,7 +80,7 @@ func (a *addresses) publish() {
 	a.turn++
 }
 
-// search returns where h stands in a list, or belongs: in which chunk, at which place.
+// search returns the chunk and the place where h stands, or where it belongs.
 func search(chunks []*chunk, h holder) (c, i int, found bool) {
 	c, _ = slices.BinarySearchFunc(chunks, h, func(c *chunk, h holder) int {
 		if h.less(c.holders[0]) {
@@ -95,7 +95,7 @@ func search(chunks []*chunk, h holder) (c, i int, found bool) {
 	return c, i, found
 }
 
-// get returns the holder that equals h but for its count.
+// get returns the holder that equals h except for its count.
 func (a *addresses) get(h holder) (holder, bool) {
 	c, i, found := search(a.chunks, h)
 	if !found {
@@ -126,7 +126,7 @@ func (a *addresses) newChunk(holders []holder) *chunk {
 	return c
 }
 
-// set adds h, or puts it in the place of one that is equal but for its count.
+// set adds h. It replaces a holder that is equal except for its count.
 func (a *addresses) set(h holder) {
 	c, i, found := search(a.chunks, h)
 	if len(a.chunks) == 0 {
@@ -146,7 +146,7 @@ func (a *addresses) set(h holder) {
 	}
 }
 
-// remove takes out the holder that equals h but for its count.
+// remove removes the holder that equals h except for its count.
 func (a *addresses) remove(h holder) {
 	c, i, found := search(a.chunks, h)
 	if !found {
@@ -190,7 +190,7 @@ func (a *addresses) release(addr netip.Addr, e *entry) int32 {
 	return h.slices
 }
 
-// from yields the published holders, ascending, that lie at or after addr.
+// from yields, in ascending order, the published holders at addr and after it.
 func (a *addresses) from(addr [16]byte, yield func(holder) bool) {
 	chunks := *a.published.Load()
 	c, i, _ := search(chunks, holder{addr: addr, vip: true})

@@ -8,8 +8,8 @@ import (
 // index is a hash table with one writer and any number of readers, which never lock and
 // never wait. A reader sees each key as it was at some moment during its call.
 //
-// Chains are linked by atomic pointers. A node's key and value never change: set puts a
-// new node in the old one's place, and a reader that stands on the old node goes on from there.
+// Atomic pointers link the nodes of a chain. A node's key and value never change: set puts a new
+// node in the old one's place. A reader that stands on the old node goes on from there.
 type index[K comparable, V any] struct {
 	seed    maphash.Seed
 	buckets atomic.Pointer[[]bucket[K, V]]
@@ -70,7 +70,7 @@ func (x *index[K, V]) set(key K, value V) {
 	}
 }
 
-// remove takes key out. Only the writer may call it.
+// remove removes key. Only the writer may call it.
 func (x *index[K, V]) remove(key K) {
 	p := x.link(key)
 	if old := p.Load(); old != nil {
@@ -79,7 +79,7 @@ func (x *index[K, V]) remove(key K) {
 	}
 }
 
-// grow doubles the table. Readers keep the old one, with nodes of its own, until they are done.
+// grow doubles the table. The new one has nodes of its own. Readers finish with the old one.
 func (x *index[K, V]) grow() {
 	buckets := make([]bucket[K, V], 2*len(*x.buckets.Load()))
 	for key, value := range x.all {
@@ -91,7 +91,7 @@ func (x *index[K, V]) grow() {
 	x.buckets.Store(&buckets)
 }
 
-// all yields every entry in no order.
+// all yields every entry, in no order.
 func (x *index[K, V]) all(yield func(K, V) bool) {
 	buckets := *x.buckets.Load()
 	for i := range buckets {
