@@ -57,7 +57,7 @@ func TestSizes(t *testing.T) {
 		must(t, image.Build{Source: "../..", Commit: commit}.Root(t.Context(), program(t, "nodecache"), arch, root))
 		size, err := image.Size(root)
 		if err != nil || size > 20e6 {
-			t.Errorf("%s: %d octets, expected 20 MB at most, %v", arch, size, err)
+			t.Errorf("%s: %d bytes, expected 20 MB at most, %v", arch, size, err)
 		}
 		t.Logf("nodecache %s: %.1f MB", arch, float64(size)/1e6)
 		checkStatic(t, filepath.Join(root, "nodecache"), machine)

@@ -38,7 +38,7 @@ func packed(t *testing.T, name string) []byte {
 	return b
 }
 
-// TestLongQuery answers a datagram longer than the 1,232 octets that are read with FORMERR, and a
+// TestLongQuery answers a datagram longer than the 1,232 bytes that are read with FORMERR, and a
 // shorter one as if what stands behind its question were not there. An answer is never
 // answered, however long it is, lest two servers go on for ever, and no reply is longer
 // than its query.
@@ -59,7 +59,7 @@ func TestLongQuery(t *testing.T) {
 			n, err := c.Read(buf)
 			var m dns.Msg
 			if err != nil || m.Unpack(buf[:n]) != nil || m.Id != binary.BigEndian.Uint16(query) || m.Rcode != rcode || len(m.Question) != 1 || n > size {
-				t.Errorf("%v, %d octets: %v, %v", addr, size, &m, err)
+				t.Errorf("%v, %d bytes: %v, %v", addr, size, &m, err)
 			}
 		}
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/miekg/dns"
 )
 
-// patience is how long a client waits. No answer may take that long.
+// patience is how long a client waits. An answer takes 4 s at most, so a longer one is none.
 const patience = 8 * time.Second
 
-// client is who asks: over udp or tcp, from an address or from any.
+// client asks over udp or tcp, from a certain address or from any.
 type client struct {
 	network string
 	from    netip.Addr
@@ -28,12 +28,12 @@ var (
 
 // answer is what a client got.
 type answer struct {
-	*dns.Msg // without content where err is not nil
+	*dns.Msg // empty if err is not nil
 	err      error
 	took     time.Duration
 }
 
-// ask asks for an address once, with EDNS, and again over TCP if that is truncated.
+// ask asks for an address once, with EDNS. If the answer is truncated it asks again over TCP.
 func (c client) ask(to netip.AddrPort, name string) answer {
 	began := time.Now()
 	m, err := c.exchange(to, question(name))
@@ -84,7 +84,7 @@ func (c client) dial(to netip.AddrPort) (net.Conn, error) {
 	return d.Dial(c.network, to.String())
 }
 
-// extended returns the code that says why (RFC 8914), -1 for none.
+// extended returns the Extended DNS Error (RFC 8914), -1 for none.
 func (a answer) extended() int {
 	if o := a.IsEdns0(); o != nil {
 		for _, option := range o.Option {
@@ -110,12 +110,12 @@ func (a answer) right() bool {
 	return true
 }
 
-// failed reports whether a is SERVFAIL, and nothing else.
+// failed reports whether a is SERVFAIL without records.
 func (a answer) failed() bool {
 	return a.err == nil && a.Rcode == dns.RcodeServerFailure && len(a.Answer) == 0
 }
 
-// forged reports whether the address that must not be believed is in the answer.
+// forged reports whether the answer holds the address that must not be believed.
 func (a answer) forged() bool {
 	for _, rr := range a.Answer {
 		if strings.Contains(rr.String(), forged.String()) {

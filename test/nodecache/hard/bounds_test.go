@@ -25,17 +25,17 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// How long all bounds are held, and how often memory is looked at.
+// How long the bounds are held, and how often the test looks at memory.
 const (
 	boundsTime = 25 * time.Second
 	boundsLook = 50 * time.Millisecond
 )
 
-// TestMemoryBounds drives all that clients can make grow to its bound at once, in a cgroup that
-// allows what the manifest's does: answers in the caches, long and short; names that are never
-// answered; queries that wait for one name; connections that idle, send halves of messages, and
-// don't read their answers; datagrams faster than they are answered; HTTP connections. The
-// kernel kills nothing, memory stays within the limit, with what sockets hold, and DNS answers.
+// TestMemoryBounds drives everything that clients can make grow to its bound, all at once, in a
+// cgroup with the manifest's limit: cached answers, long and short; names that are never answered;
+// queries that wait for one name; connections that are idle, send half a message or do not read
+// their answers; datagrams that come faster than they are answered; HTTP connections. The kernel
+// kills nothing, DNS answers, and memory stays within the limit, that of sockets included.
 func TestMemoryBounds(t *testing.T) {
 	moreFiles(t)
 	b := newBoundsTrial(t, manifestLimit(t))
@@ -52,22 +52,22 @@ func TestMemoryBounds(t *testing.T) {
 	b.judge()
 }
 
-// boundsTrial is a node cache in a cgroup, and what becomes of it.
+// boundsTrial is a node cache in a cgroup, and what the test has seen of it.
 type boundsTrial struct {
 	*node
 	cgroup *run.Cgroup
 	limit  int64
-	bounds map[string]int64 // as it logged them
+	bounds map[string]int64 // as the node cache logs them
 
-	most, waiting, conns int64 // at the most
+	most, waiting, conns int64 // the greatest seen
 	hits, fresh          tally
 }
 
 // tally is how many queries of a kind were asked, and how many got no right answer.
 type tally struct{ all, lost int }
 
-// newBoundsTrial starts a node cache with the manifest's blocks. It runs from a file of the
-// cgroup's own, so that its pages count.
+// newBoundsTrial starts a node cache with the manifest's blocks. The program is copied inside the
+// cgroup, so the pages of its file count too.
 func newBoundsTrial(t *testing.T, limit int64) *boundsTrial {
 	t.Helper()
 	f := newServer(t)
@@ -88,7 +88,8 @@ func newBoundsTrial(t *testing.T, limit int64) *boundsTrial {
 	return b
 }
 
-// boundsPlay never answers names that begin with slow, and answers those with long at length.
+// boundsPlay never answers names that begin with slow, and gives long answers to those that
+// begin with long.
 func boundsPlay(s *testkit.Session, q wire.Message) {
 	switch name := testkit.NameOf(q); {
 	case strings.HasPrefix(name, "slow"):
@@ -118,7 +119,7 @@ func manifestLimit(t *testing.T) int64 {
 	return limit << 20
 }
 
-// from returns a client of a network of this test's.
+// from returns the i-th client of a group. Each group has a network of its own.
 func from(network string, group, i int) client {
 	return client{network, netip.AddrFrom4([4]byte{127, 0, byte(20 + group), byte(1 + i)})}
 }
@@ -143,7 +144,7 @@ func (b *boundsTrial) fill(ctx context.Context) {
 	group.Wait()
 }
 
-// datagrams has clients send queries for names, so many each time, with pauses, and read nothing.
+// datagrams has clients send queries in bursts, with pauses between them. They read no answer.
 func (b *boundsTrial) datagrams(ctx context.Context, group, clients, burst int, pause time.Duration, name func(client, i int) string) {
 	var all sync.WaitGroup
 	for w := range clients {
@@ -155,9 +156,9 @@ func (b *boundsTrial) datagrams(ctx context.Context, group, clients, burst int, 
 			}
 			defer func() { _ = c.Close() }()
 			for i := 0; ctx.Err() == nil; i++ {
-				_, _ = c.Write(query(name(w, i), wire.A)) // a full queue is no matter of ours
+				_, _ = c.Write(query(name(w, i), wire.A)) // a full queue may drop it
 				if i%burst == 0 {
-					time.Sleep(pause)
+					time.Sleep(pause) // this pace is the load
 				}
 			}
 		})
@@ -165,23 +166,23 @@ func (b *boundsTrial) datagrams(ctx context.Context, group, clients, burst int, 
 	all.Wait()
 }
 
-// slow asks names that are never answered, more than may be under way.
+// slow asks for more names that are never answered than may be under way.
 func (b *boundsTrial) slow(ctx context.Context) {
 	b.datagrams(ctx, 1, 64, 1, 80*time.Millisecond, func(w, i int) string { return fmt.Sprintf("slow-%d-%d.example.org.", w, i) })
 }
 
-// wait asks one name that is never answered, more than may wait.
+// wait asks for one name that is never answered, with more queries than may wait.
 func (b *boundsTrial) wait(ctx context.Context) {
 	b.datagrams(ctx, 2, 100, 1, 40*time.Millisecond, func(int, int) string { return "slow-and-the-same.example.org." })
 }
 
-// flood asks for what is cached, at times faster than it is answered.
+// flood asks for a cached name. Its bursts come faster than they can be answered.
 func (b *boundsTrial) flood(ctx context.Context) {
 	b.datagrams(ctx, 3, 4, 700, 700*time.Millisecond, func(int, int) string { return "hit.example.org." })
 }
 
-// streams opens more connections than there may be, from many clients, and again when they are
-// closed. Most idle, of twenty one sends half a message, and one reads no answer.
+// streams opens more connections than may be open, from many clients, and opens them again when
+// they are closed. Of twenty, one sends half a message, one reads no answer, and the others are idle.
 func (b *boundsTrial) streams(ctx context.Context) {
 	half := append([]byte{0xff, 0xff}, make([]byte, 60000)...)
 	ask := bytes.Repeat(frame(query("long-hit.example.org.", wire.A)), 4)
@@ -198,20 +199,20 @@ func (b *boundsTrial) streams(ctx context.Context) {
 					b.hold(ctx, c, i%20 == 1)
 					_ = c.Close()
 				}
-				time.Sleep(3 * time.Second)
+				time.Sleep(3 * time.Second) // this pace is the load
 			}
 		})
 	}
 	group.Wait()
 }
 
-// hold keeps a connection for some seconds, or until the other end closes it. One that is unread
-// sees that by what it still sends.
+// hold keeps a connection open for some seconds, or until the other end closes it. If it is to
+// stay unread, hold does not notice that.
 func (b *boundsTrial) hold(ctx context.Context, c net.Conn, unread bool) {
 	var one [1]byte
 	for end := time.Now().Add(15 * time.Second); time.Now().Before(end) && ctx.Err() == nil; {
 		if unread {
-			time.Sleep(500 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond) // it reads nothing: that is what it does
 			continue
 		}
 		_ = c.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
@@ -230,11 +231,11 @@ func (b *boundsTrial) pages(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		b.page()
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) // this pace is the load
 	}
 }
 
-// page returns what is served under /metrics, or nothing: HTTP has bounds, too.
+// page returns the page of metrics. It is empty if HTTP's own bounds kept it from coming.
 func (b *boundsTrial) page() string {
 	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	r, err := c.Get("http://" + b.Metrics.String() + "/metrics")
@@ -242,11 +243,11 @@ func (b *boundsTrial) page() string {
 		return ""
 	}
 	defer func() { _ = r.Body.Close() }()
-	text, _ := io.ReadAll(r.Body) // what came of it
+	text, _ := io.ReadAll(r.Body) // as much as came
 	return string(text)
 }
 
-// measure notes how much is in use at the most.
+// measure notes the greatest use of memory, of waiting queries and of connections.
 func (b *boundsTrial) measure(ctx context.Context) {
 	for i := 0; ctx.Err() == nil && !b.Ended(); i++ {
 		b.most = max(b.most, b.cgroup.Use())
@@ -255,11 +256,11 @@ func (b *boundsTrial) measure(ctx context.Context) {
 			b.waiting = max(b.waiting, sum(page, "nodecache_waiting_queries"))
 			b.conns = max(b.conns, sum(page, "nodecache_tcp_connections "))
 		}
-		time.Sleep(boundsLook)
+		time.Sleep(boundsLook) // memory is looked at so often
 	}
 }
 
-// sum adds up the series whose lines begin so.
+// sum adds up the series of a page whose lines begin with a text.
 func sum(page, series string) (n int64) {
 	for line := range strings.Lines(page) {
 		if rest, ok := strings.CutPrefix(line, series); ok {
@@ -270,7 +271,7 @@ func sum(page, series string) (n int64) {
 	return n
 }
 
-// ask asks as a stub resolver does, three times in all.
+// ask asks as a stub resolver does: up to three times for each name.
 func (b *boundsTrial) ask(ctx context.Context, count *tally, name func(i int) string) {
 	var who atomic.Int64
 	for i := 0; ctx.Err() == nil; i++ {
@@ -282,7 +283,7 @@ func (b *boundsTrial) ask(ctx context.Context, count *tally, name func(i int) st
 		if count.all++; !ok {
 			count.lost++
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // this pace is the load
 	}
 }
 
@@ -298,7 +299,7 @@ func stub(to netip.AddrPort, from netip.Addr, name string) (*dns.Msg, error) {
 	return m, err
 }
 
-// judge says what came of it.
+// judge fails the test if a bound was exceeded or not reached, or if queries failed.
 func (b *boundsTrial) judge() {
 	b.t.Helper()
 	b.t.Logf("in use at the most: %d of %d bytes (%.1f MiB of %d); %d queries waited, %d connections were open; of %d hits %d failed, of %d new names %d",

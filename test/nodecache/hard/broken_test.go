@@ -11,21 +11,24 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// want is what comes of a query that a broken server was asked.
+// want is the outcome of a query that a broken server has to answer.
 type want uint8
 
 const (
-	rightly   want = iota // the right answer, in spite of it
-	failing               // SERVFAIL
-	either                // one or the other
-	unwhole               // a truncated answer, or SERVFAIL
-	longest   = 4 * time.Second
-	atOnce    = time.Second
-	slack     = time.Second // of a busy machine
+	rightly want = iota // the right answer nevertheless
+	failing             // SERVFAIL
+	either              // the right answer or SERVFAIL
+	unwhole             // a truncated answer or SERVFAIL
+)
+
+const (
+	longest   = 4 * time.Second // that the node cache takes for an answer
+	atOnce    = 2 * time.Second // without waiting for a server, which takes longer, on a busy machine
+	slack     = time.Second     // for a busy machine
 	questions = 8
 )
 
-// trial is a broken server and a node cache's zone that is asked of it.
+// trial is a broken server and the zone that the node cache asks it for.
 type trial struct {
 	name  string
 	proto string
@@ -84,10 +87,10 @@ func trials() (list []*trial) {
 	return list
 }
 
-// TestBroken has servers do all that servers must not, each for a zone of its own, all at a
-// time: each query gets an answer in time, nothing wrong is given or kept (RFC 5452, section
-// 4), and when a server behaves, all is well at once, also what failed before (RFC 9520,
-// section 3.2, which lets a failure be kept, not a server's death).
+// TestBroken has servers do everything that servers must not do, each for a zone of its own, all at
+// the same time. Every query gets an answer in time, and nothing wrong is answered or kept (RFC 5452,
+// section 4). Once a server behaves, all is well at once, even for names that failed before: RFC
+// 9520, section 3.2, has the failure of a name kept, but not the death of a server.
 func TestBroken(t *testing.T) {
 	list := trials()
 	var corefile strings.Builder
@@ -114,7 +117,7 @@ func TestBroken(t *testing.T) {
 	n.well(before, before.resident+80)
 }
 
-// warm has an answer cached.
+// warm has the node cache keep an answer, and then breaks the server.
 func warm(n *node, c *trial) {
 	c.rightly("before", overUDP.ask(n.addr, "warm."+c.zone), patience)
 	c.Do(c.play)
@@ -147,7 +150,7 @@ func suffer(n *node, c *trial) {
 	c.Do(answers)
 }
 
-// recovered asks for a name that is new, and then for what may have failed.
+// recovered asks for a new name, and then for the names that may have failed.
 func recovered(n *node, c *trial) {
 	c.rightly("a new name once the server behaves", overUDP.ask(n.addr, "fresh."+c.zone), atOnce)
 	c.rightly("what may be poisoned", overUDP.ask(n.addr, "victim."+c.zone), atOnce)
@@ -156,9 +159,9 @@ func recovered(n *node, c *trial) {
 	}
 }
 
-// again asks when all that the server sent late has come.
+// again asks after everything that the server sent late has arrived.
 func again(n *node, c *trial) {
-	time.Sleep(2 * slack)
+	time.Sleep(2 * slack) // nothing shows that a late message has come: it must change nothing
 	for i := range questions {
 		c.rightly(fmt.Sprintf("question %d later", i), overTCP.ask(n.addr, c.question(i)), atOnce)
 	}
@@ -166,7 +169,7 @@ func again(n *node, c *trial) {
 
 func (c *trial) question(i int) string { return fmt.Sprintf("Q%d.%s", i, c.zone) }
 
-// judge looks at an answer that came while the server was broken.
+// judge checks an answer that came while the server was broken.
 func (c *trial) judge(what string, a answer) {
 	ok := map[want]bool{
 		rightly: a.right(), failing: a.failed(), either: a.right() || a.failed(),
@@ -177,7 +180,7 @@ func (c *trial) judge(what string, a answer) {
 	}
 }
 
-// rightly notes an answer that is not right, or not soon enough.
+// rightly notes an answer that is wrong or came too late.
 func (c *trial) rightly(what string, a answer, within time.Duration) {
 	if !a.right() || a.took > within {
 		c.problem("%s: %v", what, a)

@@ -20,12 +20,12 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// Go reads the wall clock without a system call, so that what fakes it for other programs
-// does nothing here, and to set the machine's would be felt by all that runs there. So the
-// program is built with a package time whose wall clock is ahead, or behind, by as many
-// seconds as a file says in its first 8 octets. Its monotonic clock is as it was. The file is mapped,
-// because time.Now is also called where nothing may be read. In the next 8 octets it says for how
-// many seconds the machine has slept, which no test can have it do.
+// Go reads the wall clock without a system call, so the tools that fake it for other programs have
+// no effect here. Setting the machine's clock would disturb everything that runs on it. So this test
+// builds the program with a package time of its own: a file says in its first 8 bytes by how many
+// seconds the wall clock is ahead or behind. The monotonic clock stays as it is. The file is mapped,
+// because time.Now is also called where nothing may be read. The next 8 bytes say for how many
+// seconds the machine has slept: no test can send it to sleep.
 const (
 	clockFile = "NEARDNS_TEST_CLOCK" // the environment's name for it
 	clockCode = `package time
@@ -35,7 +35,7 @@ import (
 	"unsafe"
 )
 
-// ahead is by how many seconds the wall clock is.
+// ahead says by how many seconds the wall clock is ahead.
 var ahead = mapClock()
 
 func mapClock() *int64 {
@@ -112,8 +112,8 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestClock has the wall clock jump by three years and back: what is cached lives as long as
-// it should, connections stay open, and what is asked is answered. The log and cookies follow.
+// TestClock has the wall clock jump by three years, forward and back. Cached answers live as long
+// as they should, connections stay open and queries are answered. The log and the cookies follow.
 func TestClock(t *testing.T) {
 	program := buildJumping(t)
 	const years = 3
@@ -133,6 +133,7 @@ func TestClock(t *testing.T) {
 			setClock(t, clock, by*365*24*3600, 0)
 
 			checkLong(t, c, f)
+			// The answer expires by a clock that no test can turn: the monotonic one.
 			time.Sleep(time.Until(asked.Add(shortLife*time.Second + 500*time.Millisecond)))
 			if a := c.ask("short.example.org."); !a.right() || f.Asked("short.example.org.") != 2 {
 				t.Errorf("short.example.org., which has expired: %v; the server was asked %d times, expected 2", a, f.Asked("short.example.org."))
@@ -154,7 +155,7 @@ func TestClock(t *testing.T) {
 
 const shortLife = 2 // seconds
 
-// lives answers for 2 s to names that begin with short, and for longer to others.
+// lives gives a TTL of 2 s to names that begin with short, and a longer one to others.
 func lives(s *testkit.Session, q wire.Message) {
 	name, ttl := testkit.NameOf(q), uint32(lifetime)
 	if strings.HasPrefix(name, "short") {
@@ -163,7 +164,8 @@ func lives(s *testkit.Session, q wire.Message) {
 	s.Send(with(q, addressOf(name), ttl))
 }
 
-// TestSleep has the machine sleep for as long as an answer lives: it is asked for again.
+// TestSleep has the machine sleep for as long as an answer lives. Then the node cache asks for
+// it again.
 func TestSleep(t *testing.T) {
 	f := newServer(t)
 	f.Do(lives)
@@ -183,7 +185,7 @@ func TestSleep(t *testing.T) {
 	}
 }
 
-// checkWall waits until the query log and the cookies are of the time that the wall clock shows.
+// checkWall waits until the query log and the cookies show the time of the wall clock.
 func checkWall(t *testing.T, n *node, c *connection, ahead time.Duration) {
 	t.Helper()
 	const busy = time.Minute
@@ -210,8 +212,8 @@ func checkWall(t *testing.T, n *node, c *connection, ahead time.Duration) {
 	})
 }
 
-// setClock has the wall clock that looks at a file be ahead by so many seconds, and the machine
-// have slept for others.
+// setClock writes to the file of a clock by how many seconds it is ahead, and for how many the
+// machine has slept.
 func setClock(t *testing.T, file string, seconds, slept int) {
 	t.Helper()
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // never shorter: it is mapped
@@ -224,7 +226,7 @@ func setClock(t *testing.T, file string, seconds, slept int) {
 	}
 }
 
-// startJumping starts program, which reads its clock's jump from a file.
+// startJumping starts a program of buildJumping, and returns the file of its clock.
 func startJumping(t *testing.T, program string, f *testkit.Server) (n *node, clock string) {
 	t.Helper()
 	addr, metrics := testkit.FreeAddr(t), testkit.FreeAddr(t)
@@ -239,7 +241,7 @@ func startJumping(t *testing.T, program string, f *testkit.Server) (n *node, clo
 	return &node{&run.Node{Process: p, Metrics: metrics}, t, addr}, clock
 }
 
-// checkLong asks for what is cached for long.
+// checkLong asks for the name that is cached for long.
 func checkLong(t *testing.T, c *connection, f *testkit.Server) {
 	t.Helper()
 	const name, busy = "long.example.org.", 30

@@ -23,8 +23,8 @@ func oneByOne(s *testkit.Session, q wire.Message) {
 }
 
 // TestClosesAfterAnswers has an upstream close its connections after one answer, or after two
-// (RFC 7766, section 6.2.4), with 20, 50 and 100 queries outstanding. Next to none may fail: one in
-// a hundred where the machine is busy, or as many as through stock CoreDNS.
+// (RFC 7766, section 6.2.4), with 20, 50 and 100 queries outstanding. Hardly any may fail: one in
+// a hundred, for a busy machine, or as many as through stock CoreDNS.
 func TestClosesAfterAnswers(t *testing.T) {
 	for _, proto := range []string{"tcp", "udp"} {
 		for _, limit := range []int{1, 2} {
@@ -55,7 +55,7 @@ func startStock(t *testing.T, proto string, f *testkit.Server) netip.AddrPort {
 	return addr
 }
 
-// failures asks n names, so many at a time, and returns how many were not answered rightly.
+// failures asks for n names, with so many queries outstanding, and returns how many failed.
 func failures(to netip.AddrPort, of string, n, outstanding int) int64 {
 	var next, failed atomic.Int64
 	var group sync.WaitGroup
@@ -73,8 +73,8 @@ func failures(to netip.AddrPort, of string, n, outstanding int) int64 {
 	return failed.Load()
 }
 
-// TestDnsmasqClosesAfterAnswers asks a real server of that kind: dnsmasq answers 100 queries on
-// a connection.
+// TestDnsmasqClosesAfterAnswers asks a real server of that kind: dnsmasq closes a connection after
+// 100 answers.
 func TestDnsmasqClosesAfterAnswers(t *testing.T) {
 	addr := testkit.FreeAddr(t)
 	dnsmasq := run.Start(t, exec.Command("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=",

@@ -21,7 +21,7 @@ const (
 	specialIs  = "192.0.2.19"
 	legacy     = "git.legacy.svc.cluster.local."      // in a hosts file, in a namespace that does not exist
 	noted      = "note.web.team-5.svc.cluster.local." // has a TXT record, below a Service
-	keepLong   = 30                                   // seconds that the server has a denial kept
+	keepLong   = 30                                   // TTL of a denial, in seconds
 	keepBrief  = 4
 )
 
@@ -29,11 +29,11 @@ const (
 type world struct {
 	*cluster.Cluster
 	t           *testing.T
-	long, brief netip.AddrPort // where denials are kept for keepLong and keepBrief
+	long, brief netip.AddrPort // the server's addresses: denials have the TTL keepLong, keepBrief
 	metrics     netip.AddrPort
 }
 
-// newWorld starts it.
+// newWorld starts a world.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{cluster.ForTest(t, cluster.Options{}), t, testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t)}
@@ -46,7 +46,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// corefile is that of stock CoreDNS at an address. Its names are below a zone for each.
+// corefile returns the part of stock CoreDNS's Corefile for an address.
 func (w *world) corefile(addr netip.AddrPort, ttl int) string {
 	return fmt.Sprintf(`cluster.local:%[1]d in-addr.arpa:%[1]d {
 	bind 127.0.0.1
@@ -66,20 +66,20 @@ func (w *world) corefile(addr netip.AddrPort, ttl int) string {
 `, addr.Port(), w.metrics, specialIs, special, legacy, noted, w.Kubeconfig(), ttl)
 }
 
-// asked returns how many queries the server had in a zone, cluster.local. or in-addr.arpa.
+// asked returns how many queries the server had for a zone: cluster.local. or in-addr.arpa.
 func (w *world) asked(zone string) int {
 	w.t.Helper()
 	return int(run.Scrape(w.t, w.metrics.String()).Sum("coredns_dns_requests_total", `zone="`+zone+`"`))
 }
 
-// node starts a node cache that asks the server at addr, with what more its cache is told.
+// node starts a node cache that asks the server at addr. More options for its cache are given.
 func (w *world) node(addr netip.AddrPort, cache string) *node {
 	w.t.Helper()
 	const text = "cluster.local in-addr.arpa {\n\tbind 0.0.0.0\n\terrors\n\tcache {\n\t\tsuccess 9984 30\n\t\t%s\n\t}\n\tforward . %s {\n\t\tforce_tcp\n\t}\n}\n"
 	return start(w.t, fmt.Sprintf(text, cache, addr))
 }
 
-// headless creates a Service with one endpoint, whose name stands below the Service's.
+// headless creates a headless Service with one endpoint, whose name is below the Service's.
 func (w *world) headless(namespace, service, host, addr string) {
 	w.t.Helper()
 	s := &corev1.Service{

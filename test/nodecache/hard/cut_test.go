@@ -21,8 +21,8 @@ const (
 	leastFold  = 20
 )
 
-// TestCut asks stock CoreDNS, with its kubernetes plugin on a real API server, through node
-// caches that cut below what does not exist (RFC 8020), and one that does not.
+// TestCut asks stock CoreDNS, whose kubernetes plugin watches a real API server, through node
+// caches: some answer NXDOMAIN below a denied name (RFC 8020), and one does not.
 func TestCut(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]func(*testing.T, *world){
@@ -37,8 +37,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// searchNames returns names that a search path makes of 1,000 external ones under 5 TLDs, in
-// 20 namespaces, in an order of its own each time.
+// searchNames returns the names that the search paths of 20 namespaces make of 1,000 external
+// names under 5 TLDs, in random order.
 func searchNames() (names []string) {
 	tlds := []string{"com", "org", "net", "io", "dev"}
 	for i := range externals {
@@ -75,8 +75,8 @@ func runSearch(t *testing.T, w *world, cache string) (asked int) {
 	return w.asked("cluster.local.") - before
 }
 
-// expectAll asks all names, some at a time, and expects a code, and of NXDOMAIN an SOA record
-// that says for how long (RFC 2308, section 5).
+// expectAll asks for all names, several at a time, and expects a code. NXDOMAIN needs an SOA
+// record, which says for how long it may be kept (RFC 2308, section 5).
 func expectAll(t *testing.T, n *node, names []string, rcode int) {
 	t.Helper()
 	var next, bad atomic.Int64
@@ -110,14 +110,13 @@ func learnCut(t *testing.T, n *node, below string) {
 		if cuts() > before {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("nothing is cut below %s", below)
 }
 
-// serviceComes has a Service come where a name was denied and all below it cut, while those
-// who look for other names there go on. It resolves once the denial has expired, which is
-// kept as long as the server says or the cache is told, whichever is less.
+// serviceComes creates a Service whose name was denied, so that everything below is cut, while
+// clients go on asking for other names there. It resolves once the denial has expired: after the
+// TTL that the server gives or the one that the cache allows, whichever is less.
 func serviceComes(t *testing.T, w *world) {
 	const service, host = "later.team-1.svc.cluster.local.", "web-0.later.team-1.svc.cluster.local."
 	nodes := map[string]*node{
@@ -149,7 +148,7 @@ func serviceComes(t *testing.T, w *world) {
 	group.Wait()
 }
 
-// resolves asks for a name until it resolves, and for others below the same one.
+// resolves asks for a name until it resolves, and for other names below the same Service.
 func resolves(n *node, name, below string, since time.Time) (took time.Duration, ok bool) {
 	for i := 0; time.Since(since) < 3*keepBrief*time.Second; i++ {
 		a := overUDP.ask(n.addr, name)
@@ -157,14 +156,14 @@ func resolves(n *node, name, below string, since time.Time) (took time.Duration,
 			return time.Since(since), true
 		}
 		overUDP.ask(n.addr, fmt.Sprintf("more-%d-%p.%s", i, &i, below))
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // this pace is the load
 	}
 	return time.Since(since), false
 }
 
-// hostsEntry has a name in a hosts file of the server's, below one that its kubernetes plugin
-// denies. It may be cut at first; a share of what is cut is asked all the same, so that it is
-// found, and nothing is cut there any more.
+// hostsEntry asks for a name that the server has in a hosts file, below one that its kubernetes
+// plugin denies. It may be cut at first. But a sample of the cut's names still goes upstream, so the
+// name is found, and from then on nothing is cut there.
 func hostsEntry(t *testing.T, w *world) {
 	const below, mostCut = "com.team-19.svc.cluster.local.", 500
 	n := w.node(w.long, "denial 9984 30")
@@ -205,8 +204,8 @@ func hostsEntry(t *testing.T, w *world) {
 	}
 }
 
-// noNamespace has a name in a hosts file of the server's, in a namespace that does not exist. It
-// resolves whatever junk others ask for there.
+// noNamespace asks for a name that the server has in a hosts file, in a namespace that does not
+// exist. It resolves, whatever else clients ask for there.
 func noNamespace(t *testing.T, w *world) {
 	n := w.node(w.long, "denial 9984 30")
 	for i := range 100 {
@@ -224,8 +223,8 @@ func noNamespace(t *testing.T, w *world) {
 	}
 }
 
-// otherTypes has the server deny TXT at a namespace that exists, as its kubernetes plugin does with
-// types that it does not look up. That denies nothing below.
+// otherTypes asks for TXT at a namespace that exists. The server's kubernetes plugin denies the
+// name, as it does for types that it does not look up. That denies nothing below.
 func otherTypes(t *testing.T, w *world) {
 	const service = "web.team-5.svc.cluster.local."
 	w.headless("team-5", "web", "web-0", "10.1.5.5")

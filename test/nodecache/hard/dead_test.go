@@ -10,7 +10,7 @@ import (
 	"github.com/neardns/neardns/internal/testkit"
 )
 
-// The load on a node cache two of whose servers die, and how it must be answered.
+// The load on a node cache while two of its servers die, and how fast it must be answered.
 const (
 	askers    = 16
 	askEvery  = 40 * time.Millisecond // each
@@ -20,8 +20,9 @@ const (
 	triesBusy = 3 // a busy machine gets two more
 )
 
-// TestTwoOfThreeDead has two of three servers refuse, reset, fall silent or vanish, under
-// load or before. No name is asked twice, none may fail, and hardly any may take long.
+// TestTwoOfThreeDead has two of three servers refuse connections, reset them, fall silent or
+// vanish, under load or before it. Each name is asked for once. None may fail, and hardly any may
+// take long.
 func TestTwoOfThreeDead(t *testing.T) {
 	for _, how := range []struct {
 		name string
@@ -50,8 +51,8 @@ func TestTwoOfThreeDead(t *testing.T) {
 	}
 }
 
-// loadDying asks for a while, has two of three servers die meanwhile, and returns how long
-// answers took, in order. Each must be right.
+// loadDying asks for a while, during which two of three servers die. It returns how long the
+// answers took, sorted. Each answer must be right.
 func loadDying(t *testing.T, when time.Duration, die func(*testkit.Server)) []time.Duration {
 	t.Helper()
 	servers := []*testkit.Server{newServer(t), newServer(t), newServer(t)}
@@ -62,7 +63,10 @@ func loadDying(t *testing.T, when time.Duration, die func(*testkit.Server)) []ti
 	if when == 0 {
 		dieTogether(servers[1:], die)
 	} else {
-		group.Go(func() { time.Sleep(when); dieTogether(servers[1:], die) })
+		group.Go(func() {
+			time.Sleep(when) // they die in the middle of the load
+			dieTogether(servers[1:], die)
+		})
 	}
 	for i := range took {
 		group.Go(func() {
@@ -73,7 +77,7 @@ func loadDying(t *testing.T, when time.Duration, die func(*testkit.Server)) []ti
 					t.Errorf("%s, after %v: %v", name, time.Since(began), a)
 				}
 				took[i] = append(took[i], a.took)
-				time.Sleep(askEvery)
+				time.Sleep(askEvery) // this pace is the load
 			}
 		})
 	}

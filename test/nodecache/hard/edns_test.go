@@ -12,8 +12,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// withoutEDNS does what refuse does where a query has an OPT record, and answers others rightly. It
-// counts those with one for names that begin with "then".
+// withoutEDNS plays refuse for queries that have an OPT record, and answers others rightly. It
+// counts the queries with an OPT record for names that begin with "then".
 func withoutEDNS(with *atomic.Int64, refuse testkit.Play) testkit.Play {
 	return func(s *testkit.Session, q wire.Message) {
 		if _, ok := q.OPT(); ok {
@@ -36,10 +36,10 @@ func says(code wire.Rcode) testkit.Play {
 	}
 }
 
-// TestUpstreamWithoutEDNS has an upstream that knows no EDNS, and says so or drops what has an
-// OPT record (RFC 6891, section 7). Each name resolves at once, for clients with EDNS, without,
-// and with DO; so do they through stock CoreDNS for those without, as it passes queries on as they
-// are. Once that is known, next to no query has an OPT record.
+// TestUpstreamWithoutEDNS has an upstream that knows no EDNS. It says so, or drops queries that
+// have an OPT record (RFC 6891, section 7). Each name resolves at once, for clients with EDNS, with
+// DO and without EDNS. Through stock CoreDNS it does for the last of these, as that forwards queries
+// as they are. Once the node cache knows the upstream, its queries have no OPT record.
 func TestUpstreamWithoutEDNS(t *testing.T) {
 	for what, refuse := range map[string]testkit.Play{"FORMERR": says(wire.FormError), "NOTIMP": says(wire.NotImpl), "silence": testkit.Silent} {
 		for _, proto := range []string{"udp", "tcp"} {

@@ -11,8 +11,8 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// TestTimeoutKept has a server say nothing: who asks again within a second waits for nothing,
-// and nothing is asked (RFC 9520, section 3.2).
+// TestTimeoutKept has a silent server. A client that asks again within a second gets its answer at
+// once, and the server is not asked (RFC 9520, section 3.2).
 func TestTimeoutKept(t *testing.T) {
 	for _, proto := range []string{"udp", "tcp"} {
 		t.Run(proto, func(t *testing.T) {
@@ -31,17 +31,18 @@ func TestTimeoutKept(t *testing.T) {
 				if time.Since(ended) >= time.Second { // a busy machine
 					break
 				}
-				if !a.failed() || a.took > 200*time.Millisecond || a.extended() != int(dns.ExtendedErrorCodeCachedError) {
+				if !a.failed() || a.took > 500*time.Millisecond || a.extended() != int(dns.ExtendedErrorCodeCachedError) {
 					t.Errorf("repeat %d: %v", repeats, a)
 				}
 				if now := f.Asked(name); now != asked {
 					t.Errorf("repeat %d: the server was asked %d times more", repeats, now-asked)
 				}
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(20 * time.Millisecond) // this pace is the load
 			}
 			if repeats < 3 {
 				t.Errorf("only %d repeats", repeats)
 			}
+			// Nothing shows that the failure is forgotten but a query, which starts another one.
 			time.Sleep(time.Until(ended.Add(1100 * time.Millisecond)))
 			if a := overUDP.ask(n.addr, name); !a.failed() || f.Asked(name) == asked {
 				t.Errorf("a second later: %v; the server was not asked again", a)
@@ -50,8 +51,8 @@ func TestTimeoutKept(t *testing.T) {
 	}
 }
 
-// TestSuccessClears has names fail while a server is silent. Its first answer to any other
-// name lets them be asked again at once, though a failure would stand for a second.
+// TestSuccessClears has names fail while a server is silent. A failure is kept for a second, but
+// the server's first answer to any other name ends that at once.
 func TestSuccessClears(t *testing.T) {
 	f := newServer(t)
 	n := start(t, block(".", "tcp", f))
@@ -85,8 +86,8 @@ func TestSuccessClears(t *testing.T) {
 	t.Error("the machine is too busy to tell")
 }
 
-// TestRefusedKept has a server refuse a name: it is asked for it once in a second, and who asks gets
-// the code that it gave (RFC 9520, sections 2.2, 2.7, 3.2).
+// TestRefusedKept has a server refuse a name. It is asked for the name once a second, and clients
+// get the code that it gave (RFC 9520, sections 2.2, 2.7, 3.2).
 func TestRefusedKept(t *testing.T) {
 	for _, code := range []wire.Rcode{wire.Refused, wire.FormError, wire.NotImpl, 9} { // 9 is NOTAUTH
 		for _, proto := range []string{"udp", "tcp"} {
@@ -109,25 +110,20 @@ func TestRefusedKept(t *testing.T) {
 	}
 }
 
-// TestServFailEnds has a server answer SERVFAIL to a name that is asked for all the time. Once it
-// answers, that is seen within the 5 s that a SERVFAIL is kept at most.
+// TestServFailEnds has a server answer SERVFAIL to a name that a client asks for all the time. Once
+// the server answers, the client gets the answer within 5 s: a SERVFAIL is kept no longer.
 func TestServFailEnds(t *testing.T) {
 	f := newServer(t)
 	f.Do(says(wire.ServFail))
 	n := start(t, block(".", "tcp", f))
 	const name = "fails.example.org."
+	// The longer it fails, the longer a failure is kept: after 9 s for as long as it may be.
 	for began := time.Now(); time.Since(began) < 9*time.Second; time.Sleep(100 * time.Millisecond) {
 		if a := overUDP.ask(n.addr, name); !a.failed() {
 			t.Fatal(a)
 		}
 	}
 	f.Do(answers)
-	back := time.Now()
-	for !overUDP.ask(n.addr, name).right() {
-		if time.Since(back) > 5*time.Second+slack {
-			t.Fatalf("it fails after %v", time.Since(back))
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Logf("right again after %v", time.Since(back))
+	took := testkit.Within(t, 5*time.Second+slack, "it is right again", func() bool { return overUDP.ask(n.addr, name).right() })
+	t.Logf("right again after %v", took)
 }

@@ -15,12 +15,11 @@ import (
 const (
 	names    = 100_000
 	flooders = 8
-	window   = 50 // names of a flooder at a time
+	window   = 50 // queries of a flooder that wait at a time
 )
 
-// TestFlood asks for names that nobody asked for before, as fast as they are answered. Of what
-// they bring no more is kept than there is room for: once the cache is full, as many again take
-// no more memory.
+// TestFlood asks for new names as fast as they are answered. The cache keeps only what it has room
+// for: once it is full, a second flood takes no more memory.
 func TestFlood(t *testing.T) {
 	s := newSiege(t)
 	s.flood(1)
@@ -33,7 +32,7 @@ func TestFlood(t *testing.T) {
 	s.end(full.resident + 16)
 }
 
-// flood asks for a round's names, most of which must be answered.
+// flood asks for the names of a round. Most of them must be answered.
 func (s *siege) flood(round int) {
 	s.t.Helper()
 	began := time.Now()

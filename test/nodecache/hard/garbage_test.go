@@ -15,8 +15,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// besieged answers a name that begins with many with thousands of addresses, and others
-// rightly.
+// besieged gives thousands of addresses to names that begin with many, and answers others rightly.
 func besieged(s *testkit.Session, q wire.Message) {
 	if strings.HasPrefix(testkit.NameOf(q), "many") {
 		many(s, q)
@@ -32,7 +31,7 @@ const (
 	perRound = 250 // packets, after which a sender waits for the answer to a query
 )
 
-// TestGarbage sends a million packets, of which hardly any is a query.
+// TestGarbage sends a million packets. Hardly any of them is a query.
 func TestGarbage(t *testing.T) {
 	s := newSiege(t)
 	began := time.Now()
@@ -49,7 +48,7 @@ func TestGarbage(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(i), 1))
 			for range packets / senders / perRound {
 				for range perRound {
-					_, _ = c.Write(junk(r)) // a full queue is no matter of ours
+					_, _ = c.Write(junk(r)) // a full queue may drop it
 				}
 				rounds.Add(1)
 				if answersHit(c) {
@@ -66,8 +65,8 @@ func TestGarbage(t *testing.T) {
 	s.end(s.before.resident + 64)
 }
 
-// answersHit reports whether a query for a name in the cache is answered over c, among
-// answers to others.
+// answersHit asks over c for a cached name, and reports whether an answer comes among those to
+// other packets.
 func answersHit(c net.Conn) bool {
 	q := query("hit.others.test.", wire.A)
 	id := rand.N[uint16](1 << 15)
@@ -97,23 +96,23 @@ func query(name string, t wire.Type) wire.Message {
 	return wire.AppendQuery(nil, &wire.Query{ID: 1, RD: true, Name: n, Type: t, Class: wire.IN}, nil)
 }
 
-// junk returns a packet that should not be.
+// junk returns a packet that no client should send.
 func junk(r *rand.Rand) []byte {
 	q := query("garbage.example.org.", wire.A)
 	q.SetID(uint16(r.Uint32()) | 1<<15) // none of answersHit
 	switch r.IntN(25) {
 	case 0: // cut off
 		return q[:r.IntN(len(q))]
-	case 1: // some octets are others
+	case 1: // some bytes changed
 		for range 1 + r.IntN(4) {
 			q[2+r.IntN(len(q)-2)] = byte(r.Uint32())
 		}
 	case 2, 3: // the question's name is a pointer to itself, or to somewhere
 		q = append(q[:wire.HeaderLen:wire.HeaderLen], pointer(wire.HeaderLen+r.IntN(2)*r.IntN(1<<14))...)
 		return append(q, 0, 1, 0, 1)
-	case 4, 5: // labels that point at each other
+	case 4, 5: // a label, and a pointer back to it
 		q = append(q[:wire.HeaderLen:wire.HeaderLen], 1, 'x', 0xc0, wire.HeaderLen, 0, 1, 0, 1)
-	case 6, 7: // records that are promised
+	case 6, 7: // counts of records that do not follow
 		for at := 4; at < wire.HeaderLen; at += 2 {
 			binary.BigEndian.PutUint16(q[at:], uint16(r.Uint32()>>(16*r.IntN(2))))
 		}
@@ -123,7 +122,7 @@ func junk(r *rand.Rand) []byte {
 		q[2] = q[2]&0x87 | byte(r.IntN(16))<<3
 	case 11, 12: // options that run over their end
 		q = wire.AppendQuery(nil, &wire.Query{ID: q.ID(), Name: wire.Name("\x07garbage\x00"), Type: wire.A, Class: wire.IN}, randomOf(r, r.IntN(64)))
-	case 13: // more octets behind
+	case 13: // bytes after the query
 		q = append(q, randomOf(r, r.IntN(512))...)
 	case 14: // huge
 		if r.IntN(20) == 0 {
@@ -135,7 +134,7 @@ func junk(r *rand.Rand) []byte {
 	return q
 }
 
-// randomOf returns random octets.
+// randomOf returns random bytes.
 func randomOf(r *rand.Rand, n int) []byte {
 	b := make([]byte, 0, n+8)
 	for len(b) < n {

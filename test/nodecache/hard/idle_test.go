@@ -12,7 +12,7 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// The idle connections: nearly as many as the front takes, from as many clients as that needs.
+// The idle connections: nearly as many as the node cache accepts, from enough clients.
 const (
 	idle      = 5000
 	idlers    = 50
@@ -21,8 +21,8 @@ const (
 	idleLimit = 10 * time.Second
 )
 
-// TestIdle has 5,000 connections that ask nothing, or once, and one client that opens more
-// than it may.
+// TestIdle opens 5,000 connections that ask once or never. One more client opens more of them than
+// it may.
 func TestIdle(t *testing.T) {
 	moreFiles(t)
 	s := newSiege(t)
@@ -57,7 +57,7 @@ func TestIdle(t *testing.T) {
 	s.end(s.before.resident + 64)
 }
 
-// openIdle opens connections, half of which ask once.
+// openIdle opens connections. Every second one asks once.
 func openIdle(t *testing.T, to netip.AddrPort, from netip.Addr, n int) (conns []net.Conn) {
 	q := frame(query("hit.others.test.", wire.A))
 	for i := range n {
@@ -77,7 +77,7 @@ func openIdle(t *testing.T, to netip.AddrPort, from netip.Addr, n int) (conns []
 	return conns
 }
 
-// stillOpen returns how many are open at the other end.
+// stillOpen returns how many connections the other end has not closed.
 func stillOpen(conns []net.Conn) (n int) {
 	var group sync.WaitGroup
 	open := make([]bool, len(conns))
@@ -102,7 +102,7 @@ func stillOpen(conns []net.Conn) (n int) {
 	return n
 }
 
-// moreFiles lets this process, and those that it starts, open as many files as are needed.
+// moreFiles lets this process and its children open enough files.
 func moreFiles(t *testing.T) {
 	t.Helper()
 	var limit syscall.Rlimit

@@ -28,9 +28,9 @@ func failingNames(s *testkit.Session, q wire.Message) {
 	s.Send(m)
 }
 
-// TestLogUnread has standard error be a pipe that nobody reads, or whose reader is gone, as
-// while journald restarts. Clients ask names that fail, of which each is a line. Nobody may wait
-// for those lines: neither a query, nor the process for its end.
+// TestLogUnread makes standard error a pipe that nobody reads, or whose reader is gone, as while
+// journald restarts. Clients ask for names that fail, and each failure is a line. Neither a query
+// nor the end of the process may wait for these lines.
 func TestLogUnread(t *testing.T) {
 	for _, test := range []struct {
 		name, format string
@@ -61,7 +61,7 @@ func TestLogUnread(t *testing.T) {
 	}
 }
 
-// TestLogUnreadAtStart ends with an error that nobody reads.
+// TestLogUnreadAtStart has the process end with an error that nobody reads.
 func TestLogUnreadAtStart(t *testing.T) {
 	_, stderr := narrowPipe(t)
 	for range 4096 {
@@ -71,10 +71,10 @@ func TestLogUnreadAtStart(t *testing.T) {
 	}
 	cmd := exec.Command(run.Program(), "-conf", "missing")
 	cmd.Stderr = stderr
-	run.Equal(t, "exit code", run.Start(t, cmd, t.TempDir()).Wait(30*time.Second), 1)
+	run.Equal(t, "exit code", run.Start(t, cmd, t.TempDir()).Wait(testkit.Patience), 1)
 }
 
-// narrowPipe returns a pipe that is full soon: of one page.
+// narrowPipe returns a pipe that is soon full: it holds one page.
 func narrowPipe(t *testing.T) (reader, writer *os.File) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -88,7 +88,7 @@ func narrowPipe(t *testing.T) (reader, writer *os.File) {
 	return r, w
 }
 
-// startLoggingTo is start with another standard error.
+// startLoggingTo is start with a given standard error.
 func startLoggingTo(t *testing.T, stderr *os.File, corefile string, args ...string) *node {
 	t.Helper()
 	addr, metrics, dir := testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
@@ -97,20 +97,20 @@ func startLoggingTo(t *testing.T, stderr *os.File, corefile string, args ...stri
 	cmd := exec.Command(run.Program(), args...)
 	cmd.Stderr = stderr
 	n := &node{&run.Node{Process: run.Start(t, cmd, dir), Metrics: metrics}, t, addr}
-	_ = stderr.Close() // ours; the reader is to see the program's end
+	_ = stderr.Close() // our copy, so that the reader sees the program end
 	n.Answers(addr)
 	return n
 }
 
-// askFailing has clients ask names that fail, one after the other, for a while.
+// askFailing has clients ask for names that fail, one after the other, for the time d.
 func askFailing(addr netip.AddrPort, clients int, d time.Duration) {
 	var group sync.WaitGroup
 	for c := range clients {
 		group.Go(func() {
 			who := client{"udp", netip.AddrFrom4([4]byte{127, 0, 11, byte(1 + c)})}
 			for i, end := 0, time.Now().Add(d); time.Now().Before(end); i++ {
-				_ = who.ask(addr, fmt.Sprintf("fail-%d-%d.example.org.", c, i)) // an answer is what comes after
-				time.Sleep(5 * time.Millisecond)
+				_ = who.ask(addr, fmt.Sprintf("fail-%d-%d.example.org.", c, i)) // the test judges what comes after
+				time.Sleep(5 * time.Millisecond)                                // this pace is the load
 			}
 		})
 	}

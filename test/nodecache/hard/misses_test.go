@@ -12,8 +12,8 @@ import (
 	"github.com/neardns/neardns/internal/testkit"
 )
 
-// all asks many names at a time, and returns the answers in order. Of four clients two ask
-// over TCP.
+// all asks for all names at the same time, and returns the answers in order. There are four
+// clients, and two of them ask over TCP.
 func all(to netip.AddrPort, names []string) []answer {
 	got := make([]answer, len(names))
 	var group sync.WaitGroup
@@ -25,9 +25,9 @@ func all(to netip.AddrPort, names []string) []answer {
 	return got
 }
 
-// TestIdenticalMisses has 50 clients, of UDP and of TCP, ask the same in all kinds of letters
-// before it is answered. The server is asked once, but for what was asked again because it
-// took long on a busy machine.
+// TestIdenticalMisses has 50 clients ask for the same name, in various letter cases, over UDP and
+// TCP, before it is answered. The server is asked once. On a busy machine it takes long, and is asked
+// again for that reason: the hedges are counted.
 func TestIdenticalMisses(t *testing.T) {
 	f := newServer(t)
 	f.Do(testkit.Late(60*time.Millisecond, answers))
@@ -66,8 +66,8 @@ func shuffleCase(name string) string {
 	}, name)
 }
 
-// TestFewConnections has 1,000 different names missed at a time, of the cluster and others,
-// which two slow servers are asked for over no more than 4 connections each.
+// TestFewConnections misses 1,000 different names at a time, of the cluster and others. The node
+// cache asks two slow servers for them, over 4 connections to each at most.
 func TestFewConnections(t *testing.T) {
 	servers := []*testkit.Server{newServer(t), newServer(t)}
 	for _, f := range servers {
@@ -91,8 +91,8 @@ func TestFewConnections(t *testing.T) {
 	}
 }
 
-// TestSharedConnections has three blocks ask one slow server, as the official Corefile does. They
-// have no more than 4 connections together.
+// TestSharedConnections has three blocks ask one slow server, as in the official Corefile. Together
+// they have 4 connections at most.
 func TestSharedConnections(t *testing.T) {
 	f := newServer(t)
 	f.Do(testkit.Late(300*time.Millisecond, answers))
@@ -111,12 +111,13 @@ func TestSharedConnections(t *testing.T) {
 	}
 }
 
-// TestLoopConnections has loops looked for while all 4 connections to a slow server are in use.
+// TestLoopConnections has the node cache look for a loop while all 4 connections to a slow server
+// are in use.
 func TestLoopConnections(t *testing.T) {
 	f := newServer(t)
 	f.Do(testkit.Late(300*time.Millisecond, answers))
 	n := start(t, strings.Replace(block(".", "tcp", f), "errors\n", "errors\n\tloop\n", 1))
-	looked := func() bool { // what is looked for stands right below the root
+	looked := func() bool { // the query that looks for a loop has a name right below the root
 		return f.AskedBelow(".") > f.AskedBelow(".example.org.")+f.AskedBelow(".cluster.local.")+f.Asked(".")
 	}
 	for round := 0; !looked(); round++ {

@@ -20,7 +20,8 @@ type node struct {
 	addr netip.AddrPort
 }
 
-// start starts a node cache whose server blocks name no port, and waits until it answers.
+// start starts a node cache and waits until it answers. Its server blocks name no port: -dns.port
+// does.
 func start(t *testing.T, corefile string) *node {
 	t.Helper()
 	addr := testkit.FreeAddr(t)
@@ -29,8 +30,8 @@ func start(t *testing.T, corefile string) *node {
 	return n
 }
 
-// block returns a server block on all of 127.0.0.0/8 that keeps answers for as long as they
-// say, and asks servers. The proto is tcp or udp.
+// block returns a server block that listens on all of 127.0.0.0/8, keeps answers for their TTLs and
+// asks servers over proto, tcp or udp.
 func block(zone, proto string, servers ...*testkit.Server) string {
 	words := []string{"forward", "."}
 	for _, f := range servers {
@@ -43,7 +44,7 @@ func block(zone, proto string, servers ...*testkit.Server) string {
 		zone, strings.Join(words, " "))
 }
 
-// use is what a node cache takes.
+// use is what a node cache uses.
 type use struct {
 	goroutines int
 	resident   int // MiB
@@ -53,13 +54,13 @@ func (u use) String() string {
 	return fmt.Sprintf("%d goroutines, %d MiB resident", u.goroutines, u.resident)
 }
 
-// use returns what n takes now.
+// use returns what n uses now.
 func (n *node) use() use {
 	n.t.Helper()
 	return use{int(n.Scrape().Sum("go_goroutines")), n.status("VmRSS:") >> 10}
 }
 
-// status returns a figure of /proc/PID/status, which counts memory in kB.
+// status returns a number of /proc/PID/status. Memory is in kB there.
 func (n *node) status(name string) (value int) {
 	n.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.PID()))
@@ -76,11 +77,11 @@ func (n *node) status(name string) (value int) {
 	return value
 }
 
-// well fails the test if n panicked or lost itself in what it went through, in which it took
-// before at the start: goroutines must be few again soon, and memory within most MiB.
+// well fails the test if n panicked or does not recover. At the start it used before: soon its
+// goroutines must be few again, and its memory within most MiB.
 func (n *node) well(before use, most int) {
 	n.t.Helper()
-	const spare = 64 + 20 // goroutines: those that wait for a flight; connections to servers, checks, this request
+	const spare = 64 + 20 // goroutines: 64 that wait for a flight; connections to servers, health checks, this request
 	var now use
 	testkit.Eventually(n.t, "few goroutines again", func() bool {
 		now = n.use()

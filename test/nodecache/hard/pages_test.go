@@ -19,18 +19,18 @@ import (
 // manifestMemory is the limit of manifests/nodecache/daemonset.yaml.
 const manifestMemory = 64 << 20
 
-// Pages under siege: how many clients, of so many addresses each.
+// The siege of the pages.
 const (
-	loopers      = 1000 // ask for /health as fast as they can
-	scrapers     = 100  // ask for /metrics so
-	idlePages    = 3000 // connections that ask nothing, at the port of metrics
-	pageClients  = 10
+	loopers      = 1000 // clients that ask for /health as fast as they can
+	scrapers     = 100  // clients that ask for /metrics as fast as they can
+	idlePages    = 3000 // connections to the port of metrics that ask nothing
+	pageClients  = 10   // addresses that they all come from
 	pagesBesiege = 10 * time.Second
 )
 
-// TestPagesBesieged has 1,000 clients loop over /health, 100 over /metrics, and 3,000 connections
-// to its port say nothing, of a node cache in the manifest's memory. It is not killed, DNS
-// answers, and who asks for a page as the kubelet and Prometheus do gets it.
+// TestPagesBesieged runs a node cache in the manifest's memory. 1,000 clients ask for /health all
+// the time and 100 for /metrics, and 3,000 connections to its port say nothing. The kernel does not
+// kill it, DNS answers, and a client that asks as the kubelet and Prometheus do gets its page.
 func TestPagesBesieged(t *testing.T) {
 	moreFiles(t)
 	f := newServer(t)
@@ -66,7 +66,7 @@ func TestPagesBesieged(t *testing.T) {
 		t.Fatalf("it ended, with %d killed for memory:\n%s", c.Kills(), n.Log())
 	}
 	queries.expect(t, "queries", 20, 10)
-	gets.expect(t, "pages", 5, 3) // the kubelet gives up after three in a row, on a machine that is this busy
+	gets.expect(t, "pages", 5, 3) // the kubelet gives up after three failures in a row
 	if d := n.Scrape().Sum("nodecache_http_connections_dropped_total"); d < idlePages/2 {
 		t.Errorf("%v connections were dropped", d)
 	}
@@ -78,13 +78,13 @@ func pageClient(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 13, byte(1 + i%pageClients)})
 }
 
-// httpClient returns one that asks from an address. It keeps connections if that is wanted.
+// httpClient returns a client that asks from an address, and may keep its connections.
 func httpClient(from netip.Addr, keeps bool) *http.Client {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: !keeps}}
 }
 
-// loopPages asks for a page as fast as it can, and takes what it gets.
+// loopPages asks for a page as fast as it can, and does not care for the answer.
 func loopPages(ctx context.Context, from netip.Addr, url string) {
 	c := httpClient(from, from.As4()[3]%2 == 0)
 	defer c.CloseIdleConnections()
@@ -93,7 +93,7 @@ func loopPages(ctx context.Context, from netip.Addr, url string) {
 	}
 }
 
-// page returns what is served at url.
+// page returns the page at url.
 func page(ctx context.Context, c *http.Client, url string) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -111,23 +111,23 @@ func page(ctx context.Context, c *http.Client, url string) (string, error) {
 	return string(text), err
 }
 
-// sayNothing has a connection open all the time.
+// sayNothing keeps a connection open, and opens another when that is closed.
 func sayNothing(ctx context.Context, from netip.Addr, to netip.AddrPort) {
 	for ctx.Err() == nil {
 		c, err := client{"tcp", from}.dial(to)
 		if err != nil {
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // this pace is the load
 			continue
 		}
 		stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 		_, _ = c.Read(make([]byte, 1)) // until it is closed
 		stop()
 		_ = c.Close()
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // this pace is the load
 	}
 }
 
-// requests is what became of requests.
+// requests counts requests, and notes those that were lost.
 type requests struct {
 	all  int
 	lost []string
@@ -140,7 +140,8 @@ func (r *requests) note(ok bool, what string) {
 	}
 }
 
-// expect wants so many, and no more than one of so many lost.
+// expect fails the test if there were fewer requests than least, or if more than one of oneOf was
+// lost.
 func (r *requests) expect(t *testing.T, of string, least, oneOf int) {
 	t.Helper()
 	if r.all < least || len(r.lost)*oneOf > r.all {
@@ -148,12 +149,12 @@ func (r *requests) expect(t *testing.T, of string, least, oneOf int) {
 	}
 }
 
-// askWhile asks for names, of which each is a miss, until ctx ends.
+// askWhile asks for new names, each of which is a miss, until ctx ends.
 func (r *requests) askWhile(ctx context.Context, addr netip.AddrPort) {
 	for i := 0; ctx.Err() == nil; i++ {
 		a := overUDP.ask(addr, fmt.Sprintf("besieged-%d.example.org.", i))
 		r.note(a.right(), a.String())
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // this pace is the load
 	}
 }
 
@@ -164,6 +165,6 @@ func (r *requests) getWhile(ctx context.Context, urls ...string) {
 	for i := 0; ctx.Err() == nil; i++ {
 		text, err := page(context.Background(), c, urls[i%len(urls)])
 		r.note(err == nil, fmt.Sprint(text, err))
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond) // this pace is the load
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// wrongIDs answers every query but the one that was asked.
+// wrongIDs answers with a wrong ID.
 func wrongIDs(s *testkit.Session, q wire.Message) {
 	m := wrong(q)
 	m.SetID(q.ID() + 1)
 	s.Send(m)
 }
 
-// strangersFirst sends n messages that answer nothing before the answer.
+// strangersFirst sends n messages with wrong IDs before the answer.
 func strangersFirst(n int) testkit.Play {
 	return func(s *testkit.Session, q wire.Message) {
 		for i := range n {
@@ -46,7 +46,7 @@ func forgers(s *testkit.Session, q wire.Message) {
 	}
 }
 
-// asked returns a play that answers another question under the ID of the query.
+// asked returns a play that answers another question, with the ID of the query.
 func asked(name string, t wire.Type, c wire.Class) testkit.Play {
 	return func(s *testkit.Session, q wire.Message) {
 		other := wire.Query{ID: q.ID(), RD: true, Type: t, Class: c}
@@ -72,7 +72,7 @@ func noResponse(s *testkit.Session, q wire.Message) {
 	s.Send(m)
 }
 
-// shouted answers in capital letters, which is no wrong answer.
+// shouted answers in capital letters. That is no wrong answer.
 func shouted(s *testkit.Session, q wire.Message) {
 	m := right(q)
 	name, _, _, _ := m.Question()
@@ -87,7 +87,7 @@ func shouted(s *testkit.Session, q wire.Message) {
 // forging answers with the forged address.
 func forging(s *testkit.Session, q wire.Message) { s.Send(wrong(q)) }
 
-// twice answers, and contradicts itself.
+// twice answers rightly, and then contradicts itself.
 func twice(s *testkit.Session, q wire.Message) {
 	answers(s, q)
 	forging(s, q)
@@ -111,14 +111,14 @@ func random(n int) []byte {
 	return b
 }
 
-// truncated says over UDP and TCP that there is more.
+// truncated truncates its answers, also over TCP.
 func truncated(s *testkit.Session, q wire.Message) {
 	m := right(q)
 	m.SetFlags(wire.TC, 0)
 	s.Send(m)
 }
 
-// overTCPOnly truncates what it says over UDP, as servers do.
+// overTCPOnly truncates its answers over UDP, as servers do.
 func overTCPOnly(s *testkit.Session, q wire.Message) {
 	if s.TCP() {
 		answers(s, q)
@@ -129,7 +129,7 @@ func overTCPOnly(s *testkit.Session, q wire.Message) {
 	s.Send(m)
 }
 
-// fromElsewhere answers from a port that was not asked.
+// fromElsewhere answers from another port than the one that was asked.
 func fromElsewhere(s *testkit.Session, q wire.Message) {
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -145,17 +145,17 @@ func closes(s *testkit.Session, _ wire.Message) { s.Close() }
 // resets ends the connection with a RST.
 func resets(s *testkit.Session, _ wire.Message) { s.Reset() }
 
-// halfAnswers closes it in the middle of the answer.
+// halfAnswers closes the connection in the middle of the answer.
 func halfAnswers(s *testkit.Session, q wire.Message) {
 	m := right(q)
 	s.Raw(append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m[:len(m)/2]...))
 	s.Close()
 }
 
-// deaf reads nothing more.
+// deaf reads no further query of the connection.
 func deaf(s *testkit.Session, _ wire.Message) { <-s.Done() }
 
-// drips sends an octet a second.
+// drips sends a byte a second.
 func drips(s *testkit.Session, q wire.Message) {
 	m := right(q)
 	for _, b := range append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...) {
@@ -191,7 +191,7 @@ func reverses() testkit.Play {
 	}
 }
 
-// long answers with a message as long as can be: a record of an unknown type is the rest.
+// long answers with the longest possible message: a record of an unknown type fills it up.
 func long(s *testkit.Session, q wire.Message) {
 	m := right(q)
 	data := make([]byte, wire.MaxMessage-len(m)-11)
@@ -207,7 +207,7 @@ func many(s *testkit.Session, q wire.Message) {
 	s.Send(m)
 }
 
-// ones answers with a header, and then with 65,000 octets of 255.
+// ones answers with a header, followed by 65,000 bytes of 255.
 func ones(s *testkit.Session, q wire.Message) {
 	m := bare(q)
 	m[7] = 1
@@ -221,14 +221,14 @@ func counts(s *testkit.Session, q wire.Message) {
 	s.Send(m)
 }
 
-// loops has names point to themselves.
+// loops answers with a name that points to itself.
 func loops(s *testkit.Session, q wire.Message) {
 	m := bare(q)
 	self := len(m)
 	s.Send(wire.AppendRecord(m, 0, wire.Answer, pointer(self), wire.A, wire.IN, lifetime, forged.AsSlice()))
 }
 
-// expands has 4,600 records with two names each of 255 octets, written as pointers.
+// expands answers with 4,600 records. Each has two names of 255 bytes, written as pointers.
 func expands(s *testkit.Session, q wire.Message) {
 	m := right(q)
 	label := "\x3f" + strings.Repeat("x", 63)
@@ -241,7 +241,8 @@ func expands(s *testkit.Session, q wire.Message) {
 	s.Send(m)
 }
 
-// chains has pointers to pointers, thousands deep, and thousands of names that end there.
+// chains answers with pointers to pointers, thousands deep, and thousands of names that point into
+// them.
 func chains(s *testkit.Session, q wire.Message) {
 	m := right(q)
 	at := len(m) + 11
@@ -257,10 +258,10 @@ func chains(s *testkit.Session, q wire.Message) {
 	s.Send(m)
 }
 
-// pointer returns a name that is a pointer only (RFC 1035, section 4.1.4).
+// pointer returns a name that is nothing but a pointer (RFC 1035, section 4.1.4).
 func pointer(to int) wire.Name { return wire.Name{0xc0 | byte(to>>8), byte(to)} }
 
-// poisons answers rightly, and says of another name what it was not asked.
+// poisons answers rightly, and adds records of another name that nobody asked for.
 func poisons(s *testkit.Session, q wire.Message) {
 	m := right(q)
 	name, _, _, _ := q.Question()

@@ -22,7 +22,7 @@ type siege struct {
 	others *others
 }
 
-// newSiege starts a node cache, and those who ask it meanwhile. End ends it.
+// newSiege starts a node cache and the others.
 func newSiege(t *testing.T) *siege {
 	t.Helper()
 	f := newServer(t)
@@ -38,8 +38,8 @@ func newSiege(t *testing.T) *siege {
 	return s
 }
 
-// end ends the siege: others were answered, and n is well, takes most MiB of memory, and
-// answers.
+// end ends the siege. The others must have had their answers, and the node cache must answer and be
+// well, with most MiB of memory.
 func (s *siege) end(most int) {
 	s.t.Helper()
 	s.others.stop()
@@ -53,11 +53,11 @@ func (s *siege) end(most int) {
 	s.well(s.before, most)
 }
 
-// Others are clients that do no harm.
+// The others are clients that do no harm.
 const (
 	othersPause = 10 * time.Millisecond
 	othersP99   = 500 * time.Millisecond
-	othersLost  = 100 // at most one of so many gets no answer within a second, as a stub resolver asks again
+	othersLost  = 100 // at most one of so many gets no answer within a second: a stub resolver asks again
 )
 
 type others struct {
@@ -70,8 +70,8 @@ type others struct {
 	lost []string
 }
 
-// startOthers has clients ask over UDP, over a connection, and over a connection for each
-// query, for what is cached and for what is not.
+// startOthers has three clients ask for cached names and for new ones: over UDP, over a connection
+// for each query, and over one connection.
 func startOthers(t *testing.T, to netip.AddrPort) *others {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := &others{t: t, cancel: cancel}
@@ -96,7 +96,7 @@ func (o *others) client(ctx context.Context, to netip.AddrPort, network string, 
 			name = fmt.Sprintf("miss-%s-%d.others.test.", network, i)
 		}
 		o.note(name, network, ask(to, name))
-		time.Sleep(othersPause)
+		time.Sleep(othersPause) // this pace is the load
 	}
 }
 
@@ -109,7 +109,7 @@ func (o *others) note(name, network string, a answer) {
 	}
 }
 
-// stop ends them, and fails the test if they were not served well.
+// stop ends the others, and fails the test if they were not served well.
 func (o *others) stop() {
 	o.t.Helper()
 	o.cancel()
@@ -126,8 +126,7 @@ func (o *others) stop() {
 	}
 }
 
-// connection is a client with a TCP connection that it keeps. It must not be closed while it
-// is in use.
+// connection is a client that keeps its TCP connection. Close must not be called while it asks.
 type connection struct {
 	to    netip.AddrPort
 	from  netip.Addr

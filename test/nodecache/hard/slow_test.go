@@ -24,9 +24,9 @@ const (
 	freshLost   = 100 // at most one of so many
 )
 
-// TestSlowNames has a few clients ask, all they can, for names that the only server never
-// answers, or after 3 s, over UDP and TCP. An ordinary client's names, each a new one, are
-// answered all the same.
+// TestSlowNames has a few clients ask at full speed for names that the only server never answers,
+// or answers after 3 s. It is asked over UDP and over TCP. Another client's names, all of them new,
+// are answered nevertheless.
 func TestSlowNames(t *testing.T) {
 	for name, slow := range map[string]testkit.Play{"never": testkit.Silent, "late": testkit.Late(3*time.Second, answers)} {
 		for _, proto := range []string{"udp", "tcp"} {
@@ -42,7 +42,7 @@ func TestSlowNames(t *testing.T) {
 				n := start(t, block(".", proto, f))
 				before, cpu := n.use(), n.cpu()
 				stop, asked := askSlowNames(t, n.addr)
-				time.Sleep(time.Second) // so that the first are under way
+				testkit.Eventually(t, "the first are under way", func() bool { return f.AskedBelow(".example.org.") > slowClients })
 				fresh, lost := n.askFresh()
 				stop()
 				t.Logf("%d slow names; %d others, of which %d failed; %v of CPU, %v", asked.Load(), fresh, len(lost), n.cpu()-cpu, n.use())
@@ -55,7 +55,7 @@ func TestSlowNames(t *testing.T) {
 	}
 }
 
-// askSlowNames asks until stop is called, and waits for no answer.
+// askSlowNames asks until stop is called. It waits for no answer.
 func askSlowNames(t *testing.T, to netip.AddrPort) (stop func(), asked *atomic.Int64) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
@@ -80,7 +80,7 @@ func askSlowNames(t *testing.T, to netip.AddrPort) (stop func(), asked *atomic.I
 	return func() { cancel(); group.Wait() }, asked
 }
 
-// askFresh asks new names one after the other, and returns how many, and what failed.
+// askFresh asks for new names, one after the other. It returns how many, and what was lost.
 func (n *node) askFresh() (asked int, lost []string) {
 	who := client{"udp", netip.AddrFrom4([4]byte{127, 0, 14, 1})}
 	for end := time.Now().Add(slowTime); time.Now().Before(end); asked++ {
@@ -88,12 +88,12 @@ func (n *node) askFresh() (asked int, lost []string) {
 		if a := who.ask(n.addr, name); !a.right() {
 			lost = append(lost, fmt.Sprintf("%s: %v", name, a))
 		}
-		time.Sleep(freshPause)
+		time.Sleep(freshPause) // this pace is the load
 	}
 	return asked, lost
 }
 
-// cpu returns the CPU time that n has taken, proc_pid_stat(5).
+// cpu returns the CPU time that n has used (proc_pid_stat(5)).
 func (n *node) cpu() time.Duration {
 	n.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.PID()))

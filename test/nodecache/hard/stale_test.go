@@ -12,8 +12,7 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// briefly answers for a second. Names that begin with no- do not exist, and those that begin
-// with lost- get no answer, if there is one that had one.
+// briefly answers with a TTL of a second. Names that begin with no- do not exist.
 func briefly(s *testkit.Session, q wire.Message) {
 	switch name := testkit.NameOf(q); {
 	case strings.HasPrefix(name, "no-"):
@@ -23,14 +22,14 @@ func briefly(s *testkit.Session, q wire.Message) {
 	}
 }
 
-// losing answers as briefly does, but for names that begin with lost-.
+// losing answers as briefly does, but drops queries for names that begin with lost-.
 func losing(s *testkit.Session, q wire.Message) {
 	if !strings.HasPrefix(testkit.NameOf(q), "lost-") {
 		briefly(s, q)
 	}
 }
 
-// failingFor answers SERVFAIL to names that begin with lost-, and others as briefly does.
+// failingFor answers SERVFAIL to names that begin with lost-, and other names as briefly does.
 func failingFor(s *testkit.Session, q wire.Message) {
 	if strings.HasPrefix(testkit.NameOf(q), "lost-") {
 		s.Send(code(q, wire.ServFail))
@@ -39,14 +38,13 @@ func failingFor(s *testkit.Session, q wire.Message) {
 	briefly(s, q)
 }
 
-// The TTL of stale answers (RFC 8767, section 4), and how long is how long for a client.
+// The TTL of stale answers in seconds (RFC 8767, section 4), and how long clients wait.
 const (
 	staleTTL  = 30
-	promptly  = 300 * time.Millisecond
-	staleWait = time.Second // after which an answer that has expired is given
+	promptly  = 800 * time.Millisecond // less than staleWait: nothing was waited for
+	staleWait = time.Second            // after which a stale answer is given
 	soonStale = staleWait + slack
-	// soonFresh is how long a server that is back may stay unnoticed: it is checked each half second.
-	soonFresh = 1500 * time.Millisecond
+	soonFresh = 500*time.Millisecond + slack // a server that is out is checked each half second
 )
 
 // stale reports whether a is the right answer, or denial, marked as expired.
@@ -71,7 +69,7 @@ func (a answer) fresh() bool {
 	return a.right() && a.Answer[0].Header().Ttl <= 1
 }
 
-// names that a stale test asks for, of which one does not exist.
+// staleNames returns names to ask for. One of them does not exist.
 func staleNames(zone string) []string {
 	return []string{"a." + zone, "b." + zone, "no-c." + zone, "lost-d." + zone}
 }
@@ -84,7 +82,7 @@ func (n *node) expired(names ...string) {
 			n.t.Fatalf("%s, while all is well: %v", name, a)
 		}
 	}
-	time.Sleep(1200 * time.Millisecond)
+	time.Sleep(1200 * time.Millisecond) // a TTL is another process's time, and a query would refresh it
 }
 
 // expect checks that an answer is what it should be, in time.
@@ -111,7 +109,7 @@ func (n *node) becomesFresh(names ...string) {
 	}
 }
 
-// TestStale has the only server of names outside the cluster go, and come back.
+// TestStale has the only server of names outside the cluster die, and come back.
 func TestStale(t *testing.T) {
 	for _, how := range []struct {
 		name string
@@ -146,13 +144,13 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// plainFailure reports whether a is SERVFAIL, and not said to be an old one.
+// plainFailure reports whether a is SERVFAIL, and not marked as stale.
 func plainFailure(a answer) bool {
 	e := a.extended()
 	return a.failed() && e != int(dns.ExtendedErrorCodeStaleAnswer) && e != int(dns.ExtendedErrorCodeStaleNXDOMAINAnswer)
 }
 
-// showsEDE has dig show what is said of stale answers.
+// showsEDE checks that dig says of stale answers that they are.
 func showsEDE(t *testing.T, n *node, names []string) {
 	t.Helper()
 	for name, want := range map[string]string{names[0]: "EDE: 3 (Stale Answer)", names[2]: "EDE: 19 (Stale NXDOMAIN Answer)"} {
@@ -162,8 +160,8 @@ func showsEDE(t *testing.T, n *node, names []string) {
 	}
 }
 
-// TestStaleForOne has a server answer all but some names: outside the cluster these are
-// stale, within it they are not, as another server is not out.
+// TestStaleForOne has a server that fails for some names only. Outside the cluster they get a stale
+// answer. Within the cluster they don't, because the server is not out.
 func TestStaleForOne(t *testing.T) {
 	for _, how := range []struct {
 		name string
@@ -186,13 +184,13 @@ func TestStaleForOne(t *testing.T) {
 				n.expect(inside[i], promptly, "it fresh", answer.fresh)
 			}
 			f.Do(briefly)
-			time.Sleep(5 * time.Second) // an answered SERVFAIL is kept as long as that
+			time.Sleep(5 * time.Second) // a SERVFAIL that was answered is kept for so long; a query would start another one
 			n.becomesFresh(outside[3], inside[3])
 		})
 	}
 }
 
-// TestStaleFailure has only failures to give for a name: none is ever stale.
+// TestStaleFailure asks for names that have always failed. A failure is never given as stale.
 func TestStaleFailure(t *testing.T) {
 	f := newServer(t)
 	f.Do(failingFor)
@@ -201,13 +199,14 @@ func TestStaleFailure(t *testing.T) {
 		n.expect(name, promptly, "SERVFAIL", plainFailure)
 	}
 	f.Stop()
+	// For longer than any failure is kept.
 	for end := time.Now().Add(6500 * time.Millisecond); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
 		n.expect("lost-a.example.org.", soonStale, "SERVFAIL", plainFailure)
 	}
 }
 
-// TestStaleCluster has the servers of the cluster's names go one by one: while one is left it
-// answers, and when none can be reached, what is known does.
+// TestStaleCluster has the servers of the cluster's names die one after the other. As long as one is
+// left, it answers. When none can be reached, answers are stale.
 func TestStaleCluster(t *testing.T) {
 	for _, how := range []struct {
 		name string

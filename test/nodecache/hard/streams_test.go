@@ -14,43 +14,42 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// attack is what some connections do.
+// attack is what a number of connections do.
 type attack struct {
 	name  string
 	conns int
 	do    func(net.Conn) error
 }
 
-// TestStreams breaks TCP in every way that is not a query, and reads too slowly what it asked
-// for.
+// TestStreams sends over TCP everything that is not a query, and reads answers too slowly.
 func TestStreams(t *testing.T) {
 	s := newSiege(t)
 	s.cacheMany()
 	s.attack([]attack{
-		{"random octets", 200, randomStream},
+		{"random bytes", 200, randomStream},
 		{"empty frames", 50, emptyFrames},
 		{"frames as long as can be", 50, longFrames},
 		{"half a frame", 100, halfFrame},
-		{"an octet at a time", 20, slowWriter},
-		{"an octet a second", 50, tooSlowWriter},
+		{"a byte at a time", 20, slowWriter},
+		{"a byte a second", 50, tooSlowWriter},
 		{"no reader", 40, noReader},
 		{"a slow reader", 10, slowReader},
 	})
 	s.end(s.before.resident + 64)
 }
 
-// TestStreamsMemory has connections send 72 MB of messages that never end, and take none of
-// 2,600 MB of answers. The front keeps some 15 MB of it all, and those who write slowly are answered.
+// TestStreamsMemory has connections send 72 MB of messages that never end, and read none of their
+// 2,600 MB of answers. The node cache keeps some 15 MB of all that, and answers those that write slowly.
 func TestStreamsMemory(t *testing.T) {
 	s := newSiege(t)
 	s.cacheMany()
-	s.attack([]attack{{"half a frame", 1200, halfFrame}, {"no reader", 40, noReader}, {"an octet at a time", 40, slowWriter}})
+	s.attack([]attack{{"half a frame", 1200, halfFrame}, {"no reader", 40, noReader}, {"a byte at a time", 40, slowWriter}})
 	s.end(s.before.resident + 64)
 }
 
-// cacheMany has the cache keep a long answer, so that a connection is not read from while its
-// answers are not taken. What fifty connections wait for at once is more than the front keeps,
-// and most of them would end.
+// cacheMany has the node cache keep a long answer. So it stops reading from a connection whose
+// answers are not read. If the answer were not cached, fifty connections would wait for more bytes
+// than the node cache keeps, and it would close most of them.
 func (s *siege) cacheMany() {
 	s.t.Helper()
 	if a := overTCP.ask(s.addr, "many.others.test."); a.err != nil {
@@ -58,7 +57,7 @@ func (s *siege) cacheMany() {
 	}
 }
 
-// attack opens connections of 40 clients, and waits until none is left.
+// attack opens connections from 40 clients, and waits until none is left.
 func (s *siege) attack(list []attack) {
 	s.t.Helper()
 	var group sync.WaitGroup
@@ -81,16 +80,16 @@ func (s *siege) attack(list []attack) {
 	testkit.Eventually(s.t, "connections are closed", func() bool { return s.Scrape().Sum("nodecache_tcp_connections") < 10 })
 }
 
-// streamTime is how long a connection may be open that makes no progress: 5 s, and that of a
-// busy machine.
-const streamTime = 15 * time.Second
+// streamTime is how long a connection without progress may stay open before the test gives up.
+// The node cache closes it after 5 s.
+const streamTime = 30 * time.Second
 
-// frame puts the length before a message.
+// frame returns a message after its length.
 func frame(m []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)
 }
 
-// randomStream sends octets until it is closed, or has sent 256 kB.
+// randomStream sends random bytes until the connection is closed, or 256 kB.
 func randomStream(c net.Conn) error {
 	for range 64 {
 		if _, err := c.Write(random(4096)); err != nil {
@@ -100,7 +99,7 @@ func randomStream(c net.Conn) error {
 	return nil
 }
 
-// emptyFrames sends a frame without a message, for which the connection is closed.
+// emptyFrames sends a frame without a message. The connection is closed for that.
 func emptyFrames(c net.Conn) error {
 	if _, err := c.Write([]byte{0, 0}); err != nil {
 		return nil
@@ -121,8 +120,7 @@ func closed(c net.Conn) error {
 	}
 }
 
-// longFrames sends messages of 65,535 octets, each of which has an ID and is answered, and
-// then a query.
+// longFrames sends messages of 65,535 bytes and then a query. All are answered, as each has an ID.
 func longFrames(c net.Conn) error {
 	q := query("hit.others.test.", wire.A)
 	for _, m := range [][]byte{
@@ -137,10 +135,10 @@ func longFrames(c net.Conn) error {
 		}
 		reply, err := readFrame(c)
 		if err != nil {
-			return fmt.Errorf("after %d octets: %w", len(m), err)
+			return fmt.Errorf("after %d bytes: %w", len(m), err)
 		}
 		if len(m) == len(q) && reply.Answers() != 1 {
-			return fmt.Errorf("the query behind is answered by %x", reply)
+			return fmt.Errorf("the query after them is answered by %x", reply)
 		}
 	}
 	return nil
@@ -167,13 +165,13 @@ func halfFrame(c net.Conn) error {
 	return closed(c)
 }
 
-// slowWriter sends a query an octet at a time, and is answered.
+// slowWriter sends a query byte by byte, and gets an answer.
 func slowWriter(c net.Conn) error {
 	for _, b := range frame(query("hit.others.test.", wire.A)) {
 		if _, err := c.Write([]byte{b}); err != nil {
 			return err
 		}
-		time.Sleep(40 * time.Millisecond)
+		time.Sleep(40 * time.Millisecond) // this pace is the load
 	}
 	m, err := readFrame(c)
 	if err == nil && m.Answers() != 1 {
@@ -182,18 +180,18 @@ func slowWriter(c net.Conn) error {
 	return err
 }
 
-// tooSlowWriter sends an octet a second, until it is closed.
+// tooSlowWriter sends a byte a second until the connection is closed.
 func tooSlowWriter(c net.Conn) error {
 	for range streamTime / time.Second {
 		if _, err := c.Write([]byte{1}); err != nil {
 			return nil
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // this pace is the load
 	}
 	return fmt.Errorf("open for %v", streamTime)
 }
 
-// noReader asks for 65 MB and reads nothing, until it is closed.
+// noReader asks for 65 MB and reads nothing until the connection is closed.
 func noReader(c net.Conn) error {
 	q := frame(query("many.others.test.", wire.A))
 	for range 1000 {
@@ -201,6 +199,7 @@ func noReader(c net.Conn) error {
 			return nil
 		}
 	}
+	// A write that fails is the only sign of the other end's close: a read would take the answers.
 	deadline := time.Now().Add(streamTime)
 	for ; time.Now().Before(deadline); time.Sleep(500 * time.Millisecond) {
 		if _, err := c.Write(q[:1]); err != nil {
@@ -210,7 +209,7 @@ func noReader(c net.Conn) error {
 	return fmt.Errorf("open for %v", streamTime)
 }
 
-// slowReader asks for 20 long answers, and reads a few kB at a time, all of them.
+// slowReader asks for 20 long answers, and reads them all, a few kB at a time.
 func slowReader(c net.Conn) error {
 	const queries = 20
 	if _, err := c.Write(bytes.Repeat(frame(query("many.others.test.", wire.A)), queries)); err != nil {
@@ -233,7 +232,7 @@ func slowReader(c net.Conn) error {
 type slowConn struct{ net.Conn }
 
 func (c slowConn) Read(b []byte) (int, error) {
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(20 * time.Millisecond) // so slow it is
 	return c.Conn.Read(b[:min(len(b), 8192)])
 }
 
