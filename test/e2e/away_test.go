@@ -11,7 +11,7 @@ import (
 // catchUp is how far behind DNS may be once it can reach the API server again.
 const catchUp = 10 * time.Second
 
-// TestRestart kills the API server outright. It is not parallel, as others need the server.
+// TestRestart kills the API server outright. It is not parallel: other tests need the server.
 func TestRestart(t *testing.T) {
 	for name, c := range map[string]*cluster.Cluster{"streaming": streaming, "paging": paging} {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestCut has objects come, change and go while CoreDNS can't see it.
+// TestCut creates, changes and deletes objects while CoreDNS can't see it.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t, streaming, "cut")

@@ -11,9 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestDefaults gives the API server objects that say no more than they have to, and the same
-// objects to a server in a file: both answer alike, so that what the file leaves out is
-// completed as the API server does it.
+// TestDefaults creates objects with as few fields as possible, and gives the same objects to a
+// second server in a file. Both servers answer alike: what the file leaves out has the defaults
+// that the API server sets.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t, streaming, "defaults")
@@ -47,14 +47,14 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// called names an object of the namespace.
+// called gives an object of the namespace its name and kind.
 func (n *namespace) called(name, version, kind string, t *metav1.TypeMeta, m *metav1.ObjectMeta) {
 	t.APIVersion, t.Kind = version, kind
 	m.Namespace, m.Name = n.name, name
 }
 
-// create gives objects to the API server. All that is kept of what it makes of them is the
-// cluster IP.
+// create creates the objects in the API server. The caller keeps only the cluster IPs that they
+// get.
 func (n *namespace) create(web, db *corev1.Service, slice *discoveryv1.EndpointSlice) {
 	n.Helper()
 	for _, s := range []*corev1.Service{web, db} {

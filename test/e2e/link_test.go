@@ -62,7 +62,7 @@ func (l *link) cut() {
 	l.drop() // what came in while the first were dropped
 }
 
-// drop ends all connections there are.
+// drop ends all connections, and lets new ones through.
 func (l *link) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -41,7 +41,7 @@ func (n *namespace) imported(name string, spec mcs.ServiceImportSpec) {
 	}
 }
 
-// importedSlice creates an EndpointSlice as it comes from another cluster.
+// importedSlice creates an EndpointSlice as a controller imports it from another cluster.
 func (n *namespace) importedSlice(service, from, addr string) {
 	n.Helper()
 	s := &discoveryv1.EndpointSlice{
@@ -87,8 +87,8 @@ func TestMulticluster(t *testing.T) {
 	s.expect("web.imports.svc.clusterset.local", "A", "NXDOMAIN")
 }
 
-// TestNotDefined has ServiceImports defined after the start. Until then, the cluster's own
-// names are served. It is not parallel: others may look at what is defined.
+// TestNotDefined defines ServiceImports after the start. Until then the cluster's own names are
+// served. It is not parallel: other tests may see the definition.
 func TestNotDefined(t *testing.T) {
 	n := newNamespace(t, paging, "undefined")
 	web := n.vip("web")

@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// namespace is a namespace of a test's own.
+// namespace is a namespace that one test has for itself.
 type namespace struct {
 	*testing.T
 	cluster *cluster.Cluster
@@ -73,7 +73,7 @@ func (n *namespace) pod(name, app, ip string, spec corev1.PodSpec) {
 	}
 }
 
-// deletePod removes a Pod at once, as there is no kubelet that would end it in good order.
+// deletePod removes a Pod at once: there is no kubelet that would end it.
 func (n *namespace) deletePod(name string) {
 	n.Helper()
 	if err := n.client.CoreV1().Pods(n.name).Delete(n.Context(), name, *metav1.NewDeleteOptions(0)); err != nil {

@@ -84,7 +84,7 @@ func TestPods(t *testing.T) {
 	s.expect(reverse(t, "10.244.1.1"), "PTR", "NXDOMAIN")
 }
 
-// reverse returns the name that an address's PTR record stands at.
+// reverse returns the name of an address's PTR record.
 func reverse(t *testing.T, addr string) string {
 	t.Helper()
 	name, err := dns.ReverseAddr(netip.MustParseAddr(addr).String())

@@ -13,7 +13,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// TestRightsEnough has no right but those that the manifests give, and uses no other.
+// TestRightsEnough runs CoreDNS with the rights of the manifests. They are enough, and it uses no
+// others.
 func TestRightsEnough(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t, streaming, "rights-enough")
@@ -32,7 +33,8 @@ func TestRightsEnough(t *testing.T) {
 	checkAgent(t, u)
 }
 
-// TestWatchEnough has no right to list, which is not needed where lists are streamed.
+// TestWatchEnough runs CoreDNS without the right to list, which it does not need where lists are
+// streamed.
 func TestWatchEnough(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t, streaming, "watch-enough")
@@ -44,7 +46,8 @@ func TestWatchEnough(t *testing.T) {
 	u.checkRequests("watch")
 }
 
-// TestRightsEnoughPaging is TestRightsEnough where lists come in pages, and with fewer options.
+// TestRightsEnoughPaging is TestRightsEnough with an API server whose lists come in pages, and with
+// fewer options.
 func TestRightsEnoughPaging(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t, paging, "rights-enough")
@@ -65,7 +68,7 @@ func TestRightsEnoughPaging(t *testing.T) {
 	}
 }
 
-// checkAgent checks what the user calls itself.
+// checkAgent checks the user agent of the user's requests.
 func checkAgent(t *testing.T, u *user) {
 	t.Helper()
 	for _, r := range u.requests() {
@@ -75,7 +78,7 @@ func checkAgent(t *testing.T, u *user) {
 	}
 }
 
-// TestRightMissing takes each right away in turn. The log has to name it.
+// TestRightMissing takes away each right in turn. The log must name it.
 func TestRightMissing(t *testing.T) {
 	for i, r := range rights() {
 		t.Run(r.String(), func(t *testing.T) {
@@ -101,7 +104,7 @@ func missing(t *testing.T, c *cluster.Cluster, name string, r right) {
 	}
 }
 
-// line is what the log says of a missing right.
+// line returns what the log says about a missing right.
 func line(r right, user string) string {
 	what := r.resource
 	if r.group != "" {
@@ -114,7 +117,7 @@ func line(r right, user string) string {
 		r.verb, what, r.verb, r.resource, r.group, user)
 }
 
-// TestRightGranted has a right granted after the start.
+// TestRightGranted grants a right after the start.
 func TestRightGranted(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t, paging, "granted")
@@ -130,7 +133,7 @@ func TestRightGranted(t *testing.T) {
 	s.Logs("[INFO] plugin/kubernetes: can list services in all namespaces now")
 }
 
-// TestNamespaces has rights in two namespaces alone, and must not ask about any other.
+// TestNamespaces gives rights in two namespaces only. CoreDNS must not ask about any other.
 func TestNamespaces(t *testing.T) {
 	for name, c := range map[string]*cluster.Cluster{"streaming": streaming, "paging": paging} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +164,7 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
-// grantIn gives rights in namespaces, and to these Namespaces themselves.
+// grantIn gives rights in namespaces, and the right to read these Namespaces themselves.
 func grantIn(u *user, namespaces ...string) {
 	u.t.Helper()
 	var inside, outside []rbacv1.PolicyRule

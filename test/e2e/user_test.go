@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// user may do with a cluster what its rights say.
+// user is a user of a cluster, with rights of its own.
 type user struct {
 	t       *testing.T
 	cluster *cluster.Cluster
@@ -35,7 +35,7 @@ func rights() (all []right) {
 	return all
 }
 
-// String returns the right as it may stand in the name of a test.
+// String returns the right as part of the name of a test.
 func (r right) String() string { return r.verb + " " + r.resource }
 
 func (r right) rule(names ...string) rbacv1.PolicyRule {
@@ -44,7 +44,7 @@ func (r right) rule(names ...string) rbacv1.PolicyRule {
 	}
 }
 
-// newUser returns a user who may do nothing yet, and the line of a kubernetes block to be
+// newUser returns a user without rights, and the line of a kubernetes block with which CoreDNS is
 // that user.
 func newUser(t *testing.T, c *cluster.Cluster, name string) (u *user, line string) {
 	t.Helper()
@@ -121,7 +121,7 @@ func (u *user) waitAllowed(what authv1.ResourceAttributes) {
 	})
 }
 
-// requests returns what the user has asked of the API server.
+// requests returns the requests of the user that the API server has logged.
 func (u *user) requests() []cluster.Request {
 	u.t.Helper()
 	list, err := u.cluster.Audit(u.name)

@@ -19,7 +19,7 @@ import (
 	"github.com/neardns/neardns/internal/image"
 )
 
-// small returns a root file system whose program is none.
+// small returns a root file system with a text file for a program.
 func small(t *testing.T, p image.Program) string {
 	t.Helper()
 	root := t.TempDir()
@@ -49,7 +49,7 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// unpack unpacks an archive, and returns where.
+// unpack unpacks an archive into a folder and returns that.
 func unpack(t *testing.T, archive string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -59,7 +59,7 @@ func unpack(t *testing.T, archive string) string {
 	return to
 }
 
-// checkIndex looks at what a layout holds.
+// checkIndex checks the index of a layout.
 func checkIndex(t *testing.T, p image.Program, dir, user, capability string) {
 	t.Helper()
 	index, err := layout.ImageIndexFromPath(dir)
@@ -124,7 +124,7 @@ func capabilityIn(t *testing.T, img v1.Image, name string) string {
 	}
 }
 
-// TestNames wants a name with a tag.
+// TestNames shows that an image needs a name with a tag.
 func TestNames(t *testing.T) {
 	for _, name := range []string{"neardns/coredns", "Not:a:name", ""} {
 		if err := image.Layout(t.TempDir(), name, nil); err == nil || !strings.Contains(err.Error(), "image name") {

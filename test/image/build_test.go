@@ -17,7 +17,7 @@ import (
 	"github.com/neardns/neardns/internal/image"
 )
 
-// copied returns a folder that has the sources elsewhere.
+// copied returns a folder with a copy of the sources.
 func copied(t *testing.T) string {
 	t.Helper()
 	to := t.TempDir()
@@ -37,7 +37,7 @@ func read(t *testing.T, path string) []byte {
 	return text
 }
 
-// TestSameBytes builds both images once more, from another folder.
+// TestSameBytes builds both images a second time from another folder: the archives are the same.
 func TestSameBytes(t *testing.T) {
 	source := copied(t)
 	for name, p := range programs {
@@ -50,7 +50,7 @@ func TestSameBytes(t *testing.T) {
 }
 
 // TestSizes shows that the node cache's image is small on both architectures, and has a static
-// program of each.
+// program for each.
 func TestSizes(t *testing.T) {
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
 		root := filepath.Join(t.TempDir(), "root")
@@ -64,7 +64,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// checkStatic shows that a program needs no other file.
+// checkStatic fails the test if a program needs any other file.
 func checkStatic(t *testing.T, path string, machine elf.Machine) {
 	t.Helper()
 	f, err := elf.Open(path)
@@ -80,7 +80,7 @@ func checkStatic(t *testing.T, path string, machine elf.Machine) {
 	}
 }
 
-// TestVersion asks both programs, in their root file systems, for the commit.
+// TestVersion asks both programs for their commit, inside their root file systems.
 func TestVersion(t *testing.T) {
 	for name, p := range programs {
 		for _, arg := range []string{"-version", "--version"} {
@@ -93,7 +93,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestFiles looks at what there is beside the program.
+// TestFiles checks the files beside the program.
 func TestFiles(t *testing.T) {
 	for name, p := range programs {
 		if text := string(read(t, p.root+"/etc/passwd")); !strings.Contains(text, "\nnonroot:x:65532:65532:") {
@@ -106,7 +106,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// certificates returns the names of those authorities that are valid.
+// certificates returns the names of the authorities that are still valid.
 func certificates(t *testing.T, text []byte) (names []string) {
 	t.Helper()
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

@@ -10,8 +10,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// TestDockerfile shows that the Dockerfile's images are those that are built without it, but
-// for the base.
+// TestDockerfile shows that the Dockerfile's images equal those of `make images`, except for their
+// base.
 func TestDockerfile(t *testing.T) {
 	for name, p := range programs {
 		img, err := p.Image(small(t, p.Program), "amd64", "$COMMIT")
@@ -30,7 +30,7 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// stage reads a stage of the Dockerfile: what it sets, and what it copies.
+// stage reads what a stage of the Dockerfile sets and what it copies.
 func stage(t *testing.T, name string) (c v1.Config, copies []string) {
 	t.Helper()
 	c = v1.Config{Labels: map[string]string{}, ExposedPorts: map[string]struct{}{}}

@@ -17,14 +17,14 @@ import (
 
 const commit = "0123456789ab"
 
-// made is what there is of a program.
+// made is a program, its root file system and its archive.
 type made struct {
 	image.Program
 	root    string // folder of `make image-root`, for this machine
 	archive string // file of `make images`
 }
 
-// programs are both, by their names.
+// programs are both programs by their names.
 var programs = map[string]made{}
 
 func TestMain(m *testing.M) {
@@ -69,7 +69,7 @@ func build(p image.Program, source, to string) (made, error) {
 	return b, image.Archive(layout, b.archive)
 }
 
-// program finds one by its name.
+// program returns a program by its name.
 func program(t *testing.T, name string) image.Program {
 	t.Helper()
 	i := slices.IndexFunc(image.Programs, func(p image.Program) bool { return p.Name == name })

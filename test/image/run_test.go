@@ -26,7 +26,7 @@ const (
 	linkLocal = "169.254.20.10"
 )
 
-// roots are the two ways to a root file system.
+// roots are the two ways to build a root file system.
 var roots = map[string]func(*testing.T, made) string{
 	"make image-root": func(_ *testing.T, p made) string { return p.root },
 	"make images":     fromArchive,
@@ -60,7 +60,7 @@ func fromArchive(t *testing.T, p made) string {
 	return to
 }
 
-// alone moves the test, and what it starts, to a network namespace of its own.
+// alone moves the test and its children to a network namespace of their own.
 func alone(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread() // and never unlocks: the thread ends with the test
@@ -80,7 +80,7 @@ type running struct {
 	pid int // as seen from here
 }
 
-// container returns what the manifests start, on a node with a resolver.
+// container returns the container that the manifests describe, on a node with a resolver.
 func container(t *testing.T, kind, name, resolver string) *manifests.Container {
 	t.Helper()
 	objects, err := manifests.Render(filepath.Join(manifests.Dir(), "overlays", "iptables-nftables"))
@@ -95,7 +95,8 @@ func container(t *testing.T, kind, name, resolver string) *manifests.Container {
 	return c
 }
 
-// start starts a container, in namespaces of its own but for the network's, which is the test's.
+// start starts a container. It has namespaces of its own, except that of the network, which is the
+// test's.
 func start(t *testing.T, c *manifests.Container, root, name string) *running {
 	t.Helper()
 	cmd, err := c.Command(root, "/"+name, c.Args...)
@@ -153,7 +154,7 @@ func answers(t *testing.T, addr, name, want string) {
 	})
 }
 
-// TestCoreDNS binds port 53 as another user than root, by the file capability alone.
+// TestCoreDNS shows that CoreDNS can bind port 53 without being root: by its file capability.
 func TestCoreDNS(t *testing.T) {
 	for how, root := range roots {
 		t.Run(how, func(t *testing.T) {
@@ -167,7 +168,7 @@ func TestCoreDNS(t *testing.T) {
 	}
 }
 
-// TestNoCapability shows that it is the file capability that does it.
+// TestNoCapability shows that CoreDNS does not start without the file capability.
 func TestNoCapability(t *testing.T) {
 	alone(t)
 	root := fromArchive(t, programs["coredns"])
@@ -178,7 +179,7 @@ func TestNoCapability(t *testing.T) {
 	}
 }
 
-// TestNodeCache is root with two capabilities.
+// TestNodeCache shows that the node cache runs as root with two capabilities.
 func TestNodeCache(t *testing.T) {
 	for how, root := range roots {
 		t.Run(how, func(t *testing.T) {

@@ -16,11 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// levels are those of Pod Security, the strictest first.
+// levels are the levels of Pod Security, the strictest first.
 var levels = []string{"restricted", "baseline", "privileged"}
 
-// overlays are those that bring all they need, with the strictest level at which kube-system
-// lets their Pods in.
+// overlays are the overlays that bring everything they need. Each has the strictest level at which
+// kube-system lets its Pods in.
 var overlays = map[string]string{
 	"iptables-nftables": "privileged", // the host network, NET_ADMIN, a folder of the node's
 	"ipvs":              "privileged",
@@ -31,10 +31,10 @@ var overlays = map[string]string{
 	"authority-on-node": "restricted",
 }
 
-// takeOvers are those that change the image of what is there.
+// takeOvers are the overlays that change the image of an installed workload.
 var takeOvers = []string{"replace-coredns", "replace-node-local-dns"}
 
-// TestAllOverlays shows that no overlay is without tests.
+// TestAllOverlays shows that each overlay has tests.
 func TestAllOverlays(t *testing.T) {
 	found, err := os.ReadDir(filepath.Join(Dir(), "overlays"))
 	must(t, err)
@@ -45,7 +45,7 @@ func TestAllOverlays(t *testing.T) {
 	}
 }
 
-// TestApply applies each overlay to the API server, as a cluster's first and a second time.
+// TestApply applies each overlay twice. The second time changes nothing.
 func TestApply(t *testing.T) {
 	for overlay, level := range overlays {
 		t.Run(overlay, func(t *testing.T) {
@@ -67,8 +67,8 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// secure sets the Pod Security level of kube-system: of what is refused, and of what the API
-// server warns about as a Deployment or DaemonSet is applied. It returns once that is in force.
+// secure sets the Pod Security level of kube-system: which Pods the API server refuses, and which
+// Deployments and DaemonSets it warns about. It returns once that is in force.
 func secure(t *testing.T, level string) {
 	t.Helper()
 	of := api.Client().CoreV1().Namespaces()
@@ -82,7 +82,7 @@ func secure(t *testing.T, level string) {
 	testkit.Eventually(t, "Pod Security level "+level, func() bool { return inForce(t) == level })
 }
 
-// inForce returns the level that the API server goes by.
+// inForce returns the level that the API server enforces.
 func inForce(t *testing.T) string {
 	t.Helper()
 	plain := &corev1.Pod{
@@ -101,7 +101,7 @@ func inForce(t *testing.T) string {
 }
 
 // admitted creates the Pods in kube-system, as the controllers would. One of them must need the
-// level: it is refused at the next stricter one.
+// level: at the next stricter level the API server refuses it.
 func admitted(t *testing.T, objects Objects, level string) {
 	t.Helper()
 	for _, pod := range pods(t, objects) {
@@ -122,7 +122,7 @@ func admitted(t *testing.T, objects Objects, level string) {
 	t.Errorf("level %s would do", levels[stricter])
 }
 
-// admit asks whether a Pod is let in.
+// admit asks the API server whether it would let a Pod in.
 func admit(t *testing.T, pod *corev1.Pod) error {
 	t.Helper()
 	_, err := api.Client().CoreV1().Pods(metav1.NamespaceSystem).Create(context.Background(), pod, metav1.CreateOptions{
@@ -149,7 +149,7 @@ func pods(t *testing.T, objects Objects) (all []*corev1.Pod) {
 	return all
 }
 
-// TestStrict shows that a word which the API does not know is refused, also in Cilium's objects.
+// TestStrict shows that the API server refuses an unknown field, also in Cilium's objects.
 func TestStrict(t *testing.T) {
 	c := newClient(t)
 	objects := render(t, "overlays/cilium")
@@ -166,7 +166,7 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// TestSurge shows that a second Pod finds room on a node beside the first, which it replaces.
+// TestSurge shows that during an update a second Pod finds room on a node beside the first.
 func TestSurge(t *testing.T) {
 	for overlay := range overlays {
 		objects := render(t, "overlays/"+overlay)
@@ -186,8 +186,8 @@ func TestSurge(t *testing.T) {
 	}
 }
 
-// TestApplyPolicies applies the NetworkPolicies, one of them to a namespace that is named on
-// the command line.
+// TestApplyPolicies applies the NetworkPolicies. One of them is for a namespace that the command
+// line names.
 func TestApplyPolicies(t *testing.T) {
 	newClient(t).applyAll(render(t, "network-policies/coredns"))
 	t.Cleanup(func() { kubectl(t, ".", "kubectl delete namespace team-1") })

@@ -25,7 +25,7 @@ type client struct {
 	said    warnings
 }
 
-// warnings are those of the API server.
+// warnings are the warnings of the API server.
 type warnings []string
 
 // HandleWarningHeader implements rest.WarningHandler.
@@ -49,7 +49,7 @@ func newClient(t testing.TB) *client {
 
 var _ rest.WarningHandler = (*warnings)(nil)
 
-// of returns how to reach an object.
+// of returns the client for an object.
 func (c *client) of(u *unstructured.Unstructured) dynamic.ResourceInterface {
 	c.t.Helper()
 	kind := u.GroupVersionKind()
@@ -61,8 +61,8 @@ func (c *client) of(u *unstructured.Unstructured) dynamic.ResourceInterface {
 	return c.dynamic.Resource(m.Resource).Namespace(u.GetNamespace())
 }
 
-// apply applies an object, and returns it as the API server has it then. A field that the API
-// does not know, or one that stands twice, is an error.
+// apply applies an object, and returns it as the API server has it then. A field that the API does
+// not know, or that is there twice, is an error.
 func (c *client) apply(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	c.t.Helper()
 	text, err := json.Marshal(u.Object)
@@ -73,7 +73,7 @@ func (c *client) apply(u *unstructured.Unstructured) (*unstructured.Unstructured
 	})
 }
 
-// applyAll applies objects, which the end of the test deletes. The API server must not even
+// applyAll applies objects, and the end of the test deletes them. The API server must not even
 // warn.
 func (c *client) applyAll(objects Objects) {
 	c.t.Helper()
@@ -95,7 +95,7 @@ func (c *client) cleanUp(objects Objects) {
 	}
 }
 
-// delete deletes an object, and returns when it is gone.
+// delete deletes an object, and returns once it is gone.
 func (c *client) delete(u *unstructured.Unstructured) {
 	c.t.Helper()
 	testkit.Eventually(c.t, fmt.Sprintf("%s %s is deleted", u.GetKind(), u.GetName()), func() bool {

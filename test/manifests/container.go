@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Container is what a kubelet has the container runtime start.
+// Container is what a kubelet tells the container runtime to start.
 type Container struct {
 	Args         []string          // after the program
 	Env          []string          // NAME=VALUE
@@ -35,14 +35,14 @@ func (o Objects) Template(kind, name string) (corev1.PodTemplateSpec, error) {
 	return d.Spec.Template, err
 }
 
-// hostIP is the address of every node here.
+// hostIP is the address of every node in these tests.
 const hostIP = "192.0.2.10"
 
-// podIP is that of a node cache, and of the namespace that plays its node.
+// podIP is the address of a node cache, and of the namespace that is its node.
 const podIP = "10.244.9.3"
 
-// ContainerOf returns the only container of a workload's Pod on a node. Services are
-// environment variables of those that the kubelet knows, such as KUBE_DNS_SERVICE_HOST.
+// ContainerOf returns the only container of a workload's Pod on a node. Services are the
+// environment variables of the Services that the kubelet knows, such as KUBE_DNS_SERVICE_HOST.
 func (o Objects) ContainerOf(kind, name, node string, services map[string]string) (*Container, error) {
 	template, err := o.Template(kind, name)
 	if err != nil {
@@ -75,7 +75,7 @@ func (o Objects) ContainerOf(kind, name, node string, services map[string]string
 	return c, o.mount(c, template.Spec.Volumes, of.VolumeMounts)
 }
 
-// expand puts values in the place of $(NAME), as a kubelet does.
+// expand replaces each $(NAME) with its value, as a kubelet does.
 func expand(text string, vars map[string]string) string {
 	for name, value := range vars {
 		text = strings.ReplaceAll(text, "$("+name+")", value)
@@ -83,11 +83,11 @@ func expand(text string, vars map[string]string) string {
 	return text
 }
 
-// capabilities are those that container runtimes give where a manifest drops none.
+// capabilities are those that container runtimes give unless a manifest drops them.
 var capabilities = []string{"CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID",
 	"SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE"}
 
-// secure reads who the container runs as, and what it may do.
+// secure reads the user that the container runs as, and its rights.
 func (c *Container) secure(pod *corev1.PodSecurityContext, of *corev1.SecurityContext) {
 	if pod != nil && pod.RunAsUser != nil {
 		c.User, c.Group = int(*pod.RunAsUser), 0

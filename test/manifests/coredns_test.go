@@ -21,8 +21,7 @@ const (
 	outsideIP      = "198.51.100.1"
 )
 
-// startCoreDNS starts the CoreDNS of objects that are applied, with its service account's
-// token.
+// startCoreDNS starts the CoreDNS of applied objects, with its service account's token.
 func startCoreDNS(t testing.TB, objects Objects, kind string) (*run.Process, *Container) {
 	t.Helper()
 	at, err := url.Parse(api.URL())
@@ -54,7 +53,7 @@ func token(t testing.TB, objects Objects, kind string) map[string]string {
 	}
 }
 
-// TestCoreDNS runs CoreDNS with all that the manifests say, and with what the official one does.
+// TestCoreDNS runs CoreDNS exactly as the manifests say, and as the official manifest says.
 func TestCoreDNS(t *testing.T) {
 	newOutside(t)
 	node := newPlace(t, "vn", nodeAddr)
@@ -86,7 +85,7 @@ func TestCoreDNS(t *testing.T) {
 	}
 }
 
-// checkEnd ends a Pod, which has to take the lameduck time, and less than the grace period.
+// checkEnd ends a Pod. That must take the lameduck time, and less than the grace period.
 func checkEnd(t testing.TB, p *run.Process, objects Objects, kind, name string, lameduck time.Duration) {
 	t.Helper()
 	template, err := objects.Template(kind, name)

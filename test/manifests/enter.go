@@ -22,8 +22,9 @@ type entry struct {
 	Container     *Container
 }
 
-// Command returns one that runs a program of the folder root as c, whose files are written
-// there. It executes this program, whose main has to begin with Enter. It takes root.
+// Command returns a command that runs a program in the folder root as the container c. It writes
+// the container's files there. The command executes this test binary, whose TestMain must begin
+// with Enter. It needs root.
 func (c *Container) Command(root, program string, args ...string) (*exec.Cmd, error) {
 	for path, text := range c.Files {
 		if err := writeFile(filepath.Join(root, path), text); err != nil {
@@ -53,8 +54,8 @@ func writeFile(path, text string) error {
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
-// Enter becomes the program that Command was given, if it was. It goes about it as runc does:
-// see its libcontainer/init_linux.go and standard_init_linux.go.
+// Enter becomes the program that Command was given, if this process comes from there. It does what
+// runc does: see its libcontainer/init_linux.go and standard_init_linux.go.
 func Enter() {
 	text := os.Getenv(enterEnv)
 	if text == "" {
@@ -76,7 +77,7 @@ func Enter() {
 	os.Exit(1)
 }
 
-// mount makes the root folder the root, with /proc in it and what is the node's.
+// mount makes the root folder the root, with /proc in it and the node's folders.
 func (e *entry) mount() error {
 	err := errors.Join(
 		unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""),
@@ -93,7 +94,7 @@ func (e *entry) mount() error {
 	return errors.Join(unix.Chroot(e.Root), os.Chdir("/"))
 }
 
-// share mounts a folder of the node's. In the place of a file it puts an empty one.
+// share mounts a folder of the node. For a file it puts an empty one.
 func share(path, at string) error {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return writeFile(at, "")
@@ -104,14 +105,14 @@ func share(path, at string) error {
 	return unix.Mount(path, at, "", unix.MS_BIND|unix.MS_REC, "")
 }
 
-// numbers of capabilities, in the order of linux/capability.h.
+// numbers are the numbers of capabilities (linux/capability.h).
 var numbers = map[string]uint{
 	"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,
 	"NET_BIND_SERVICE": 10, "NET_ADMIN": 12, "NET_RAW": 13, "SYS_CHROOT": 18, "MKNOD": 27, "AUDIT_WRITE": 29, "SETFCAP": 31,
 }
 
-// drop becomes the user, with the capabilities, and never more than these. What a file's
-// capabilities give has to be among them.
+// drop becomes the user, with the capabilities and never with more: a file's capabilities must be
+// among them.
 func (c *Container) drop() error {
 	var kept uint32
 	for _, name := range c.Capabilities {
@@ -146,7 +147,7 @@ func (c *Container) drop() error {
 	return nil
 }
 
-// thread makes a system call that is about this thread alone, which will execute the program.
+// thread makes a system call that concerns this thread only. The thread then executes the program.
 func thread(call uintptr, a, b int) error {
 	if _, _, errno := unix.RawSyscall(call, uintptr(a), uintptr(b), uintptr(b)); errno != 0 {
 		return errno

@@ -14,11 +14,11 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// ways are those in which a cluster may have got its manifests. kubeadm creates, which no later
-// `kubectl apply` knows of.
+// ways are the ways in which a cluster may have got its manifests. kubeadm creates them, and a
+// later `kubectl apply` knows nothing of that.
 var ways = []string{"create", "apply", "apply --server-side"}
 
-// kubectl runs a shell's command in a folder. Its kubectl is the real one.
+// kubectl runs a shell command in a folder. Its kubectl is the real one.
 func kubectl(t testing.TB, dir, command string) {
 	t.Helper()
 	cmd := exec.Command("sh", "-ec", `kubectl() { "$KUBERNETES" kubectl "$@"; }; `+command)
@@ -26,7 +26,7 @@ func kubectl(t testing.TB, dir, command string) {
 	netns.Output(t, cmd)
 }
 
-// folder returns one that has manifests/, as a clone of the repository has it.
+// folder returns a folder with manifests/, like a clone of the repository.
 func folder(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -34,7 +34,7 @@ func folder(t testing.TB) string {
 	return dir
 }
 
-// install makes objects in one of the ways. The end of the test deletes them.
+// install installs objects in one of the ways. The end of the test deletes them.
 func (c *client) install(dir, way string, objects Objects) {
 	c.t.Helper()
 	text, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
@@ -52,8 +52,8 @@ func (c *client) get(u *unstructured.Unstructured) *unstructured.Unstructured {
 	return got
 }
 
-// TestApplyOver applies an overlay, as README says, where the official manifests are. What runs
-// then is what runs where there was nothing.
+// TestApplyOver applies an overlay over the official manifests, as README says. Afterwards the same
+// runs as in a cluster that had nothing.
 func TestApplyOver(t *testing.T) {
 	const overlay = "overlays/iptables-nftables"
 	objects := render(t, overlay)

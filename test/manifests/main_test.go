@@ -25,8 +25,8 @@ import (
 //	    10.244.9.1 --------------------------------- eth0  10.244.9.3
 //	    and the ClusterIP of kube-dns-upstream
 
-// api is the cluster that all tests share. Its API server does not stream lists, so that
-// clients need all rights that they could need.
+// api is the cluster that all tests share. Its API server does not stream lists, so clients use all
+// rights that they may need.
 var api *cluster.Cluster
 
 // kubernetes is the program that the cluster consists of. It has kubectl, too.

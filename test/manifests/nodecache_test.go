@@ -17,8 +17,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestNodeCache runs the node cache with all that the manifests say, beside the CoreDNS of the
-// same overlay, and with what the official one does.
+// TestNodeCache runs the node cache exactly as the manifests say, beside the CoreDNS of the same
+// overlay.
 func TestNodeCache(t *testing.T) {
 	newOutside(t)
 	must(t, api.CreateNode(t.Context(), nodeName, "zone"))
@@ -53,7 +53,7 @@ func TestNodeCache(t *testing.T) {
 	}
 }
 
-// TestOfficialNodeCache runs ours in the place of the official one.
+// TestOfficialNodeCache runs ours in place of the official one.
 func TestOfficialNodeCache(t *testing.T) {
 	newOutside(t)
 	secure(t, "privileged")
@@ -73,7 +73,7 @@ func TestOfficialNodeCache(t *testing.T) {
 	checkEnd(t, n.Process, objects, "DaemonSet", "node-local-dns", 0)
 }
 
-// serveCluster applies an overlay and starts its CoreDNS, whose Pod is ready.
+// serveCluster applies an overlay, starts its CoreDNS and makes its Pod ready.
 func serveCluster(t *testing.T, objects Objects) {
 	t.Helper()
 	newClient(t).applyAll(objects)
@@ -95,7 +95,7 @@ func serveCluster(t *testing.T, objects Objects) {
 	})
 }
 
-// nodeCache is one that runs on the node.
+// nodeCache is a node cache that runs on the node.
 type nodeCache struct {
 	*run.Process
 	at        *place
@@ -103,7 +103,7 @@ type nodeCache struct {
 	container *Container
 }
 
-// startNodeCache starts the node cache of objects that are applied, on a new node.
+// startNodeCache starts the node cache of applied objects, on a new node.
 func startNodeCache(t *testing.T, objects Objects, name string) *nodeCache {
 	t.Helper()
 	n := &nodeCache{at: newPlace(t, "vn", nodeAddr), root: newRoot(t, "nodecache")}
@@ -127,7 +127,7 @@ func startNodeCache(t *testing.T, objects Objects, name string) *nodeCache {
 	return n
 }
 
-// command returns one that runs nodecache in the container.
+// command returns a command that runs nodecache in the container.
 func (n *nodeCache) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd, err := n.container.Command(n.root, "/nodecache", args...)
@@ -135,7 +135,7 @@ func (n *nodeCache) command(t *testing.T, args ...string) *exec.Cmd {
 	return n.at.move(cmd)
 }
 
-// checkProbes runs the probes as the manifest has them.
+// checkProbes runs the probes of the manifest.
 func (n *nodeCache) checkProbes(t *testing.T, objects Objects) {
 	t.Helper()
 	template, err := objects.Template("DaemonSet", "nodecache")
@@ -152,8 +152,8 @@ func (n *nodeCache) checkProbes(t *testing.T, objects Objects) {
 	}
 }
 
-// checkPages looks for pages: metrics at the node's address and on loopback, and nothing at the
-// addresses that Pods ask.
+// checkPages shows that metrics are served at the node's address and on loopback, and that no page
+// is served at the addresses that Pods ask.
 func (n *nodeCache) checkPages(t *testing.T, asked []string) {
 	t.Helper()
 	for _, addr := range []string{nodeAddr, "127.0.0.1"} {
@@ -173,7 +173,7 @@ func (n *nodeCache) checkPages(t *testing.T, asked []string) {
 	}
 }
 
-// checkFollows waits until it asks CoreDNS's Pod rather than kube-dns-upstream.
+// checkFollows waits until the node cache asks CoreDNS's Pod instead of kube-dns-upstream.
 func (n *nodeCache) checkFollows(t *testing.T) {
 	t.Helper()
 	testkit.Eventually(t, "it follows kube-dns-pods", func() bool {
@@ -182,7 +182,7 @@ func (n *nodeCache) checkFollows(t *testing.T) {
 	})
 }
 
-// asked returns an address that it answers at.
+// asked returns an address at which the node cache answers.
 func (n *nodeCache) asked() string {
 	if slices.Contains(n.container.Args, "0.0.0.0") {
 		return nodeAddr

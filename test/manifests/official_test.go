@@ -18,7 +18,7 @@ var installed = strings.NewReplacer(
 	"__PILLAR__DNS__DOMAIN__", "cluster.local", "__PILLAR__DNS__SERVER__", "10.96.0.10", "__PILLAR__LOCAL__DNS__", "169.254.20.10",
 )
 
-// official returns an official manifest of the Kubernetes that the API server is of.
+// official returns an official manifest of the API server's Kubernetes version.
 func official(t testing.TB, path string) (all Objects) {
 	t.Helper()
 	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes")
@@ -36,8 +36,7 @@ func official(t testing.TB, path string) (all Objects) {
 	return all
 }
 
-// TestOfficialCorefile shows that the Corefile which the node cache's tests have is that of the
-// official manifest.
+// TestOfficialCorefile shows that the node cache's tests use the Corefile of the official manifest.
 func TestOfficialCorefile(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(Dir(), "..", "nodecache", "corefile", "testdata", "nodelocaldns.Corefile"))
 	must(t, err)

@@ -84,7 +84,7 @@ func (p *place) digs(t testing.TB, server, name, want string) {
 	})
 }
 
-// newOutside answers for names that are not the cluster's.
+// newOutside starts a server for names outside the cluster.
 func newOutside(t testing.TB) {
 	t.Helper()
 	newPlace(t, "vo", outsideAddr).In(func() {
@@ -92,8 +92,8 @@ func newOutside(t testing.TB) {
 	})
 }
 
-// newRoot makes a root file system of a program, as its image has it. Its files are links to
-// those of roots: what a test adds is its own, and what it finds it may not change.
+// newRoot makes a root file system of a program, as its image has it. Its files are hard links to
+// those in roots: a test may add files, and must not change these.
 func newRoot(t testing.TB, program string) string {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "root")

@@ -36,8 +36,8 @@ var (
 	internet   = end{addr: "203.0.113.5"}
 )
 
-// TestPolicies asks of each connection whether the NetworkPolicies allow it, by what the API
-// says that their fields mean.
+// TestPolicies decides for each connection whether the NetworkPolicies allow it, by the API's
+// definition of their fields.
 func TestPolicies(t *testing.T) {
 	var dns, coredns networkingv1.NetworkPolicy
 	must(t, render(t, "network-policies/namespace").decode("NetworkPolicy", "dns", &dns))
@@ -73,7 +73,7 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// check asks for port 53 of both protocols, and for another, which is never allowed.
+// check checks port 53 of both protocols, and another port, which is never allowed.
 func check(t *testing.T, way string, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort, e end, want bool) {
 	t.Helper()
 	peer := slices.ContainsFunc(peers, func(p networkingv1.NetworkPolicyPeer) bool { return isPeer(t, p, e) })
@@ -98,7 +98,8 @@ func isPeer(t *testing.T, p networkingv1.NetworkPolicyPeer, e end) bool {
 		matches(t, p.PodSelector, e.labels)
 }
 
-// matches reports whether labels match. No selector, of a peer that has another, is all.
+// matches reports whether labels match a selector. Without a selector, in a peer that has another
+// one, all match.
 func matches(t *testing.T, s *metav1.LabelSelector, of map[string]string) bool {
 	t.Helper()
 	if s == nil {

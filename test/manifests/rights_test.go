@@ -20,8 +20,8 @@ const (
 	account = "system:serviceaccount:kube-system:coredns"
 )
 
-// TestRights shows that the ClusterRole of the manifests is enough, and that without any one of
-// its verbs CoreDNS lacks it.
+// TestRights shows that the rights of the ClusterRole are enough, and that CoreDNS misses each one
+// that is taken away.
 func TestRights(t *testing.T) {
 	secure(t, "privileged")
 	objects := render(t, "overlays/authority-on-node")
@@ -76,7 +76,7 @@ func enough(t *testing.T, objects Objects, rights []rbacv1.PolicyRule) {
 	}
 }
 
-// single splits rules into those of one verb on one resource.
+// single splits rules: each result has one verb and one resource.
 func single(rules []rbacv1.PolicyRule) (all []rbacv1.PolicyRule) {
 	for _, r := range rules {
 		for _, resource := range r.Resources {
@@ -88,7 +88,7 @@ func single(rules []rbacv1.PolicyRule) (all []rbacv1.PolicyRule) {
 	return all
 }
 
-// grant makes the rules of the role these, and waits until no other is in force.
+// grant gives the role these rules, and waits until they are in force.
 func grant(t *testing.T, rules []rbacv1.PolicyRule) {
 	t.Helper()
 	of := api.Client().RbacV1().ClusterRoles()

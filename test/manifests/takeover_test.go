@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// TestTakeOver changes the image of what the official manifests made, and nothing else, by the
-// command that the overlay says, and again for an upgrade. Pods that were let in before still are.
+// TestTakeOver changes the image of an official installation with the overlay's own command, and
+// then upgrades it. Nothing else changes, and the API server still lets the Pods in.
 func TestTakeOver(t *testing.T) {
 	for overlay, test := range map[string]struct {
 		objects Objects
@@ -46,7 +46,7 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
-// documented returns the command that an overlay's file says.
+// documented returns the command in the file of an overlay.
 func documented(t *testing.T, overlay string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(Dir(), "overlays", overlay, "kustomization.yaml"))
@@ -60,7 +60,7 @@ func documented(t *testing.T, overlay string) string {
 	return ""
 }
 
-// tagged gives the images in dir a tag.
+// tagged sets the tag of the images in dir.
 func tagged(t *testing.T, dir, tag string) {
 	t.Helper()
 	path := filepath.Join(dir, "manifests", "images", "kustomization.yaml")
@@ -70,7 +70,7 @@ func tagged(t *testing.T, dir, tag string) {
 	must(t, os.WriteFile(path, text, 0o600))
 }
 
-// checkImageOnly compares specs.
+// checkImageOnly fails the test if more than the image has changed.
 func checkImageOnly(t *testing.T, before, after *unstructured.Unstructured) {
 	t.Helper()
 	was, is := imageOf(t, before), imageOf(t, after)
@@ -88,7 +88,7 @@ func checkImageOnly(t *testing.T, before, after *unstructured.Unstructured) {
 	}
 }
 
-// container returns the only one of a workload.
+// container returns the only container of a workload.
 func container(t *testing.T, u *unstructured.Unstructured) map[string]any {
 	t.Helper()
 	list, _, err := unstructured.NestedFieldNoCopy(u.Object, "spec", "template", "spec", "containers")

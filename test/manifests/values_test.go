@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// folders are all that can be applied.
+// folders are all folders that can be applied.
 func folders(t testing.TB) (all []string) {
 	t.Helper()
 	for _, pattern := range []string{"overlays/*", "network-policies/*"} {
@@ -39,8 +39,8 @@ func text(t testing.TB, dir, folder string) string {
 	return all.String()
 }
 
-// TestValues changes each value in its one place. It is changed wherever it is rendered, and
-// nothing else is.
+// TestValues changes each value in its one place. It changes wherever it is rendered, and nothing
+// else changes.
 func TestValues(t *testing.T) {
 	const values = "cluster/values.yaml"
 	for _, test := range []struct {
@@ -81,7 +81,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestFilled shows that nothing is rendered that was to be replaced.
+// TestFilled shows that no placeholder is left in what is rendered.
 func TestFilled(t *testing.T) {
 	placeholder := regexp.MustCompile(`(: |- |/)(CLUSTER_DOMAIN|CLUSTER_IP6?|LINK_LOCAL6?|NODES)\b`)
 	for _, folder := range folders(t) {
@@ -93,7 +93,7 @@ func TestFilled(t *testing.T) {
 	}
 }
 
-// TestImages shows that images are named without a registry, which clusters differ in.
+// TestImages shows that images are named without a registry: that differs between clusters.
 func TestImages(t *testing.T) {
 	for _, folder := range folders(t) {
 		for line := range strings.Lines(text(t, Dir(), folder)) {

@@ -16,8 +16,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestANY has unbound validate what the node cache says to ANY of a signed zone that BIND serves:
-// nothing is bogus, whatever stands at the name (RFC 8482; RFC 4035, section 5).
+// TestANY has unbound validate the node cache's answers to ANY. They are for names of a signed zone
+// that BIND serves. None is bogus, whatever records a name has (RFC 8482; RFC 4035, section 5).
 //
 //	client -> unbound -> node cache -> named
 func TestANY(t *testing.T) {
@@ -60,7 +60,7 @@ func TestANY(t *testing.T) {
 	}
 }
 
-// sets counts the sets of records, of which signatures are none.
+// sets counts the sets of records. Signatures do not count.
 func sets(records []dns.RR) int {
 	var types []uint16
 	for _, r := range records {
@@ -71,7 +71,7 @@ func sets(records []dns.RR) int {
 	return len(types)
 }
 
-// named starts one that serves signed.example., all that stands at a name to ANY.
+// named starts a BIND that serves signed.example. and answers ANY with all records of a name.
 func named(t *testing.T, zone string) netip.AddrPort {
 	t.Helper()
 	addr, dir := testkit.FreeAddr(t), t.TempDir()
@@ -92,7 +92,7 @@ zone "signed.example." { type primary; file "zone"; };
 	return addr
 }
 
-// unbound starts one with what more is in its configuration.
+// unbound starts an unbound, with more lines in its configuration.
 func unbound(t *testing.T, more string) netip.AddrPort {
 	t.Helper()
 	addr, dir := testkit.FreeAddr(t), t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// circles are Services of which two lead back to themselves: one by way of the node cache, one
+// circles are Services, two of which lead back to themselves: one by way of the node cache, one
 // within CoreDNS.
 const circles = `apiVersion: v1
 kind: Namespace
@@ -32,7 +32,8 @@ metadata: {namespace: ns, name: near}
 spec: {type: ExternalName, externalName: near.apps.example}
 `
 
-// circleCorefile has CoreDNS ask the node cache for all but the cluster, which asks it for all.
+// circleCorefile has CoreDNS forward everything but the cluster to the node cache, which forwards
+// everything to CoreDNS.
 func circleCorefile(addr, node netip.AddrPort, snapshot string) string {
 	return fmt.Sprintf(`cluster.local:%[1]d apps.example:%[1]d {
 	bind %[2]s
@@ -56,9 +57,9 @@ back.example:%[1]d {
 `, addr.Port(), addr.Addr(), node, snapshot)
 }
 
-// TestCircle has CoreDNS and a node cache forward to each other, with aliases that go round and
-// without, and no `loop` in either: a query that goes round ends as a failure, and all
-// other names are answered as before.
+// TestCircle has CoreDNS and a node cache forward to each other, without `loop` in either. Some
+// aliases go round in a circle. A query that does ends as a failure, and all other names are
+// answered as before.
 func TestCircle(t *testing.T) {
 	t.Parallel()
 	cluster, node := testkit.FreeAddr(t), testkit.FreeAddr(t)
@@ -91,7 +92,7 @@ func TestCircle(t *testing.T) {
 	}
 }
 
-// resident returns how much memory a process takes, in megabytes.
+// resident returns how much memory a process uses, in megabytes.
 func resident(t *testing.T, p *run.Process) (mb int) {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.PID()))

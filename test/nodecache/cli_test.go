@@ -18,7 +18,7 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// command runs nodecache, which must end by itself.
+// command runs nodecache with arguments that make it end by itself.
 func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
@@ -46,7 +46,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestBadFlags shows that a wrong command line ends with one line that says what is wrong.
+// TestBadFlags gives wrong command lines. The process ends with one line that says what is wrong.
 func TestBadFlags(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ args, want string }{
@@ -79,8 +79,8 @@ func TestBadFlags(t *testing.T) {
 	}
 }
 
-// TestBadCorefile shows that a Corefile that can't be served ends the start with one line that
-// says where it is wrong.
+// TestBadCorefile gives Corefiles that can't be served. The process ends with one line that says
+// where they are wrong.
 func TestBadCorefile(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, want string }{
@@ -105,7 +105,7 @@ func TestBadCorefile(t *testing.T) {
 	}
 }
 
-// TestPortInUse shows that a port which another process holds for itself ends the start.
+// TestPortInUse has another process hold a port for itself. The node cache does not start.
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	free := testkit.FreeAddr(t)
@@ -138,8 +138,8 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
-// TestFlags starts with every flag of k8s-dns-node-cache 1.26.8, its own and those of the
-// CoreDNS in it.
+// TestFlags starts with every flag of k8s-dns-node-cache 1.26.8: its own, and those of the CoreDNS
+// in it.
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr
@@ -169,8 +169,8 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// TestCheckDirectives knows every directive of CoreDNS: one that it does not have is refused as such,
-// and not taken for a typing error.
+// TestCheckDirectives checks every directive of CoreDNS. The node cache refuses those that it does
+// not have by name, and does not take them for typing errors.
 func TestCheckDirectives(t *testing.T) {
 	t.Parallel()
 	file := run.Write(t, t.TempDir(), "Corefile", ".:53 {\n\t"+strings.Join(dnsserver.Directives, "\n\t")+"\n}\n")
@@ -185,7 +185,7 @@ func TestCheckDirectives(t *testing.T) {
 	}
 }
 
-// TestCheck says what is refused, all of it, and what differs, and starts nothing.
+// TestCheck has -check list everything that is refused or differs. It starts nothing.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -13,8 +13,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// source answers names of its own: no.* does not exist, others have one record of each type, of
-// which TXT is large.
+// source is a server. Names that begin with no. do not exist, and others have one record of each
+// type. The TXT record is large.
 type source struct {
 	addr netip.AddrPort
 
@@ -73,7 +73,7 @@ func (s *source) asked() map[string]int {
 	return n
 }
 
-// TestDirectives has the words of a Corefile reach what they are for.
+// TestDirectives shows that the options of a Corefile have their effects.
 func TestDirectives(t *testing.T) {
 	t.Parallel()
 	hosts := run.Write(t, t.TempDir(), "hosts", "192.0.2.9 a.example\n")
@@ -116,7 +116,8 @@ func TestDirectives(t *testing.T) {
 	}
 }
 
-// TestKeepaliveAsked asks for edns-tcp-keepalive over TCP, and only there (RFC 7828, section 3.2.1).
+// TestKeepaliveAsked shows that the node cache asks for edns-tcp-keepalive over TCP, and only there
+// (RFC 7828, section 3.2.1).
 func TestKeepaliveAsked(t *testing.T) {
 	t.Parallel()
 	for options, network := range map[string]string{"": "udp", "prefer_udp": "udp", "force_tcp": "tcp", "prefer_udp\nforce_tcp": "tcp"} {

@@ -9,7 +9,7 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestFamilies answers IPv4 and IPv6 in one process, on addresses of their own and on all.
+// TestFamilies has one process answer IPv4 and IPv6, on single addresses and on all of them.
 func TestFamilies(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()

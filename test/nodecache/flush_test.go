@@ -16,7 +16,7 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestFlush has one of two node caches forget a name and what is below it, and then everything.
+// TestFlush has one of two node caches forget a name with everything below it, and then everything.
 func TestFlush(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
@@ -56,8 +56,8 @@ func TestFlush(t *testing.T) {
 	run.Equal(t, "after a stranger's flush", fill(), 0)
 }
 
-// askFromOutside asks as a process of another PID namespace does, which the socket's namespace, that
-// of the network, does not keep out. No answer comes.
+// askFromOutside asks the socket of -flush from another PID namespace. The socket belongs to the
+// network namespace, so the other process reaches it. No answer may come.
 func askFromOutside(t *testing.T, c *run.Container) {
 	t.Helper()
 	inner, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", c.PID()))
@@ -87,8 +87,8 @@ func TestFlushNone(t *testing.T) {
 	}
 }
 
-// TestReloadTightened has what a changed Corefile forbids go at once, and what it shortens be
-// shorter, though it was cached before.
+// TestReloadTightened changes the Corefile so that it forbids some cached answers and shortens
+// others. This holds at once, also for what was cached before.
 func TestReloadTightened(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, run.Messages(func(q *dns.Msg) *dns.Msg {

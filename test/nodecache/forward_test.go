@@ -14,8 +14,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestForwardHost asks servers that are named by a host, whose addresses it asks the `resolver`
-// for and follows as they change, from the `source_address`.
+// TestForwardHost forwards to a host by its name. The node cache asks the `resolver` for its
+// addresses and follows their changes. It asks from the `source_address`.
 func TestForwardHost(t *testing.T) {
 	t.Parallel()
 	const source = "127.0.0.7"
@@ -51,8 +51,8 @@ func TestForwardHost(t *testing.T) {
 	}
 }
 
-// TestForwards has the forwards of one block ask each other's servers as `except`, `next` and
-// `failover` say.
+// TestForwards has several forwards in one block. One asks another's servers as `except`, `next`
+// and `failover` say.
 func TestForwards(t *testing.T) {
 	t.Parallel()
 	bad, good, other := testkit.Serve(t, testkit.Rcode(wire.Refused)).Addr, testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr, testkit.Serve(t, testkit.Address("192.0.2.2", 60)).Addr
@@ -75,8 +75,8 @@ func TestForwards(t *testing.T) {
 	}
 }
 
-// TestClusterDomain cuts names below svc.<cluster domain> (RFC 8020), and no others. Upstream says
-// that the namespace exists, in either domain.
+// TestClusterDomain shows that names are cut below svc.<cluster domain> (RFC 8020), and no others.
+// Upstream says that the namespace exists in either domain.
 func TestClusterDomain(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, run.Messages(func(q *dns.Msg) *dns.Msg {
@@ -112,7 +112,8 @@ func TestClusterDomain(t *testing.T) {
 	}
 }
 
-// TestConnectAttempts gives up after as many tries as `max_connect_attempts` says.
+// TestConnectAttempts shows that a query is given up after as many tries as `max_connect_attempts`
+// says.
 func TestConnectAttempts(t *testing.T) {
 	t.Parallel()
 	dead, good := testkit.FreeAddr(t), testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr
@@ -125,8 +126,8 @@ func TestConnectAttempts(t *testing.T) {
 	}
 }
 
-// TestHealthCheck checks a server that fell silent with the question, and with recursion desired
-// or not, that `health_check` says.
+// TestHealthCheck has a server fall silent. The node cache checks it with the question that
+// `health_check` says, with recursion desired or not.
 func TestHealthCheck(t *testing.T) {
 	t.Parallel()
 	for option, want := range map[string]struct {

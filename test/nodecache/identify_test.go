@@ -9,8 +9,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestIdentify asks as anyone can who answers, with dig: the program says what it is, and the name
-// of its host if it may. Which process it is, it tells nobody (RFC 4892, section 4).
+// TestIdentify asks with dig who answers. Anyone may know the program and, if the Corefile allows
+// it, the name of its host. The node cache tells nobody which process it is (RFC 4892, section 4).
 func TestIdentify(t *testing.T) {
 	t.Parallel()
 	host, err := os.Hostname()

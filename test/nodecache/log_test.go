@@ -39,8 +39,8 @@ func TestQueryLog(t *testing.T) {
 	run.Equal(t, "lines of denials", len(node.Logged("none.example.")), 1)
 }
 
-// TestErrors shows that queries that fail are logged, though no more than ten a second, and
-// nothing of them without the directive.
+// TestErrors shows that failed queries are logged, ten a second at most, and none without the
+// directive.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	closed := testkit.FreeAddr(t).String() // nobody answers there
@@ -60,7 +60,7 @@ func TestErrors(t *testing.T) {
 	run.Equal(t, "lines without the directive", len(node.Logged("quiet.example")), 0)
 }
 
-// TestConsolidate tells of errors that match a pattern together.
+// TestConsolidate shows that errors that match a pattern are logged together.
 func TestConsolidate(t *testing.T) {
 	t.Parallel()
 	closed := testkit.FreeAddr(t).String()
@@ -75,8 +75,7 @@ func TestConsolidate(t *testing.T) {
 	run.Equal(t, "lines of single errors", len(node.Logged("query failed")), 1)
 }
 
-// TestDebug shows that the debug directive, and it alone, has details logged. What they are is
-// the business of those who log them.
+// TestDebug shows that details are logged with the directive debug, and only then.
 func TestDebug(t *testing.T) {
 	t.Parallel()
 	closed := testkit.FreeAddr(t).String()
@@ -93,7 +92,7 @@ func TestDebug(t *testing.T) {
 	node.Logs("level=DEBUG", "1 errors like")
 }
 
-// TestNotes starts with directives that have no meaning here. Each is one line of the log.
+// TestNotes starts with directives that have no meaning here. The log has one line about each.
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()

@@ -10,13 +10,13 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// looping returns a Corefile that sends loop.example to one server, and all others to another.
+// looping returns a Corefile that sends loop.example to one server, and all other names to another.
 func looping(addr, loop, other netip.AddrPort) string {
 	const block = "%s:%d {\n\tbind %s\n\terrors\n\tcache 300\n\tloop\n\treload 2s 0s\n\tforward . %s\n}\n"
 	return fmt.Sprintf(block, "loop.example", addr.Port(), addr.Addr(), loop) + fmt.Sprintf(block, ".", addr.Port(), addr.Addr(), other)
 }
 
-// refused shows that a query for name fails, and at once.
+// refused fails the test unless a query for name fails, and at once.
 func refused(t *testing.T, addr netip.AddrPort, name string) {
 	t.Helper()
 	a := run.Dig(t, addr, name)
@@ -26,8 +26,8 @@ func refused(t *testing.T, addr netip.AddrPort, name string) {
 	}
 }
 
-// TestLoop forwards one zone back to the node cache itself. The stock plugin loop ends the
-// process; here that zone fails at once, and all else goes on.
+// TestLoop forwards one zone back to the node cache itself. The stock plugin loop would end the
+// process. Here queries for that zone fail at once, and everything else goes on.
 func TestLoop(t *testing.T) {
 	t.Parallel()
 	addr := testkit.FreeAddr(t)
@@ -53,7 +53,7 @@ func TestLoop(t *testing.T) {
 	node.Stop()
 }
 
-// TestLoopOfTwo has two node caches forward to each other. Both find that out, and stay so
+// TestLoopOfTwo has two node caches forward to each other. Both find that out, and remember it
 // until one of them has another server.
 func TestLoopOfTwo(t *testing.T) {
 	t.Parallel()
@@ -78,7 +78,7 @@ func TestLoopOfTwo(t *testing.T) {
 	run.Equal(t, "loops", first.Scrape().Sum("nodecache_loop_detected"), 0)
 }
 
-// TestLoopOneOfTwo sets the server aside that loops, and not the one beside it.
+// TestLoopOneOfTwo sets aside the one of two servers that loops, and not the other.
 func TestLoopOneOfTwo(t *testing.T) {
 	t.Parallel()
 	addr := testkit.FreeAddr(t)

@@ -13,9 +13,9 @@ import (
 // manifest is the Corefile of Kubernetes 1.37.2's nodelocaldns.yaml, unchanged.
 const manifest = "../../nodecache/corefile/testdata/nodelocaldns.Corefile"
 
-// TestManifest starts with the Corefile and the arguments of the official manifest. Both speak
-// of port 53, so it listens on loopback addresses that nothing else uses; the ports of its pages
-// must be free.
+// TestManifest starts with the Corefile and the arguments of the official manifest. Both name port
+// 53, so the node cache listens on loopback addresses that nothing else uses. The ports of its
+// pages must be free.
 func TestManifest(t *testing.T) {
 	text, err := os.ReadFile(manifest)
 	if err != nil {
@@ -54,8 +54,8 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-// TestKubeDNS follows the kube-dns ConfigMap, as -reloadwithsignal has it too, and keeps what
-// it last said while it is wrong.
+// TestKubeDNS shows that the node cache follows the kube-dns ConfigMap, also with
+// -reloadwithsignal. While the ConfigMap is wrong, its last good content stays.
 func TestKubeDNS(t *testing.T) {
 	t.Parallel()
 	outside := testkit.Serve(t, testkit.Address("192.0.2.1", 1)).Addr

@@ -9,9 +9,9 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestMemoryLimit shows that what the cgroup allows, of either version, is divided, and that the
-// collector gets its part. What the kernel says of cgroups are files of the test's, put in the place of
-// those in /proc in a mount namespace, which takes root and unshare(1).
+// TestMemoryLimit shows that the node cache divides the memory that its cgroup allows, version 1 or
+// 2, and that the garbage collector gets its part. The test's own files take the place of the
+// kernel's in /proc, in a mount namespace. That needs root and unshare(1).
 func TestMemoryLimit(t *testing.T) {
 	t.Parallel()
 	for version, test := range map[string]struct{ cgroup, mount, file string }{

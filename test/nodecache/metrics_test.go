@@ -10,8 +10,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// mixed answers names that begin with "none" with NXDOMAIN, "fail" with SERVFAIL, and others
-// with an address.
+// mixed answers NXDOMAIN to names that begin with "none", SERVFAIL to those that begin with "fail",
+// and one address to all others.
 var mixed = run.Messages(func(q *dns.Msg) *dns.Msg {
 	m := new(dns.Msg).SetReply(q)
 	switch name := q.Question[0].Name; {
@@ -28,8 +28,8 @@ var mixed = run.Messages(func(q *dns.Msg) *dns.Msg {
 	return m
 })
 
-// TestMetrics asks a handful of questions and looks at what each series that dashboards read
-// has become, at the address of the Corefile and at the flag's.
+// TestMetrics asks a handful of questions, and then checks each series that dashboards read: at the
+// Corefile's address and at the flag's.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, mixed).Addr
@@ -92,7 +92,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// since returns what a counter was, and 0 for a gauge.
+// since returns the earlier value of a counter, and 0 for a gauge.
 func since(before run.Metrics, name string, labels []string) float64 {
 	if strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_count") {
 		return before.Sum(name, labels...)

@@ -11,7 +11,7 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestProbe probes two node caches that share all ports, as during an upgrade, each in a PID
+// TestProbe probes two node caches that share all ports, as during an upgrade. Each has a PID
 // namespace of its own. The probe tells which of them hangs.
 func TestProbe(t *testing.T) {
 	t.Parallel()
@@ -63,8 +63,8 @@ func TestProbeNone(t *testing.T) {
 	}
 }
 
-// TestPages serves what the directives health, ready and pprof say, on addresses that blocks
-// may share.
+// TestPages asks for the pages of the directives health, ready and pprof. Blocks may share the
+// addresses.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()

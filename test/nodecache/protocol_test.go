@@ -38,10 +38,9 @@ func packed(t *testing.T, name string) []byte {
 	return b
 }
 
-// TestLongQuery answers a datagram longer than the 1,232 bytes that are read with FORMERR, and a
-// shorter one as if what stands behind its question were not there. An answer is never
-// answered, however long it is, lest two servers go on for ever, and no reply is longer
-// than its query.
+// TestLongQuery sends long datagrams. Up to 1,232 bytes are read: a longer query is answered with
+// FORMERR, and a shorter one as if nothing followed its question. A response gets no answer,
+// however long it is: else two servers could go on for ever. No reply is longer than its query.
 func TestLongQuery(t *testing.T) {
 	t.Parallel()
 	for _, addr := range both(t, testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr) {
@@ -65,8 +64,8 @@ func TestLongQuery(t *testing.T) {
 	}
 }
 
-// TestEmptyFrame answers what was asked over TCP before a message without content, from the cache
-// and from upstream, and then closes (RFC 7766, section 8, has no such message).
+// TestEmptyFrame sends an empty message over TCP after two queries, one of which needs upstream.
+// Both are answered, and then the connection is closed (RFC 7766, section 8, has no such message).
 func TestEmptyFrame(t *testing.T) {
 	t.Parallel()
 	for _, addr := range both(t, testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr) {
@@ -91,7 +90,8 @@ func TestEmptyFrame(t *testing.T) {
 	}
 }
 
-// TestUnknownOpcode echoes nothing but ID, opcode and RD (RFC 8906, section 8.1.4).
+// TestUnknownOpcode shows that the reply to an unknown opcode has only the ID, the opcode and RD of
+// the query (RFC 8906, section 8.1.4).
 func TestUnknownOpcode(t *testing.T) {
 	t.Parallel()
 	for _, addr := range both(t, testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr) {
@@ -110,8 +110,8 @@ func TestUnknownOpcode(t *testing.T) {
 	}
 }
 
-// TestCompressedNames writes out the names in the data of types where they must not be
-// compressed, but an upstream did so (RFC 3597, section 4).
+// TestCompressedNames has an upstream compress names in the data of types where that is not
+// allowed. The node cache writes these names out (RFC 3597, section 4).
 func TestCompressedNames(t *testing.T) {
 	t.Parallel()
 	data := map[wire.Type]string{

@@ -10,7 +10,7 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestRecords asks the cluster DNS, and the node cache in front of it, the same.
+// TestRecords asks the cluster DNS, and the node cache in front of it, the same questions.
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	_, cluster := run.ClusterDNS(t)
@@ -46,8 +46,8 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// rest returns the records behind the answer, sorted, without their TTLs and the serial of an
-// SOA, which may have moved since what is cached was asked for.
+// rest returns the records of the other sections, sorted. They have no TTLs, and an SOA has no
+// serial: it may have changed since the answer was cached.
 func rest(a *run.Answer) (words []string) {
 	for _, r := range a.Rest {
 		data := strings.Fields(r.Data)
@@ -60,8 +60,8 @@ func rest(a *run.Answer) (words []string) {
 	return words
 }
 
-// TestSecondAsk shows that what was asked before is answered from the cache, with the time that
-// has gone by taken from its TTL.
+// TestSecondAsk asks twice. The second answer comes from the cache, and its TTL is shorter by the
+// time between the two.
 func TestSecondAsk(t *testing.T) {
 	t.Parallel()
 	_, cluster := run.ClusterDNS(t)
@@ -90,8 +90,8 @@ func TestSecondAsk(t *testing.T) {
 	}
 }
 
-// TestCase shows that the letters of the question come back as they were asked, as clients that
-// mix them at random expect (draft-vixie-dnsext-dns0x20), though the cache has others.
+// TestCase shows that the question comes back in the letter case in which it was asked, as clients
+// expect that mix it at random (draft-vixie-dnsext-dns0x20), although the cache has another.
 func TestCase(t *testing.T) {
 	t.Parallel()
 	_, cluster := run.ClusterDNS(t)
@@ -103,8 +103,8 @@ func TestCase(t *testing.T) {
 	}
 }
 
-// TestLargeAnswer shows that what doesn't fit a datagram is sent short, with TC, and whole over
-// TCP (RFC 2181, section 9).
+// TestLargeAnswer asks for an answer that doesn't fit into a datagram. It is short and has TC over
+// UDP, and is whole over TCP (RFC 2181, section 9).
 func TestLargeAnswer(t *testing.T) {
 	t.Parallel()
 	_, cluster := run.ClusterDNS(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// simple returns a Corefile with one block at addrs, which have one port, that sends all to one
-// server. The lines stand in the block.
+// simple returns a Corefile with one block at addrs, which have one port. It sends everything to
+// one server. The block has the lines.
 func simple(upstream string, lines string, addrs ...netip.AddrPort) string {
 	var hosts []string
 	for _, a := range addrs {
@@ -25,7 +25,7 @@ func simple(upstream string, lines string, addrs ...netip.AddrPort) string {
 		addrs[0].Port(), strings.Join(hosts, " "), upstream, lines)
 }
 
-// counted counts what h is asked.
+// counted counts the queries for addresses that p gets.
 func counted(n *atomic.Int64, p testkit.Play) testkit.Play {
 	return func(s *testkit.Session, q wire.Message) {
 		if _, of, _, _ := q.Question(); of == wire.A {
@@ -38,7 +38,7 @@ func counted(n *atomic.Int64, p testkit.Play) testkit.Play {
 // twenty returns one of twenty names.
 func twenty(i int64) string { return fmt.Sprintf("name-%d.example.", i%20) }
 
-// fresh returns a name that nobody has asked for.
+// fresh returns a new name for each i.
 func fresh(i int64) string { return fmt.Sprintf("fresh-%d.example.", i) }
 
 // takenIn waits until a node cache has taken in n changed Corefiles.
@@ -49,9 +49,9 @@ func takenIn(t *testing.T, node *run.Node, n int) {
 	})
 }
 
-// TestReload changes the Corefile all the time: what the cache does, then the addresses to
-// listen on, back and forth, then the server that is asked. No query is lost meanwhile, and
-// what was cached is not asked for again.
+// TestReload changes the Corefile again and again: first what the cache does, then the addresses to
+// listen on, back and forth, then the server. No query is lost meanwhile, and no cached name is
+// asked for again.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	const reload = "reload 2s 1s"
@@ -100,8 +100,8 @@ func TestReload(t *testing.T) {
 	node.Stop()
 }
 
-// TestReloadBroken shows that a broken Corefile is reported once, and counted, and that what
-// was there before goes on.
+// TestReloadBroken writes a broken Corefile. It is reported once and counted, and the Corefile
+// before it stays.
 func TestReloadBroken(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 300)).Addr.String()
@@ -127,8 +127,8 @@ func TestReloadBroken(t *testing.T) {
 	node.Stop()
 }
 
-// TestReloadSignal takes in a changed Corefile at SIGUSR1, as CoreDNS does, without the
-// directive.
+// TestReloadSignal shows that SIGUSR1 has the node cache take in a changed Corefile, as in CoreDNS,
+// without the directive.
 func TestReloadSignal(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 300)).Addr.String()
@@ -147,8 +147,8 @@ func TestReloadSignal(t *testing.T) {
 	node.Stop()
 }
 
-// TestReloadWatch takes in a changed Corefile without the directive where -reloadwithsignal is given,
-// and not where neither is.
+// TestReloadWatch shows that -reloadwithsignal has the node cache take in a changed Corefile
+// without the directive, and that without both it does not.
 func TestReloadWatch(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 300)).Addr.String()
@@ -184,8 +184,8 @@ func TestResolvConf(t *testing.T) {
 	run.Equal(t, "still", run.Dig(t, addr, "c.example"), "NOERROR; c.example. A 192.0.2.2")
 }
 
-// TestReloadFailed asks the server that a changed Corefile names at once, though the one before
-// answered SERVFAIL, which is kept (RFC 9520, section 3.2).
+// TestReloadFailed changes the server of a Corefile after the old one has answered SERVFAIL, which
+// is kept (RFC 9520, section 3.2). The new server is asked at once.
 func TestReloadFailed(t *testing.T) {
 	t.Parallel()
 	broken := testkit.Serve(t, testkit.Rcode(wire.ServFail)).Addr.String()

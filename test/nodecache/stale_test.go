@@ -11,8 +11,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestServeStale gives an answer that has expired (RFC 8767) as the Corefile says: with the TTL,
-// for the time, and before or after upstream is asked.
+// TestServeStale shows that expired answers (RFC 8767) follow the Corefile: their TTL, how long
+// they are given, and whether upstream is asked first.
 func TestServeStale(t *testing.T) {
 	t.Parallel()
 	const failure = 3500 * time.Millisecond // waiting for a silent server's failure would take longer

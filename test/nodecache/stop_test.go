@@ -15,8 +15,8 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestStopAnswers ends the process while queries wait for upstream, over UDP and TCP. Each is
-// answered, and then it ends.
+// TestStopAnswers ends the process while queries wait for upstream, over UDP and TCP. All of them
+// are answered before it ends.
 func TestStopAnswers(t *testing.T) {
 	t.Parallel()
 	const count = 200
@@ -68,7 +68,8 @@ func write(t *testing.T, c *dns.Conn, name string) {
 	}
 }
 
-// TestStopUnanswered ends in bounded time though upstream never answers, and says so.
+// TestStopUnanswered shows that the process ends in bounded time even if upstream never answers,
+// and says so.
 func TestStopUnanswered(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Silent)
@@ -87,8 +88,8 @@ func TestStopUnanswered(t *testing.T) {
 	node.Logs("nodecache: stopping: 1 queries were not answered within 5s of leaving")
 }
 
-// TestTakeOver starts a second process beside the first, under load, and ends the first. They
-// share all ports, and no query is lost, and no page.
+// TestTakeOver starts a second process beside the first, under load, and ends the first. They share
+// all ports. No query and no page is lost.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Late(20*time.Millisecond, testkit.Address("192.0.2.1", 60))).Addr.String()
@@ -127,7 +128,7 @@ func TestTakeOver(t *testing.T) {
 	second.Stop()
 }
 
-// getting asks for pages all the time.
+// getting asks for pages until it is stopped.
 type getting struct {
 	t      *testing.T
 	done   chan struct{}
@@ -165,8 +166,8 @@ func (g *getting) stop(least int) {
 	}
 }
 
-// TestLameduck goes on answering for as long as the Corefile says before it ends. It is healthy
-// and not ready meanwhile, as CoreDNS is.
+// TestLameduck shows that the process goes on answering for the time that the Corefile says before
+// it ends. Meanwhile it is healthy but not ready, as in CoreDNS.
 func TestLameduck(t *testing.T) {
 	t.Parallel()
 	upstream := testkit.Serve(t, testkit.Address("192.0.2.1", 60)).Addr.String()

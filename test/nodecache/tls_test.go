@@ -1,26 +1,19 @@
 package nodecache
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/netip"
 	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// TestTLS asks servers of others over TLS (RFC 7858): unbound, and CoreDNS, which lets in only
-// who has a certificate. A server that can't prove its name is not asked.
+// TestTLS asks other servers over TLS (RFC 7858): unbound, and a CoreDNS that demands a
+// certificate. A server that can't prove its name is not asked.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	c := newCertificate(t, "dns.example")
@@ -57,42 +50,20 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// certificate is one that signed itself, for servers and clients.
+// certificate is a testkit.Certificate in files.
 type certificate struct {
+	*testkit.Certificate
 	cert, key string // files
-	trust     *x509.CertPool
 	name      string
 }
 
 func newCertificate(t *testing.T, name string) *certificate {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, dir, trust := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), t.TempDir(), x509.NewCertPool()
-	trust.AppendCertsFromPEM(text)
-	return &certificate{
-		cert:  run.Write(t, dir, "cert.pem", string(text)),
-		key:   run.Write(t, dir, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))),
-		trust: trust, name: name,
-	}
+	c, dir := testkit.NewCertificate(t, name), t.TempDir()
+	return &certificate{c, run.Write(t, dir, "cert.pem", string(c.PEM)), run.Write(t, dir, "key.pem", string(c.KeyPEM)), name}
 }
 
-// unbound starts unbound, which answers over TLS alone.
+// unbound starts an unbound that answers over TLS only.
 func (c *certificate) unbound(t *testing.T) netip.AddrPort {
 	t.Helper()
 	addr, dir := testkit.FreeAddr(t), t.TempDir()
@@ -119,7 +90,7 @@ remote-control:
 	return addr
 }
 
-// coreDNS starts a CoreDNS that wants to see the certificate.
+// coreDNS starts a CoreDNS that demands a certificate of its clients.
 func (c *certificate) coreDNS(t *testing.T) netip.AddrPort {
 	t.Helper()
 	addr := testkit.FreeAddr(t)
@@ -144,7 +115,7 @@ func (c *certificate) answers(t *testing.T, addr netip.AddrPort) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := dns.Client{Net: "tcp-tls", TLSConfig: &tls.Config{RootCAs: c.trust, ServerName: c.name, Certificates: []tls.Certificate{pair}}}
+	client := dns.Client{Net: "tcp-tls", TLSConfig: &tls.Config{RootCAs: c.Trust, ServerName: c.name, Certificates: []tls.Certificate{pair}}}
 	testkit.Eventually(t, addr.String()+" answers over TLS", func() bool {
 		m, _, err := client.Exchange(new(dns.Msg).SetQuestion("first.example.", dns.TypeA), addr.String())
 		return err == nil && run.NoError(m)

@@ -137,7 +137,7 @@ func address(corefile string) (string, error) {
 	return net.JoinHostPort("127.0.0.1", string(port[1])), nil
 }
 
-// free finds out whether another server has the address.
+// free returns an error if another server has the address.
 func free(addr, corefile string) error {
 	tcp, err := net.Listen("tcp", addr)
 	if err == nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Cgroup is a memory cgroup of a test's, as the container's limit makes one. It takes root, and
+// Cgroup is a memory cgroup, like the one that enforces a container's limit. It needs root, and
 // version 1 or 2 of the memory controller.
 type Cgroup struct {
 	t      testing.TB
@@ -18,7 +18,8 @@ type Cgroup struct {
 	second bool // version 2
 }
 
-// NewCgroup makes a cgroup that allows so many bytes. It ends after what is started in it.
+// NewCgroup makes a cgroup that allows so many bytes. The end of the test removes it, after the
+// processes in it.
 func NewCgroup(t testing.TB, limit int64) *Cgroup {
 	t.Helper()
 	c := &Cgroup{t: t}
@@ -41,8 +42,8 @@ func NewCgroup(t testing.TB, limit int64) *Cgroup {
 	return c
 }
 
-// parent returns where a cgroup can be made: below our own in version 1, and at the root in
-// version 2, where one that holds processes can't have others below it.
+// parent returns where a cgroup can be made. In version 1 that is below our own. In version 2 it is
+// the root: a cgroup that holds processes can't have others below it.
 func (c *Cgroup) parent() (string, error) {
 	const mount = "/sys/fs/cgroup"
 	if _, err := os.Stat(mount + "/memory/memory.limit_in_bytes"); err == nil {
@@ -79,20 +80,21 @@ func (c *Cgroup) set(first, second, value string) {
 	}
 }
 
-// Command returns one that runs a program inside.
+// Command returns a command that runs a program in the cgroup.
 func (c *Cgroup) Command(args ...string) *exec.Cmd {
 	return exec.Command("sh", append([]string{"-ec", `echo $$ >"$0"; exec "$@"`, filepath.Join(c.dir, "cgroup.procs")}, args...)...)
 }
 
-// Peak returns how many bytes were used at the most.
+// Peak returns how many bytes were in use at most.
 func (c *Cgroup) Peak() (bytes int64) {
 	c.t.Helper()
 	c.scan(c.file("memory.max_usage_in_bytes", "memory.peak"), "", &bytes)
 	return bytes
 }
 
-// Use returns how many bytes are in use: without pages of files that are not mapped, which the
-// kernel drops when it has to, but with what sockets hold, which version 1 counts apart.
+// Use returns how many bytes are in use. Pages of files that are not mapped do not count, as the
+// kernel drops them when it must. What sockets hold counts: version 1 has a figure of its own for
+// it.
 func (c *Cgroup) Use() int64 {
 	c.t.Helper()
 	var all, files, mapped, sockets int64
@@ -115,7 +117,7 @@ func (c *Cgroup) Kills() (kills int64) {
 	return kills
 }
 
-// scan reads the number that stands after a word at the start of a line.
+// scan reads the number after a word at the start of a line.
 func (c *Cgroup) scan(path, word string, value *int64) {
 	c.t.Helper()
 	text, err := os.ReadFile(path)

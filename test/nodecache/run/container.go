@@ -53,7 +53,7 @@ func (c *Container) Exec(args ...string) (int, string) {
 // PID returns the number of the node cache itself, as seen from here.
 func (c *Container) PID() int { return c.inner }
 
-// SignalInside sends the node cache itself a signal.
+// SignalInside sends a signal to the node cache itself.
 func (c *Container) SignalInside(s syscall.Signal) {
 	c.t.Helper()
 	if err := syscall.Kill(c.inner, s); err != nil {

@@ -51,8 +51,8 @@ func Dig(t testing.TB, addr netip.AddrPort, args ...string) *Answer {
 	return a
 }
 
-// TryDig asks once at addr with dig and its arguments, and waits 5 s for the answer. Who calls
-// it asks again, or expects none.
+// TryDig asks once at addr with dig and its arguments, and waits 5 s for an answer. Callers ask
+// again, or expect none.
 func TryDig(addr netip.AddrPort, args ...string) *Answer { return dig(addr, 5*time.Second, args...) }
 
 func dig(addr netip.AddrPort, limit time.Duration, args ...string) *Answer {

@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// Metrics are the values of series, by what stands before the value: NAME{LABEL="VALUE",...}.
+// Metrics are the values of series. The key is what stands before the value:
+// NAME{LABEL="VALUE",...}.
 type Metrics map[string]float64
 
-// Scrape returns the metrics that are served at addr.
+// Scrape returns the metrics at addr.
 func Scrape(t testing.TB, addr string) Metrics {
 	t.Helper()
 	status, body := Get(t, "http://"+addr+"/metrics")
@@ -35,7 +36,7 @@ func Scrape(t testing.TB, addr string) Metrics {
 	return m
 }
 
-// Sum adds up the series of a name that have all these labels, such as `type="success"`.
+// Sum adds up the series of a name that have all labels, such as `type="success"`.
 func (m Metrics) Sum(name string, labels ...string) (sum float64) {
 	for key, v := range m {
 		if m.is(key, name, labels) {
@@ -45,7 +46,7 @@ func (m Metrics) Sum(name string, labels ...string) (sum float64) {
 	return sum
 }
 
-// Has reports whether there is a series of a name with all these labels.
+// Has reports whether there is a series of a name with all labels.
 func (m Metrics) Has(name string, labels ...string) bool {
 	for key := range m {
 		if m.is(key, name, labels) {
@@ -68,7 +69,7 @@ func (Metrics) is(key, name string, labels []string) bool {
 	return true
 }
 
-// Get returns the status and the body of a page, 0 if nothing serves it. Each request has a
+// Get returns the status and the body of a page, or 0 if nothing serves it. Each request has a
 // connection of its own.
 func Get(t testing.TB, url string) (status int, body string) {
 	t.Helper()
