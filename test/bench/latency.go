@@ -24,10 +24,10 @@ const (
 	noise = 1.05
 )
 
-// measureLatency runs both servers on one API server where slices change all the time,
-// and adds rows for how long it takes from the request that changes an EndpointSlice to the
-// first changed answer. The API server's part of it is the same for both, but that it tells
-// whoever came last first: so each is the last in one of two runs.
+// measureLatency runs both servers on one API server where slices change all the time. It adds rows
+// for the time from the request that changes an EndpointSlice to the first changed answer. The API
+// server takes the same time for both, except that it tells the client first that came last. So
+// each server comes last in one of two runs.
 func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {
 	var l latency
 	for _, order := range [2][2]int{{0, 1}, {1, 0}} {
@@ -39,15 +39,15 @@ func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluste
 	return nil
 }
 
-// latency is the milliseconds that trials took: in all, and what of it one took longer than
-// the other. Of contenders, ours comes first.
+// latency is the milliseconds that trials took, and how many of these one server took longer than
+// the other. Ours comes first.
 type latency struct {
 	took, behind [2][]float64
 	changes      atomic.Int64
 	lasted       time.Duration
 }
 
-// run starts both servers in an order and has them tried.
+// run starts both servers in an order, and runs trials.
 func (l *latency) run(ctx context.Context, dir string, c *cluster.Cluster, order [2]int) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -98,8 +98,8 @@ func mean(values []float64) (sum float64) {
 	return sum
 }
 
-// keepChanging changes one address in each of churn slices a second, as far as the API
-// server keeps up.
+// keepChanging changes one address in each of churn slices a second, or fewer if the API server
+// does not keep up.
 func keepChanging(ctx context.Context, c kubernetes.Interface, changes *atomic.Int64) {
 	tick := time.NewTicker(time.Second / churn)
 	defer tick.Stop()
@@ -123,7 +123,7 @@ func keepChanging(ctx context.Context, c kubernetes.Interface, changes *atomic.I
 	writers.Wait()
 }
 
-// change gives one slice of a ClusterIP Service a new first address.
+// change gives a slice of a ClusterIP Service a new first address.
 func change(ctx context.Context, c kubernetes.Interface, n int) error {
 	i := n % clusterIPCount
 	name := fmt.Sprintf("service-%d", i)
@@ -160,8 +160,8 @@ func trial(ctx context.Context, c kubernetes.Interface, servers [2]*server, n in
 	return took, err
 }
 
-// waitFor asks every millisecond until the answer holds the address, and returns when it
-// did; the zero time if that took too long.
+// waitFor asks every millisecond until the answer holds the address, and returns when it did, or
+// the zero time if that took too long.
 func waitFor(server, name, address string) time.Time {
 	conn, err := dns.Dial("udp", server)
 	if err != nil {

@@ -78,7 +78,7 @@ func measureCluster(ctx context.Context, dir string) error {
 	if err := measureMemory(ctx, t, dir, c); err != nil {
 		return err
 	}
-	if err := measureProbes(ctx, t, dir, c); err != nil {
+	if err := measurePlugins(ctx, t, dir, c); err != nil {
 		return err
 	}
 	measureUpdate(t)
@@ -86,22 +86,22 @@ func measureCluster(ctx context.Context, dir string) error {
 	return measureLatency(ctx, t, dir, c)
 }
 
-func measureProbes(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {
-	var probes [2]*probing
+func measurePlugins(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {
+	var meters [2]*running
 	for i, who := range contenders {
-		p, err := startProbe(ctx, dir, who, c)
+		p, err := startMeter(ctx, dir, who, c)
 		if err != nil {
 			return err
 		}
 		defer p.stop()
-		probes[i] = p
+		meters[i] = p
 	}
-	t.add(row{what: "heap added by the records, MB", ours: probes[0].heap, stock: probes[1].heap, most: 0.25})
+	t.add(row{what: "heap added by the records, MB", ours: meters[0].heap, stock: meters[1].heap, most: 0.25})
 	if err := createBig(ctx, c.Client()); err != nil {
 		return err
 	}
 	time.Sleep(3 * time.Second) // until both have it
-	return measureQuestions(t, probes)
+	return measureQuestions(t, meters)
 }
 
 // say reports progress, beside the table.

@@ -7,8 +7,8 @@ import (
 	"github.com/neardns/neardns/test/cluster"
 )
 
-// measureMemory starts each server three times, in turn, and adds rows for what it had
-// resident at most while it synced, and after.
+// measureMemory starts each server three times, in turn. It adds rows for the resident memory: the
+// most during the sync, and afterwards.
 func measureMemory(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {
 	var peak, after [2][]float64
 	for range 3 {

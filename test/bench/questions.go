@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// question is a row of the table: what one ServeDNS may cost, as a share of stock's.
+// question is a row of the table. most is what one ServeDNS may cost, as a share of stock's.
 type question struct {
 	what, name, qtype string
 	most              float64 // 0: no aim
@@ -42,13 +42,13 @@ func createBig(ctx context.Context, c kubernetes.Interface) error {
 	})
 }
 
-// measureQuestions asks both probes each question in turn, and adds a row for each.
-func measureQuestions(t *table, probes [2]*probing) error {
+// measureQuestions asks both meters each question in turn, and adds a row for each.
+func measureQuestions(t *table, meters [2]*running) error {
 	const rounds = 5
 	for _, q := range questions {
 		var cpu, allocs [2][]float64
 		for range rounds {
-			for i, p := range probes {
+			for i, p := range meters {
 				c, err := p.cost(q.name, q.qtype)
 				if err != nil {
 					return fmt.Errorf("%s: %w", q.what, err)

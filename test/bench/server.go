@@ -16,20 +16,20 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/test/bench/gauge"
-	"github.com/neardns/neardns/test/bench/probe"
+	"github.com/neardns/neardns/test/bench/meter"
 	"github.com/neardns/neardns/test/cluster"
 )
 
-// contender is one of the two plugins: in the whole server, and in a probe.
+// contender is one of the two plugins. It has a whole server, and a meter.
 type contender struct {
 	name   string
 	server string // package of the server
-	probe  string // package of the probe
+	meter  string // package of the meter
 }
 
 var contenders = [2]contender{
-	{"neardns", "./cmd/coredns", "./test/bench/probe/ours"},
-	{"stock", "./test/differential/stock", "./test/bench/probe/stock"},
+	{"neardns", "./cmd/coredns", "./test/bench/meter/ours"},
+	{"stock", "./test/differential/stock", "./test/bench/meter/stock"},
 }
 
 func (c contender) binary(dir, kind string) string { return filepath.Join(dir, c.name+"-"+kind) }
@@ -41,7 +41,7 @@ func echo(dir string) string { return filepath.Join(dir, "echo") }
 // build builds both programs of each contender, the node cache and the echo, into dir.
 func build(ctx context.Context, dir string) error {
 	for _, c := range contenders {
-		for kind, pkg := range map[string]string{"server": c.server, "probe": c.probe} {
+		for kind, pkg := range map[string]string{"server": c.server, "meter": c.meter} {
 			if err := gauge.Build(ctx, c.binary(dir, kind), pkg); err != nil {
 				return err
 			}
@@ -120,24 +120,24 @@ func (s *server) ask(name string, qtype uint16) (*dns.Msg, error) {
 	return r, err
 }
 
-// probing is a running probe.
-type probing struct {
+// running is a running meter.
+type running struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *json.Decoder
 	heap float64 // MB
 }
 
-func startProbe(ctx context.Context, dir string, who contender, c *cluster.Cluster) (*probing, error) {
+func startMeter(ctx context.Context, dir string, who contender, c *cluster.Cluster) (*running, error) {
 	port, err := gauge.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	corefile, err := writeCorefile(dir, c, port, "probe")
+	corefile, err := writeCorefile(dir, c, port, "meter")
 	if err != nil {
 		return nil, err
 	}
-	p := &probing{cmd: exec.CommandContext(ctx, who.binary(dir, "probe"), corefile)}
+	p := &running{cmd: exec.CommandContext(ctx, who.binary(dir, "meter"), corefile)}
 	p.cmd.Stderr = os.Stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -150,16 +150,16 @@ func startProbe(ctx context.Context, dir string, who contender, c *cluster.Clust
 		return nil, err
 	}
 	p.out = json.NewDecoder(bufio.NewReader(out))
-	var started probe.Started
+	var started meter.Started
 	if err := p.out.Decode(&started); err != nil {
-		return nil, fmt.Errorf("probe of %s: %w", who.name, err)
+		return nil, fmt.Errorf("meter of %s: %w", who.name, err)
 	}
 	p.heap = float64(started.Heap) / (1 << 20)
 	return p, nil
 }
 
 // cost measures one question.
-func (p *probing) cost(name, qtype string) (c probe.Cost, err error) {
+func (p *running) cost(name, qtype string) (c meter.Cost, err error) {
 	if _, err := fmt.Fprintln(p.in, name, qtype); err != nil {
 		return c, err
 	}
@@ -167,7 +167,7 @@ func (p *probing) cost(name, qtype string) (c probe.Cost, err error) {
 	return c, err
 }
 
-func (p *probing) stop() {
+func (p *running) stop() {
 	p.in.Close()
 	p.cmd.Wait()
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// measureUpdate adds rows for what it costs the store that one endpoint changes, in a
-// headless Service of ten endpoints and in one of 5,000, whose slices hold 100 each, both
-// among 100,000 others. The two take turns, and the best of each counts: the rest is noise.
+// measureUpdate adds rows for the cost of one changed endpoint in the store. The endpoint belongs
+// to a headless Service of ten endpoints, and then to one of 5,000 in slices of 100; both are among
+// 100,000 others. The two take turns, and the best of each counts: the rest is noise.
 func measureUpdate(t *table) {
 	small, big := newUpdate(10, 10), newUpdate(5000, 100)
 	var took [2][]float64

@@ -174,9 +174,9 @@ func loopback(port int) string {
 const (
 	// pollInterval is how often a condition is looked at.
 	pollInterval = 50 * time.Millisecond
-	// probeTimeout ends a probe that an API server on its way down or up keeps
+	// readyTimeout ends a request that an API server on its way down or up keeps
 	// open.
-	probeTimeout = 5 * time.Second
+	readyTimeout = 5 * time.Second
 	// tailSize is how much of a log an error shows.
 	tailSize = 4 << 10
 )
@@ -241,7 +241,7 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 		if part := c.dead(); part != "" {
 			return false, fmt.Errorf("%s exited: %v\n%s", part, c.parts[part].err, c.Tail(part))
 		}
-		return c.probe(ctx) == nil, nil
+		return c.ready(ctx) == nil, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("waiting for cluster: %w\n%s", err, c.Tail(APIServer))
@@ -259,9 +259,9 @@ func (c *Cluster) dead() string {
 	return ""
 }
 
-// probe asks once whether the cluster is ready.
-func (c *Cluster) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+// ready asks once whether the cluster is ready.
+func (c *Cluster) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := c.client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
 		return err

@@ -61,20 +61,20 @@ func (t *trial) absent() (ask.Answer, error) {
 		parent = up(parent)
 	}
 	q.Name = "zzz-absent." + parent
-	return t.probe(q)
+	return t.askElse(q)
 }
 
 // as is stock's answer for the same name with another type.
 func (t *trial) as(kind uint16) (ask.Answer, error) {
 	q := t.q
 	q.Type = kind
-	return t.probe(q)
+	return t.askElse(q)
 }
 
-// probe asks stock something else, and writes the answer as if it were for
+// askElse asks stock something else, and writes the answer as if it were for
 // the trial's question. Stock gives every name an SOA, so for that another
 // type is asked.
-func (t *trial) probe(q ask.Question) (ask.Answer, error) {
+func (t *trial) askElse(q ask.Question) (ask.Answer, error) {
 	if q.Type == dns.TypeSOA {
 		q.Type = 65280
 	}

@@ -83,7 +83,7 @@ func wantCase(t *trial) ([]ask.Answer, error) {
 	}
 	q := t.q
 	q.Name = lower
-	a, err := t.probe(q)
+	a, err := t.askElse(q)
 	for i, section := range a.Sections {
 		for j, text := range section {
 			a.Sections[i][j] = t.respell(text)
@@ -262,7 +262,7 @@ func wantSpelling(t *trial) ([]ask.Answer, error) {
 		q := t.q
 		q.Name = own + t.q.Name[strings.IndexByte(t.q.Name, '.'):]
 		var err error
-		if theirs, err = t.probe(q); err != nil {
+		if theirs, err = t.askElse(q); err != nil {
 			return nil, err
 		}
 	}

@@ -1,5 +1,5 @@
 // Command echo answers each query with itself, through the node cache's front, on the address
-// that its argument names: what a hit costs when nothing is looked up.
+// that its argument names. That is what a hit costs when nothing is looked up.
 package main
 
 import (

@@ -29,8 +29,7 @@ type Process struct {
 	log string
 }
 
-// Start runs a command, which is killed when the context ends. What it prints goes to a file,
-// for Log.
+// Start starts a command. The end of the context kills it. Log returns what it prints.
 func Start(ctx context.Context, log string, command ...string) (*Process, error) {
 	out, err := os.Create(log)
 	if err != nil {
@@ -72,9 +71,9 @@ func (p *Process) Memory(field string) (float64, error) {
 	return 0, fmt.Errorf("no %s in status", field)
 }
 
-// CPU returns the processor time that the process has used: utime and stime of
-// /proc/PID/stat, but in nanoseconds instead of ticks of 10 ms. It is read from the clock that
-// clock_getcpuclockid(3) names: CPUCLOCK_SCHED of linux/posix-timers_types.h is 2.
+// CPU returns the processor time that the process has used: utime and stime of /proc/PID/stat, but
+// in nanoseconds instead of ticks of 10 ms. The process has a clock for it, see
+// clock_getcpuclockid(3). CPUCLOCK_SCHED of linux/posix-timers_types.h is 2.
 func (p *Process) CPU() (time.Duration, error) {
 	var t unix.Timespec
 	err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|2), &t) // #nosec G115 -- as the kernel defines it

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// load is what one dnsperf sends.
+// load is the queries that one dnsperf sends.
 type load struct {
 	from        string        // local address
 	file        string        // questions
@@ -26,13 +26,13 @@ type load struct {
 	by          []string      // a program to run dnsperf, with its arguments, if any
 }
 
-// outcome is what came of it. SERVFAIL is no answer.
+// outcome is the result of a load. SERVFAIL is no answer.
 type outcome struct {
 	sent, answered float64
 	ms             []float64 // of each answer, if timed; a lost one took all patience
 }
 
-// sockets is how many a dnsperf asks from, so that contenders with several sockets of their
+// sockets is from how many sockets a dnsperf asks, so that contenders with several sockets of their
 // own use them all.
 const sockets = 16
 

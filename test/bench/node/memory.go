@@ -14,7 +14,7 @@ import (
 	"github.com/neardns/neardns/test/bench/gauge"
 )
 
-// memory adds rows for what each has resident with 10,000 names in the cache.
+// memory adds rows for the resident memory of each contender with 10,000 names in the cache.
 func (b *bench) memory(ctx context.Context) error {
 	one := []string{"127.0.0.1"}
 	four := []string{"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"}
@@ -38,8 +38,8 @@ func (b *bench) memory(ctx context.Context) error {
 	return nil
 }
 
-// resident starts a contender, asks it 10,000 names on each of its addresses, and returns what
-// it has resident then, in MB.
+// resident starts a contender and asks it for 10,000 names on each of its addresses. It returns its
+// resident memory in MB.
 func (b *bench) resident(ctx context.Context, i int, addresses []string, by ...string) (float64, error) {
 	const names = 10000
 	s, err := b.start(ctx, i, addresses, 2*names, by...) // no shard of the cache overflows
@@ -59,8 +59,7 @@ func (b *bench) resident(ctx context.Context, i int, addresses []string, by ...s
 	return s.Memory("VmRSS")
 }
 
-// million adds rows for what our cache has resident while it is asked names that nobody asks
-// again.
+// million adds rows for the resident memory of our cache while it is asked for new names only.
 func (b *bench) million(ctx context.Context) error {
 	s, err := b.start(ctx, ours, []string{"127.0.0.1"}, 0)
 	if err != nil {
@@ -94,8 +93,8 @@ func (b *bench) million(ctx context.Context) error {
 // nodes is how many connections are held: 500 nodes' at most.
 const nodes = 2000
 
-// connections adds a row for what a connection of a node costs a CoreDNS pod: ours, and stock,
-// which has no records without an API server, and so answers for less.
+// connections adds a row for the cost of a connection from a node to a CoreDNS pod, ours and stock.
+// Stock has no records here, as it has no API server, and so answers with less.
 func (b *bench) connections(ctx context.Context) error {
 	port, err := gauge.FreePort()
 	if err != nil {
@@ -131,7 +130,7 @@ func (b *bench) connections(ctx context.Context) error {
 	return nil
 }
 
-// hold opens connections, asks each one question, and returns how many KB each takes.
+// hold opens connections, asks one question over each, and returns how many KB each takes.
 func hold(p *gauge.Process, addr string) (kb float64, err error) {
 	before, err := p.Memory("VmRSS")
 	if err != nil {

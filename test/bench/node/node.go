@@ -26,7 +26,7 @@ import (
 	"github.com/neardns/neardns/test/bench/gauge"
 )
 
-// Programs are the files of what was built.
+// Programs are the files of the built programs.
 type Programs struct{ NodeCache, Echo, CoreDNS, Stock string }
 
 // rounds is how many turns each contender has.
@@ -67,7 +67,7 @@ func Measure(ctx context.Context, dir string, p Programs) error {
 	return nil
 }
 
-// figures are what each contender's rounds gave.
+// figures are the results of each contender's rounds.
 type figures [count][]float64
 
 func (f *figures) add(i int, v ...float64) { f[i] = append(f[i], v...) }
@@ -119,7 +119,7 @@ var contenders = [count]contender{
 	{"dnsmasq", func(file string) []string { return []string{"--keep-in-foreground", "--conf-file=" + file} }, dnsmasqConf},
 }
 
-// program returns the file to run: Debian's, or one that was built.
+// program returns the file to run: Debian's, or one that we built.
 func (b *bench) program(i int) string {
 	switch i {
 	case ours:
@@ -139,8 +139,8 @@ type instance struct {
 	name string
 }
 
-// start starts a contender, by a program such as env if one is given, and waits until it
-// answers on each address.
+// start starts a contender and waits until it answers on each address. A program such as env may
+// start it.
 func (b *bench) start(ctx context.Context, i int, addresses []string, entries int, by ...string) (*instance, error) {
 	c := contenders[i]
 	s := setting{dir: b.dir, addresses: addresses, upstream: b.upstream.addr(i), entries: entries}
@@ -167,7 +167,8 @@ func (b *bench) start(ctx context.Context, i int, addresses []string, entries in
 	return &instance{p, s, c.name}, nil
 }
 
-// startEcho starts what answers by the same sockets as the node cache, without a resolver.
+// startEcho starts the echo, which answers over the same sockets as the node cache, without a
+// resolver.
 func (b *bench) startEcho(ctx context.Context) (*instance, error) {
 	s := setting{addresses: []string{"127.0.0.1"}}
 	var err error
@@ -213,7 +214,7 @@ func answers(server, name string) bool {
 	return false
 }
 
-// setting is what the configuration of a contender says.
+// setting is what the configuration of a contender has to say.
 type setting struct {
 	dir       string
 	addresses []string // to answer on
@@ -254,8 +255,8 @@ func (s setting) block(zone, cache, how string) string {
 `, zone, s.port, cache, strings.Join(s.addresses, " "), s.upstream, how, s.metrics)
 }
 
-// unboundConf forwards everything over TCP, from one thread for each of the two CPUs that
-// the figures in README were measured on, and does not validate: nor do the others.
+// unboundConf forwards everything over TCP. It has a thread for each of the two CPUs on which the
+// published figures were measured. It does not validate, as the others do not.
 func unboundConf(s setting) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "server:\n")
@@ -280,8 +281,8 @@ forward-zone:
 	return text.String()
 }
 
-// dnsmasqConf forwards everything over UDP: dnsmasq asks over TCP only what it was asked
-// over TCP.
+// dnsmasqConf forwards everything over UDP: dnsmasq asks over TCP only for queries that came over
+// TCP.
 func dnsmasqConf(s setting) string {
 	return fmt.Sprintf(`port=%d
 listen-address=%s

@@ -27,10 +27,10 @@ func (b *bench) speed(ctx context.Context) error {
 	return b.misses(ctx, all)
 }
 
-// hot is how many names the hits are of.
+// hot is the number of names that the hits are for.
 const hot = 1000
 
-// hit is what hits of each contender cost, and answers that nobody looks up.
+// hit is the cost of hits, and of the echo.
 type hit struct{ saturated, echoed, paced figures }
 
 func (b *bench) hits(ctx context.Context, all [count]*instance) error {
@@ -97,7 +97,7 @@ func (b *bench) warm(servers ...*instance) (file string, err error) {
 	return file, nil
 }
 
-// missed is what misses of each contender cost.
+// missed is the cost of misses.
 type missed struct {
 	paced, pacedP99, lost         figures
 	saturated, saturatedP99, done figures
@@ -159,7 +159,7 @@ func (m *missed) addTo(t *table) {
 	t.add(row{what: "— connections to the upstream, most", of: m.open.most(), most: 4})
 }
 
-// greedy are clients that send all they can.
+// greedy are clients that send as much as they can.
 var greedy = [2]struct {
 	what string
 	load load
@@ -168,8 +168,8 @@ var greedy = [2]struct {
 	{"that waits for no answer", load{outstanding: 20000, patience: 100 * time.Millisecond}},
 }
 
-// fairness is how a quiet client fares: the milliseconds that its answers took in all rounds,
-// where a lost one took a second, and each round's share of lost ones in percent.
+// fairness is how a quiet client fares: how many milliseconds its answers took in all rounds, where
+// a lost answer counts as a second, and the share of lost answers of each round in percent.
 type fairness struct {
 	alone  figures              // on an idle machine
 	spared [len(greedy)]figures // while the greedy client asks another server
@@ -179,10 +179,11 @@ type fairness struct {
 
 // flood adds rows for how a quiet client fares beside a greedy one.
 //
-// How a contender treats its clients is what counts, and not how the machine's scheduler treats
-// threads: one that is woken may wait milliseconds for another that has the processor. So a
-// contender has one processor to itself. The clients have another, the quiet one before the
-// greedy one, and there is the twin of the contender that a greedy client asks for comparison.
+// How a contender treats its clients is to be measured, not how the machine's scheduler treats
+// threads: a thread that wakes up may wait milliseconds for another that has the processor. So a
+// contender has one processor to itself. The clients have the other: the quiet client has priority
+// over the greedy one. For comparison, a greedy client asks a twin of the contender, which runs
+// there too.
 func (b *bench) flood(ctx context.Context) error {
 	f := new(fairness)
 	for i := range dnsmasq { // which has no aim
@@ -243,7 +244,7 @@ func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instanc
 	return nil
 }
 
-// quiet runs a quiet client on the first of the twins, while another runs on one of them, if
+// quiet runs a quiet client on the first of the twins, while the other load runs on one of them if
 // that is given. It returns how long the answers took, and the share of lost ones in percent.
 func (b *bench) quiet(ctx context.Context, twins [2]*instance, other load, on *instance) (ms []float64, lost float64, err error) {
 	l := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true, by: beforeThose}

@@ -11,7 +11,7 @@ import (
 	"github.com/neardns/neardns/test/bench/gauge"
 )
 
-// upstream is the cluster DNS that all contenders ask, each at an address of its own so that
+// upstream is the cluster DNS that all contenders ask. Each asks an address of its own, so that
 // their connections can be told apart.
 type upstream struct {
 	*gauge.Process

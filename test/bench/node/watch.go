@@ -40,9 +40,9 @@ func (w watching) stop() int {
 	return <-w.most
 }
 
-// established counts the connections to an address in /proc/net/tcp. An address stands there
-// as the hexadecimal number that its octets are in the machine's memory; 01 is
-// TCP_ESTABLISHED (include/net/tcp_states.h).
+// established counts the connections to an address in /proc/net/tcp. The file has an address as the
+// hexadecimal number that its bytes make in the machine's memory. 01 is TCP_ESTABLISHED
+// (include/net/tcp_states.h).
 func established(to netip.AddrPort) (n int) {
 	text, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package probe measures one kubernetes plugin inside a program that has only that one:
+// Package meter measures one kubernetes plugin inside a program that has only that one:
 // two plugins cannot register the same name. The bench driver asks over standard input.
-package probe
+package meter
 
 import (
 	"bufio"
@@ -26,15 +26,15 @@ type Cost struct {
 	Bytes  float64
 }
 
-// Started is what the probe says first.
+// Started is the first thing that the meter says.
 type Started struct {
 	Heap uint64 // bytes that stay after the first sync, over those before
 }
 
-const directive = "probe"
+const directive = "meter"
 
-// Main starts the server in the Corefile named by the first argument, says what its records
-// take, then answers each line "NAME TYPE" with the Cost of that question.
+// Main starts the server in the Corefile that the first argument names, and says how much heap its
+// records take. Then it answers each line "NAME TYPE" with the Cost of that question.
 func Main() {
 	log.Discard()
 	dnsserver.Quiet = true
@@ -53,7 +53,7 @@ func Main() {
 	}
 }
 
-// capture puts a directive before kubernetes that takes hold of its handler.
+// capture puts a directive before kubernetes, which takes that plugin's handler.
 func capture(handler *plugin.Handler) {
 	dnsserver.Directives = []string{"bind", directive, "kubernetes"}
 	plugin.Register(directive, func(c *caddy.Controller) error {

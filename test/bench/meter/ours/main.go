@@ -5,7 +5,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/bind"
 
 	_ "github.com/neardns/neardns/plugin"
-	"github.com/neardns/neardns/test/bench/probe"
+	"github.com/neardns/neardns/test/bench/meter"
 )
 
-func main() { probe.Main() }
+func main() { meter.Main() }
