@@ -230,15 +230,20 @@ func (d *draft) hosts(conf *corefile.Hosts) *resolve.Hosts {
 		h = d.old.hosts[key]
 	}
 	if h == nil {
-		h = newHostsFile(hosts.Config{
-			Path: conf.File, Inline: conf.Inline, Reload: conf.Reload,
-			Options: hosts.Options{Zones: conf.Zones, NoReverse: conf.NoReverse},
-			Report:  func(err error) { d.log.Warn("hosts", "error", err) },
-			Loaded:  func(t *hosts.Table, modified time.Time) { d.metrics.Events.HostsRead(conf.File, t.Entries(), modified) },
-		})
+		h = d.openHosts(conf)
 	}
 	d.next.keep.hosts[key] = h
 	return &resolve.Hosts{File: h.File, TTL: conf.TTL, Through: conf.Fallthrough, Unsupported: conf.FallthroughUnsupported}
+}
+
+// openHosts opens the hosts file of a directive.
+func (b *builder) openHosts(conf *corefile.Hosts) *hostsFile {
+	return newHostsFile(hosts.Config{
+		Path: conf.File, Inline: conf.Inline, Reload: conf.Reload,
+		Options: hosts.Options{Zones: conf.Zones, NoReverse: conf.NoReverse},
+		Report:  func(err error) { b.log.Warn("hosts", "error", err) },
+		Loaded:  func(t *hosts.Table, modified time.Time) { b.metrics.Events.HostsRead(conf.File, t.Entries(), modified) },
+	})
 }
 
 // plugins returns the series of coredns_plugin_enabled for a block.
