@@ -18,7 +18,7 @@ func TestKey(t *testing.T) {
 	options := reflect.TypeFor[upstream.Config]()
 	for i := range options.NumField() {
 		name := options.Field(i).Name
-		if slices.Contains(process, name) {
+		if slices.Contains(process, name) || !options.Field(i).IsExported() {
 			continue
 		}
 		var f corefile.Forward
