@@ -92,7 +92,7 @@ func (c *Cache) locate(buf *[wire.MaxKey]byte, q *wire.Query) (key []byte, hash 
 }
 
 // Append appends the reply to q if the cache has one. The reply takes ID, RD, CD and letter case
-// from q. Its TTLs are what is left of them, and its addresses come in another order each time.
+// from q. Its TTLs have aged, and its addresses come in another order each time.
 // For Failed and Retry the reply has no records, only a code: that of upstream's last answer, or
 // SERVFAIL if upstream did not answer.
 func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, state State) {

@@ -115,7 +115,7 @@ func (e *entry) age(now time.Duration) uint32 {
 	return uint32(max(now-e.stored, 0) / time.Second)
 }
 
-// appendFresh appends the reply to q, with what is left of the TTLs unless p keeps them.
+// appendFresh appends the reply to q. Its TTLs have aged, unless p keeps them.
 func (e *entry) appendFresh(dst []byte, q *wire.Query, p *Policy, now time.Duration) []byte {
 	start := len(dst)
 	dst = e.append(dst, q)

@@ -27,7 +27,7 @@ type Policy struct {
 	// PreferPositive keeps a name's last success while it is fresh or stale, whatever denial
 	// arrives, as CoreDNS's `serve_stale_policy prefer_positive` does.
 	PreferPositive bool
-	// KeepTTL answers with the TTLs that were stored, not with what is left of them.
+	// KeepTTL answers with the TTLs that were stored, and not with aged ones.
 	KeepTTL bool
 }
 

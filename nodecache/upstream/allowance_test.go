@@ -38,7 +38,7 @@ func TestServerClosesAfterEachAnswerRFC7766(t *testing.T) {
 	}
 }
 
-// Once it is known how many queries such a server answers, none is sent in vain.
+// Once it is known how many queries a server answers on a connection, none is sent in vain.
 func TestAnswersPerConnectionAreLearned(t *testing.T) {
 	for _, limit := range []int{1, 2, 20} {
 		bubble(t, fmt.Sprint(limit, " answers"), func(t *testing.T) {

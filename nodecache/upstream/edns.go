@@ -8,8 +8,8 @@ import (
 )
 
 // speech is what is known of a server's EDNS. A server without EDNS should answer a query that has
-// an OPT record with FORMERR, and then be asked without one (RFC 6891 section 7). Some such
-// servers say NOTIMP instead, and others say nothing.
+// an OPT record with FORMERR, and then be asked without one (RFC 6891 section 7). Some say NOTIMP
+// instead, and others say nothing.
 //
 //	unknown ---> takes       It answered a query with an OPT record. From then on silence means nothing.
 //	   |           ^

@@ -214,8 +214,8 @@ func (e *exchange) send(s *server, now time.Duration, udp, bare bool) bool {
 // queries share packets, and a node with few queries keeps one connection rather than three.
 const run = 16
 
-// pick returns the index of the server to ask, or -1. It is one of those that were asked least;
-// among these, one of the healthiest; and among these, the one that the policy prefers.
+// pick returns the index of the server to ask, or -1. It prefers servers that were asked less often;
+// then healthier ones; and then the one that the policy puts first.
 func (e *exchange) pick(now time.Duration, hedging bool, tried uint32) int {
 	luck := e.luck()
 	best, least := -1, 0

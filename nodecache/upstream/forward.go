@@ -284,8 +284,8 @@ func (s *set) allDown() bool {
 	return len(s.order) > 0
 }
 
-// arrange makes a new set. The configured servers, the servers found and which of these are down
-// decide what is in it.
+// arrange makes a new set of the configured servers and the servers found. Servers that are down
+// give their places to others.
 func (f *Forward) arrange() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

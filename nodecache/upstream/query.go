@@ -52,9 +52,9 @@ func (q *ownQuery) withoutOPT() *ownQuery {
 }
 
 // unknownVersion returns q in a version of EDNS that does not exist. A server answers that with
-// BADVERS (RFC 6891 section 6.1.3) and does not look at the question. So it answers even while
-// the servers are silent that it would have to ask for q, and the query holds up none of those
-// that follow on a connection.
+// BADVERS (RFC 6891 section 6.1.3) and does not look at the question. So it answers even while the
+// servers that it would have to ask for q are silent, and the query holds up no other query on a
+// connection.
 func (q *ownQuery) unknownVersion() *ownQuery {
 	const version1 = 1 << 16
 	u := q.withoutOPT()
