@@ -45,7 +45,7 @@ func (f *front) leave() error {
 }
 
 // stats reads the counters.
-func (f *front) stats() ([]listen.UDPStats, listen.TCPStats) { return f.UDP(), f.TCP() }
+func (f *front) stats() (listen.UDPStats, listen.TCPStats) { return f.UDP(), f.TCP() }
 
 // fronts is the front that is in use, and those that it took over from.
 type fronts struct {
@@ -88,9 +88,9 @@ func (f *fronts) config(addrs []netip.AddrPort) listen.Config {
 	each := 2 * sockets * max(len(addrs), 1)
 	return listen.Config{
 		Addrs: addrs, FreeBind: f.freeBind, FirstReader: f.opened % 2 * frontReaders, Sockets: sockets, Drain: drain,
-		Queue: min(b.Queues/each, 2<<20), Backlog: min(b.Backlog/each, 448<<10),
+		Queue: min(b.Queues/each, listen.DefaultQueue), Backlog: min(b.Backlog/each, listen.DefaultBacklog),
 		TCP: listen.Limits{
-			Conns: b.Conns, PerClient: min(b.Conns/4, 256), Buffers: b.Buffers, Unsent: b.Unsent, Total: &f.total,
+			Conns: b.Conns, PerClient: min(b.Conns/4, listen.DefaultPerClient), Buffers: b.Buffers, Unsent: b.Unsent, Total: &f.total,
 		},
 	}
 }

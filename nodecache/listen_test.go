@@ -2,6 +2,7 @@ package nodecache
 
 import (
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,19 @@ func TestFrontConfig(t *testing.T) {
 		c := f.config(make([]netip.AddrPort, addrs))
 		if sockets := 2 * addrs * c.Sockets; c.Queue*sockets > b.Queues || c.Backlog*sockets > b.Backlog || c.Queue < 4096 {
 			t.Errorf("%d addresses: %d sockets of %d and %d bytes", addrs, sockets, c.Queue, c.Backlog)
+		}
+	}
+}
+
+// TestFrontSockets has a socket for every CPU that Go uses, 8 at most.
+func TestFrontSockets(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	b := budget.Divide(0, 0)
+	f := fronts{memory: &b}
+	for procs, want := range map[int]int{1: 1, 3: 3, 8: 8, 64: 8} {
+		runtime.GOMAXPROCS(procs)
+		if got := f.config(nil).Sockets; got != want {
+			t.Errorf("GOMAXPROCS %d: %d sockets, want %d", procs, got, want)
 		}
 	}
 }

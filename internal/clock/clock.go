@@ -1,11 +1,11 @@
-// Package clock tells how much time has passed, also while the machine slept, and what time of day
-// it is, also after that was set.
+// Package clock tells how much time has passed, including the time that the machine slept, and what
+// time of day it is, even after somebody has set it. It is for Linux only.
 //
-//	Now   CLOCK_MONOTONIC, which time.Now reads for nothing   + what CLOCK_BOOTTIME is ahead of it
-//	Time  Now, from when the Clock was made                   + by how much the time of day was set
+//	Now   CLOCK_MONOTONIC, which time.Now reads anyway   + how far CLOCK_BOOTTIME is ahead of it
+//	Time  Now, counted from when the Clock was made      + how far the time of day was set
 //
-// Both sums are made anew each second: reading those clocks takes a system call. So after a sleep,
-// or a correction, a Clock is late for a second at most.
+// A Clock computes both sums once a second, because reading those clocks takes a system call. So
+// after a sleep or a correction it is behind for a second at most.
 package clock
 
 import (
@@ -14,21 +14,20 @@ import (
 	"time"
 )
 
-// Clock is a clock. Its methods may be called from any goroutine, and Now and Time allocate
-// nothing.
+// Clock is a clock. Any goroutine may call its methods. Now and Time allocate nothing.
 type Clock struct {
 	start  time.Time
-	offset time.Duration // asleep when it was made
-	slept  atomic.Int64  // since, ns; it only grows
-	set    atomic.Int64  // by how much the time of day was set since, ns
+	offset time.Duration // what asleep returned at start
+	slept  atomic.Int64  // how long the machine has slept since, in ns; it only grows
+	set    atomic.Int64  // how far the time of day was set since, in ns
 }
 
 const (
 	lookEvery = time.Second
-	shortest  = 100 * time.Millisecond // a sleep; less is how long it takes to read two clocks
+	shortest  = 100 * time.Millisecond // the shortest sleep; a smaller difference is the time between reading two clocks
 )
 
-// New returns a Clock that begins now. It follows sleeps and corrections while Run runs.
+// New returns a Clock that starts now. It follows sleeps and corrections while Run runs.
 func New() *Clock { return &Clock{start: time.Now(), offset: asleep()} }
 
 // Run follows sleeps and corrections until ctx ends.
@@ -45,7 +44,7 @@ func (c *Clock) Run(ctx context.Context) {
 	}
 }
 
-// look takes in how long the machine has slept since it booted, and what time it is.
+// look takes note of how long the machine has slept since it booted, and of the time of day.
 func (c *Clock) look(asleep time.Duration) {
 	if slept := asleep - c.offset; slept-time.Duration(c.slept.Load()) >= shortest {
 		c.slept.Store(int64(slept))
@@ -55,12 +54,12 @@ func (c *Clock) look(asleep time.Duration) {
 	c.set.Store(int64(wall - now.Sub(c.start) - time.Duration(c.slept.Load())))
 }
 
-// Now returns the time since c was made, above 0. It never goes back.
+// Now returns the time since c was made. It is above 0, and never goes back.
 func (c *Clock) Now() time.Duration {
 	return time.Since(c.start) + 1 + time.Duration(c.slept.Load())
 }
 
-// Time returns what time of day it was when Now returned at, not long ago.
+// Time returns the time of day at which Now returned at, not long ago.
 func (c *Clock) Time(at time.Duration) time.Time {
 	return c.start.Add(at + time.Duration(c.set.Load()))
 }

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// TestSleep has the machine sleep for an hour: Now and Time are an hour further.
+// TestSleep makes the machine sleep for an hour. Now moves on by an hour.
 func TestSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New()
 		began := time.Now()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // on the virtual clock
 		c.look(c.offset + time.Hour)
 		if got := c.Now(); got != time.Hour+time.Minute+1 {
 			t.Errorf("%v", got)
@@ -31,7 +31,7 @@ func TestSleep(t *testing.T) {
 	})
 }
 
-// TestReal reads the kernel's clocks: without a sleep a Clock goes as time.Now does.
+// TestReal reads the kernel's clocks. Without a sleep a Clock runs like time.Now.
 func TestReal(t *testing.T) {
 	c := New()
 	before := c.Now()
@@ -48,7 +48,7 @@ func TestReal(t *testing.T) {
 	}
 }
 
-// TestAllocations shows that to look at a Clock costs no allocation.
+// TestAllocations shows that reading a Clock allocates nothing.
 func TestAllocations(t *testing.T) {
 	c := New()
 	if n := testing.AllocsPerRun(100, func() { c.Time(c.Now()) }); n != 0 {

@@ -1,7 +1,10 @@
 package image
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/distribution/reference"
@@ -9,10 +12,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Image makes the image of a root file system.
+// Image makes the image of a root file system, for an architecture and with a commit in its labels.
 func (p Program) Image(dir, arch, commit string) (v1.Image, error) {
 	l, err := p.layer(dir)
 	if err != nil {
@@ -37,7 +41,17 @@ func (p Program) Image(dir, arch, commit string) (v1.Image, error) {
 	return mutate.ConfigFile(img, config)
 }
 
-// labels are those of the OCI image specification's annotations.
+// layer makes a layer of a root file system.
+func (p Program) layer(dir string) (v1.Layer, error) {
+	var all bytes.Buffer
+	if err := pack(&all, dir, p.mark); err != nil {
+		return nil, err
+	}
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(all.Bytes())), nil },
+		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.DefaultCompression), tarball.WithCompressedCaching)
+}
+
+// labels returns the labels that the OCI image specification names as annotations.
 func (p Program) labels(commit string) map[string]string {
 	const prefix = "org.opencontainers.image."
 	return map[string]string{
@@ -46,8 +60,8 @@ func (p Program) labels(commit string) map[string]string {
 	}
 }
 
-// Layout writes an OCI image layout with an index of all architectures, under a name such as
-// neardns/coredns:dev, into a folder that it empties first.
+// Layout writes an OCI image layout with an index of all architectures into a folder that it empties
+// first. The name of the image has a tag, for example neardns/coredns:dev.
 func Layout(dir, name string, images map[string]v1.Image) error {
 	full, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
@@ -74,11 +88,11 @@ func Layout(dir, name string, images map[string]v1.Image) error {
 			Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
 		})
 	}
-	// What containerd names the image, and what others do.
+	// The name of the image for containerd, and its name for others.
 	return path.AppendIndex(index, layout.WithAnnotations(map[string]string{
 		"io.containerd.image.name": full.String(), "org.opencontainers.image.ref.name": tagged.Tag(),
 	}))
 }
 
-// Architectures are all that images are made for.
+// Architectures are all architectures that we build images for.
 var Architectures = []string{"amd64", "arm64"}

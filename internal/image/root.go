@@ -11,7 +11,6 @@ import (
 	"runtime"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
-	"golang.org/x/sys/unix"
 )
 
 // Build says what to build from.
@@ -20,8 +19,8 @@ type Build struct {
 	Commit string
 }
 
-// Root makes the root file system of a program for an architecture, such as amd64, in a folder
-// that it empties first. As root, it sets the capability of the binary too.
+// Root builds the root file system of a program for an architecture, for example amd64, in a folder
+// that it empties first. If the caller is root, it sets the capability of the binary too.
 func (b Build) Root(ctx context.Context, p Program, arch, dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -32,10 +31,10 @@ func (b Build) Root(ctx context.Context, p Program, arch, dir string) error {
 		"etc/ssl/certs/ca-certificates.crt": certificates(),
 	} {
 		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // #nosec G301 -- for all to read
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, text, 0o644); err != nil { // #nosec G306 -- for all to read
+		if err := os.WriteFile(path, text, 0o644); err != nil {
 			return err
 		}
 	}
@@ -49,26 +48,14 @@ func (b Build) Root(ctx context.Context, p Program, arch, dir string) error {
 	return p.SetCapability(binary)
 }
 
-// SetCapability gives a binary of the program the file capability that it has in the image, if
-// any. That takes root.
-func (p Program) SetCapability(binary string) error {
-	if p.Capability == 0 {
-		return nil
-	}
-	if err := unix.Setxattr(binary, xattr, p.fileCapability(), 0); err != nil {
-		return fmt.Errorf("%s: setting its capability: %w", binary, err)
-	}
-	return nil
-}
-
-// compile builds a static binary that holds no path of this machine's.
+// compile builds a static binary without any path of this machine in it.
 func (b Build) compile(ctx context.Context, p Program, arch, to string) error {
 	to, err := filepath.Abs(to)
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", to,
-		"-ldflags", "-s -w -buildid= -X "+p.LinkFlags+"="+b.Commit, "./cmd/"+p.Name) // #nosec G204 -- our own programs
+		"-ldflags", "-s -w -buildid= -X "+p.LinkFlags+"="+b.Commit, "./cmd/"+p.Name)
 	cmd.Dir = b.Source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -77,12 +64,12 @@ func (b Build) compile(ctx context.Context, p Program, arch, to string) error {
 	return nil
 }
 
-// certificates are those that the Go project takes from Mozilla's, in PEM: what TLS upstreams
-// are checked against.
+// certificates returns, in PEM, the CA certificates that the Go project takes from Mozilla. The
+// programs check TLS upstreams against them.
 func certificates() []byte {
 	var all bytes.Buffer
 	for root := range bundle.Roots() {
-		_ = pem.Encode(&all, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}) // a buffer takes all
+		_ = pem.Encode(&all, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}) // a bytes.Buffer returns no errors
 	}
 	return all.Bytes()
 }

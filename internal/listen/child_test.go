@@ -108,10 +108,10 @@ func idleClient(args []string) error {
 // perAddress is how many connections idleClient makes from one address.
 const perAddress = 200
 
-// floodClient sends all it can over network args[0] to args[1], on args[2] connections from
-// one address.
+// floodClient sends all it can to args[1] over the network args[0], on args[2] connections from one
+// address.
 func floodClient(args []string) error {
-	query := []byte("a query of thirty-four octets here")
+	query := []byte("a query with thirty-four bytes now")
 	if args[0] == "tcp" {
 		query = []byte(strings.Repeat(string(frame(string(query))), 1000))
 	}
@@ -132,8 +132,8 @@ func floodClient(args []string) error {
 	select {}
 }
 
-// askClient asks the addresses after args[0], a network, in turn, 100 times a second each,
-// and prints the 99th percentile of each one's time to answer, in microseconds.
+// askClient asks the addresses behind args[0], a network, in turn, each 100 times a second. For each
+// it prints the 99th percentile of the time to answer, in microseconds.
 func askClient(args []string) error {
 	const rounds = 200
 	times := make([][]time.Duration, len(args)-1)
@@ -147,7 +147,7 @@ func askClient(args []string) error {
 	}
 	for range rounds {
 		for i, c := range conns {
-			time.Sleep(10 * time.Millisecond / time.Duration(len(conns)))
+			time.Sleep(10 * time.Millisecond / time.Duration(len(conns))) // the pace of a client that asks little
 			begin := time.Now()
 			c.SetDeadline(begin.Add(200 * time.Millisecond))
 			c.Write(frame("query"))

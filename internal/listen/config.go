@@ -2,98 +2,110 @@ package listen
 
 import (
 	"net/netip"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// Config says where to listen and how much to allow. Zero values take the defaults named.
+// Defaults that others derive numbers of their own from. Config and Limits say what they mean.
+const (
+	DefaultQueue     = 2 << 20
+	DefaultBacklog   = 448 << 10
+	DefaultPerClient = 256
+	DefaultIdle      = 10 * time.Second
+)
+
+// Config says where to listen and how much to allow. A zero value takes the default.
 type Config struct {
 	// Addrs are the addresses to listen on. A port of 0 takes a free one, the same for UDP
 	// and TCP.
 	Addrs []netip.AddrPort
 
-	// Sockets is how many UDP sockets and TCP listeners each address gets, one per CPU
-	// (SO_INCOMING_CPU). The default is GOMAXPROCS, at most 8.
+	// Sockets is the number of UDP sockets, and of TCP listeners, at each address. Each takes
+	// what arrives on a CPU of its own (SO_INCOMING_CPU), as long as there are enough CPUs. The
+	// default is one for every CPU that is online. A front that shares its addresses with the
+	// sockets of another server needs that many, because the kernel gives whatever arrives on
+	// an uncovered CPU to any of the sockets.
 	Sockets int
 
-	// FirstReader is the first of this Front's readers, see Client.Reader. A process with several
-	// Fronts gives each its own.
+	// FirstReader is the number of this Front's first reader; see Client.Reader. A process
+	// with several Fronts gives each its own numbers.
 	FirstReader int
 
 	// FreeBind allows addresses that no interface has yet (IP_FREEBIND).
 	FreeBind bool
 
-	// UDPOnly leaves TCP to another.
+	// UDPOnly opens no TCP listeners, because another server has the TCP port.
 	UDPOnly bool
 
-	// Queue is how many octets the kernel may keep of the datagrams that wait at one socket. It
-	// counts 768 for a small query, so the default, 2 MiB, holds about 2,700: what comes in
-	// while a CPU limit pauses the process for 50 ms.
+	// Queue is how many bytes the kernel may hold of the datagrams that wait at one socket. It
+	// counts 768 for a small query, so the default, 2 MiB, holds about 2,700 of them: as many as
+	// arrive while a CPU limit pauses the process for 50 ms.
 	Queue int
 
-	// Backlog is how many octets of the queries of one socket may wait behind others', see
-	// fair_linux.go. The default is 448 KiB.
+	// Backlog is how many bytes of one socket's queries may wait behind those of other clients;
+	// see fair.go. The default is 448 KiB.
 	Backlog int
 
-	// Drain bounds how long leaving may take. The default is 5 s, as long as a stub
-	// resolver waits for its answer (resolv.conf(5), timeout).
+	// Drain bounds how long leaving may take. The default is 5 s, as long as a stub resolver
+	// waits for its answer (resolv.conf(5), timeout).
 	Drain time.Duration
 
 	// TCP bounds the connections.
 	TCP Limits
 }
 
-// Limits bounds the TCP connections of a Front. Zero values take the defaults named.
+// Limits bounds the TCP connections of a Front. A zero value takes the default.
 type Limits struct {
-	// Conns is how many connections may be open. For one more, the idlest is closed.
-	// The default is 10,000.
+	// Conns is how many connections may be open. If one more comes, the idlest is closed. The
+	// default is 10,000.
 	Conns int
 
-	// PerClient is how many connections one client address may have open. For one more, its
-	// own idlest is closed. The default is 256: all pods on the host's network share one.
+	// PerClient is how many connections one client address may have open. If it opens one more,
+	// its own idlest is closed. The default is 256, since all pods on the host's network share
+	// one address.
 	PerClient int
 
-	// Pipeline is how many queries of one connection may be left open (Client.Later). No
-	// more are read from it until one is answered. The default is 256.
+	// Pipeline is how many queries of one connection may be open (Client.Later). The front
+	// reads no more of them until it has answered one. The default is 256.
 	Pipeline int
 
-	// Idle is how long a connection may ask nothing. The default is DefaultIdle.
+	// Idle is how long a connection may stay open without a query. The default is 10 s, as in
+	// CoreDNS (RFC 7766, section 6.2.3, recommends seconds).
 	Idle time.Duration
 
-	// Stall is how long a connection may leave a message half sent, or its answers not
-	// taken, before it is closed. The default is 5 s.
+	// Stall is how long a connection may leave a message half sent, or answers not taken, before
+	// it is closed. The default is 5 s.
 	Stall time.Duration
 
-	// Buffers is how many octets of half-read messages and unsent answers the front keeps
-	// for all connections. For more, one is closed that keeps much, of a client that does, see
-	// hoarder. The default is 16 MiB; one connection may hold a sixteenth.
+	// Buffers is how many bytes of half-read messages and unsent answers the front keeps for
+	// all connections. Beyond that it closes a connection that keeps much, of a client that
+	// keeps much; see hoarder. The default is 16 MiB. One connection may hold a sixteenth.
 	Buffers int
 
-	// Unsent is how many octets the kernel may keep of answers that clients have not taken, in
-	// the same way. The default is 16 MiB.
+	// Unsent is how many bytes the kernel may keep of answers that clients have not taken yet.
+	// Beyond that the front closes connections in the same way. The default is 16 MiB.
 	Unsent int
 
-	// Total is given to Fronts that take over from one another: Conns, Buffers and Unsent are
-	// then for all of them together. The default is one of its own.
+	// Total is shared by Fronts that take over from one another. Conns, Buffers and Unsent then
+	// bound all of them together. By default a Front has a Total of its own.
 	Total *Total
 }
 
-// Total counts what several Fronts keep. The zero value is ready.
+// Total counts what several Fronts keep. The zero value is ready to use.
 type Total struct{ conns, buffered, unsent atomic.Int64 }
 
-// DefaultIdle is the idle time of today's node-local cache. RFC 7766, section 6.2.3, recommends some
-// seconds.
-const DefaultIdle = 10 * time.Second
-
-// withDefaults returns c with every zero value replaced.
-func (c Config) withDefaults() Config {
-	c.Sockets = or(c.Sockets, min(runtime.GOMAXPROCS(0), 8))
-	c.Queue = or(c.Queue, 2<<20)
-	c.Backlog = or(c.Backlog, 448<<10)
+// withDefaults returns c with every zero value replaced, for a machine with so many CPUs.
+func (c Config) withDefaults(cpus int) Config {
+	c.Sockets = or(c.Sockets, cpus)
+	c.Queue = or(c.Queue, DefaultQueue)
+	c.Backlog = or(c.Backlog, DefaultBacklog)
 	c.Drain = or(c.Drain, 5*time.Second)
 	c.TCP.Conns = or(c.TCP.Conns, 10000)
-	c.TCP.PerClient = or(c.TCP.PerClient, 256)
+	c.TCP.PerClient = or(c.TCP.PerClient, DefaultPerClient)
 	c.TCP.Pipeline = or(c.TCP.Pipeline, 256)
 	c.TCP.Idle = or(c.TCP.Idle, DefaultIdle)
 	c.TCP.Stall = or(c.TCP.Stall, 5*time.Second)
@@ -105,10 +117,43 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// or returns v, or the default d where v is not positive.
+// or returns v, or the default d if v is not positive.
 func or[T int | time.Duration](v, d T) T {
 	if v <= 0 {
 		return d
 	}
 	return v
+}
+
+// onlineCPUs returns the numbers of all CPUs that packets may arrive on. This process may not be
+// allowed to run on all of them.
+func onlineCPUs() []int {
+	list, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if cpus := parseCPUs(strings.TrimSpace(string(list))); err == nil && len(cpus) > 0 {
+		return cpus
+	}
+	cpus := make([]int, runtime.NumCPU())
+	for i := range cpus {
+		cpus[i] = i
+	}
+	return cpus
+}
+
+// parseCPUs reads the kernel's list format, for example 0-3,5 (cpuset(7)).
+func parseCPUs(list string) (cpus []int) {
+	for field := range strings.SplitSeq(list, ",") {
+		from, to, isRange := strings.Cut(field, "-")
+		if !isRange {
+			to = from
+		}
+		first, err := strconv.Atoi(from)
+		last, err2 := strconv.Atoi(to)
+		if err != nil || err2 != nil {
+			return nil
+		}
+		for n := first; n <= last; n++ {
+			cpus = append(cpus, n)
+		}
+	}
+	return cpus
 }

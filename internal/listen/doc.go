@@ -1,5 +1,5 @@
-// Package listen is the front of the node cache: sockets on one side, one function on the
-// other. It knows nothing of DNS but the two octets before a message on TCP.
+// Package listen is the front of a DNS server: sockets on one side, one function on the other.
+// All it knows of DNS is the two bytes before a message on TCP.
 //
 //	datagrams -- recvmmsg --> batch --> Handler --> batch -- sendmmsg --> answers
 //	                                       |
@@ -7,18 +7,22 @@
 //	                                       |
 //	bytes ------ epoll, read --> frames --> Handler --> frames -- write --> bytes
 //
-// One goroutine serves a UDP socket, and one serves all TCP connections. Each waits in the
-// Go runtime's poller, inside a single syscall.RawConn.Read that lasts as long as it serves,
-// and makes only system calls that return at once; see sys_linux.go for why.
+// The goroutines that read sockets are the readers: one for each UDP socket, and one for all TCP
+// connections. A reader waits in the Go runtime's poller, inside one call of syscall.RawConn.Read
+// that lasts as long as it serves. It makes only system calls that return at once; sys.go says
+// why.
 //
-// Buffers belong to the front. A handler sees a query during its call only and appends its
-// answer to what it is given, so that an answer at hand costs no allocation.
+// Buffers belong to the front. A handler may use a query during its call only, and appends its
+// answer to the buffer that it gets. So an answer that is at hand costs no allocation.
 //
-// No client starves the others: a UDP socket's queue and the loop of TCP give each its share
-// first; see fair_linux.go and askMost.
+// No client starves the others: each gets its share of a UDP socket's queue (see fair.go) and of
+// a turn of the TCP reader (see askMost) before any client gets more.
 //
-// Every socket shares its port (SO_REUSEPORT) with those of a second Front, in this process or
-// another. Front.Serve hands over to it, once its context ends, without losing what was
-// received; see leave in udp_leave_linux.go and tcp_leave_linux.go. So a set of addresses is
-// changed by serving a Front for the new ones, and then ending the old one's context.
+// Every socket shares its port (SO_REUSEPORT) with the sockets of other Fronts, in this process or
+// another. When the context of Front.Serve ends, the Front hands over to them and loses nothing
+// of what it has received; see udpSocket.leave and tcpServer.leave. To change the addresses of
+// a server, serve a Front for the new ones, and then end the context of the old one.
+//
+// The package is for Linux only and does not compile elsewhere. A program that must build for
+// other systems imports it in a file for Linux.
 package listen

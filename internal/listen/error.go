@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// OpError says which step failed at which address.
+// OpError says which step failed, and at which address.
 type OpError struct {
 	Op      string         // the system call or socket option
 	Network string         // "udp" or "tcp"
@@ -14,7 +14,7 @@ type OpError struct {
 	Err     error          // usually a syscall.Errno
 }
 
-// Error names the address, the cause and, where there is one, the remedy.
+// Error names the address, the cause and, if there is one, the remedy.
 func (e *OpError) Error() string {
 	return e.Network + " " + e.Addr.String() + ": " + e.Op + ": " + e.Err.Error() + Remedy(e.Err)
 }
@@ -22,8 +22,8 @@ func (e *OpError) Error() string {
 // Unwrap returns Err.
 func (e *OpError) Unwrap() error { return e.Err }
 
-// Remedy returns ": " and what to do about an address that can't be listened on, or "" where err
-// is not the kernel's or there is nothing to do.
+// Remedy returns ": " and what to do about an address that cannot be listened on. It returns "" if
+// err does not come from the kernel, or there is nothing to do.
 func Remedy(err error) string {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
@@ -31,7 +31,7 @@ func Remedy(err error) string {
 	}
 	switch errno {
 	case syscall.EADDRINUSE:
-		// A port is shared among sockets of one user that all set SO_REUSEPORT, socket(7).
+		// Only sockets of one user share a port, and only if all set SO_REUSEPORT, socket(7).
 		return ": a process that does not share it, or one of another user, holds the address; stop that process"
 	case syscall.EACCES, syscall.EPERM:
 		return ": grant the capability NET_BIND_SERVICE, or choose a port above 1023"

@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// Front is a set of open sockets and what serves them.
+// Front is a set of open sockets and their readers.
 type Front struct {
 	config Config
 	addrs  []netip.AddrPort
 	udp    []*udpSocket
-	tcp    *tcpServer // nil for UDP only
+	tcp    *tcpServer // nil with Config.UDPOnly
 }
 
-// Open opens all sockets that cfg names, or none and returns an error, which is an *OpError
+// Open opens all sockets that cfg names, or none and returns an error. The error is an *OpError
 // if it concerns an address. The kernel queues what arrives until Serve is called.
 func Open(cfg Config) (*Front, error) {
-	f := &Front{config: cfg.withDefaults()}
-	if err := f.open(); err != nil {
+	cpus := onlineCPUs()
+	f := &Front{config: cfg.withDefaults(len(cpus))}
+	if err := f.open(cpus); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *Front) open() (err error) {
+func (f *Front) open(cpus []int) (err error) {
 	if !f.config.UDPOnly {
 		if f.tcp, err = newTCPServer(f.config.TCP); err != nil {
 			return err
@@ -35,7 +36,7 @@ func (f *Front) open() (err error) {
 	}
 	batches := new(batchPool)
 	for _, addr := range f.config.Addrs {
-		if err := f.openAddr(addr, batches); err != nil {
+		if err := f.openAddr(addr, cpus, batches); err != nil {
 			return err
 		}
 	}
@@ -46,12 +47,11 @@ func (f *Front) open() (err error) {
 }
 
 // openAddr opens the sockets of one address.
-func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
-	cpus := onlineCPUs()
+func (f *Front) openAddr(addr netip.AddrPort, cpus []int, batches *batchPool) error {
 	for i := range f.config.Sockets {
 		cpu := cpus[i%len(cpus)]
 		if f.tcp != nil {
-			// TCP comes first: a free port of UDP is often taken by some TCP client.
+			// TCP comes first: a port that is free for UDP is often taken by a TCP client.
 			bound, err := f.tcp.listen(addr, cpu, &f.config)
 			if err != nil {
 				return err
@@ -64,7 +64,7 @@ func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
 		}
 		s.reader = f.config.FirstReader + len(f.udp)
 		f.udp = append(f.udp, s)
-		addr = s.addr // with the port that the first socket has found if it was 0
+		addr = s.addr // if the port was 0, it is now the one that the first socket got
 	}
 	f.addrs = append(f.addrs, addr)
 	return nil
@@ -73,8 +73,8 @@ func (f *Front) openAddr(addr netip.AddrPort, batches *batchPool) error {
 // Addrs returns the addresses listened on, in the order of Config.Addrs, with their ports.
 func (f *Front) Addrs() []netip.AddrPort { return f.addrs }
 
-// Readers returns how many loops there are: one for each UDP socket, and one for TCP. They are
-// numbered from Config.FirstReader on, TCP last.
+// Readers returns the number of readers: one for each UDP socket, and one for TCP. Their numbers
+// begin with Config.FirstReader; TCP has the last.
 func (f *Front) Readers() int {
 	if f.tcp == nil {
 		return len(f.udp)
@@ -82,8 +82,9 @@ func (f *Front) Readers() int {
 	return len(f.udp) + 1
 }
 
-// ReadersAt returns the numbers of the UDP sockets that receive what is sent to addr: its own,
-// or those of the unspecified address, as the kernel prefers (udp_sk_score in net/ipv4/udp.c).
+// ReadersAt returns the numbers of the readers whose UDP sockets receive datagrams to addr: the
+// sockets bound to addr if there are any, or else those bound to the unspecified address, as the
+// kernel chooses (udp_sk_score in net/ipv4/udp.c).
 func (f *Front) ReadersAt(addr netip.AddrPort) (readers []int) {
 	any := netip.IPv6Unspecified()
 	if addr.Addr().Is4() {
@@ -102,16 +103,16 @@ func (f *Front) ReadersAt(addr netip.AddrPort) (readers []int) {
 	return readers
 }
 
-// Serve lets h answer what arrives until ctx ends. Then it hands the ports over to whoever
-// shares them, answers what it received, and closes all sockets. It returns an error if
-// queries were left unanswered at the end of Config.Drain. It must be called once at most.
+// Serve lets h answer queries until ctx ends. Then it hands the ports over to the sockets that
+// share them, answers what it has received, and closes all sockets. It returns an error if
+// queries were still unanswered after Config.Drain. Call it once at most.
 func (f *Front) Serve(ctx context.Context, h Handler) error {
-	var loops sync.WaitGroup
+	var readers sync.WaitGroup
 	for _, s := range f.udp {
-		loops.Go(func() { s.serve(h) })
+		readers.Go(func() { s.serve(h) })
 	}
 	if f.tcp != nil {
-		loops.Go(func() { f.tcp.serve(h) })
+		readers.Go(func() { f.tcp.serve(h) })
 	}
 	<-ctx.Done()
 	deadline := time.Now().Add(f.config.Drain)
@@ -121,23 +122,19 @@ func (f *Front) Serve(ctx context.Context, h Handler) error {
 	if f.tcp != nil {
 		f.tcp.leave(deadline)
 	}
-	loops.Wait()
+	readers.Wait()
 	return f.unanswered()
 }
 
-// unanswered reports what is still owed to clients.
+// unanswered returns an error if clients still wait for an answer.
 func (f *Front) unanswered() error {
-	n := f.TCP().Waiting
-	for _, s := range f.udp {
-		n += int(s.count.waiting.Load())
-	}
-	if n > 0 {
+	if n := f.TCP().Waiting + f.UDP().Waiting; n > 0 {
 		return fmt.Errorf("%d queries were not answered within %v of leaving", n, f.config.Drain)
 	}
 	return nil
 }
 
-// Close closes the sockets of a Front that is not served.
+// Close closes the sockets of a Front that is not being served.
 func (f *Front) Close() {
 	for _, s := range f.udp {
 		s.file.Close()
@@ -147,13 +144,12 @@ func (f *Front) Close() {
 	}
 }
 
-// UDP returns the counters of every UDP socket.
-func (f *Front) UDP() []UDPStats {
-	list := make([]UDPStats, 0, len(f.udp))
+// UDP returns the counters of all UDP sockets together.
+func (f *Front) UDP() (sum UDPStats) {
 	for _, s := range f.udp {
-		list = append(list, s.stats())
+		s.addStats(&sum)
 	}
-	return list
+	return sum
 }
 
 // TCP returns the counters of all TCP connections.

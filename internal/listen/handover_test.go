@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
-// asker asks over and over until told to stop, and counts what was lost.
+// asker asks over and over until end is called, and counts what was lost.
 type asker struct {
 	clients sync.WaitGroup
 	ended   atomic.Bool
@@ -36,6 +38,13 @@ func (a *asker) run(n int, once func() error) {
 	}
 }
 
+// more waits until the clients have asked at least 100 times more.
+func (a *asker) more(t *testing.T) {
+	t.Helper()
+	before := a.asked.Load()
+	testkit.Eventually(t, "queries", func() bool { return a.asked.Load() >= before+100 })
+}
+
 // end stops the clients, and fails the test if anything was lost.
 func (a *asker) end(t *testing.T) {
 	t.Helper()
@@ -55,7 +64,7 @@ func askUDPOnce(addr netip.AddrPort) func() error {
 			return err
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(3 * time.Second))
+		c.SetDeadline(time.Now().Add(testkit.Patience))
 		c.Write([]byte("query"))
 		_, err = c.Read(make([]byte, 512))
 		return err
@@ -71,7 +80,7 @@ func askTCPOnce(addr netip.AddrPort, local netip.Addr) func() error {
 			return err
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(8 * time.Second))
+		c.SetDeadline(time.Now().Add(testkit.Patience))
 		c.Write(frame("query"))
 		if _, err := readFrame(c); err != nil {
 			return err
@@ -83,11 +92,11 @@ func askTCPOnce(addr netip.AddrPort, local netip.Addr) func() error {
 	}
 }
 
-// handover starts a second Front on the first one's ports, and stops the first; both again
-// and again, each time the elder.
+// handover starts a second Front on the ports of the first, and stops the first. It does so again
+// and again, and always stops the older one.
 func handover(t *testing.T, addrs []string, h Handler, rounds int) {
 	t.Helper()
-	old := start(t, Config{}, h, addrs...)
+	old := start(t, Config{Drain: testkit.Patience}, h, addrs...)
 	for i := range addrs {
 		addrs[i] = old.Addrs()[i].String()
 	}
@@ -102,27 +111,18 @@ func handover(t *testing.T, addrs []string, h Handler, rounds int) {
 		tcp.run(4, askTCPOnce(addr, local))
 	}
 	for range rounds {
-		time.Sleep(100 * time.Millisecond)
-		fresh := start(t, Config{}, h, addrs...)
-		time.Sleep(100 * time.Millisecond)
+		udp.more(t)
+		tcp.more(t)
+		fresh := start(t, Config{Drain: testkit.Patience}, h, addrs...)
+		udp.more(t)
+		tcp.more(t)
 		if err := old.stop(); err != nil {
 			t.Error(err)
 		}
-		logShares(t, old, fresh)
 		old = fresh
 	}
 	udp.end(t)
 	tcp.end(t)
-}
-
-func logShares(t *testing.T, old, fresh *running) {
-	sum := func(r *running) (n uint64) {
-		for _, s := range r.UDP() {
-			n += s.Queries
-		}
-		return n
-	}
-	t.Logf("old: %d, %d; new: %d, %d (UDP, TCP)", sum(old), old.TCP().Queries, sum(fresh), fresh.TCP().Queries)
 }
 
 // TestHandover loses nothing under load while processes take turns on one port.
@@ -143,7 +143,7 @@ func TestHandoverLate(t *testing.T) {
 // TestHandoverUnmatched takes from the kernel what tells the listeners apart, as before Linux
 // 6.2: then some connections wait for a second packet, and still none is lost.
 func TestHandoverUnmatched(t *testing.T) {
-	old := start(t, Config{}, echo, "127.0.0.1:0")
+	old := start(t, Config{Drain: testkit.Patience}, echo, "127.0.0.1:0")
 	addr := old.Addrs()[0]
 	fresh := open(t, Config{}, addr.String())
 	for fd := range fresh.tcp.listeners {
@@ -154,10 +154,67 @@ func TestHandoverUnmatched(t *testing.T) {
 	serve(t, fresh, echo)
 	var tcp asker
 	tcp.run(8, askTCPOnce(addr, netip.MustParseAddr("127.0.1.1")))
-	time.Sleep(200 * time.Millisecond)
+	tcp.more(t)
 	if err := old.stop(); err != nil {
 		t.Error(err)
 	}
-	time.Sleep(200 * time.Millisecond)
+	tcp.more(t)
 	tcp.end(t)
+}
+
+// TestReload changes the addresses while serving: a Front for the new ones is served before
+// the old one's context ends. Nothing asked of an address in both is lost, over UDP and TCP,
+// whichever Front took it; an address that was dropped is closed, and a new one answers.
+func TestReload(t *testing.T) {
+	for name, h := range map[string]Handler{"now": echo, "late": delayed(20 * time.Millisecond)} {
+		t.Run(name, func(t *testing.T) { reload(t, h) })
+	}
+}
+
+func reload(t *testing.T, h Handler) {
+	old := start(t, Config{Drain: testkit.Patience}, h, "127.0.0.1:0", "[::1]:0")
+	port := old.Addrs()[0].Port()
+	at := func(addr string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(addr), port) }
+	dropped, kept, added := old.Addrs()[1], at("127.0.0.1"), at("127.0.0.2")
+
+	var udp, tcp asker
+	udp.run(4, askUDPOnce(kept))
+	tcp.run(4, askTCPOnce(kept, netip.MustParseAddr("127.0.1.1")))
+	long := dial(t, "tcp", kept)
+	if !isOpen(long) {
+		t.Fatal("closed before the reload")
+	}
+	udp.more(t)
+	tcp.more(t)
+
+	start(t, Config{FirstReader: old.Readers()}, h, kept.String(), added.String())
+	begin := time.Now()
+	if err := old.stop(); err != nil {
+		t.Error(err)
+	}
+	if d := time.Since(begin); d > testkit.Patience/2 {
+		t.Errorf("left after %v: it still got queries", d)
+	}
+	udp.more(t)
+	tcp.more(t)
+	udp.end(t)
+	tcp.end(t)
+
+	if isOpen(long) {
+		t.Error("the connection to the old Front is open")
+	}
+	for _, addr := range []netip.AddrPort{kept, added} {
+		ask(t, dial(t, "udp", addr), "query")
+		if !isOpen(dial(t, "tcp", addr)) {
+			t.Errorf("%v is not served", addr)
+		}
+	}
+	if _, err := net.Dial("tcp", dropped.String()); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("%v: %v, want refused", dropped, err)
+	}
+	c := dial(t, "udp", dropped)
+	c.Write([]byte("query"))
+	if _, err := c.Read(make([]byte, 512)); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("%v: %v, want refused", dropped, err)
+	}
 }

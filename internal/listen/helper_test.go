@@ -7,8 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // echo answers with the query.
@@ -72,6 +75,9 @@ func serve(t testing.TB, f *Front, h Handler) *running {
 	return r
 }
 
+// buffered returns how many bytes of half-read messages and unsent answers the Front keeps.
+func (r *running) buffered() int { return int(r.tcp.limits.Total.buffered.Load()) }
+
 // stop makes the Front leave, and returns what Serve returned.
 func (r *running) stop() error {
 	r.cancel()
@@ -79,7 +85,7 @@ func (r *running) stop() error {
 	return r.err
 }
 
-// dial connects a client, with a deadline of 10 s for all it does.
+// dial connects a client. Only a hang meets its deadline.
 func dial(t testing.TB, network string, to netip.AddrPort) net.Conn {
 	t.Helper()
 	c, err := net.Dial(network, to.String())
@@ -87,7 +93,7 @@ func dial(t testing.TB, network string, to netip.AddrPort) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(testkit.Patience))
 	return c
 }
 
@@ -132,13 +138,18 @@ func mustReadFrame(t testing.TB, r io.Reader) string {
 	return message
 }
 
-// until waits until ok holds, for 10 s at most.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for start := time.Now(); !ok(); time.Sleep(time.Millisecond) {
-		if time.Since(start) > 10*time.Second {
-			t.Fatalf("%s: not within 10 s", what)
+// counter counts the queries that reach a handler.
+type counter struct{ udp, tcp atomic.Int64 }
+
+// of returns h with its queries counted.
+func (n *counter) of(h Handler) Handler {
+	return func(dst, query []byte, c *Client) []byte {
+		if c.TCP {
+			n.tcp.Add(1)
+		} else {
+			n.udp.Add(1)
 		}
+		return h(dst, query, c)
 	}
 }
 
@@ -163,7 +174,7 @@ func (h *holder) handle(_, query []byte, c *Client) []byte {
 // take returns the Responders kept, once there are n of them.
 func (h *holder) take(t testing.TB, n int) []held {
 	t.Helper()
-	until(t, "queries", func() bool {
+	testkit.Eventually(t, "queries", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		return len(h.list) >= n

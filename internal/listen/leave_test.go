@@ -7,12 +7,14 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // TestLeaveQueued answers what was queued before leaving began, and late.
 func TestLeaveQueued(t *testing.T) {
 	const count = 300
-	f := open(t, Config{Sockets: 1}, "127.0.0.1:0")
+	f := open(t, Config{Sockets: 1, Drain: testkit.Patience}, "127.0.0.1:0")
 	udp, tcp := dial(t, "udp", f.Addrs()[0]), dial(t, "tcp", f.Addrs()[0])
 	udp.(*net.UDPConn).SetReadBuffer(4 << 20) // the answers come all at once
 	for range count {
@@ -29,23 +31,19 @@ func TestLeaveQueued(t *testing.T) {
 		}
 	}
 	if all, err := io.ReadAll(tcp); err != nil || len(all) != count*len(frame("query")) {
-		t.Errorf("%d octets over TCP, %v", len(all), err)
+		t.Errorf("%d bytes over TCP, %v", len(all), err)
 	}
 }
 
-// TestLeaveUnanswered leaves in bounded time when answers don't come, and says so.
+// TestLeaveUnanswered leaves although answers do not come, and says so.
 func TestLeaveUnanswered(t *testing.T) {
 	var h holder
 	r := start(t, Config{Drain: 300 * time.Millisecond}, h.handle, "127.0.0.1:0")
 	dial(t, "udp", r.Addrs()[0]).Write([]byte("query"))
 	dial(t, "tcp", r.Addrs()[0]).Write(frame("query"))
 	held := h.take(t, 2)
-	begin := time.Now()
 	if err := r.stop(); err == nil {
 		t.Error("no error")
-	}
-	if d := time.Since(begin); d > 3*time.Second {
-		t.Errorf("took %v", d)
 	}
 	for _, later := range held {
 		later.Send([]byte("too late")) // must find the sockets closed
@@ -60,18 +58,19 @@ func TestLeaveBacklog(t *testing.T) {
 	for range count {
 		c.Write([]byte("query"))
 	}
-	r := serve(t, f, func(dst, query []byte, _ *Client) []byte {
-		time.Sleep(5 * time.Millisecond)
+	var asked counter
+	r := serve(t, f, asked.of(func(dst, query []byte, _ *Client) []byte {
+		time.Sleep(5 * time.Millisecond) // so slow that time is up before the last
 		return append(dst, query...)
-	})
+	}))
 	err := r.stop()
-	if s := r.UDP()[0]; err == nil || s.Waiting == 0 || int(s.Queries)+s.Waiting != count {
-		t.Errorf("%v, %+v", err, s)
+	if n := r.UDP().Waiting; err == nil || n == 0 || int(asked.udp.Load())+n != count {
+		t.Errorf("%v, %d asked and %d waiting", err, asked.udp.Load(), n)
 	}
 }
 
-// TestLeaveConns lets open connections finish: the idle one is told to close, the busy one
-// is served, and told so, until shortly before the deadline.
+// TestLeaveConns lets open connections finish. It closes our side of the idle one first. It serves
+// the busy one, and tells the handler that it is leaving, until shortly before the deadline.
 func TestLeaveConns(t *testing.T) {
 	var leaving atomic.Bool
 	r := start(t, Config{Drain: 3 * time.Second}, func(dst, query []byte, c *Client) []byte {
@@ -87,17 +86,18 @@ func TestLeaveConns(t *testing.T) {
 		defer close(done)
 		for isOpen(busy) {
 			served = time.Since(begin)
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // the pace of a busy client
 		}
 		busy.Close()
 	}()
 	r.cancel()
-	if _, err := idle.Read(make([]byte, 1)); err != io.EOF || time.Since(begin) > 2*time.Second {
-		t.Errorf("idle connection: %v after %v", err, time.Since(begin))
+	if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("idle connection: %v", err)
 	}
+	first := time.Since(begin)
 	idle.Close()
-	if <-done; served < 1900*time.Millisecond || !leaving.Load() {
-		t.Errorf("busy connection served for %v; leaving %v", served, leaving.Load())
+	if <-done; served < 1900*time.Millisecond || served < first || !leaving.Load() {
+		t.Errorf("busy connection served for %v, idle one for %v; leaving %v", served, first, leaving.Load())
 	}
 	if err := r.stop(); err != nil {
 		t.Error(err)
@@ -113,13 +113,14 @@ func TestLeaveGroup(t *testing.T) {
 		clients := sendEach(t, addr, "before", count)
 		fresh := open(t, Config{UDPOnly: true}, addr.String())
 		for _, s := range old.udp {
-			s.leave(time.Now().Add(5 * time.Second))
+			s.leave(time.Now().Add(testkit.Patience))
 		}
 		clients = append(clients, sendEach(t, addr, "after", count)...)
 
-		r := serve(t, fresh, echo)
-		until(t, "answers", func() bool { return answers(fresh) == count })
-		if err := serve(t, old, echo).stop(); err != nil {
+		var olds, freshs counter
+		r := serve(t, fresh, freshs.of(echo))
+		testkit.Eventually(t, "queries", func() bool { return freshs.udp.Load() == count })
+		if err := serve(t, old, olds.of(echo)).stop(); err != nil {
 			t.Errorf("%s: %v", listen, err)
 		}
 		for i, c := range clients {
@@ -133,8 +134,8 @@ func TestLeaveGroup(t *testing.T) {
 			}
 		}
 		r.stop()
-		if n, m := answers(old), answers(fresh); n != count || m != count {
-			t.Errorf("%s: %d and %d answers, want %d each", listen, n, m, count)
+		if n, m := olds.udp.Load(), freshs.udp.Load(); n != count || m != count {
+			t.Errorf("%s: %d and %d queries, want %d each", listen, n, m, count)
 		}
 	}
 }
@@ -150,10 +151,36 @@ func sendEach(t *testing.T, to netip.AddrPort, message string, count int) (clien
 	return clients
 }
 
-// answers returns how many answers the UDP sockets of f have sent.
-func answers(f *Front) (n uint64) {
-	for _, s := range f.UDP() {
-		n += s.Answers
+// greedy asks all it can on one connection, and never leaves the reader with nothing to do.
+func greedy(t *testing.T, addr netip.AddrPort) {
+	t.Helper()
+	c := dial(t, "tcp", addr)
+	queries := make([]byte, 0, 64<<10)
+	for len(queries) < 60<<10 {
+		queries = append(queries, frame("query")...)
 	}
-	return n
+	done := make(chan struct{}, 2)
+	go func() { io.Copy(io.Discard, c); done <- struct{}{} }()
+	go func() {
+		for err := error(nil); err == nil; {
+			_, err = c.Write(queries)
+		}
+		done <- struct{}{}
+	}()
+	t.Cleanup(func() { c.Close(); <-done; <-done })
+}
+
+// TestGreedyLeave leaves in bounded time though a client keeps the reader busy.
+func TestGreedyLeave(t *testing.T) {
+	var asked counter
+	r := start(t, Config{Drain: 500 * time.Millisecond}, asked.of(hit), "127.0.0.1:0")
+	for range 4 {
+		greedy(t, r.Addrs()[0])
+	}
+	testkit.Eventually(t, "queries", func() bool { return asked.tcp.Load() > 10000 })
+	begin := time.Now()
+	r.stop()
+	if d := time.Since(begin); d > testkit.Patience {
+		t.Errorf("took %v", d)
+	}
 }

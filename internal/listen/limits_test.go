@@ -1,11 +1,17 @@
 package listen
 
 import (
+	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // isOpen reports whether the server still answers on c.
@@ -21,21 +27,20 @@ func TestTCPIdle(t *testing.T) {
 	r := start(t, Config{TCP: Limits{Idle: 300 * time.Millisecond, Stall: 600 * time.Millisecond}}, echo, "127.0.0.1:0")
 	begin := time.Now()
 	idle, half := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
-	go func() { // an octet now and then is no progress
-		for range 100 {
-			half.Write([]byte{200})
-			time.Sleep(20 * time.Millisecond)
+	go func() { // one byte now and then is no progress
+		for err := error(nil); err == nil; time.Sleep(20 * time.Millisecond) {
+			_, err = half.Write([]byte{200})
 		}
 	}()
 	idle.Read(make([]byte, 1))
-	if d := time.Since(begin); d < 250*time.Millisecond || d > 2*time.Second {
+	if d := time.Since(begin); d < 250*time.Millisecond || d > testkit.Patience/2 {
 		t.Errorf("idle connection closed after %v", d)
 	}
 	half.Read(make([]byte, 1))
-	if d := time.Since(begin); d < 550*time.Millisecond || d > 3*time.Second {
+	if d := time.Since(begin); d < 550*time.Millisecond || d > testkit.Patience/2 {
 		t.Errorf("connection with half a message closed after %v", d)
 	}
-	until(t, "counters", func() bool { s := r.TCP(); return s.Expired == 2 && s.Open == 0 && s.Buffered == 0 })
+	testkit.Eventually(t, "counters", func() bool { s := r.TCP(); return s.Expired == 2 && s.Open == 0 && r.buffered() == 0 })
 }
 
 // TestTCPSlowReader sends queries and reads no answers. What is kept for the client stays
@@ -55,20 +60,20 @@ func TestTCPSlowReader(t *testing.T) {
 		}
 	}()
 	most := 0
-	until(t, "closed", func() bool {
-		most = max(most, r.TCP().Buffered)
+	testkit.Eventually(t, "closed", func() bool {
+		most = max(most, r.buffered())
 		if !isOpen(good) {
 			t.Fatal("the other connection is closed")
 		}
 		return r.TCP().Open == 1
 	})
 	if most == 0 || most > 300<<10 {
-		t.Errorf("%d octets kept", most)
+		t.Errorf("%d bytes kept", most)
 	}
 	if n := written.Load(); n > 1<<20 {
-		t.Errorf("%d octets taken from a client that reads nothing", n)
+		t.Errorf("%d bytes taken from a client that reads nothing", n)
 	} else {
-		t.Logf("%d octets taken, at most %d kept", n, most)
+		t.Logf("%d bytes taken, at most %d kept", n, most)
 	}
 }
 
@@ -82,11 +87,11 @@ func TestTCPSlowReaderLate(t *testing.T) {
 	}
 	for _, later := range h.take(t, 200) {
 		later.Send(make([]byte, 60000))
-		if n := r.TCP().Buffered; n > 400<<10 {
-			t.Fatalf("%d octets kept", n)
+		if n := r.buffered(); n > 400<<10 {
+			t.Fatalf("%d bytes kept", n)
 		}
 	}
-	until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Buffered == 0 && s.Waiting == 0 })
+	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && r.buffered() == 0 && s.Waiting == 0 })
 }
 
 // TestTCPBuffers has more half messages sent than the front keeps.
@@ -96,9 +101,9 @@ func TestTCPBuffers(t *testing.T) {
 	for range 30 {
 		dial(t, "tcp", r.Addrs()[0]).Write(half)
 	}
-	until(t, "evicted", func() bool { s := r.TCP(); return s.Accepted == 30 && s.Open == 8 && s.Evicted == 22 })
-	if n := r.TCP().Buffered; n > 512<<10 {
-		t.Errorf("%d octets kept", n)
+	testkit.Eventually(t, "evicted", func() bool { s := r.TCP(); return s.Accepted == 30 && s.Open == 8 && s.Evicted == 22 })
+	if n := r.buffered(); n > 512<<10 {
+		t.Errorf("%d bytes kept", n)
 	}
 }
 
@@ -111,12 +116,12 @@ func TestTCPHoarder(t *testing.T) {
 	for _, c := range slow {
 		c.Write(message[:4])
 	}
-	until(t, "slow writers", func() bool { return r.TCP().Buffered == 8 })
+	testkit.Eventually(t, "slow writers", func() bool { return r.buffered() == 8 })
 	half := frame(string(make([]byte, 65535)))[:60000]
 	for range 1200 {
 		streamFrom(t, "127.0.0.9", r.Addrs()[0]).Write(half)
 	}
-	until(t, "evicted", func() bool { s := r.TCP(); return s.Evicted >= 900 && s.Buffered <= 16<<20 })
+	testkit.Eventually(t, "evicted", func() bool { s := r.TCP(); return s.Evicted >= 900 && r.buffered() <= 16<<20 })
 	for i, c := range slow {
 		c.Write(message[4:])
 		if _, err := readFrame(c); err != nil {
@@ -134,7 +139,7 @@ func streamFrom(t testing.TB, client string, to netip.AddrPort) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(testkit.Patience))
 	return c
 }
 
@@ -182,10 +187,10 @@ func TestTCPKeep(t *testing.T) {
 	for _, n := range []int{100, 60000, 1, 40000, 20000, 9000, 0} {
 		c.keep(make([]byte, n))
 		if len(c.in) != n || cap(c.in) > 4*n+16 {
-			t.Errorf("%d octets kept in %d", n, cap(c.in))
+			t.Errorf("%d bytes kept in %d", n, cap(c.in))
 		}
-		if kept := c.server.count.buffered.Load(); kept != int64(n) {
-			t.Errorf("%d octets counted as %d", n, kept)
+		if kept := c.server.limits.Total.buffered.Load(); kept != int64(n) {
+			t.Errorf("%d bytes counted as %d", n, kept)
 		}
 	}
 }
@@ -241,8 +246,8 @@ func TestTCPUnsent(t *testing.T) {
 					t.Fatal("the other connection is closed")
 				}
 			}
-			until(t, "room is made", func() bool { return r.TCP().Evicted > 20 && total.unsent.Load() <= most })
-			until(t, "some may stay", func() bool { return r.TCP().Open > 3 })
+			testkit.Eventually(t, "room is made", func() bool { return r.TCP().Evicted > 20 && total.unsent.Load() <= most })
+			testkit.Eventually(t, "some may stay", func() bool { return r.TCP().Open > 3 })
 		})
 	}
 	if n := total.conns.Load() + total.buffered.Load() + total.unsent.Load(); n != 0 {
@@ -262,5 +267,74 @@ func TestTCPTotal(t *testing.T) {
 			t.Fatal("closed at once")
 		}
 	}
-	until(t, "evicted", func() bool { return a.TCP().Open+b.TCP().Open == 6 })
+	testkit.Eventually(t, "evicted", func() bool { return a.TCP().Open+b.TCP().Open == 6 })
+}
+
+// TestTCPManyIdle holds 10,000 connections from 50 addresses, which the defaults allow. One
+// more is served as ever, and the idlest goes.
+func TestTCPManyIdle(t *testing.T) {
+	const count = 10000
+	allowFiles(t, count+200)
+	r := start(t, Config{TCP: Limits{Idle: 1 << 40}}, echo, "127.0.0.1:0")
+	before := heap()
+	client := startChild(t, "idle", r.Addrs()[0], count)
+	if line := client.line(t); line != "connected" {
+		t.Fatalf("client: %q", line)
+	}
+	if s := r.TCP(); s.Open != count || s.Evicted != 0 {
+		t.Errorf("%+v, want %d open", s, count)
+	}
+	each := (heap() - before) / count
+	t.Logf("%d bytes of heap for each of %d connections", each, count)
+	if each > 512 {
+		t.Errorf("%d bytes for each connection, want at most 512", each)
+	}
+	if !isOpen(dial(t, "tcp", r.Addrs()[0])) {
+		t.Error("not served")
+	}
+	if s := r.TCP(); s.Open != count || s.Evicted != 1 {
+		t.Errorf("%+v, want %d open and 1 evicted", s, count)
+	}
+}
+
+// allowFiles raises the limit of open files to count until the test ends, where it is lower.
+func allowFiles(t *testing.T, count uint64) {
+	t.Helper()
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	if files.Cur >= count {
+		return
+	}
+	more := unix.Rlimit{Cur: count, Max: max(files.Max, count)}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &more); err != nil {
+		t.Fatalf("%d files may be open, and the test needs %d: %v; raise the limit (ulimit -n)", files.Cur, count, err)
+	}
+	t.Cleanup(func() { unix.Setrlimit(unix.RLIMIT_NOFILE, &files) })
+}
+
+// heap returns the bytes in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestGreedyExpire lets others' time run out while one client keeps the reader busy.
+func TestGreedyExpire(t *testing.T) {
+	r := start(t, Config{TCP: Limits{Idle: 2 * time.Second}}, hit, "127.0.0.1:0")
+	for range 4 {
+		greedy(t, r.Addrs()[0])
+	}
+	idle := dial(t, "tcp", r.Addrs()[0])
+	if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("idle connection: %v", err)
+	}
+	testkit.Eventually(t, "closed", func() bool { return r.TCP().Open < 5 })
+	if s := r.TCP(); s.Expired != 1 || s.Open != 4 {
+		t.Errorf("%+v, want 1 expired and 4 open", s)
+	}
 }

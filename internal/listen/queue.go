@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A connection stands in two queues: one by what it does, one by who made it.
+// A connection stands in two queues: one by its state, and one by its client.
 const (
 	byState = iota
 	byPeer
@@ -17,12 +17,12 @@ type link struct{ prev, next *conn }
 
 // queue holds connections in the order of their last progress, the idlest first.
 type queue struct {
-	kind        int
+	kind        int           // byState or byPeer
 	limit       time.Duration // how long a connection may make no progress
 	first, last *conn
 }
 
-// push puts c, which stands in no queue of this kind, at the end.
+// push puts c at the end. c must be in no queue of the same kind.
 func (q *queue) push(c *conn) {
 	c.links[q.kind] = link{prev: q.last}
 	if q.last != nil {
@@ -49,8 +49,8 @@ func (q *queue) remove(c *conn) {
 	c.links[q.kind] = link{}
 }
 
-// idlest returns the first connection that waits for no answer, looking at a few only, or
-// the first.
+// idlest returns the first connection without an open query. It looks at a few only; if all of
+// these have one, it returns the first.
 func (q *queue) idlest() *conn {
 	c := q.first
 	for n := 0; c != nil && n < 16; n++ {
@@ -62,21 +62,21 @@ func (q *queue) idlest() *conn {
 	return q.first
 }
 
-// peer is one client address.
+// peer is one client address, and the queue of its connections.
 type peer struct {
 	queue
 	count int    // its connections
-	round uint64 // the server's round in which a connection last had a turn
-	asked int    // turns and queries in that round
+	round uint64 // the last round of the server in which one of them had a turn
+	asked int    // their turns and queries in that round
 
-	buffered atomic.Int64 // octets that its connections keep
-	unsent   atomic.Int64 // octets that the kernel may keep for them
+	buffered atomic.Int64 // bytes in our buffers for its connections
+	unsent   atomic.Int64 // bytes that the kernel may keep for them
 }
 
 func (p *peer) keeps() int64  { return p.buffered.Load() }
 func (p *peer) leaves() int64 { return p.unsent.Load() }
 
-// takeTurn reports whether a connection may have a turn in round.
+// takeTurn reports whether one of the connections may have a turn in round, and counts it.
 func (p *peer) takeTurn(round uint64) bool {
 	if p.round != round {
 		p.round, p.asked = round, 0

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
-// TestTCP asks over both families, an octet at a time and all at once.
+// TestTCP asks over both families, one byte at a time and all at once.
 func TestTCP(t *testing.T) {
 	for _, tt := range []struct{ listen, asked string }{
 		{"127.0.0.1:0", "127.0.0.1"},
@@ -30,9 +32,9 @@ func TestTCP(t *testing.T) {
 			}, tt.listen)
 			asked := netip.AddrPortFrom(netip.MustParseAddr(tt.asked), r.Addrs()[0].Port())
 			c := dial(t, "tcp", asked)
-			for _, octet := range frame("slow") {
-				c.Write([]byte{octet})
-				time.Sleep(time.Millisecond)
+			for _, b := range frame("slow") {
+				c.Write([]byte{b})
+				time.Sleep(time.Millisecond) // so that the front reads it alone
 			}
 			c.Write(append(frame("two"), frame("three")...))
 			for _, want := range []string{"slow", "two", "three"} {
@@ -60,7 +62,7 @@ func TestTCPOrder(t *testing.T) {
 	}
 	c.Write(queries)
 	first := h.take(t, 4)
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(20 * time.Millisecond) // time enough for a fifth, which must not come
 	if n := len(h.take(t, 4)); n != 4 {
 		t.Fatalf("%d queries left open, want 4", n)
 	}
@@ -96,11 +98,12 @@ func TestTCPLongest(t *testing.T) {
 			for i := range 100 {
 				queries = append(queries, frame(strings.Repeat(string(rune('a'+i%26)), 65535-i%2))...)
 			}
+			c.(*net.TCPConn).SetReadBuffer(64 << 10)
 			go c.Write(queries)
-			time.Sleep(100 * time.Millisecond)
+			testkit.Eventually(t, "answers that wait", func() bool { return r.buffered() > 0 })
 			got, err := io.ReadAll(io.LimitReader(c, int64(len(queries))))
 			if err != nil || !bytes.Equal(got, queries) {
-				t.Fatalf("%d octets of answers, want %d; %v", len(got), len(queries), err)
+				t.Fatalf("%d bytes of answers, want %d; %v", len(got), len(queries), err)
 			}
 		})
 	}
@@ -145,7 +148,7 @@ func TestTCPEmpty(t *testing.T) {
 					t.Errorf("%s, %s, %d queries: %q, %v", addr, name, queries, all, err)
 				}
 				c.Close()
-				until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Malformed == 1 && s.Buffered == 0 })
+				testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Malformed == 1 && r.buffered() == 0 })
 			}
 		}
 	}
@@ -154,14 +157,15 @@ func TestTCPEmpty(t *testing.T) {
 // TestTCPEmptyHeld closes our side for who sends an empty message and goes on, and does not wait
 // for theirs for long.
 func TestTCPEmptyHeld(t *testing.T) {
-	r := start(t, Config{}, echo, "127.0.0.1:0")
+	var asked counter
+	r := start(t, Config{}, asked.of(echo), "127.0.0.1:0")
 	c := dial(t, "tcp", r.Addrs()[0])
 	c.Write([]byte{0, 0})
-	until(t, "closed", func() bool {
+	testkit.Eventually(t, "closed", func() bool {
 		c.Write(frame("query"))
 		return r.TCP().Open == 0
 	})
-	if n := r.TCP().Queries; n != 0 {
+	if n := asked.tcp.Load(); n != 0 {
 		t.Errorf("%d queries behind an empty message were answered", n)
 	}
 }
@@ -177,7 +181,7 @@ func TestTCPHalfClosed(t *testing.T) {
 		if want := append(frame("one"), frame("two")...); err != nil || len(all) != len(want) {
 			t.Errorf("%s: %q, %v", name, all, err)
 		}
-		until(t, "closed", func() bool { return r.TCP().Open == 0 })
+		testkit.Eventually(t, "closed", func() bool { return r.TCP().Open == 0 })
 	}
 }
 
@@ -205,7 +209,7 @@ func TestTCPHalfClosedLateACK(t *testing.T) {
 		}
 		c.Close()
 	}
-	until(t, "closed", func() bool { return r.TCP().Open == 0 })
+	testkit.Eventually(t, "closed", func() bool { return r.TCP().Open == 0 })
 }
 
 // TestTCPGone answers clients that have reset their connections meanwhile.
@@ -222,10 +226,10 @@ func TestTCPGone(t *testing.T) {
 	for _, later := range h.take(t, 20) {
 		later.Send([]byte("answer"))
 	}
-	until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Waiting == 0 })
+	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Waiting == 0 })
 }
 
-// TestTCPGarbage sends random octets on many connections while another is served.
+// TestTCPGarbage sends random bytes on many connections while another is served.
 func TestTCPGarbage(t *testing.T) {
 	r := start(t, Config{TCP: Limits{Stall: 200 * time.Millisecond, Idle: 2 * time.Second}}, echo, "127.0.0.1:0")
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -246,5 +250,5 @@ func TestTCPGarbage(t *testing.T) {
 		}
 	}
 	good.Close()
-	until(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Buffered == 0 })
+	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && r.buffered() == 0 })
 }

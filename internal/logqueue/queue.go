@@ -1,3 +1,11 @@
+// Package logqueue stands between code that logs and a reader of the log who may not read.
+//
+//	code that logs --Put, Write--> Queue --one goroutine at a time--> a file, a pipe, a logger
+//	                                 |
+//	                                 +--> no room, or an error: dropped and counted
+//
+// Code that logs never waits. A pipe that nobody reads (write(2) blocks once 64 KiB are in it) holds
+// up that one goroutine only.
 package logqueue
 
 import (
@@ -8,17 +16,16 @@ import (
 	"time"
 )
 
-// Line is something to be logged.
+// Line is one line of a log.
 type Line struct {
 	Level slog.Level
 	Text  string
 }
 
-// overhead is about what a Line takes beside its text, in bytes.
+// overhead is roughly what a Line takes besides its text, in bytes.
 const overhead = 64
 
-// Queue holds lines until they are written, one after the other. All methods are safe for
-// concurrent use.
+// Queue holds lines and writes them one by one. All methods but OnLoss are safe for concurrent use.
 type Queue struct {
 	write   func(Line) error
 	room    int
@@ -27,33 +34,33 @@ type Queue struct {
 
 	mu      sync.Mutex
 	waiting []Line
-	held    int           // bytes that the lines take, with the one that is being written
-	done    chan struct{} // closed when the lines are written; nil while none are
+	held    int           // bytes of the lines in waiting, and of the line that is being written
+	done    chan struct{} // closed when all lines are written; nil if there are none
 
-	told uint64 // of those dropped; run's
+	told uint64 // how many of the dropped lines OnLoss has told of; belongs to run
 }
 
-// New returns a Queue whose lines take at most so many bytes. Write writes one of them, and may
-// take its time. What it returns an error for is dropped.
+// New returns a Queue whose lines take at most room bytes. The function write writes one line, and
+// may take its time. If it returns an error, the line counts as dropped.
 func New(room int, write func(Line) error) *Queue { return &Queue{room: room, write: write} }
 
-// OnLoss has tell called, where lines were dropped, once those that were not are written: it
-// may log how many were. It must be called before anything is logged.
+// OnLoss sets a function that the Queue calls after lines were dropped, as soon as all others are
+// written. The function may log how many were dropped. Call OnLoss before anything is logged.
 func (q *Queue) OnLoss(tell func(lines uint64)) { q.lost = tell }
 
 // Dropped returns how many lines were dropped.
 func (q *Queue) Dropped() uint64 { return q.dropped.Load() }
 
-// ErrDropped says that there is no room for a line.
-var ErrDropped = errors.New("the log's reader does not keep up")
+// errDropped says that there is no room for a line.
+var errDropped = errors.New("the log's reader does not keep up")
 
-// Put has a line written soon. It never waits: a line for which there is no room is dropped.
+// Put queues a line. It never waits. If there is no room, it drops the line and returns an error.
 func (q *Queue) Put(l Line) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.held+size(l) > q.room {
 		q.dropped.Add(1)
-		return ErrDropped
+		return errDropped
 	}
 	q.waiting, q.held = append(q.waiting, l), q.held+size(l)
 	if q.done == nil {
@@ -63,7 +70,7 @@ func (q *Queue) Put(l Line) error {
 	return nil
 }
 
-// Write puts p as one line. It implements io.Writer, for loggers that write each line at once.
+// Write puts p as one line. It implements io.Writer, for loggers that write a line per call.
 func (q *Queue) Write(p []byte) (int, error) {
 	if err := q.Put(Line{Text: string(p)}); err != nil {
 		return 0, err
@@ -71,7 +78,7 @@ func (q *Queue) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush waits until all is written, or until the limit is over.
+// Flush waits until all lines are written, or until limit has passed.
 func (q *Queue) Flush(limit time.Duration) {
 	q.mu.Lock()
 	done := q.done
@@ -98,7 +105,7 @@ func (q *Queue) run() {
 	}
 }
 
-// next returns the next line. If there is none, those who flush are told, and it is over.
+// next returns the next line. If there is none, it wakes the callers of Flush, and run ends.
 func (q *Queue) next() (l Line, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -114,8 +121,8 @@ func (q *Queue) next() (l Line, more bool) {
 	return l, true
 }
 
-// written gives back the room of a line. After the last one that could be written, it tells
-// what was lost.
+// written gives back the room of a line. After the last line, if that could be written, it tells how
+// many were dropped.
 func (q *Queue) written(l Line, err error) {
 	q.mu.Lock()
 	q.held -= size(l)

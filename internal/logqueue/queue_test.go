@@ -40,7 +40,7 @@ func (p *page) fail(err error) {
 	p.err = err
 }
 
-// TestOrder writes what many put, each in its order.
+// TestOrder writes the lines of many goroutines, and keeps the order of each.
 func TestOrder(t *testing.T) {
 	const putters, each = 8, 200
 	var p page
@@ -75,8 +75,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestStalled puts lines that nobody writes, until there is no room, and waits for none of
-// them. Once they are written, the log tells what was lost.
+// TestStalled puts lines that nobody writes, until there is no room, and never waits. Once they are
+// written, the log tells how many were lost.
 func TestStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const room = 10
@@ -86,7 +86,7 @@ func TestStalled(t *testing.T) {
 		q.OnLoss(func(n uint64) { _, _ = q.Write([]byte(fmt.Sprint(n, " lost"))) })
 		for i := range 25 {
 			n, err := fmt.Fprintf(q, "%05d", i)
-			if fits := i < room; fits != (err == nil) || fits && n != 5 || !fits && !errors.Is(err, ErrDropped) {
+			if fits := i < room; fits != (err == nil) || fits && n != 5 || !fits && !errors.Is(err, errDropped) {
 				t.Errorf("line %d: %d, %v", i, n, err)
 			}
 		}
@@ -107,8 +107,8 @@ func TestStalled(t *testing.T) {
 	})
 }
 
-// TestFails counts what can't be written. The loss is told once lines can be, and never in
-// circles.
+// TestFails counts lines that cannot be written. Once a line can be, the log tells of the loss, and
+// only once.
 func TestFails(t *testing.T) {
 	var p page
 	q := New(1<<10, p.write)

@@ -9,39 +9,41 @@ import (
 	"time"
 )
 
-// What all servers together may have open. Every Pod can reach a port that is bound to an
-// address of the node, and a connection costs memory whether or not it asks for anything.
+// Bounds for all servers together. Every Pod can reach a port that is bound to an address of the
+// node, and a connection costs memory even if it asks nothing.
 const (
-	Conns       = 32       // connections; those who look at a node are a few
-	ClientConns = 8        // of these, those of one address
-	ConnBytes   = 32 << 10 // what a connection takes: its goroutines, buffers and headers
+	conns       = 32       // open connections; only a few clients look at a node
+	clientConns = 8        // open connections of one address
+	connBytes   = 32 << 10 // what a connection takes: its goroutines, buffers and headers
 
-	Bytes = Conns * ConnBytes // what all take, beside the pages that are served
+	// Bytes is what all connections take at most, in bytes, without the pages that they get.
+	Bytes = conns * connBytes
 )
 
-// settled is how long a connection may take for a request before it may have to go for another
-// of the same client, or for one of a client that has as many. One that rests may go at once.
+// settled is how long a connection may work on a request before it may have to make room for another
+// of the same client, or for one of a client with as many connections. A connection that rests may
+// have to go at once.
 const settled = time.Second
 
-// bounds holds the connections that are open, the one that has changed nothing for longest first.
+// bounds holds the open connections. The first is the one whose state has not changed for longest.
 type bounds struct {
 	mu      sync.Mutex
 	open    []*conn
-	dropped atomic.Uint64 // closed, or never served, for want of room
+	dropped atomic.Uint64 // connections closed, or never served, for lack of room
 }
 
-// conn is a connection that is served.
+// conn is a connection that a server serves.
 type conn struct {
 	*net.TCPConn
 	bounds *bounds
 	from   netip.Addr
-	since  time.Time // when it was opened, or its last request began or was answered
-	rests  bool      // between two requests
+	since  time.Time // when it was opened, or its last request began or ended
+	rests  bool      // it is between two requests
 	asked  time.Time // when its last request came
 }
 
-// admit takes up a connection, closing another if there are too many. It returns nil if this
-// one was closed.
+// admit adds a connection. If there are too many, it closes another, or this one; then it returns
+// nil.
 func (b *bounds) admit(c *net.TCPConn) *conn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -60,9 +62,8 @@ func (b *bounds) admit(c *net.TCPConn) *conn {
 	return n
 }
 
-// room reports whether there is room for n, and which connection has to go for it, nil if none
-// has to. A client that has fewer than another takes one of the other's, and never one of a client
-// that has fewer itself.
+// room reports whether there is room for n, and which connection has to go for it (nil for none). A
+// client takes a connection from a client that has more, and never from one that has fewer.
 func (b *bounds) room(n *conn) (goes *conn, room bool) {
 	has := map[netip.Addr]int{}
 	var greedy netip.Addr
@@ -75,9 +76,9 @@ func (b *bounds) room(n *conn) (goes *conn, room bool) {
 		}
 	}
 	switch {
-	case has[n.from] >= ClientConns:
+	case has[n.from] >= clientConns:
 		goes = b.first(n.from)
-	case len(b.open) < Conns:
+	case len(b.open) < conns:
 		return nil, true
 	case has[n.from]+1 < has[greedy]:
 		return b.first(greedy), true
@@ -87,7 +88,7 @@ func (b *bounds) room(n *conn) (goes *conn, room bool) {
 	return goes, goes.rests || n.since.Sub(goes.since) >= settled
 }
 
-// first returns the first connection of a client's.
+// first returns the first connection of a client.
 func (b *bounds) first(from netip.Addr) *conn {
 	for _, c := range b.open {
 		if c.from == from {
@@ -118,7 +119,7 @@ func (b *bounds) remove(c *conn) bool {
 	return false
 }
 
-// Close gives back its place.
+// Close closes the connection and gives back its place.
 func (c *conn) Close() error {
 	c.bounds.mu.Lock()
 	c.bounds.remove(c)
@@ -126,7 +127,7 @@ func (c *conn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// reset closes a connection so that the kernel, too, forgets it at once.
+// reset closes a connection in a way that makes the kernel forget it at once, too.
 func reset(c *net.TCPConn) {
 	_ = c.SetLinger(0)
 	_ = c.Close()
@@ -138,8 +139,8 @@ type listener struct {
 	bounds *bounds
 }
 
-// acceptPause lies between two connections, so that those who open them as fast as they can
-// leave the processor to others.
+// acceptPause is the time from one connection to the next. It keeps a client that opens connections
+// as fast as it can from taking the processor.
 const acceptPause = 200 * time.Microsecond
 
 // Accept implements net.Listener.

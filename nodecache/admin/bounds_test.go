@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 const request = "GET / HTTP/1.1\r\nHost: node\r\n\r\n"
@@ -42,14 +44,14 @@ func from(t *testing.T, client, addr string) net.Conn {
 
 // answered reports whether a request on c gets its answer.
 func answered(c net.Conn) bool {
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(testkit.Patience))
 	io.WriteString(c, request)
 	buf := make([]byte, 512)
 	n, err := c.Read(buf)
 	return err == nil && strings.HasPrefix(string(buf[:n]), "HTTP/1.1 200 OK")
 }
 
-// open returns how many connections a client has.
+// count returns how many connections a client has, or with "" how many there are.
 func (b *bounds) count(client string) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,106 +63,102 @@ func (b *bounds) count(client string) (n int) {
 	return n
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal(what)
-		}
-	}
+// lastRests reports whether the connection whose state has changed last rests.
+func (b *bounds) lastRests() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.open)
+	return n > 0 && b.open[n-1].rests
 }
 
-// TestClientConns has one client open more connections than it may, which ask nothing. Another
-// is served at once, and the one itself once its own have asked nothing for a while.
+// TestClientConns has one client open more connections than it may, and ask nothing on them. Another
+// client is served at once. The client itself is served after its connections have been quiet for a
+// while.
 func TestClientConns(t *testing.T) {
 	s, addr := serving(t)
-	for range 3 * ClientConns {
+	for range 3 * clientConns {
 		from(t, "127.0.0.2", addr)
 	}
-	eventually(t, "the others were refused", func() bool { return s.Dropped() == 2*ClientConns })
-	if n := s.bounds.count("127.0.0.2"); n != ClientConns {
+	testkit.Eventually(t, "the others were refused", func() bool { return s.Dropped() == 2*clientConns })
+	if n := s.bounds.count("127.0.0.2"); n != clientConns {
 		t.Errorf("%d connections are open", n)
 	}
 	if !answered(from(t, "127.0.0.3", addr)) {
 		t.Error("another client is not answered")
 	}
-	time.Sleep(settled)
-	if !answered(from(t, "127.0.0.2", addr)) || s.bounds.count("127.0.0.2") != ClientConns {
+	time.Sleep(settled) // the promise itself: only time makes the place free
+	if !answered(from(t, "127.0.0.2", addr)) || s.bounds.count("127.0.0.2") != clientConns {
 		t.Error("the client itself is not answered")
 	}
 }
 
-// TestConns has clients take all connections. Who has none, or fewer, takes from those that have
-// most; and of those that have as many, one that rests goes.
+// TestConns has clients take all connections. A client that has none, or fewer, takes from the
+// client that has most.
 func TestConns(t *testing.T) {
 	s, addr := serving(t)
-	for i := range Conns / ClientConns {
-		for range ClientConns {
+	for i := range conns / clientConns {
+		for range clientConns {
 			from(t, "127.0.1."+string(rune('1'+i)), addr)
 		}
 	}
-	eventually(t, "all connections are taken", func() bool { return s.bounds.count("") == Conns })
+	testkit.Eventually(t, "all connections are taken", func() bool { return s.bounds.count("") == conns })
 	for range 4 {
 		if !answered(from(t, "127.0.0.4", addr)) {
 			t.Error("a client that has few is not answered")
 		}
 	}
-	if n := s.bounds.count("127.0.0.4"); n != 4 || s.bounds.count("") != Conns {
+	if n := s.bounds.count("127.0.0.4"); n != 4 || s.bounds.count("") != conns {
 		t.Errorf("it has %d of %d", n, s.bounds.count(""))
 	}
 }
 
-// TestEqualClients has as many clients as connections. A new one gets the place of one that
-// rests.
+// TestEqualClients has as many clients as connections. A new client gets the place of a connection
+// that rests.
 func TestEqualClients(t *testing.T) {
 	s, addr := serving(t)
-	for i := range Conns {
+	for i := range conns {
 		c := from(t, "127.0.2."+[]string{"1", "2", "3", "4"}[i/10]+string(rune('0'+i%10)), addr)
 		if !answered(c) {
 			t.Fatalf("client %d is not answered", i)
 		}
 	}
-	eventually(t, "all rest", func() bool {
-		s.bounds.mu.Lock()
-		defer s.bounds.mu.Unlock()
-		return s.bounds.open[len(s.bounds.open)-1].rests
-	})
-	if !answered(from(t, "127.0.0.5", addr)) || s.bounds.count("127.0.2.10") != 0 || s.bounds.count("") != Conns {
+	testkit.Eventually(t, "all rest", s.bounds.lastRests)
+	if !answered(from(t, "127.0.0.5", addr)) || s.bounds.count("127.0.2.10") != 0 || s.bounds.count("") != conns {
 		t.Error("the one that has rested longest has not gone")
 	}
 }
 
-// TestQuietClient keeps the one connection of a client that rests, while others, who have more
-// each, open one after the other.
+// TestQuietClient keeps the only connection of a client, which rests, while others that have more
+// open one connection after another.
 func TestQuietClient(t *testing.T) {
 	s, addr := serving(t)
 	quietOne := from(t, "127.0.0.9", addr)
 	if !answered(quietOne) {
 		t.Fatal("not answered")
 	}
-	for i := range 3 * Conns {
+	for i := range 3 * conns {
 		if c := from(t, "127.0.3."+string(rune('1'+i%9)), addr); i%2 == 0 {
 			answered(c)
 		}
 	}
-	eventually(t, "many were dropped", func() bool { return s.Dropped() >= Conns })
+	testkit.Eventually(t, "many were dropped", func() bool { return s.Dropped() >= conns })
 	if !answered(quietOne) {
 		t.Error("it was closed for one of a client that has more")
 	}
 }
 
-// TestSlow ends those who take their time with a header, or with a body.
+// TestSlow closes connections that are slow to send a header, or a body.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	_, addr := serving(t)
-	var conns []net.Conn
+	var slow []net.Conn
 	starts := []string{"", "GET / HT", "POST / HTTP/1.1\r\nHost: node\r\nContent-Length: 100000\r\n\r\nx"}
 	for _, start := range starts {
-		conns = append(conns, from(t, "127.0.0.6", addr))
-		io.WriteString(conns[len(conns)-1], start)
+		slow = append(slow, from(t, "127.0.0.6", addr))
+		io.WriteString(slow[len(slow)-1], start)
 	}
-	for i, c := range conns {
-		c.SetDeadline(time.Now().Add(30 * time.Second))
+	for i, c := range slow {
+		c.SetDeadline(time.Now().Add(testkit.Patience))
 		if text, err := io.ReadAll(c); err != nil && strings.Contains(err.Error(), "i/o timeout") || strings.Contains(string(text), "200 OK") {
 			t.Errorf("%q: %q, %v", starts[i], text, err)
 		}
@@ -171,7 +169,7 @@ func TestSlow(t *testing.T) {
 func TestHeader(t *testing.T) {
 	_, addr := serving(t)
 	c := from(t, "127.0.0.7", addr)
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(testkit.Patience))
 	io.WriteString(c, "GET / HTTP/1.1\r\nHost: node\r\nX: "+strings.Repeat("x", 3*headerBytes))
 	buf := make([]byte, 64)
 	if n, err := c.Read(buf); err == nil && !strings.HasPrefix(string(buf[:n]), "HTTP/1.1 431") {
@@ -179,7 +177,7 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-// TestPause keeps a client that asks as fast as it can to askPause.
+// TestPause makes a client that asks as fast as it can wait for askPause.
 func TestPause(t *testing.T) {
 	_, addr := serving(t)
 	c := from(t, "127.0.0.8", addr)

@@ -1,30 +1,45 @@
+// Package budget divides the memory that the process may take. Clients and servers can make many
+// things grow. Even if all of them are as large as they may be, at the same time, they fit.
+//
+//	limit of the cgroup
+//	 |-- the program, and what it takes at rest
+//	 |-- what has no bound here, for example HTTP connections
+//	 |-- a sixth for the collector: garbage that it has not collected yet
+//	 `-- the rest, in shares: answers kept, queries under way, clients that wait for them,
+//	     connections and their buffers, datagrams
+//
+// The kernel's part counts too: cgroups of version 2 count sockets and their content.
 package budget
 
-import "log/slog"
+import (
+	"log/slog"
 
-// Default is the limit where there is none, in bytes: so much do the bounds allow that no usual
-// node comes near them.
+	"github.com/neardns/neardns/internal/listen"
+)
+
+// Default is the limit if the cgroup has none, in bytes. Its bounds are so wide that no usual node
+// comes near them.
 const Default = 512 << 20
 
-// Least is the least limit that can be divided, in bytes.
+// Least is the smallest limit that can be divided, in bytes.
 const Least = 32 << 20
 
-// What things take, in bytes, as measured on Linux 6.18 (amd64) and rounded up. Heap is the
-// collector's part of it, and the rest is the kernel's or the program's own.
+// What things take, in bytes, as measured on Linux 6.18 (amd64) and rounded up. Heap is the part in
+// the Go heap. The rest is the kernel's, or the program's own pages.
 const (
-	atRest     = 16 << 20 // resident when it has started, with the program's pages in use: 12 MB
+	atRest     = 16 << 20 // resident after the start, with the program's pages in use: 12 MB
 	atRestHeap = 5 << 20
 
-	queryHeap = 15 << 10           // a flight, its goroutine, and one and a quarter sockets' goroutines
-	query     = queryHeap + 14<<10 // and one and a quarter sockets: 3 kB, and a queue of 8 KiB each
+	queryHeap = 15 << 10           // a flight, its goroutine, and the goroutines of one and a quarter sockets
+	query     = queryHeap + 14<<10 // and one and a quarter sockets, each 3 kB and a queue of 8 KiB
 
 	waiter = 1 << 10
 
 	connHeap = 1 << 9
-	conn     = connHeap + 12<<10 // 4 kB, and a queue of 8 KiB, twice listen.StreamIn
+	conn     = connHeap + 4<<10 + 2*listen.StreamIn // 4 kB, and a queue, whose size the kernel doubles
 )
 
-// Shares of what is left, in hundredths. Five sixths of all: the rest is the collector's.
+// Shares of the rest, in hundredths. They add up to five sixths. The collector has the last sixth.
 const (
 	cacheShare   = 31
 	queryShare   = 21
@@ -36,7 +51,7 @@ const (
 	backlogShare = 2
 )
 
-// Nothing gains from more than this.
+// Bounds above these gain nothing.
 const (
 	maxQueries = 2048
 	maxWaiters = 16384
@@ -46,23 +61,24 @@ const (
 	maxBacklog = 16 << 20
 )
 
-// Budget is how the memory is divided. Sizes are in bytes.
+// Budget says how the memory is divided. Sizes are in bytes.
 type Budget struct {
-	Limit int64 // what all together may take
+	Limit int64 // for everything together
 
-	Cache   int64 // of answers, in all caches together
-	Queries int   // asked upstream at a time
-	Waiters int   // clients' queries that wait for them
-	Conns   int   // TCP connections of clients
-	Buffers int   // halves of their messages, and unsent answers
-	Unsent  int   // answers that the kernel keeps until they are taken
-	Queues  int   // datagrams that the kernel keeps until they are read
-	Backlog int   // datagrams that wait behind other clients'
+	Cache   int64 // answers, in all caches together
+	Queries int   // how many may be under way upstream
+	Waiters int   // how many queries of clients may wait for them
+	Conns   int   // how many TCP connections clients may have
+	Buffers int   // half-read messages and unsent answers on these connections
+	Unsent  int   // answers that the kernel keeps until clients take them
+	Queues  int   // datagrams that the kernel keeps until we read them
+	Backlog int   // datagrams that wait behind those of other clients
 
-	beside int64
+	beside int64 // what has no bound here
 }
 
-// Divide divides limit bytes, or Default where that is 0. What is taken beside is given.
+// Divide divides limit bytes, or Default if limit is 0. The parts that have no bound here take
+// beside bytes of it.
 func Divide(limit, beside int64) Budget {
 	if limit <= 0 {
 		limit = Default
@@ -83,14 +99,14 @@ func Divide(limit, beside int64) Budget {
 	}
 }
 
-// Sum returns what all takes that is at its bound, without what the collector needs.
+// Sum returns what everything takes at its bound, in bytes, without what the collector needs.
 func (b *Budget) Sum() int64 {
 	return atRest + b.beside + b.Cache + int64(b.Queries)*query + int64(b.Waiters)*waiter + int64(b.Conns)*conn +
 		int64(b.Buffers+b.Unsent+b.Queues+b.Backlog)
 }
 
-// Heap returns what the collector may have of a limit: all but what the kernel and the program
-// itself may take.
+// Heap returns how large the Go heap may grow under a limit, in bytes: everything but what the kernel
+// and the program itself may take.
 func (b *Budget) Heap(limit int64) int64 {
 	outside := atRest - atRestHeap + int64(b.Queries)*(query-queryHeap) + int64(b.Conns)*(conn-connHeap) + int64(b.Unsent+b.Queues)
 	return max(limit-outside, limit/4)

@@ -1,13 +1,9 @@
 package budget
 
-import (
-	"testing"
+import "testing"
 
-	"github.com/neardns/neardns/internal/listen"
-)
-
-// TestDivide adds all bounds up, for every limit: they leave a tenth to the collector at least,
-// and none is so small that nothing works.
+// TestDivide adds up all bounds, for every limit. They leave at least a tenth to the collector, and
+// none is so small that nothing works.
 func TestDivide(t *testing.T) {
 	const beside = 2 << 20
 	for limit := int64(Least); limit < 16<<30; limit += limit / 7 {
@@ -25,19 +21,12 @@ func TestDivide(t *testing.T) {
 	}
 }
 
-// TestNoLimit divides the default, and too little as the least.
+// TestNoLimit divides Default if there is no limit, and Least if the limit is below it.
 func TestNoLimit(t *testing.T) {
 	if got, want := Divide(0, 0), Divide(Default, 0); got != want {
 		t.Errorf("%+v, expected %+v", got, want)
 	}
 	if got, want := Divide(1<<20, 0), Divide(Least, 0); got != want {
 		t.Errorf("%+v, expected %+v", got, want)
-	}
-}
-
-// TestStreamIn has the kernel's queue of a connection be what the budget counts.
-func TestStreamIn(t *testing.T) {
-	if conn < 4<<10+2*listen.StreamIn {
-		t.Errorf("a connection is %d", conn)
 	}
 }

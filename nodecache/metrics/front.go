@@ -13,7 +13,7 @@ import (
 // that could not be sent.
 type front struct {
 	mu     sync.Mutex
-	watch  func() ([]listen.UDPStats, listen.TCPStats)
+	watch  func() (listen.UDPStats, listen.TCPStats)
 	counts frontCounts
 
 	dropped, unsent, accepted, closed family
@@ -31,7 +31,7 @@ type frontCounts struct {
 func newFront() *front {
 	counter, gauge := prometheus.CounterValue, prometheus.GaugeValue
 	return &front{
-		watch: func() ([]listen.UDPStats, listen.TCPStats) { return nil, listen.TCPStats{} },
+		watch: func() (listen.UDPStats, listen.TCPStats) { return listen.UDPStats{}, listen.TCPStats{} },
 		dropped: tally.NewFamily(counter, ours, "", "dropped_queries_total",
 			"Counter of datagrams that were not answered because the kernel's queue was full (overflow), or because their sender sent more than its share (shed).", "reason"),
 		unsent: tally.NewFamily(counter, ours, "", "unsent_answers_total",
@@ -48,23 +48,12 @@ func newFront() *front {
 }
 
 // replace sets how the front is read; see Set.WatchFront.
-func (f *front) replace(watch func() ([]listen.UDPStats, listen.TCPStats)) {
+func (f *front) replace(watch func() (listen.UDPStats, listen.TCPStats)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.counts.follow(sum(f.watch()))
+	f.counts.follow(f.watch())
 	f.watch = watch
-	f.counts.resume(sum(f.watch()))
-}
-
-// sum adds up the counts of all UDP sockets.
-func sum(list []listen.UDPStats, tcp listen.TCPStats) (udp listen.UDPStats, _ listen.TCPStats) {
-	for _, u := range list {
-		udp.Overflow += u.Overflow
-		udp.Shed += u.Shed
-		udp.Unsent += u.Unsent
-		udp.Waiting += u.Waiting
-	}
-	return udp, tcp
+	f.counts.resume(f.watch())
 }
 
 func (n *frontCounts) follow(udp listen.UDPStats, tcp listen.TCPStats) {
@@ -95,7 +84,7 @@ func (f *front) Describe(ch chan<- *prometheus.Desc) {
 func (f *front) Collect(ch chan<- prometheus.Metric) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	udp, tcp := sum(f.watch())
+	udp, tcp := f.watch()
 	n := &f.counts
 	n.follow(udp, tcp)
 	f.dropped.Send(ch, float64(n.overflow.total), "overflow")

@@ -9,16 +9,13 @@ import (
 // TestWatchFront shows where the counts of sockets are told, for one front and then another.
 func TestWatchFront(t *testing.T) {
 	s := New(1)
-	udp := []listen.UDPStats{
-		{Overflow: 1, Shed: 2, Unsent: 4, Waiting: 5},
-		{Overflow: 10, Shed: 20, Unsent: 40, Waiting: 50},
-	}
+	udp := listen.UDPStats{Overflow: 11, Shed: 22, Unsent: 44, Waiting: 55}
 	tcp := listen.TCPStats{Accepted: 9, Open: 8, Evicted: 7, Expired: 6, Malformed: 5, Unsent: 4, Waiting: 3}
 	first := false
-	s.WatchFront(func() ([]listen.UDPStats, listen.TCPStats) {
+	s.WatchFront(func() (listen.UDPStats, listen.TCPStats) {
 		if !first {
 			first = true
-			return nil, listen.TCPStats{}
+			return listen.UDPStats{}, listen.TCPStats{}
 		}
 		return udp, tcp
 	})
@@ -36,8 +33,8 @@ func TestWatchFront(t *testing.T) {
 		`nodecache_tcp_connections_closed_total{reason="malformed"}`: 5,
 	}
 	wants(t, s, want)
-	udp[0].Shed++
-	s.WatchFront(func() ([]listen.UDPStats, listen.TCPStats) { return nil, listen.TCPStats{} })
+	udp.Shed++
+	s.WatchFront(func() (listen.UDPStats, listen.TCPStats) { return listen.UDPStats{}, listen.TCPStats{} })
 	want[`nodecache_dropped_queries_total{reason="shed"}`]++
 	want[`nodecache_waiting_queries{proto="udp"}`], want[`nodecache_waiting_queries{proto="tcp"}`] = 0, 0
 	want[`nodecache_tcp_connections`] = 0

@@ -51,7 +51,7 @@ func (s *Set) WatchCaches(list []CacheWatch) { s.caches.replace(list) }
 
 // WatchFront replaces how the front is read: watch returns what its open sockets have counted. The front
 // before is read once more, so its sockets must still be open. The new sockets count from now on.
-func (s *Set) WatchFront(watch func() ([]listen.UDPStats, listen.TCPStats)) { s.front.replace(watch) }
+func (s *Set) WatchFront(watch func() (listen.UDPStats, listen.TCPStats)) { s.front.replace(watch) }
 
 // SetPlugins replaces the list of directives that are in force. As in CoreDNS, the metric has only
 // those that are handlers there.

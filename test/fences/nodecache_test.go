@@ -18,7 +18,7 @@ var arrows = map[string][]string{
 	"internal/testkit":    {"internal/wire"},
 	"internal/wire":       nil,
 	"nodecache/admin":     {"internal/listen"},
-	"nodecache/budget":    nil,
+	"nodecache/budget":    {"internal/listen"},
 	"nodecache/cache":     {"internal/wire"},
 	"nodecache/cookie":    nil,
 	"nodecache/corefile": {"internal/clock", "internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/querylog",

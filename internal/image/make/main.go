@@ -1,4 +1,4 @@
-// Command make builds the images' root file systems, and images from them. See Makefile.
+// Command make builds the root file systems of the images, and images from them. See Makefile.
 package main
 
 import (
@@ -59,7 +59,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// make builds one program's.
+// make builds the root file systems and the image of one program.
 func (o *options) make(ctx context.Context, p image.Program) error {
 	images := map[string]v1.Image{}
 	for _, arch := range o.archs {

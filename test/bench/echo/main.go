@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/neardns/neardns/internal/listen"
@@ -18,7 +19,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	front, err := listen.Open(listen.Config{Addrs: []netip.AddrPort{addr}})
+	front, err := listen.Open(listen.Config{Addrs: []netip.AddrPort{addr}, Sockets: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func buildJumping(t *testing.T) (program string) {
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
 		filepath.Join(std, "time.go"):                           run.Write(t, dir, "time.go", jumping),
 		filepath.Join(std, "ahead.go"):                          run.Write(t, dir, "ahead.go", clockCode),
-		filepath.Join(module, "internal/clock/asleep_linux.go"): run.Write(t, dir, "asleep.go", sleepCode),
+		filepath.Join(module, "internal/clock/asleep.go"): run.Write(t, dir, "asleep.go", sleepCode),
 	}})
 	if err != nil {
 		t.Fatal(err)

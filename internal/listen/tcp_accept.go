@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// acceptMost is how many connections are accepted before others get their turn.
+// acceptMost is how many connections a listener may bring in before others get a turn.
 const acceptMost = 16
 
-// exhausted is the pause when the kernel has no more to give and nothing can be given back: a
-// listener stays ready, and would be asked at full speed.
+// exhausted is how long to pause if the kernel has no more to give and there is nothing to give
+// back. Without it a listener, which stays ready, would be asked at full speed.
 const exhausted = 10 * time.Millisecond
 
 // accept takes the connections that wait at a listener.
@@ -36,9 +36,9 @@ func (t *tcpServer) accept(listener int, local netip.AddrPort) {
 	}
 }
 
-// makeRoom closes the idlest connections because there are no more descriptors. It closes some
-// more than the next ones need, for what else runs in this process. It returns false if
-// there is none to close.
+// makeRoom closes the idlest connections because no descriptors are left. It closes some more than
+// the next connections need, for the other work of this process. It returns false if there is no
+// connection to close.
 func (t *tcpServer) makeRoom() bool {
 	open := t.count.open.Load()
 	for range min(open, 1+open/16) {
@@ -47,8 +47,8 @@ func (t *tcpServer) makeRoom() bool {
 	return open > 0
 }
 
-// admit takes up the connection fd, closing the idlest of its client or of all if there are
-// too many.
+// admit adds the connection fd. If there are too many, it closes the idlest connection of the same
+// client, or of all.
 func (t *tcpServer) admit(fd int, remote, local netip.AddrPort) {
 	if local.Addr().IsUnspecified() {
 		local = localAddr(fd)
@@ -79,7 +79,7 @@ func (t *tcpServer) admit(fd int, remote, local netip.AddrPort) {
 	}
 }
 
-// idlest returns the connection to close first. There is one.
+// idlest returns the connection to close first. There must be one.
 func (t *tcpServer) idlest() *conn {
 	for _, q := range [...]*queue{&t.finished, &t.quiet} {
 		if c := q.idlest(); c != nil {
@@ -89,21 +89,32 @@ func (t *tcpServer) idlest() *conn {
 	return t.stalled.first
 }
 
-// hoarder returns the connection to close first while too much is kept, nil if there is none. It
-// is of a client that keeps more than share, and itself keeps its share of that or more: of such,
-// the one that has stalled longest.
-func (t *tcpServer) hoarder(share int64, all func(*peer) int64, kept func(*conn) int) *conn {
-	for _, q := range [...]*queue{&t.stalled, &t.quiet, &t.finished} {
-		for c := q.first; c != nil; c = c.links[byState].next {
-			if n := all(c.peer); n > share && int64(kept(c)*c.peer.count) >= n {
-				return c
-			}
+// expireMost is how many connections of a queue expire before others get a turn.
+const expireMost = 128
+
+// expire closes the connections that have made no progress for too long, unless they wait for our
+// answer.
+func (t *tcpServer) expire() {
+	for _, q := range [...]*queue{&t.quiet, &t.stalled, &t.finished} {
+		for n := 0; n < expireMost && q.first != nil && q.first.since+q.limit <= t.now; n++ {
+			t.expireConn(q.first)
 		}
 	}
-	return t.stalled.first // the clients that keep more have all been answered just now
 }
 
-// clear closes connections until no more is kept than may be.
+func (t *tcpServer) expireConn(c *conn) {
+	switch {
+	case c.finished:
+		t.closeConn(c)
+	case c.owed():
+		t.move(c, c.queue)
+	default:
+		t.count.expired.Add(1)
+		t.closeConn(c)
+	}
+}
+
+// clear closes connections until we, and the kernel, keep no more than Limits allow.
 func (t *tcpServer) clear() {
 	for t.crowded() && t.stalled.first != nil {
 		t.evict(t.hoarder(int64(t.limits.Buffers/len(t.peers)), (*peer).keeps, (*conn).kept))
@@ -114,7 +125,7 @@ func (t *tcpServer) clear() {
 	if !t.overfull() {
 		return
 	}
-	unsent, most := &t.limits.Total.unsent, int64(t.limits.Unsent*7/8) // so that it is not looked for again at once
+	unsent, most := &t.limits.Total.unsent, int64(t.limits.Unsent*7/8) // less than the limit, so that the next clear need not look again
 	for unsent.Load() > most {
 		c := t.hoarder(unsent.Load()/int64(len(t.peers)+1), (*peer).leaves, (*conn).left)
 		if c == nil {
@@ -122,6 +133,20 @@ func (t *tcpServer) clear() {
 		}
 		t.evict(c)
 	}
+}
+
+// hoarder returns the connection to close first while too much is kept, or nil if there is none.
+// Its client keeps more than share, as all tells, and the connection keeps its part of that or
+// more, as kept tells. Among several it returns the one that has stalled longest.
+func (t *tcpServer) hoarder(share int64, all func(*peer) int64, kept func(*conn) int) *conn {
+	for _, q := range [...]*queue{&t.stalled, &t.quiet, &t.finished} {
+		for c := q.first; c != nil; c = c.links[byState].next {
+			if n := all(c.peer); n > share && int64(kept(c)*c.peer.count) >= n {
+				return c
+			}
+		}
+	}
+	return t.stalled.first // the clients that keep more have just been answered
 }
 
 // look asks the kernel how much it keeps for each connection.
@@ -133,7 +158,12 @@ func (t *tcpServer) look() {
 	}
 }
 
-// overfull reports whether the kernel may keep more of what clients have not taken than it may.
+// crowded reports whether our buffers hold more than Limits.Buffers.
+func (t *tcpServer) crowded() bool {
+	return t.limits.Total.buffered.Load() > int64(t.limits.Buffers)
+}
+
+// overfull reports whether the kernel may keep more than Limits.Unsent.
 func (t *tcpServer) overfull() bool {
 	return t.limits.Total.unsent.Load() > int64(t.limits.Unsent)
 }
@@ -144,7 +174,7 @@ func (t *tcpServer) evict(c *conn) {
 	t.closeConn(c)
 }
 
-// closeConn closes c and forgets it. Responders that still hold it find it closed.
+// closeConn closes c and forgets it. Responders that still refer to it find it closed.
 func (t *tcpServer) closeConn(c *conn) {
 	c.mu.Lock()
 	c.closed = true

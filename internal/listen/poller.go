@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller is an epoll set that the Go runtime's poller watches: an epoll descriptor is itself
-// readable when something in its set is ready, epoll(7). So thousands of connections need
-// one goroutine, and no thread of their own while nothing happens.
+// poller is an epoll set that the Go runtime's poller watches. That works because an epoll
+// descriptor is itself readable when something in its set is ready, epoll(7). So thousands of
+// connections need one goroutine, and no thread of their own while nothing happens.
 type poller struct {
 	fd     int
 	file   *os.File
@@ -34,12 +34,13 @@ func newPoller() (*poller, error) {
 	return p, nil
 }
 
-// pollFile gives fd, which must be non-blocking, to the runtime's poller, or closes it.
+// pollFile hands fd, which must be non-blocking, to the runtime's poller. If it fails, it closes
+// fd.
 func pollFile(fd int, name string) (*os.File, syscall.RawConn, error) {
 	file := os.NewFile(uintptr(fd), name)
 	conn, err := file.SyscallConn()
 	if err == nil {
-		err = file.SetReadDeadline(time.Time{}) // os.ErrNoDeadline where the poller has not taken it
+		err = file.SetReadDeadline(time.Time{}) // os.ErrNoDeadline if the poller has not taken it
 	}
 	if err != nil {
 		file.Close()
@@ -47,7 +48,7 @@ func pollFile(fd int, name string) (*os.File, syscall.RawConn, error) {
 	return file, conn, err
 }
 
-// add watches fd for events as well as for errors, until it is closed. Its events carry mark.
+// add watches fd for events, and for errors, until it is closed. Its events carry mark.
 func (p *poller) add(fd int, mark int32, events uint32) syscall.Errno {
 	return epollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd), Pad: mark})
 }
@@ -57,13 +58,13 @@ func (p *poller) watch(fd int, mark int32, events uint32) {
 	epollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd), Pad: mark})
 }
 
-// remove has fd watched no more.
+// remove stops watching fd.
 func (p *poller) remove(fd int) { epollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, &unix.EpollEvent{}) }
 
-// ready returns what is ready now. The next call overwrites it.
+// ready returns the events that are ready now. The next call overwrites them.
 func (p *poller) ready() []unix.EpollEvent { return p.events[:epollWait(p.fd, p.events[:])] }
 
-// run calls turn whenever something may be ready, until the time that until last set.
+// run calls turn whenever something may be ready. It returns at the time that until has set.
 func (p *poller) run(turn func()) {
 	p.conn.Read(func(uintptr) bool { turn(); return false })
 }

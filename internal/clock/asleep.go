@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asleep returns how long the machine has slept since it booted: that is the difference of
-// CLOCK_BOOTTIME and CLOCK_MONOTONIC, see clock_gettime(2).
+// asleep returns how long the machine has slept since it booted: CLOCK_BOOTTIME less
+// CLOCK_MONOTONIC, clock_gettime(2). It has a file of its own so that a test can replace it.
 func asleep() time.Duration {
 	var boot, monotonic unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {

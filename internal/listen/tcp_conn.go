@@ -2,7 +2,7 @@ package listen
 
 import "golang.org/x/sys/unix"
 
-// serveConn goes on with a connection for which events happened.
+// serveConn gives a connection its turn after events.
 func (t *tcpServer) serveConn(c *conn, events uint32) {
 	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 || !t.progress(c) {
 		t.closeConn(c)
@@ -26,8 +26,7 @@ func (t *tcpServer) serveConn(c *conn, events uint32) {
 	t.clear()
 }
 
-// progress sends, reads and asks what it can. It returns false if the connection is to be
-// closed.
+// progress sends, reads and asks what it can. It returns false if the connection must be closed.
 func (t *tcpServer) progress(c *conn) bool {
 	c.mu.Lock()
 	c.kicked = false
@@ -45,12 +44,12 @@ func (t *tcpServer) progress(c *conn) bool {
 		}
 	}
 	if c.finished || deaf {
-		return true // what comes after our side is closed can't be answered
+		return true // we throw it away: our side is closed, or will be, and we cannot answer
 	}
 	return t.ask(c, buf)
 }
 
-// ask has the messages in buf answered, as many as the connection may ask, and keeps the rest.
+// ask answers as many messages in buf as the connection may ask now, and keeps the rest.
 func (t *tcpServer) ask(c *conn, buf []byte) bool {
 	t.current, t.out = c, t.out[:0]
 	t.client.Remote, t.client.Local, t.client.Leaving = c.remote, c.local, t.leaving
@@ -59,7 +58,7 @@ func (t *tcpServer) ask(c *conn, buf []byte) bool {
 		if !ok {
 			break
 		}
-		if len(message) == 0 { // no message is empty: what follows is not DNS
+		if len(message) == 0 { // no DNS message is empty, so what follows is not DNS
 			t.stopListening(c)
 			buf = nil
 			break
@@ -74,7 +73,7 @@ func (t *tcpServer) ask(c *conn, buf []byte) bool {
 	return t.deliver(c)
 }
 
-// stopListening has what c asked before answered, and then the client told to close.
+// stopListening makes the server answer what c has asked so far, and then close its side.
 func (t *tcpServer) stopListening(c *conn) {
 	t.count.malformed.Add(1)
 	c.mu.Lock()
@@ -88,12 +87,11 @@ func (t *tcpServer) mayAsk(c *conn) bool {
 	return !c.full()
 }
 
-// askOne has message answered into t.out.
+// askOne lets the handler answer message, and appends the answer to t.out.
 func (t *tcpServer) askOne(message []byte) {
-	t.count.queries.Add(1)
 	t.current.peer.asked++
 	start := len(t.out)
-	room := append(t.out, 0, 0)[start+headerLen:] // where appendFrame will put the answer
+	room := append(t.out, 0, 0)[start+headerLen:] // appendFrame puts the answer here too
 	answer := t.handler(room, message, &t.client)
 	if len(answer) == 0 {
 		return
@@ -101,9 +99,7 @@ func (t *tcpServer) askOne(message []byte) {
 	var ok bool
 	if t.out, ok = appendFrame(t.out, answer); !ok {
 		t.count.unsent.Add(1)
-		return
 	}
-	t.count.answers.Add(1)
 }
 
 // later leaves the current query open.
@@ -128,8 +124,8 @@ func (t *tcpServer) deliver(c *conn) bool {
 	return c.push(frames)
 }
 
-// place puts c into the queue that suits its state, at the end if it has made progress.
-// Half a message is no progress, however often an octet of it comes.
+// place puts c into the queue of its state, and at the end of it if c has made progress. One more
+// byte of half a message is no progress, however often one comes.
 func (t *tcpServer) place(c *conn, pending bool) {
 	q := &t.quiet
 	switch {
@@ -143,7 +139,7 @@ func (t *tcpServer) place(c *conn, pending bool) {
 	}
 }
 
-// move puts c at the end of q, as one that has just made progress.
+// move puts c at the end of q, as a connection that has just made progress.
 func (t *tcpServer) move(c *conn, q *queue) {
 	if c.queue != nil {
 		c.queue.remove(c)
@@ -154,7 +150,21 @@ func (t *tcpServer) move(c *conn, q *queue) {
 	c.peer.push(c)
 }
 
-// crowded reports whether connections keep more than they may.
-func (t *tcpServer) crowded() bool {
-	return t.limits.Total.buffered.Load() > int64(t.limits.Buffers)
+// finish closes our side of c. Closing both sides would reset the connection if a query were on its
+// way.
+func (t *tcpServer) finish(c *conn) {
+	shutdown(c.fd, unix.SHUT_WR)
+	c.finished = true
+	t.move(c, &t.finished)
+}
+
+// closeAcked closes c after its client has closed its side. If the client has not acknowledged all
+// answers yet, closeAcked closes our side only: closing the socket would reset the connection.
+func (t *tcpServer) closeAcked(c *conn) {
+	if c.finished || unsent(c.fd) == 0 {
+		t.closeConn(c)
+		return
+	}
+	t.poll.remove(c.fd) // with both sides closed it would be ready at all times (EPOLLHUP)
+	t.finish(c)
 }

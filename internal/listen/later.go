@@ -17,22 +17,6 @@ type udpLater struct {
 	msg     unix.Msghdr
 }
 
-// later keeps what a late answer to the current query needs.
-func (b *batch) later() Responder {
-	from := &b.queries[b.index].hdr
-	l := &udpLater{socket: b.socket, name: b.names[b.index]}
-	l.msg.Name, l.msg.Namelen = (*byte)(unsafe.Pointer(&l.name)), from.Namelen
-	l.msg.Iov = &l.iov
-	l.msg.SetIovlen(1)
-	if from.Controllen > 0 {
-		l.control = b.controls[b.index]
-		l.control.turn()
-		l.msg.Control, l.msg.Controllen = &l.control.raw[0], from.Controllen
-	}
-	b.socket.count.waiting.Add(1)
-	return l
-}
-
 // Send implements Responder.
 func (l *udpLater) Send(answer []byte) {
 	if l.sent.Swap(true) {
@@ -50,11 +34,20 @@ func (l *udpLater) send(answer []byte) {
 	errno := unix.EBADF
 	l.socket.conn.Control(func(fd uintptr) { errno = sendmsg(int(fd), &l.msg) })
 	l.iov.Base = nil
-	count := &l.socket.count
 	if errno != 0 {
-		count.unsent.Add(1)
-		return
+		l.socket.count.unsent.Add(1)
 	}
-	count.answers.Add(1)
-	count.late.Add(1)
+}
+
+// tcpLater answers one query on the connection that it came from.
+type tcpLater struct {
+	conn *conn
+	sent atomic.Bool
+}
+
+// Send implements Responder.
+func (l *tcpLater) Send(answer []byte) {
+	if !l.sent.Swap(true) {
+		l.conn.answerLate(answer)
+	}
 }

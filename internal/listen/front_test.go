@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // TestOpenErrors names the address, the cause and the remedy, and leaves nothing open, which
@@ -53,14 +54,12 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// TestSockets has a socket of each kind for every CPU that Go uses, 8 at most, each for what
-// arrives on a CPU of its own as long as there are enough.
+// TestSockets has so many sockets of each kind as are asked for, or one for every CPU that is
+// online. Each is for what arrives on a CPU of its own, as long as there are enough.
 func TestSockets(t *testing.T) {
 	cpus := onlineCPUs()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for procs, want := range map[int]int{1: 1, 2: 2, 3: 3, 8: 8, 9: 8, 64: 8} {
-		runtime.GOMAXPROCS(procs)
-		f := open(t, Config{}, "127.0.0.1:0")
+	for sockets, want := range map[int]int{0: len(cpus), 1: 1, 2: 2, 3: 3, 8: 8} {
+		f := open(t, Config{Sockets: sockets}, "127.0.0.1:0")
 		var fds []int
 		for fd := range f.tcp.listeners {
 			fds = append(fds, fd)
@@ -70,12 +69,12 @@ func TestSockets(t *testing.T) {
 			s.conn.Control(func(fd uintptr) { fds = append(fds, int(fd)) })
 		}
 		if len(fds) != 2*want {
-			t.Errorf("GOMAXPROCS %d: %d sockets, want %d of each kind", procs, len(fds), want)
+			t.Errorf("%d sockets, want %d of each kind", len(fds), want)
 		}
 		for i, fd := range fds {
 			cpu, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_INCOMING_CPU)
 			if i %= want; err != nil || cpu != cpus[i%len(cpus)] {
-				t.Errorf("GOMAXPROCS %d: socket %d is for CPU %d (%v)", procs, i, cpu, err)
+				t.Errorf("of %d sockets, number %d is for CPU %d (%v)", want, i, cpu, err)
 			}
 		}
 		f.Close()
@@ -124,7 +123,7 @@ func TestFilesUsedUp(t *testing.T) {
 	}
 	limitFiles(t, 5)
 	r := serve(t, f, echo)
-	until(t, "all accepted", func() bool { return r.TCP().Accepted == 20 })
+	testkit.Eventually(t, "all accepted", func() bool { return r.TCP().Accepted == 20 })
 	if s := r.TCP(); s.Open == 0 || s.Open > 5 || s.Evicted != 20-uint64(s.Open) {
 		t.Errorf("%+v", s)
 	}
@@ -137,7 +136,7 @@ func TestFilesNone(t *testing.T) {
 	defer c.Close()
 	restore := limitFiles(t, 0)
 	r := serve(t, f, echo)
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(50 * time.Millisecond) // the front tries in vain, which leaves no trace to wait for
 	if n := r.TCP().Accepted; n != 0 {
 		t.Errorf("%d accepted", n)
 	}
@@ -165,4 +164,94 @@ func limitFiles(t *testing.T, count uint64) (restore func()) {
 		t.Fatal(err)
 	}
 	return restore
+}
+
+// TestReaders counts by reader without a lock, in two Fronts. The race detector would object if two
+// readers had one number. Each reader gets what its own socket receives; TCP has the last number.
+func TestReaders(t *testing.T) {
+	const addrs, sockets = 2, 3
+	var counts [2 * (addrs*sockets + 1)]struct {
+		udp, tcp int
+		asked    map[netip.AddrPort]bool
+	}
+	count := func(dst, query []byte, c *Client) []byte {
+		n := &counts[c.Reader]
+		if c.TCP {
+			n.tcp++
+			return append(dst, query...)
+		}
+		if n.udp++; n.asked == nil {
+			n.asked = map[netip.AddrPort]bool{}
+		}
+		n.asked[c.Local] = true
+		return append(dst, query...)
+	}
+	first := 0
+	var list []*running
+	for range 2 {
+		r := start(t, Config{Sockets: sockets, FirstReader: first}, count, "127.0.0.1:0", "[::1]:0")
+		if n := r.Readers(); n != addrs*sockets+1 {
+			t.Fatalf("%d readers", n)
+		}
+		list = append(list, r)
+		first += r.Readers()
+	}
+	const each = 50
+	for range each {
+		for _, r := range list {
+			for _, addr := range r.Addrs() {
+				ask(t, dial(t, "udp", addr), "query")
+				c := dial(t, "tcp", addr)
+				isOpen(c)
+				c.Close()
+			}
+		}
+	}
+	for i, r := range list {
+		r.stop()
+		mine := counts[i*r.Readers():][:r.Readers()]
+		last := len(mine) - 1
+		udp := 0
+		for reader, n := range mine[:last] {
+			udp += n.udp
+			delete(n.asked, r.Front.udp[reader].addr)
+			if n.tcp != 0 || len(n.asked) > 0 {
+				t.Errorf("front %d, reader %d: %+v", i, reader, n)
+			}
+		}
+		if udp != each*addrs || mine[last].tcp != each*addrs || mine[last].udp != 0 {
+			t.Errorf("front %d: %+v", i, mine)
+		}
+	}
+}
+
+// TestReadersUDPOnly has no reader for TCP.
+func TestReadersUDPOnly(t *testing.T) {
+	f := open(t, Config{Sockets: 2, UDPOnly: true, Addrs: []netip.AddrPort{}}, "127.0.0.1:0")
+	defer f.Close()
+	if n := f.Readers(); n != 2 {
+		t.Errorf("%d readers, want 2", n)
+	}
+}
+
+// TestReadersAt tells which sockets get what is sent to an address.
+func TestReadersAt(t *testing.T) {
+	f := open(t, Config{Sockets: 2, FirstReader: 7}, "127.0.0.1:0", "0.0.0.0:0")
+	defer f.Close()
+	own, everywhere := f.Addrs()[0], f.Addrs()[1]
+	for _, test := range []struct {
+		addr netip.AddrPort
+		want []int
+	}{
+		{own, []int{7, 8}},
+		{everywhere, []int{9, 10}},
+		{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), everywhere.Port()), []int{9, 10}},
+		{netip.AddrPortFrom(own.Addr(), everywhere.Port()), []int{9, 10}},
+		{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), own.Port()), nil},
+		{netip.AddrPortFrom(netip.MustParseAddr("::1"), everywhere.Port()), nil},
+	} {
+		if got := f.ReadersAt(test.addr); !slices.Equal(got, test.want) {
+			t.Errorf("%v: %v, expected %v", test.addr, got, test.want)
+		}
+	}
 }
