@@ -86,8 +86,8 @@ func buildJumping(t *testing.T) (program string) {
 	jumping := now + "\nfunc Now() Time {\n\t" + readsClock + "\tsec += *ahead\n" + strings.TrimPrefix(after, "\t"+readsClock)
 	module := filepath.Dir(goEnv(t, "GOMOD"))
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(std, "time.go"):                           run.Write(t, dir, "time.go", jumping),
-		filepath.Join(std, "ahead.go"):                          run.Write(t, dir, "ahead.go", clockCode),
+		filepath.Join(std, "time.go"):                     run.Write(t, dir, "time.go", jumping),
+		filepath.Join(std, "ahead.go"):                    run.Write(t, dir, "ahead.go", clockCode),
 		filepath.Join(module, "internal/clock/asleep.go"): run.Write(t, dir, "asleep.go", sleepCode),
 	}})
 	if err != nil {
