@@ -12,7 +12,7 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// discard is a ResponseWriter that drops what it is given.
+// discard is a ResponseWriter that drops all replies.
 type discard struct{ test.ResponseWriter }
 
 func (*discard) WriteMsg(*dns.Msg) error { return nil }

@@ -71,7 +71,7 @@ func TestSnapshotPath(t *testing.T) {
 	}
 }
 
-// TestParseMistakes shows that each mistake is told with its line and what was expected.
+// TestParseMistakes shows that the error for each mistake names its line and what was expected.
 func TestParseMistakes(t *testing.T) {
 	for _, tt := range []struct{ body, want string }{
 		{"nonsense", "unknown property 'nonsense': expected one of apiserver_burst, apiserver_max_inflight,"},
@@ -152,7 +152,7 @@ func TestParseMistakes(t *testing.T) {
 	}
 }
 
-// TestParseWarnings shows what is accepted, as the stock plugin accepts it, and not in silence.
+// TestParseWarnings shows what is accepted, as by the stock plugin, but with a warning.
 func TestParseWarnings(t *testing.T) {
 	for _, tt := range []struct{ body, want string }{
 		{"fallthrough not a zone", "Testfile:2: fallthrough has no effect for not. a. zone.: no zone of this block is above or below (cluster.local. 10.in-addr.arpa.)"},

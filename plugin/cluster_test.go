@@ -15,7 +15,7 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// outside stands for the rest of the server: it knows one name.
+// outside takes the place of the rest of the server. It knows one name.
 type outside struct{}
 
 func (outside) Lookup(_ context.Context, state request.Request, name string, typ uint16) (*dns.Msg, error) {
@@ -82,7 +82,7 @@ func fill(w *zone.Writer) {
 	w.SetSynced()
 }
 
-// ask returns the reply to a question, or the rcode where none was written.
+// ask returns the reply to a question, or only its rcode if no reply was written.
 func ask(t *testing.T, k *Kubernetes, name, typ string) *dns.Msg {
 	t.Helper()
 	m := new(dns.Msg)
@@ -103,8 +103,8 @@ func serve(t *testing.T, k *Kubernetes, m *dns.Msg) *dns.Msg {
 	return rec.Msg
 }
 
-// short is a reply in one line: rcode, then each record's owner, type and data; records of
-// the additional section in brackets.
+// short is a reply in one line: rcode, then each record's owner, type and data. Records of the
+// additional section stand in brackets.
 func short(m *dns.Msg) string {
 	out := []string{dns.RcodeToString[m.Rcode]}
 	records := func(rrs []dns.RR, format string) {

@@ -202,7 +202,7 @@ func TestManyTargets(t *testing.T) {
 	}
 }
 
-// TestEscapedDot asks for a name that only looks as if it stood in the zone.
+// TestEscapedDot asks for a name that only looks like a name in the zone.
 func TestEscapedDot(t *testing.T) {
 	k, _ := testHandler(testConfig())
 	k.Next = test.NextHandler(dns.RcodeRefused, nil)

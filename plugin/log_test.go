@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestLogUnread has CoreDNS's log be a pipe that nobody reads. Whoever logs goes on.
+// TestLogUnread makes CoreDNS's log a pipe that nobody reads. Whoever logs goes on.
 func TestLogUnread(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -29,7 +29,7 @@ func (s *idle) WaitSynced(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// TestStartTimeout starts a server whose records do not come.
+// TestStartTimeout starts a server that gets no records.
 func TestStartTimeout(t *testing.T) {
 	s := &idle{}
 	r := newRunner(20 * time.Millisecond)

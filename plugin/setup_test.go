@@ -13,7 +13,7 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// TestFollowerMistakes starts servers whose records can't be had: the error names the line of
+// TestFollowerMistakes starts servers that can't get their records. The error names the line of
 // the option that says where they come from.
 func TestFollowerMistakes(t *testing.T) {
 	dir := t.TempDir()

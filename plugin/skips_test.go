@@ -10,8 +10,8 @@ import (
 	"github.com/neardns/neardns/plugin/object"
 )
 
-// TestSkippedLines changes a Service with a bad target ten times a second for two minutes: there
-// is one line a minute, and a name that is too long has one for good.
+// TestSkippedLines changes a Service with a bad target ten times a second for two minutes. That
+// makes one line a minute. A name that is too long makes one line, and no more.
 func TestSkippedLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s skips
@@ -30,7 +30,8 @@ func TestSkippedLines(t *testing.T) {
 	})
 }
 
-// TestSkippedMany shows that what is remembered of objects is bounded, and forgotten.
+// TestSkippedMany shows that the number of remembered objects is bounded, and that they are
+// forgotten in time.
 func TestSkippedMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s skips
@@ -51,7 +52,7 @@ func TestSkippedMany(t *testing.T) {
 	})
 }
 
-// TestAutoPathNeedsPods shows that autopath without `pods verified` is told of, once.
+// TestAutoPathNeedsPods shows that one line says that autopath needs `pods verified`.
 func TestAutoPathNeedsPods(t *testing.T) {
 	cfg := testConfig()
 	cfg.names.Pods = 0

@@ -12,7 +12,7 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// TestServerAway starts without a server, and later has it die and come back.
+// TestServerAway starts without a server. Later the server dies and comes back.
 func TestServerAway(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -43,7 +43,7 @@ func TestServerAway(t *testing.T) {
 	}
 }
 
-// TestStopWhileAway has Run end while it waits for a server.
+// TestStopWhileAway ends Run while it waits for a server.
 func TestStopWhileAway(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)

@@ -21,7 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// fakeAPI is an API server for what this package asks of one. It remembers every change,
+// fakeAPI is an API server that answers the requests of this package. It remembers every change,
 // so that a watch can begin anywhere.
 type fakeAPI struct {
 	*httptest.Server
@@ -54,7 +54,7 @@ func newFake(t *testing.T) *fakeAPI {
 	return f
 }
 
-// start serves at an address, with the state that there is.
+// start serves at an address, with the present state.
 func (f *fakeAPI) start(t *testing.T, addr string) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {

@@ -102,7 +102,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestMissedEvents has a watch end where it can't go on from, while objects change.
+// TestMissedEvents ends a watch at a place from which it can't go on, while objects change.
 func TestMissedEvents(t *testing.T) {
 	f := newFake(t)
 	f.world()
@@ -129,7 +129,7 @@ func TestMissedEvents(t *testing.T) {
 	})
 }
 
-// TestListExpires has the server forget a list between two of its pages.
+// TestListExpires makes the server forget a list between two of its pages.
 func TestListExpires(t *testing.T) {
 	f := newFake(t)
 	f.watchList = false
@@ -306,7 +306,7 @@ func TestNotDefined(t *testing.T) {
 	}
 }
 
-// TestCredentials has the server refuse us at first. TestReportFlaps shows when that is over.
+// TestCredentials makes the server refuse us at first. TestReportFlaps shows when that is over.
 func TestCredentials(t *testing.T) {
 	f := newFake(t)
 	f.world()

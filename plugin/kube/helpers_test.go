@@ -123,7 +123,7 @@ func (r *running) wait(t *testing.T) {
 	}
 }
 
-// caFile writes the certificate that f's own can be verified by.
+// caFile writes the certificate that verifies the fake's own.
 func caFile(t *testing.T, f *fakeAPI) string {
 	path := filepath.Join(t.TempDir(), "ca")
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.Certificate().Raw})

@@ -58,8 +58,8 @@ INFO the Kubernetes API answers again, after 10m0s`
 	}
 }
 
-// TestReportFlaps has one of two API servers refuse our credentials: requests fail and succeed
-// side by side. One line says that it began, and one that it is over.
+// TestReportFlaps makes one of two API servers refuse our credentials: requests fail and succeed
+// side by side. One line says that the trouble began, and one that it is over.
 func TestReportFlaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l := newTestReport()

@@ -153,7 +153,7 @@ func TestRemoved(t *testing.T) {
 	s.step(t, clock, "10.96.0.21")
 }
 
-// TestSameLooks changes nothing but the content, soon after an earlier change.
+// TestSameLooks changes the content, but not how the file looks, soon after an earlier change.
 func TestSameLooks(t *testing.T) {
 	s, clock := loaded(t)
 	info, err := os.Stat(s.cfg.File)
@@ -168,7 +168,7 @@ func TestSameLooks(t *testing.T) {
 	s.step(t, clock, "10.96.0.21")
 }
 
-// TestIdle looks without reading at a file that has stayed the same for long.
+// TestIdle shows that a file that has looked the same for long is not read again.
 func TestIdle(t *testing.T) {
 	s, clock := loaded(t)
 	for range 20 {
@@ -181,7 +181,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestDeleted takes out what a new file lacks.
+// TestDeleted shows that what a new file lacks is gone.
 func TestDeleted(t *testing.T) {
 	s, clock := loaded(t)
 	write(t, s.cfg.File, namespaceN)
@@ -197,7 +197,7 @@ func TestDeleted(t *testing.T) {
 	}
 }
 
-// TestRunWithoutLoad begins with no file at all.
+// TestRunWithoutLoad begins without a file.
 func TestRunWithoutLoad(t *testing.T) {
 	s := serve(t, cluster, nil)
 	clock := time.Now()

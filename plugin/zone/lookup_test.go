@@ -191,7 +191,7 @@ func text(as []netip.Addr) string {
 	return strings.Trim(fmt.Sprint(as), "[]")
 }
 
-// TestLookupAllocates nothing, whatever is found.
+// TestLookupAllocates shows that a lookup does not allocate, whatever it finds.
 func TestLookupAllocates(t *testing.T) {
 	s, _ := cluster(Options{Pods: PodsVerified, Zonal: true})
 	var pointers [4]Pointer
@@ -285,7 +285,8 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestShare compares with what the stock plugin computes in floating point, for every number of records.
+// TestShare compares with the stock plugin, which computes in floating point, for every number of
+// records.
 func TestShare(t *testing.T) {
 	for n := 1; n <= 70000; n++ {
 		stock := uint16(100.0 / float64(100*n) * 100)

@@ -147,8 +147,8 @@ type Parts struct {
 	Topology  string
 }
 
-// ErrName is returned for a name that the grammar has no place for.
-var ErrName = errors.New("invalid query name")
+// errName is returned for a name that the grammar has no place for.
+var errName = errors.New("invalid query name")
 
 // Parse takes apart a name of a set. Store.Lookup describes the form of the name.
 func Parse(set Set, name string, zonal bool) (Parts, error) {
@@ -157,7 +157,7 @@ func Parse(set Set, name string, zonal bool) (Parts, error) {
 		return Parts{}, nil
 	}
 	if top != labelService && top != labelPod {
-		return Parts{}, ErrName
+		return Parts{}, errName
 	}
 	if rest == "" {
 		return Parts{}, nil
@@ -166,7 +166,7 @@ func Parse(set Set, name string, zonal bool) (Parts, error) {
 	rest, service := cut(rest)
 	var r request
 	if !r.parse(splitBelow(rest), set, zonal && top == labelService) {
-		return Parts{}, ErrName
+		return Parts{}, errName
 	}
 	return Parts{
 		Kind: top, Namespace: namespace, Service: service, Endpoint: r.endpoint,
