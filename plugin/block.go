@@ -98,7 +98,7 @@ func (b *block) zonesOf(args []string) (zones []string, err error) {
 	for _, arg := range args {
 		names := plugin.Host(arg).NormalizeExact()
 		if len(names) == 0 {
-			return nil, b.Errf("%q is no zone: expected a name such as cluster.local, or a network such as 10.96.0.0/12", arg)
+			return nil, b.Errf("%q is not a zone: expected a name such as cluster.local, or a network such as 10.96.0.0/12", arg)
 		}
 		for _, name := range names {
 			if err := b.checkZone(name); err != nil {
@@ -115,7 +115,7 @@ func (b *block) zonesOf(args []string) (zones []string, err error) {
 func (b *block) checkZone(name string) error {
 	if addr, length, ok := strings.Cut(strings.TrimSuffix(name, "."), "/"); ok {
 		if a, err := netip.ParseAddr(addr); err == nil {
-			return b.Errf("%s/%s is no network: expected a length of 0 to %d", addr, length, a.BitLen())
+			return b.Errf("%s/%s is not a network: expected a length of 0 to %d", addr, length, a.BitLen())
 		}
 	}
 	z := reply.NewZone(name, nil)
@@ -147,7 +147,7 @@ func (b *block) readOption(name string) error {
 		return err
 	}
 	if again && !o.again && o.max > 0 {
-		b.warn("%s stands there twice: the last one counts", name)
+		b.warn("%s appears twice: the last one counts", name)
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func (b *block) end() error {
 	case !b.Next():
 		return nil
 	case b.Val() == "{" && b.option == "":
-		return b.Errf("'{' has to stand on the line of %s, at its end", pluginName)
+		return b.Errf("'{' belongs at the end of the line of %s", pluginName)
 	case b.Val() == pluginName:
 		return b.Errf("%v: zones and options belong in one kubernetes block per server block", plugin.ErrOnce)
 	}

@@ -83,10 +83,10 @@ func TestParseMistakes(t *testing.T) {
 		{"pods verified insecure", "expected 'pods disabled|insecure|verified', got 2"},
 		{"zonal yes", "expected 'zonal', got 1"},
 		{"multicluster", "expected 'multicluster ZONES...', got 0"},
-		{"multicluster a..b", `"a..b" is no zone`},
-		{"fallthrough a..b", `"a..b" is no zone`},
-		{"fallthrough 10.96.0.0/40", "10.96.0.0/40 is no network: expected a length of 0 to 32"},
-		{"snapshot f\nsnapshot f", "snapshot stands there twice"},
+		{"multicluster a..b", `"a..b" is not a zone`},
+		{"fallthrough a..b", `"a..b" is not a zone`},
+		{"fallthrough 10.96.0.0/40", "10.96.0.0/40 is not a network: expected a length of 0 to 32"},
+		{"snapshot f\nsnapshot f", "snapshot appears twice"},
 		{"fallthrough {", "unexpected '{' after 'fallthrough'"},
 		{"zonal\n{", "unexpected '{'"},
 		{"pods", "Wrong argument count"},
@@ -135,10 +135,10 @@ func TestParseMistakes(t *testing.T) {
 		t.Errorf("two blocks: %v", err)
 	}
 	for zones, want := range map[string]string{
-		"cluster.local\n{\nttl 5\n}": "Testfile:2 - Error during parsing: '{' has to stand on the line of kubernetes",
-		"10.96.0.0/40":               "10.96.0.0/40 is no network: expected a length of 0 to 32",
-		"cluster.local fd00::/129":   "fd00::/129 is no network: expected a length of 0 to 128",
-		"cluster.local a..b":         `"a..b" is no zone`,
+		"cluster.local\n{\nttl 5\n}": "Testfile:2 - Error during parsing: '{' belongs at the end of the line of kubernetes",
+		"10.96.0.0/40":               "10.96.0.0/40 is not a network: expected a length of 0 to 32",
+		"cluster.local fd00::/129":   "fd00::/129 is not a network: expected a length of 0 to 128",
+		"cluster.local a..b":         `"a..b" is not a zone`,
 		strings.Repeat(strings.Repeat("z", 63)+".", 3) + strings.Repeat("z", 60): "is too long",
 	} {
 		if _, err := read("kubernetes " + zones); err == nil || !strings.Contains(err.Error(), want) {
@@ -158,8 +158,8 @@ func TestParseWarnings(t *testing.T) {
 		{"fallthrough not a zone", "Testfile:2: fallthrough has no effect for not. a. zone.: no zone of this block is above or below (cluster.local. 10.in-addr.arpa.)"},
 		{"fallthrough a.cluster.local arpa", ""},
 		{"fallthrough", ""},
-		{"ttl 5\nttl 6", "Testfile:3: ttl stands there twice: the last one counts"},
-		{"pods insecure\npods verified", "Testfile:3: pods stands there twice: the last one counts"},
+		{"ttl 5\nttl 6", "Testfile:3: ttl appears twice: the last one counts"},
+		{"pods insecure\npods verified", "Testfile:3: pods appears twice: the last one counts"},
 		{"namespaces a\nnamespaces b", ""},
 		{"zonal\nzonal", ""},
 		{"endpoint a b", "Testfile:2: Multiple endpoints have been deprecated"},

@@ -126,7 +126,7 @@ func (a *asked) begin(ctx context.Context, target string) *endless {
 	n := a.of[target]
 	if n >= max(ownAsked, (mostAsked-a.total)/4) || a.total >= 2*mostAsked {
 		return &endless{"asked " + target, fmt.Sprintf(
-			"%d lookups of %s are under way, by way of %v: no more are begun. Does another server send them back here?", n, target, chainOf(ctx))}
+			"%d lookups of %s are under way, by way of %v, and no more may begin. Does another server send them back here?", n, target, chainOf(ctx))}
 	}
 	if a.of == nil {
 		a.of = map[string]int{}

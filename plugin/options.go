@@ -130,7 +130,7 @@ func (b *block) number(text string) (int, error) {
 
 func snapshotFile(b *block, args []string) error {
 	if b.snapshot != "" {
-		return b.Errf("snapshot stands there twice: expected one file")
+		return b.Errf("snapshot appears twice: expected one file")
 	}
 	path := args[0]
 	if !filepath.IsAbs(path) {

@@ -92,16 +92,16 @@ func (r *remarks) lines(cfg *Config) []string {
 		out = append(out, "passing over "+some(r.others))
 	}
 	if lost := r.lost(); len(lost) > 0 {
-		out = append(out, "no Namespace "+some(lost)+", so that no name in it exists; "+kubectl+" prints Namespaces too")
+		out = append(out, "no Namespace "+some(lost)+", so none of its names exist; "+kubectl+" prints Namespaces too")
 	}
 	if orphans := r.orphans(); cfg.Endpoints && len(orphans) > 0 {
 		out = append(out, "no Service for EndpointSlice "+some(orphans)+"; its label "+discoveryv1.LabelServiceName+" names one")
 	}
 	if cfg.Endpoints && r.headless && len(r.owners) == 0 {
-		out = append(out, "no EndpointSlices, so that no headless Service has addresses; "+kubectl+" prints them too")
+		out = append(out, "no EndpointSlices, so no headless Service has addresses; "+kubectl+" prints them too")
 	}
 	if cfg.Pods && r.pods == 0 {
-		out = append(out, "no Pods, so that no name of a Pod exists; "+kubectl+" prints them too")
+		out = append(out, "no Pods, so no name of a Pod exists; "+kubectl+" prints them too")
 	}
 	return out
 }

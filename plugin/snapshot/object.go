@@ -49,7 +49,7 @@ func (o *raw) fault(field path, reason string) error {
 }
 
 // decode reads an object into its type. It passes over fields that the type lacks, as newer
-// clusters have more. A field that stands there twice is a fault.
+// clusters have more. A field that appears twice is a fault.
 func decode[T any](o *raw) (*T, error) {
 	value := new(T)
 	twice, err := json.UnmarshalStrict(o.json, value, json.DisallowDuplicateFields)
@@ -59,7 +59,7 @@ func decode[T any](o *raw) (*T, error) {
 	}
 	var field json.FieldError
 	if len(twice) > 0 && errors.As(twice[0], &field) {
-		return nil, o.fault(parsePath(field.FieldPath()), "stands there twice")
+		return nil, o.fault(parsePath(field.FieldPath()), "appears twice")
 	}
 	return value, nil
 }
@@ -97,7 +97,7 @@ func objects(n int, doc []byte, take func(o *raw) error) error {
 		return nil
 	}
 	if doc[0] != '{' {
-		return whole.fault(nil, "no Kubernetes object; "+kubectl+" prints some")
+		return whole.fault(nil, "not a Kubernetes object; "+kubectl+" prints such objects")
 	}
 	h, err := decode[header](whole)
 	if err != nil {

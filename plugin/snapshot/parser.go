@@ -30,7 +30,7 @@ func parse(data []byte, cfg *Config) (*contents, error) {
 	p := newParser(cfg)
 	err := documents(data, func(n int, doc []byte) error { return objects(n, doc, p.add) })
 	if err == nil && len(p.seen) == 0 {
-		err = &fault{reason: "nothing to serve in it; " + kubectl + " prints what can be"}
+		err = &fault{reason: "nothing to serve; " + kubectl + " prints what can be served"}
 	}
 	var f *fault
 	if errors.As(err, &f) && f.line == 0 {
