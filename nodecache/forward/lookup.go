@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/neardns/neardns/nodecache/corefile"
@@ -37,12 +38,11 @@ func lookUpHost(ctx context.Context, resolvers []netip.AddrPort, host string) ([
 	defer cancel()
 	r := net.Resolver{}
 	if n := len(resolvers); n > 0 {
-		turn := 0
+		var turn atomic.Uint32 // queries for A and AAAA are sent at the same time
 		r.PreferGo = true
 		r.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			var d net.Dialer
-			turn++
-			return d.DialContext(ctx, network, resolvers[turn%n].String())
+			return d.DialContext(ctx, network, resolvers[int(turn.Add(1))%n].String())
 		}
 	}
 	addrs, err := r.LookupNetIP(ctx, "ip", host)

@@ -39,7 +39,7 @@ func TestCheckup(t *testing.T) {
 					if since := time.Since(began); since < 5*time.Second && err == nil || since > 5*time.Second+fresh+20*time.Millisecond && err != nil {
 						t.Errorf("after %v: %v", since, err)
 					}
-					time.Sleep(time.Millisecond)
+					time.Sleep(10 * time.Millisecond)
 				}
 			})
 		}
