@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// TestCollections has 1,000 clients ask at a time, again and again, some of them compressed.
-// What is collected is newer than each request, and is collected a few times only.
+// TestCollections has 1,000 clients ask again and again at the same time, half of them for
+// compressed pages. Each gets values that were collected after its request, and there are only a
+// few collections.
 func TestCollections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var collected atomic.Int64
 		h := newCollections(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			n := collected.Add(1)
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond) // virtual: how long a collection takes
 			w.Header().Set("Content-Type", "text/plain")
 			if r.Header.Get("Accept-Encoding") == "gzip" {
 				w.Header().Set("Content-Encoding", "gzip")
@@ -54,7 +55,7 @@ func TestCollections(t *testing.T) {
 	})
 }
 
-// slow is a client that takes its answer only once it is let.
+// slow is a client that takes its answer only when it is let.
 type slow struct {
 	http.ResponseWriter
 	let chan struct{}
@@ -65,8 +66,8 @@ func (s slow) Write(b []byte) (int, error) {
 	return s.ResponseWriter.Write(b)
 }
 
-// TestCollectionsKept has clients take their answers slowly. Only so many are kept at a time, and
-// the next is collected once one of them has gone.
+// TestCollectionsKept has clients take their answers slowly. Only maxKept collections are kept at a
+// time. The next one begins when one of them has gone.
 func TestCollectionsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var collected atomic.Int64
@@ -80,13 +81,13 @@ func TestCollectionsKept(t *testing.T) {
 			group.Go(func() {
 				h.ServeHTTP(slow{httptest.NewRecorder(), let}, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 			})
-			time.Sleep(2 * collectPause)
+			time.Sleep(2 * collectPause) // virtual
 		}
 		if n := collected.Load(); n != maxKept {
 			t.Errorf("%d collections are kept", n)
 		}
 		let <- struct{}{}
-		time.Sleep(2 * collectPause)
+		time.Sleep(2 * collectPause) // virtual
 		if n := collected.Load(); n != maxKept+1 {
 			t.Errorf("%d collections once one has gone", n)
 		}
@@ -98,7 +99,7 @@ func TestCollectionsKept(t *testing.T) {
 	})
 }
 
-// number returns what h answers.
+// number returns the number that h answers with.
 func number(t *testing.T, h http.Handler, packed bool) int64 {
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	if packed {

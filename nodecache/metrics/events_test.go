@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestEvents shows where each event is told.
+// TestEvents shows which series each event counts in.
 func TestEvents(t *testing.T) {
 	s := New(1)
 	e := s.Events
@@ -56,7 +56,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestBuild shows the labels that TestStock leaves out.
+// TestBuild shows the labels of the build, which TestStock leaves out.
 func TestBuild(t *testing.T) {
 	text := scrape(t, New(1))
 	for _, want := range []string{`revision="abcdef"`, `version="1.2.3"`, `goversion="go1.`} {
@@ -66,7 +66,7 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-// TestSetPlugins shows that directives go with a reload.
+// TestSetPlugins shows that a directive is gone from the metrics when a reload takes it away.
 func TestSetPlugins(t *testing.T) {
 	s := New(1)
 	s.SetPlugins([]Plugin{{here, ".", "cache"}, {here, ".", "hosts"}, {here, ".", "reload"}})

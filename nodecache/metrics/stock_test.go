@@ -43,7 +43,7 @@ const (
 	stock6  = "dns://[::1]:15353"
 )
 
-// replay are the queries that the stock scrape counted.
+// replay is the queries that the stock scrape counted.
 var replay = []struct {
 	times        int
 	server, zone string
@@ -76,7 +76,7 @@ var replay = []struct {
 	{1, stock10, "dead.test.", tally.Sample{Source: tally.Failed, Type: wire.A, Rcode: wire.ServFail}},
 }
 
-// blocks are the server blocks of the stock Corefile.
+// blocks is the server blocks of the stock Corefile.
 var blocks = []struct {
 	zone, directives string
 	servers          []string
@@ -88,7 +88,7 @@ var blocks = []struct {
 	{"dead.test.", "errors cache bind forward prometheus", []string{stock10}},
 }
 
-// likeStock returns a Set that saw what the stock server saw.
+// likeStock returns a Set that has seen what the stock server had.
 func likeStock() *Set {
 	s := New(3)
 	for i, r := range replay {
@@ -131,7 +131,7 @@ func askLikeStock(t upstream.Trace) {
 	}
 }
 
-// scrape asks a Set for its metrics, as Prometheus does.
+// scrape returns the metrics of a Set as Prometheus gets them.
 func scrape(t *testing.T, s *Set) string {
 	t.Helper()
 	return get(t, s.Handler("1.2.3", "abcdef"))
@@ -222,7 +222,7 @@ func TestStock(t *testing.T) {
 	}
 }
 
-// counted reports whether the value of a series follows from the queries alone.
+// counted reports whether the value of a series depends on nothing but the queries.
 func counted(series string) bool {
 	name, _, _ := strings.Cut(series, "{")
 	switch {

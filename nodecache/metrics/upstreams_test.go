@@ -18,7 +18,7 @@ func endpoint(addr string, p upstream.Proto) upstream.Endpoint {
 	return upstream.Endpoint{Addr: netip.MustParseAddrPort(addr), Proto: p}
 }
 
-// TestTrace shows where what a Forward tells is told.
+// TestTrace shows which series each call of a Trace counts in.
 func TestTrace(t *testing.T) {
 	s := New(1)
 	tr, a := s.Trace(), endpoint("10.0.0.1:53", upstream.TCP)
@@ -50,7 +50,7 @@ func TestTrace(t *testing.T) {
 	})
 }
 
-// TestForget shows that series of servers go which are no longer asked, and only those.
+// TestForget shows that the series of servers that are no longer asked are deleted, and no others.
 func TestForget(t *testing.T) {
 	s := New(1)
 	tr, u, now := s.Trace(), s.upstreams, time.Now()
@@ -77,7 +77,8 @@ func TestForget(t *testing.T) {
 	wants(t, s, map[string]float64{`coredns_proxy_conn_cache_misses_total{proto="tcp",proxy_name="forward",to="10.0.0.1:53"}`: 1})
 }
 
-// TestTraceConcurrent shows that nothing is lost as servers are met for the first time.
+// TestTraceConcurrent shows that no count is lost when several goroutines meet a server for the
+// first time.
 func TestTraceConcurrent(t *testing.T) {
 	s := New(1)
 	tr := s.Trace()

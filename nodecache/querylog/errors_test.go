@@ -15,7 +15,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// errorLog runs an ErrorLog in a bubble of synctest. Its text is read while Run sleeps.
+// errorLog is an ErrorLog that runs in a bubble of synctest. Its text may be read while Run sleeps.
 type errorLog struct {
 	*ErrorLog
 	text bytes.Buffer
@@ -32,9 +32,9 @@ func runErrorLog() *errorLog {
 	return l
 }
 
-// after lets a time pass.
+// after lets virtual time pass.
 func after(d time.Duration) {
-	time.Sleep(d) // virtual
+	time.Sleep(d)
 	synctest.Wait()
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // Records of the tests.
@@ -14,7 +16,7 @@ const (
 	referral = "example. 30 IN NS ns.example."
 )
 
-// TestClassOf has a case for each of CoreDNS's response types that a query's reply can be.
+// TestClassOf has a case for each of CoreDNS's response types that the reply to a query can have.
 func TestClassOf(t *testing.T) {
 	for _, c := range []struct {
 		what              string
@@ -56,13 +58,13 @@ func TestClassOf(t *testing.T) {
 	}
 }
 
-// TestFilter shows that the first rule whose zone has the name decides.
+// TestFilter shows that the first rule whose zone holds the name decides.
 func TestFilter(t *testing.T) {
 	f := Filter{
-		{name(t, "deep.example."), Error},
-		{name(t, "example."), Success | Denial},
-		{name(t, "deep.example."), All},
-		{name(t, "org."), All},
+		{testkit.Name(t, "deep.example."), Error},
+		{testkit.Name(t, "example."), Success | Denial},
+		{testkit.Name(t, "deep.example."), All},
+		{testkit.Name(t, "org."), All},
 	}
 	for _, c := range []struct {
 		name  string
@@ -88,7 +90,7 @@ func TestFilter(t *testing.T) {
 		t.Error("no rules pass a query")
 	}
 	q.Name = nil
-	if !(Filter{{name(t, "."), Error}}).Pass(q, nil) || f.Pass(q, nil) {
+	if !(Filter{{testkit.Name(t, "."), Error}}).Pass(q, nil) || f.Pass(q, nil) {
 		t.Error("a query without a name is not the root's")
 	}
 }

@@ -20,7 +20,7 @@ func pack(t testing.TB, m *dns.Msg) []byte {
 	return b
 }
 
-// query returns a query as a stub resolver sends it, and a view of it.
+// query returns a query like a stub resolver's, and a view of it.
 func query(t testing.TB, name string, qtype uint16) (*dns.Msg, *wire.Query) {
 	t.Helper()
 	m := new(dns.Msg)
@@ -33,7 +33,7 @@ func query(t testing.TB, name string, qtype uint16) (*dns.Msg, *wire.Query) {
 	return m, q
 }
 
-// reply returns a reply with a code and the records given.
+// reply returns a reply with a code and records.
 func reply(t testing.TB, q *dns.Msg, rcode int, answer, authority []string) []byte {
 	t.Helper()
 	m := new(dns.Msg)
@@ -55,13 +55,4 @@ func rrs(t testing.TB, texts []string) (list []dns.RR) {
 		list = append(list, r)
 	}
 	return list
-}
-
-func name(t testing.TB, text string) wire.Name {
-	t.Helper()
-	n, err := wire.ParseName(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }

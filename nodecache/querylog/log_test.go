@@ -16,6 +16,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
@@ -35,7 +36,7 @@ func entry(t testing.TB, name string) *Entry {
 	return e
 }
 
-// logged returns what one entry is as JSON.
+// logged returns the JSON that one entry becomes.
 func logged(t *testing.T, e *Entry) map[string]any {
 	t.Helper()
 	var out bytes.Buffer
@@ -67,7 +68,8 @@ func TestEntry(t *testing.T) {
 	}
 }
 
-// TestEntryOddities logs what a name may hold, TCP, a question that was not whole, no reply.
+// TestEntryOddities logs odd names, a query over TCP, one without a whole question, and one without
+// a reply.
 func TestEntryOddities(t *testing.T) {
 	for _, text := range []string{".", `a\"b.example.`, `a\.b\010\\.example.`, strings.Repeat(strings.Repeat("x", 62)+".", 4)} {
 		if got := logged(t, entry(t, text)); got["qname"] != text {
@@ -103,7 +105,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// gate is a handler that writes only once it is opened.
+// gate is a handler that waits until it is opened.
 type gate struct {
 	slog.Handler
 	open chan struct{}
@@ -114,8 +116,8 @@ func (g gate) Handle(ctx context.Context, r slog.Record) error {
 	return g.Handler.Handle(ctx, r)
 }
 
-// TestPutNeverWaits holds up the writer, fills the queue over, and shows that everything that
-// was not dropped is written before Run returns.
+// TestPutNeverWaits holds up the writer and puts more entries than the queue takes. Run writes
+// every entry that was not dropped before it returns.
 func TestPutNeverWaits(t *testing.T) {
 	const size, puts = 8, 100
 	var out bytes.Buffer
@@ -143,7 +145,7 @@ func TestPutNeverWaits(t *testing.T) {
 	}
 }
 
-// TestPutConcurrently shows that entries of many goroutines arrive whole.
+// TestPutConcurrently shows that entries of many goroutines arrive complete.
 func TestPutConcurrently(t *testing.T) {
 	const putters, each = 4, 50
 	var out bytes.Buffer
@@ -185,11 +187,11 @@ func TestHandlerFails(t *testing.T) {
 	}
 }
 
-// TestAllocations shows that a query costs no allocation, be it logged, dropped or passed over.
+// TestAllocations shows that a query allocates nothing, whether it is logged, dropped or left out.
 func TestAllocations(t *testing.T) {
 	m, q := query(t, "a.example.", dns.TypeA)
 	answer := reply(t, m, dns.RcodeSuccess, []string{address}, nil)
-	f := Filter{{name(t, "other."), All}, {name(t, "example."), Success}}
+	f := Filter{{testkit.Name(t, "other."), All}, {testkit.Name(t, "example."), Success}}
 	l := New(nil, 10)
 	if n := testing.AllocsPerRun(100, func() {
 		if f.Pass(q, answer) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/listen"
+
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // handled returns a function that handles what words say, as the front does. It fails the test if
@@ -38,7 +40,7 @@ func warm(t testing.TB) *rig {
 	for _, words := range []string{"a.example.", "a.example. ANY", team("db"), "bad.example.", "nx.example.", "team-1.svc.cluster.local.", team("com")} {
 		r.ask(words)
 	}
-	r.block.Hosts = inline("10.0.0.1 known", name(t, "."))
+	r.block.Hosts = inline("10.0.0.1 known", testkit.Name(t, "."))
 	return r
 }
 

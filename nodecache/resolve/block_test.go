@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 )
@@ -19,7 +20,7 @@ func TestUpstreamsApart(t *testing.T) {
 		special := newFake()
 		r := newRig(t, func(b *Block) {
 			b.Policy.Prefetch = cache.Popularity{Amount: 3, Gap: time.Minute, Percent: 10}
-			b.Forwards = slices.Insert(b.Forwards, 0, &Forward{From: name(t, "deep.svc.cluster.local."), Upstream: special, Servers: new(cache.Servers)})
+			b.Forwards = slices.Insert(b.Forwards, 0, &Forward{From: testkit.Name(t, "deep.svc.cluster.local."), Upstream: special, Servers: new(cache.Servers)})
 		})
 		const deep, other = "a.deep.svc.cluster.local.", "a.team-1.svc.cluster.local."
 		special.say(deep+" A", deep+" 60 A 10.0.0.1")
@@ -53,11 +54,11 @@ func TestKept(t *testing.T) {
 		success, denial, failure bool
 	}{
 		"all":             {func(*Block) {}, true, true, true},
-		"other zones":     {func(b *Block) { b.Kept = []wire.Name{name(t, "org.")} }, false, false, true},
-		"disable success": {func(b *Block) { b.NoSuccess = []wire.Name{name(t, "example.")} }, false, true, true},
-		"disable denial":  {func(b *Block) { b.NoDenial = []wire.Name{name(t, "example.")} }, true, false, true},
+		"other zones":     {func(b *Block) { b.Kept = []wire.Name{testkit.Name(t, "org.")} }, false, false, true},
+		"disable success": {func(b *Block) { b.NoSuccess = []wire.Name{testkit.Name(t, "example.")} }, false, true, true},
+		"disable denial":  {func(b *Block) { b.NoDenial = []wire.Name{testkit.Name(t, "example.")} }, true, false, true},
 		"of other zones": {func(b *Block) {
-			b.NoSuccess, b.NoDenial = []wire.Name{name(t, "org.")}, []wire.Name{name(t, "a.example.")}
+			b.NoSuccess, b.NoDenial = []wire.Name{testkit.Name(t, "org.")}, []wire.Name{testkit.Name(t, "a.example.")}
 		}, true, true, true},
 		"servfail 0": {func(b *Block) { b.Policy.ServFail.First, b.Policy.ServFail.Max = 0, 0 }, true, true, false},
 	} {
@@ -85,7 +86,7 @@ func TestFlushUnderWay(t *testing.T) {
 			r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 			before := r.send("a.example.")
 			pass(100 * time.Millisecond)
-			r.Flush(name(t, "example."))
+			r.Flush(testkit.Name(t, "example."))
 			var after *sent
 			if meanwhile {
 				after = r.send("a.example.")

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 )
@@ -130,7 +131,7 @@ func TestCutNamespaces(t *testing.T) {
 func TestCutUpstreams(t *testing.T) {
 	here := func(zone string) func(*Block, *fake) {
 		return func(b *Block, other *fake) {
-			b.Forwards = slices.Insert(b.Forwards, 0, &Forward{From: name(t, zone), Upstream: other, Servers: new(cache.Servers)})
+			b.Forwards = slices.Insert(b.Forwards, 0, &Forward{From: testkit.Name(t, zone), Upstream: other, Servers: new(cache.Servers)})
 		}
 	}
 	for what, tt := range map[string]struct {
@@ -140,15 +141,15 @@ func TestCutUpstreams(t *testing.T) {
 		"a forward of a Service":       {here(team("deep.com")), "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
 		"a forward of the name itself": {here(team("x.deep.com")), "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
 		"a forward behind except": {func(b *Block, other *fake) {
-			b.Forwards[0].Except = []wire.Name{name(t, team("deep.com"))}
+			b.Forwards[0].Except = []wire.Name{testkit.Name(t, team("deep.com"))}
 			b.Forwards = append(b.Forwards, &Forward{From: wire.Name{0}, Upstream: other, Servers: new(cache.Servers)})
 		}, "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
 		"except, and no other forward": {func(b *Block, _ *fake) {
-			b.Forwards[0].Except = []wire.Name{name(t, team("deep.com"))}
+			b.Forwards[0].Except = []wire.Name{testkit.Name(t, team("deep.com"))}
 		}, "SERVFAIL"},
 		"a forward that others hand on to": {func(b *Block, other *fake) {
 			b.Forwards[0].Next = []wire.Rcode{wire.NXDomain}
-			b.Forwards = append(b.Forwards, &Forward{From: name(t, team("deep.com")), Upstream: other, Servers: new(cache.Servers)})
+			b.Forwards = append(b.Forwards, &Forward{From: testkit.Name(t, team("deep.com")), Upstream: other, Servers: new(cache.Servers)})
 		}, "NOERROR; " + team("x.deep.com") + " 5 A 10.0.0.1"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -403,21 +404,21 @@ func TestCutBounds(t *testing.T) {
 	c := new(cuts)
 	c.init()
 	for i := range 3 * maxSuspects {
-		c.suspect(name(t, fmt.Sprint(i, ".svc.cluster.local.")))
+		c.suspect(testkit.Name(t, fmt.Sprint(i, ".svc.cluster.local.")))
 	}
 	const count = 5 * maxBars / 2 // no multiple
 	for i := range count {
-		c.bar(name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Minute+time.Duration(i))
+		c.bar(testkit.Name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Minute+time.Duration(i))
 	}
 	if len(c.suspects) > maxSuspects || len(*c.bars.Load()) > maxBars {
 		t.Errorf("%d suspects, %d bars", len(c.suspects), len(*c.bars.Load()))
 	}
 	for i, want := range map[int]bool{count - maxBars - 1: false, count - maxBars: true} {
-		if c.barred(name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Hour) != want {
+		if c.barred(testkit.Name(t, fmt.Sprint(i, ".svc.cluster.local.")), time.Hour) != want {
 			t.Errorf("bar %d of %d: expected %v, as the first go first", i, count, want)
 		}
 	}
-	last := name(t, fmt.Sprint(count-1, ".SVC.cluster.local."))
+	last := testkit.Name(t, fmt.Sprint(count-1, ".SVC.cluster.local."))
 	if !c.barred(last, time.Hour) || c.barred(last, time.Hour+2*time.Minute) || c.barred(last.Parent(), time.Minute) {
 		t.Error("the last bar is not there, or does not end")
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/upstream"
@@ -154,9 +155,9 @@ func TestNext(t *testing.T) {
 			r := newRig(t)
 			second := newFake()
 			second.say("a.example. A", "a.example. 60 A 10.0.0.2")
-			never := &Forward{From: name(t, "org."), Upstream: newFake(), Servers: new(cache.Servers)}
-			except := &Forward{From: wire.Name{0}, Except: []wire.Name{name(t, "example.")}, Upstream: newFake(), Servers: new(cache.Servers)}
-			r.block.Forwards = append(r.block.Forwards, never, except, &Forward{From: name(t, "example."), Upstream: second, Servers: new(cache.Servers)})
+			never := &Forward{From: testkit.Name(t, "org."), Upstream: newFake(), Servers: new(cache.Servers)}
+			except := &Forward{From: wire.Name{0}, Except: []wire.Name{testkit.Name(t, "example.")}, Upstream: newFake(), Servers: new(cache.Servers)}
+			r.block.Forwards = append(r.block.Forwards, never, except, &Forward{From: testkit.Name(t, "example."), Upstream: second, Servers: new(cache.Servers)})
 			r.block.Forwards[0].Next, r.block.Forwards[0].NextOnNodata = tt.next, tt.empty
 			r.up.say("a.example. A", tt.says...)
 			r.want("a.example.", tt.want)
@@ -168,7 +169,7 @@ func TestNext(t *testing.T) {
 func TestNoUpstream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.block.Forwards[0].Except = []wire.Name{name(t, "example.")}
+		r.block.Forwards[0].Except = []wire.Name{testkit.Name(t, "example.")}
 		r.want("a.example. edns", "SERVFAIL; OPT 1232 ede=14")
 		r.asked()
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/neardns/neardns/internal/clock"
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/tally"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
 	"github.com/neardns/neardns/nodecache/cookie"
@@ -77,19 +78,10 @@ func usual(t testing.TB, up *fake) *Block {
 			Stale: time.Hour, StaleTTL: 30,
 		},
 		Kept: []wire.Name{{0}}, Stale: Stale{On: true, Wait: second},
-		Cluster: name(t, "cluster.local."), Inside: []wire.Name{name(t, "cluster.local."), name(t, "10.in-addr.arpa.")},
-		Services: name(t, "svc.cluster.local."), UDPSize: wire.UDPSize,
+		Cluster: testkit.Name(t, "cluster.local."), Inside: []wire.Name{testkit.Name(t, "cluster.local."), testkit.Name(t, "10.in-addr.arpa.")},
+		Services: testkit.Name(t, "svc.cluster.local."), UDPSize: wire.UDPSize,
 		Forwards: []*Forward{{From: wire.Name{0}, Upstream: up, Servers: new(cache.Servers)}},
 	}
-}
-
-func name(t testing.TB, text string) wire.Name {
-	t.Helper()
-	n, err := wire.ParseName(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 // sent is a query that was sent, and its answer.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 )
 
@@ -113,7 +114,7 @@ func TestNobody(t *testing.T) {
 		r.limits.Flights = 30
 		r.up.set(func(f *fake) { f.took = second })
 		for i := range 30 {
-			q := wire.Query{Name: name(t, fmt.Sprintf("n%d.example.", i)), Type: wire.A, Class: wire.IN}
+			q := wire.Query{Name: testkit.Name(t, fmt.Sprintf("n%d.example.", i)), Type: wire.A, Class: wire.IN}
 			r.refresh(r.block, &q)
 		}
 		if n := len(r.take()); n != 10 {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/hosts"
 )
@@ -56,7 +57,7 @@ func TestHosts(t *testing.T) {
 // TestIPv4Only denies AAAA in the zones of a template, before anything else is looked at.
 func TestIPv4Only(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(b *Block) { b.IPv4Only = []wire.Name{name(t, "example.")} })
+		r := newRig(t, func(b *Block) { b.IPv4Only = []wire.Name{testkit.Name(t, "example.")} })
 		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 		r.up.say("a.example.org. AAAA", "a.example.org. 60 AAAA fd00::1")
 		r.want("a.Example. AAAA edns", "NOERROR; OPT 1232")
@@ -77,12 +78,12 @@ func TestRoutes(t *testing.T) {
 		local.Forwards[0].Upstream.(*fake).say("a.localhost. A", "a.localhost. 60 A 10.0.0.3")
 		count := r.zone
 		anywhere := func(addr string, zone string) Server {
-			return Server{Addr: netipAddr(addr), Other: count, Routes: []Route{{name(t, zone), r.block, count}}}
+			return Server{Addr: netipAddr(addr), Other: count, Routes: []Route{{testkit.Name(t, zone), r.block, count}}}
 		}
 		r.Set(NewTable([]Server{
 			anywhere("0.0.0.0:53", "four."), anywhere("[::]:53", "six."),
 			{Addr: r.local, Other: count, Routes: []Route{
-				{name(t, "example."), r.block, count}, {name(t, "stub.Example."), stub, count}, {name(t, "localhost."), local, count},
+				{testkit.Name(t, "example."), r.block, count}, {testkit.Name(t, "stub.Example."), stub, count}, {testkit.Name(t, "localhost."), local, count},
 			}},
 		}))
 		r.want("a.example.", "NOERROR; a.example. 60 A 10.0.0.1")
@@ -109,7 +110,7 @@ func TestComesBack(t *testing.T) {
 		r := newRig(t)
 		gone := errors.New("gone")
 		var own string
-		back, err := r.ComesBack(name(t, "Example."), func(q *wire.Query) error {
+		back, err := r.ComesBack(testkit.Name(t, "Example."), func(q *wire.Query) error {
 			own = q.Name.String()
 			r.want("x."+own+" HINFO", "NXDOMAIN; "+soa)
 			return gone
@@ -118,7 +119,7 @@ func TestComesBack(t *testing.T) {
 			t.Errorf("it did not come back: %t %v", back, err)
 		}
 		r.asked("x." + own[:len(own)-8] + "example. HINFO")
-		back, err = r.ComesBack(name(t, "Example."), func(q *wire.Query) error {
+		back, err = r.ComesBack(testkit.Name(t, "Example."), func(q *wire.Query) error {
 			own = q.Name.String()
 			r.want(own+" HINFO", "NXDOMAIN")
 			return gone

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/querylog"
 )
@@ -35,7 +36,7 @@ func TestObserve(t *testing.T) {
 		r := newRig(t, func(b *Block) {
 			b.Policy.Prefetch.Amount, b.Policy.Prefetch.Gap, b.Policy.Prefetch.Percent = 3, time.Minute, 100
 			b.Hosts = inline("10.1.1.1 known", wire.Name{0})
-			b.IPv4Only = []wire.Name{name(t, "four.")}
+			b.IPv4Only = []wire.Name{testkit.Name(t, "four.")}
 		})
 		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 		r.up.say("bad.example. A", "SERVFAIL")
@@ -75,7 +76,7 @@ func TestObserve(t *testing.T) {
 // TestLog logs what the filter of a block passes, whether it was answered at once or later.
 func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(b *Block) { b.Log = querylog.Filter{{Zone: name(t, "example."), Classes: querylog.All}} })
+		r := newRig(t, func(b *Block) { b.Log = querylog.Filter{{Zone: testkit.Name(t, "example."), Classes: querylog.All}} })
 		out := new(strings.Builder)
 		log := querylog.New(slog.NewTextHandler(out, nil), 10)
 		r.Queries = log
