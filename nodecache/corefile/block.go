@@ -27,7 +27,8 @@ type Block struct {
 	Loop       bool
 	Debug      bool
 
-	// Plugins are the block's directives that CoreDNS has in coredns_plugin_enabled, each once.
+	// Plugins are the names that CoreDNS has in coredns_plugin_enabled for the block's directives,
+	// each once.
 	Plugins []string
 }
 

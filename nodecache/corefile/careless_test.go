@@ -100,6 +100,7 @@ func TestCarelessNotes(t *testing.T) {
 		{"", "1: nothing in the block answers, expected forward or hosts; its names get SERVFAIL"},
 		{"forward . 192.0.2.1 {\nmax_fails 2\nmax_fails 3\n}", "4: forward: max_fails already stands at line 3, and only the last one counts"},
 		{"forward . 192.0.2.1\ncache {\nsuccess 5000\nsuccess 6000\n}", "5: cache: success already stands at line 4, and only the last one counts"},
+		{"forward . 192.0.2.1\nbind ::1 {\nexcept ::2\nexcept ::3\n}", "5: bind: except already stands at line 4, and only the last one counts"},
 		{"forward . 192.0.2.1\ncache {\nsuccess 100\n}", "4: cache: success 100 is raised to 1024, the minimum"},
 		{"forward . 192.0.2.1\ncache 30 example.com", "3: cache: the block serves no name below example.com"},
 		{"forward . 192.0.2.1\nforward a.example.org 192.0.2.2", "3: forward: it is never asked: its names go to the forward at Corefile:2"},

@@ -53,11 +53,11 @@ type often uint8
 const (
 	perBlock   often = iota // once in a server block
 	perProcess              // once in the Corefile
-	anyNumber               // as often as needed, in order
+	anyNumber               // any number of times in a block
 )
 
-// directives are all that the node cache accepts. To add an option, add its row here and use
-// what it sets.
+// directives are all directives that the node cache accepts. They stand in a server block, and
+// their options within their own { }. To add an option, add its row here and use what it sets.
 var directives = []directive{
 	// Of a server block. What they set is in Block.
 	{
