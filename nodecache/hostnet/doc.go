@@ -11,9 +11,9 @@
 //	machines        |      probes                        not tracked
 //	                |
 //	                +---> neardns0, a TUN that goes with our file: the addresses ---> the sockets
-//	                |                                                                     |
-//	Probe ----------+                 <--- route to the address that probes come from <---+
-//	(package probe)
+//	Probe ----------+                                                                     |
+//	  ^ (package probe)                                                                   |
+//	  +------- the TUN again <--- route to the address that probes come from <------------+
 //
 // The steps of a Host:
 //
@@ -30,8 +30,8 @@
 //
 // Where the kernel or the container has no TUN, a dummy device replaces it. Its addresses live for
 // 3 s and are renewed each second. Where tables have no owner, before Linux 5.12, the table of a
-// dead process stays. Its sets are empty after 3 s, and the next process deletes it. Mode says which
-// of these a Host has, and why.
+// dead process stays. After 3 s it intercepts nothing, and the next process deletes it. Mode says
+// which of these a Host has, and why.
 //
 // A Leftover is what another node-local cache has left behind. A Fallback is what we leave behind
 // if asked to: rules that send queries on to the cluster DNS while no process takes them.
