@@ -72,7 +72,7 @@ func checkEndpoint(t *testing.T, slice discoveryv1.EndpointSlice, want string) {
 	}
 }
 
-// checkRights sees that a user may do nothing until RBAC says so.
+// checkRights shows that a user may do nothing until RBAC allows it.
 func checkRights(ctx context.Context, t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	path, err := c.KubeconfigFor(reader)
@@ -106,7 +106,7 @@ func grantView(ctx context.Context, t *testing.T, client kubernetes.Interface) {
 	}
 }
 
-// checkAudit sees both answers that checkRights got.
+// checkAudit shows that both answers of checkRights are in the audit log.
 func checkAudit(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	requests, err := c.Audit(reader)
@@ -122,7 +122,7 @@ func checkAudit(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// checkCollected deletes a Service and sees its EndpointSlices go.
+// checkCollected deletes a Service: its EndpointSlices must go too.
 func checkCollected(ctx context.Context, t *testing.T, client kubernetes.Interface) {
 	t.Helper()
 	if err := client.CoreV1().Services(namespace).Delete(ctx, "web", metav1.DeleteOptions{}); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/neardns/neardns/test/cluster"
 )
 
-// TestNoWatchList sees an informer fall back to a list when it may not stream.
+// TestNoWatchList shows that an informer falls back to a list where streaming is off.
 func TestNoWatchList(t *testing.T) {
 	c := cluster.ForTest(t, cluster.Options{AuditLog: true, NoWatchList: true})
 	config, err := c.ConfigFor(reader, "system:masters")
@@ -34,8 +34,8 @@ func TestNoWatchList(t *testing.T) {
 	}
 }
 
-// TestStartFails sees that an API server that ends at once is not waited for,
-// and that the error says why it did.
+// TestStartFails shows that Start does not wait for an API server that has ended, and that its
+// error says why.
 func TestStartFails(t *testing.T) {
 	bin, err := cluster.Build(t.Context())
 	if err != nil {

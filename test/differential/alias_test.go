@@ -33,8 +33,8 @@ func (v *view) alias(name string) string {
 	return dns.Fqdn(s.Spec.ExternalName)
 }
 
-// wantAlias is the alias's record and what ours answers for the target itself, which other
-// trials compare with stock's.
+// wantAlias is the alias's record, followed by what ours answers for the target itself. Other
+// trials compare that with stock.
 func wantAlias(t *trial) ([]ask.Answer, error) {
 	target := t.view.alias(t.q.Name)
 	if target == "" || isTransfer(t.q.Type) {
@@ -68,8 +68,8 @@ func wantAlias(t *trial) ([]ask.Answer, error) {
 	}).Unique(), nil)
 }
 
-// endless tells whether aliases of the cluster lead from name in a circle, or to more than
-// ours follows. The outside zone's name that leads back is as good as an alias.
+// endless tells whether aliases of the cluster lead from name in a circle, or through more aliases
+// than ours follows. The outside zone's name that leads back counts as an alias.
 func (v *view) endless(name string) bool {
 	for range longestChain + 1 {
 		if strings.EqualFold(name, "back."+world.Outside) {
@@ -83,7 +83,7 @@ func (v *view) endless(name string) bool {
 	return true
 }
 
-// circle is a failure, or what the file plugin makes of one, with records that stand in the
+// circle accepts a failure, or what the file plugin makes of one, with records that are in the
 // cluster or lead there.
 func (t *trial) circle() (ask.Answer, error) {
 	outside := t.own.Rcode == dns.RcodeSuccess
@@ -100,7 +100,7 @@ func (t *trial) circle() (ask.Answer, error) {
 	return t.own, nil
 }
 
-// parsed are the records that texts are of.
+// parsed are the records in the texts.
 func parsed(texts []string) (rrs []dns.RR) {
 	for _, text := range texts {
 		if rr, err := dns.NewRR(text); err == nil && rr != nil {

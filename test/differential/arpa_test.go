@@ -9,8 +9,8 @@ import (
 	"github.com/neardns/neardns/test/differential/world"
 )
 
-// reverse adds the names of every address that the cluster has and of some
-// that it has not, whole, cut short and with labels too many.
+// reverse adds the reverse names of every address of the cluster and of some others: whole, cut
+// short and with too many labels.
 func (n *names) reverse(o options) {
 	for _, zone := range o.origins() {
 		if reverse(zone) {
@@ -28,7 +28,7 @@ func (n *names) reverse(o options) {
 	}
 }
 
-// addresses are all that the cluster has, once each.
+// addresses are all addresses of the cluster, once each.
 func addresses(w *world.World) []string {
 	var all []string
 	seen := map[string]bool{}
@@ -74,7 +74,7 @@ func (n *names) address(text string) {
 	}
 }
 
-// arpa is the reverse name of an address that is one.
+// arpa is the reverse name of an address.
 func arpa(address string) string {
 	name, err := dns.ReverseAddr(address)
 	if err != nil {

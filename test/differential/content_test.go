@@ -13,9 +13,9 @@ import (
 	"github.com/neardns/neardns/test/differential/world"
 )
 
-// TestTransferIsTheZone compares what our program transfers of random clusters with what it
-// answers to questions, both ways: for each name and type of the transfer, and for the names
-// that the clusters' objects could have (RFC 5936, section 3: a transfer is the zone's content).
+// TestTransferIsTheZone compares what our program transfers of random clusters with its answers to
+// questions: for each name and type of the transfer, and for the names that the clusters' objects
+// could have (RFC 5936, section 3: a transfer is the zone's content).
 func TestTransferIsTheZone(t *testing.T) {
 	seed := chooseSeed(t)
 	t.Logf("seed %d", seed)
@@ -45,7 +45,7 @@ func TestTransferIsTheZone(t *testing.T) {
 	}
 }
 
-// content is what was transferred of all zones of a server.
+// content is everything that was transferred from the zones of a server.
 type content struct {
 	*testing.T
 	client *ask.Client
@@ -58,12 +58,12 @@ type rrset struct {
 	kind uint16
 }
 
-// zoneTypes are those that a zone has records of.
+// zoneTypes are the types that a zone has records of.
 var zoneTypes = []uint16{
 	dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypeCNAME, dns.TypePTR, dns.TypeTXT, dns.TypeNS, dns.TypeSOA,
 }
 
-// transfer gathers a zone's records, none of which may come twice but the SOA.
+// transfer gathers a zone's records. Only the SOA may come twice.
 func (c *content) transfer(zone string) {
 	for _, text := range c.ask(zone, dns.TypeAXFR) {
 		rr, err := dns.NewRR(text)
@@ -103,8 +103,8 @@ func (c *content) compare() {
 	}
 }
 
-// compareAt compares an answer with what was transferred. At an alias, the answer goes on
-// where that leads, or is empty.
+// compareAt compares an answer with what was transferred. At an alias the answer goes on at its
+// target, or is empty.
 func (c *content) compareAt(name string, kind uint16) {
 	got, want := c.ask(name, kind), c.sent[rrset{name, kind}]
 	if alias := c.sent[rrset{name, dns.TypeCNAME}]; len(alias) == 1 && kind != dns.TypeCNAME {
@@ -118,8 +118,8 @@ func (c *content) compareAt(name string, kind uint16) {
 	}
 }
 
-// find asks for names that objects could have. What has records was transferred, if it is a
-// name's one spelling.
+// find asks for names that objects could have. If a name has records they must have been
+// transferred, unless it is another spelling of a name.
 func (c *content) find(names []string) {
 	for _, name := range names {
 		for _, kind := range zoneTypes {
@@ -135,8 +135,8 @@ func (c *content) has(name string) bool {
 	return slices.ContainsFunc(zoneTypes, func(kind uint16) bool { return len(c.sent[rrset{strings.ToLower(name), kind}]) > 0 })
 }
 
-// alternative tells whether a name is another spelling of one: a port's without underscores,
-// or a topology zone's that widens to all endpoints, whatever the zone.
+// alternative tells whether a name is another spelling of one: of a port without underscores, or of
+// a topology zone without endpoints, where the answer has those of all zones.
 func alternative(name string) bool {
 	labels := dns.SplitDomainName(name)
 	if strings.Contains(name, ".prefer._zone.") || len(labels) < 2 {

@@ -7,7 +7,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 )
 
-// origin turns a zone of a Corefile to what DNS calls it.
+// origin turns a zone of a Corefile into its DNS name.
 func origin(zone string) []string { return plugin.Host(zone).NormalizeExact() }
 
 // corefile configures every option set, each at a port of its own.
@@ -25,7 +25,7 @@ func corefile(sets []options, api string, ports []uint16) string {
 	return b.String()
 }
 
-// outside serves the zone that is not the cluster's.
+// outside serves the zone outside the cluster.
 const outside = "    file outside.db outside.test\n"
 
 // others are the plugins beside the one under test.
@@ -40,8 +40,8 @@ func (o options) others() string {
 	return text
 }
 
-// largestUDP is the most that questions claim to take over UDP. Ours sends less unless bufsize
-// is there; TestUDPSize, beside the plugin, shows that.
+// largestUDP is the largest size that questions announce over UDP. Ours sends less unless the
+// Corefile has bufsize: TestUDPSize in the plugin shows that.
 const largestUDP = 4096
 
 func (o options) plugin(zones, api string) string {
@@ -55,7 +55,7 @@ func (o options) plugin(zones, api string) string {
 	return b.String()
 }
 
-// lines are the options as the Corefile has them.
+// lines are the options as lines of the Corefile.
 func (o options) lines() []string {
 	var lines []string
 	add := func(on bool, words ...string) {
@@ -77,7 +77,7 @@ func (o options) lines() []string {
 	return lines
 }
 
-// behindZone is a zone file with some of what falls through.
+// behindZone is a zone file with some of the names that fall through.
 const behindZone = `$ORIGIN cluster.local.
 $TTL 77
 @ IN SOA behind.cluster.local. admin.cluster.local. 1 7200 900 86400 33

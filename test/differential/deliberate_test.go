@@ -19,8 +19,7 @@ import (
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
-// deliberate shows a rule: what the programs answer to a question, in the short form that
-// brief gives.
+// deliberate shows a rule: what both programs answer to a question, as brief writes it.
 type deliberate struct {
 	rule, set, name, kind string
 	stock, ours           string
@@ -93,7 +92,8 @@ func TestDeliberate(t *testing.T) {
 	}
 }
 
-// show asks both programs, compares with what is to be shown, and has the rule explain it.
+// show asks both programs, compares their answers with the expected ones, and checks that the rule
+// explains them.
 func (p *pair) show(t *testing.T, d deliberate) {
 	i := slices.IndexFunc(p.sets, func(o options) bool { return o.name == d.set })
 	stock := ask.NewClient(address(p.stock[i]), patience)
@@ -120,7 +120,7 @@ func (p *pair) show(t *testing.T, d deliberate) {
 	}
 }
 
-// brief is types and data of an answer's records, or what it says without.
+// brief is the types and data of an answer's records, or the kind of an answer without records.
 func brief(a ask.Answer) string {
 	var words []string
 	for _, text := range a.Sections[ask.Records] {
@@ -196,7 +196,7 @@ func smallWorld(local []netip.Addr) *world.World {
 	return w
 }
 
-// TestBeforeSync asks before there is an API server: ours denies nothing, and passes on nothing.
+// TestBeforeSync asks while there is no API server. Ours denies nothing, and passes nothing on.
 func TestBeforeSync(t *testing.T) {
 	b := build(t)
 	ports := freePorts(t, 3)

@@ -14,7 +14,7 @@ func (t *trial) zone() string {
 	return t.q.Name[len(t.q.Name)-len(zone):]
 }
 
-// reply is an answer that the plugin itself gives, to compare ours with.
+// reply is an answer of the plugin itself, to compare ours with.
 func (t *trial) reply(rcode int, change func(*dns.Msg)) ask.Answer {
 	request := t.q.Message(0)
 	m := new(dns.Msg)
@@ -27,7 +27,7 @@ func (t *trial) reply(rcode int, change func(*dns.Msg)) ask.Answer {
 	return ask.NewAnswer(m)
 }
 
-// nodata says that a name has no records of the type.
+// nodata is the answer that a name has no records of the type.
 func (t *trial) nodata() ask.Answer {
 	return t.reply(dns.RcodeSuccess, func(m *dns.Msg) { m.Ns = []dns.RR{t.soa()} })
 }
@@ -46,13 +46,13 @@ func (t *trial) soa() dns.RR {
 	}
 }
 
-// header is that of a record of the plugin's.
+// header is the header of the plugin's records.
 func (t *trial) header(name string, kind uint16) dns.RR_Header {
 	return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: t.view.o.seconds()}
 }
 
-// absent is what becomes of the question if its name does not exist: stock's
-// answer for a neighbour that surely does not, which another plugin may give.
+// absent is the answer if the question's name does not exist: stock's answer for a neighbour that
+// surely does not. Another plugin may give it.
 func (t *trial) absent() (ask.Answer, error) {
 	const longest = 32 + 2 // labels of an IPv6 address's reverse name; stock ignores more
 	q := t.q
@@ -71,9 +71,8 @@ func (t *trial) as(kind uint16) (ask.Answer, error) {
 	return t.askElse(q)
 }
 
-// askElse asks stock something else, and writes the answer as if it were for
-// the trial's question. Stock gives every name an SOA, so for that another
-// type is asked.
+// askElse asks stock another question, and writes the answer as if it were for the trial's. Stock
+// answers every name with an SOA if asked for one, so it is asked for another type instead.
 func (t *trial) askElse(q ask.Question) (ask.Answer, error) {
 	if q.Type == dns.TypeSOA {
 		q.Type = 65280
@@ -94,8 +93,7 @@ func (t *trial) askElse(q ask.Question) (ask.Answer, error) {
 	return a.Unique(), nil
 }
 
-// matches tells whether our answer is what a rule wants, or as much of it as
-// fits.
+// matches tells whether our answer is what a rule wants, or as much of that as fits.
 func (t *trial) matches(want ask.Answer) bool {
 	if !t.own.Truncated() || want.Truncated() {
 		return t.own.Equal(want)

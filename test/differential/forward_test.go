@@ -8,8 +8,7 @@ import (
 	mcsv1alpha1 "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
 )
 
-// forward adds all names of one zone, which has either the Services of this
-// cluster or those of others.
+// forward adds all names of a zone, which has the Services of this cluster or those of others.
 func (n *names) forward(imported bool) {
 	n.zoneNames()
 	n.beside("a.ns.dns", "apex.dns", "a.dns-version", "www", "a.hostmaster", "a.pod", "api.github.com", "a.b.c.d.e",
@@ -31,8 +30,8 @@ func (n *names) forward(imported bool) {
 	n.pods()
 }
 
-// namespace adds a namespace's own names, what search paths make of outside
-// names, and labels that need an escape.
+// namespace adds a namespace's own names, the names that search paths make of outside ones, and
+// labels that need an escape.
 func (n *names) namespace(name string) {
 	svc, pod := name+".svc", name+".pod"
 	n.add(svc, pod, "1-2-3-4."+pod, "gone."+svc, "10-244-0-1.gone."+svc)
@@ -45,7 +44,7 @@ func (n *names) namespace(name string) {
 	}
 }
 
-// odd is a label that is legal in DNS and in no Kubernetes name.
+// odd is a label that DNS allows, but no Kubernetes name can be.
 func (n *names) odd() string {
 	labels := []string{
 		`a\.b`, `\000`, `a\032b`, `\255`, `a\\b`, "a/b", "*", "_", "__tcp", "-", `\"`, `\@`, "..", strings.Repeat("z", 63),
@@ -53,7 +52,7 @@ func (n *names) odd() string {
 	return labels[n.rand.IntN(len(labels))]
 }
 
-// service adds what a Service could be called, and neighbours.
+// service adds the names that a Service could have, and neighbours.
 func (n *names) service(s *corev1.Service) {
 	base := s.Name + "." + s.Namespace + ".svc"
 	n.add(base)
@@ -100,7 +99,7 @@ func (n *names) port(base, port, protocol string) {
 		"_"+port+"x._"+protocol+"."+base)
 }
 
-// endpoint adds what an endpoint could be called, with each option.
+// endpoint adds the names that an endpoint could have with each option.
 func (n *names) endpoint(base string, e discoveryv1.Endpoint) {
 	for _, label := range labelsOf(e) {
 		n.add(label + "." + base)
@@ -132,8 +131,8 @@ func dashed(address string) string {
 	return label
 }
 
-// podLabel is how the pod form writes an address: nothing is put after a last
-// dash, as that would be another address.
+// podLabel writes an address as the name of a Pod does. Nothing is added after a last dash: that
+// would be another address.
 func podLabel(address string) string {
 	return strings.NewReplacer(".", "-", ":", "-").Replace(address)
 }
@@ -164,7 +163,7 @@ func (n *names) imported(i *mcsv1alpha1.ServiceImport) {
 	n.beside("cluster-a."+base, "web-0.cluster-a."+base, "cluster-z."+base, "_http._tcp.cluster-a."+base)
 }
 
-// slicesOf are the slices with a label.
+// slicesOf are the slices that have a label.
 func (n *names) slicesOf(namespace, label, name string) []*discoveryv1.EndpointSlice {
 	var found []*discoveryv1.EndpointSlice
 	for _, s := range n.w.Slices {

@@ -9,8 +9,8 @@ import (
 	"github.com/neardns/neardns/test/differential/world"
 )
 
-// names gathers what can be asked of a cluster: the names that its objects
-// could have, and those that are near them.
+// names gathers what can be asked of a cluster: the names that its objects could have, and their
+// neighbours.
 type names struct {
 	w       *world.World
 	rand    *rand.Rand
@@ -50,7 +50,7 @@ func (n *names) add(bases ...string) {
 	}
 }
 
-// beside adds neighbours of such names.
+// beside adds neighbours of names.
 func (n *names) beside(bases ...string) {
 	for _, base := range bases {
 		n.to(&n.near, n.absolute(base))
@@ -64,7 +64,7 @@ func (n *names) absolute(base string) string {
 	return base + "." + n.zone
 }
 
-// to adds a name to a list, if it is new and DNS can ask it.
+// to adds a name to a list, if it is new and can be asked for.
 func (n *names) to(list *[]string, name string) {
 	if n.seen[name] || !askable(name) {
 		return
@@ -73,7 +73,7 @@ func (n *names) to(list *[]string, name string) {
 	*list = append(*list, name)
 }
 
-// askable tells whether a name survives the wire.
+// askable tells whether a name can be written in wire form and read back.
 func askable(name string) bool {
 	if _, ok := dns.IsDomainName(name); !ok {
 		return false

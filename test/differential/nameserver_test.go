@@ -14,7 +14,7 @@ import (
 	"github.com/neardns/neardns/test/differential/world"
 )
 
-// server is a name and one address of a name server of the zone.
+// server is the name of a name server of the zone, with one of its addresses.
 type server struct {
 	name string
 	addr netip.Addr
@@ -44,7 +44,7 @@ func wantNameServer(t *trial) ([]ask.Answer, error) {
 	}).Unique(), nil)
 }
 
-// under is a zone as the end of a name below it.
+// under is a zone in the form in which it ends the names below it.
 func under(zone string) string {
 	if zone == "." {
 		return ""
@@ -72,7 +72,7 @@ func (v *view) servers(zone string) (all []server) {
 	return all
 }
 
-// serversOf are what a Service has, if one of its slices has this machine.
+// serversOf are the servers that a Service stands for, if one of its slices has this machine.
 func (v *view) serversOf(s *corev1.Service, all []*discoveryv1.EndpointSlice, name string) (list []server) {
 	for _, slice := range all {
 		one := []*discoveryv1.EndpointSlice{slice}
@@ -100,7 +100,7 @@ func (v *view) local(all []*discoveryv1.EndpointSlice) (found bool) {
 	return found
 }
 
-// addressesOr answers with those addresses that the question asks for, or else that there are none.
+// addressesOr answers with the addresses that the question asks for, or says that there are none.
 func (t *trial) addressesOr(addrs []netip.Addr) ask.Answer {
 	return t.reply(dns.RcodeSuccess, func(m *dns.Msg) {
 		for _, a := range addrs {

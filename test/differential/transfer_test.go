@@ -10,11 +10,11 @@ import (
 	"github.com/neardns/neardns/test/differential/ask"
 )
 
-// wantTransfer takes a transfer for right if it has what stock answers to questions: each
-// record that only ours has is in stock's answer to a question for it, and none that only
-// stock has is. What names the server is the business of another rule.
+// wantTransfer accepts a transfer that has what stock answers to questions. Each record that only
+// ours has must be in stock's answer to a question for it, and no record that only stock has may
+// be. Records that name the server belong to another rule.
 //
-// A name that is not a zone's is not transferred; stock sends the zone's records below it.
+// For a name that is not a zone, ours transfers nothing. Stock sends the zone's records below it.
 func wantTransfer(t *trial) ([]ask.Answer, error) {
 	if isTransfer(t.q.Type) && len(t.below()) > 0 && t.own.Rcode == dns.RcodeRefused && len(t.own.Sections[ask.Records]) == 0 {
 		return one(t.own, nil)
@@ -39,7 +39,7 @@ func wantTransfer(t *trial) ([]ask.Answer, error) {
 	return one(t.own, nil)
 }
 
-// servers tells whether a record names a server of the zone, where that differs.
+// servers tells whether a record names a server of the zone, where stock and ours differ.
 func (t *trial) servers(text string) bool {
 	apex := *t
 	apex.q.Type = dns.TypeNS
@@ -52,8 +52,8 @@ func (t *trial) servers(text string) bool {
 	return kind == dns.TypeNS || kind == dns.TypeA || kind == dns.TypeAAAA
 }
 
-// answered tells whether stock answers with a record when asked for it, in whatever spelling of
-// addresses. Where two Services have one address, stock picks one at random.
+// answered tells whether stock answers with a record when it is asked for it, in any spelling of
+// addresses. If two Services have one address, stock picks one at random.
 func (t *trial) answered(text string) (bool, error) {
 	rr, err := dns.NewRR(text)
 	if err != nil || rr == nil {
@@ -76,14 +76,14 @@ func (t *trial) answered(text string) (bool, error) {
 	return false, nil
 }
 
-// containsUnweighted tells whether a record is in a list but for an SRV record's weight, which
-// stock reckons otherwise in a transfer than in an answer.
+// containsUnweighted tells whether a record is in a list. The weight of an SRV record does not
+// count: stock computes it differently in transfers and in answers.
 func containsUnweighted(list []string, text string) bool {
 	return slices.ContainsFunc(list, func(other string) bool { return unweighted(other) == unweighted(text) })
 }
 
-// odd tells whether a record names an address that an object writes otherwise than RFC 5952 says:
-// stock has no PTR of it.
+// odd tells whether a record names an address that an object does not write as RFC 5952 says. Stock
+// has no PTR record for it.
 func (t *trial) odd(text string) bool {
 	for _, address := range addresses(t.view.w) {
 		name := dashed(netip.MustParseAddr(address).String())
@@ -94,15 +94,15 @@ func (t *trial) odd(text string) bool {
 	return false
 }
 
-// misplaced tells whether a record is a Service's in a reverse zone, where stock answers for some
-// types.
+// misplaced tells whether a record belongs to a Service but is in a reverse zone. Stock answers
+// there for some types.
 func (t *trial) misplaced(text string) bool {
 	zone := strings.ToLower(t.zone())
 	return reverse(zone) && strings.HasSuffix(strings.ToLower(strings.Fields(text)[0]), ".svc."+zone)
 }
 
-// wildcard tells whether a record's name has an underscore alone, which stock takes for any
-// port, or any protocol.
+// wildcard tells whether a label of a record's name is just an underscore. Stock takes that for any
+// port or any protocol.
 func wildcard(text string) bool {
 	return strings.HasPrefix(text, "_.") || strings.Contains(strings.Fields(text)[0], "._.")
 }

@@ -16,8 +16,8 @@ import (
 // key names an object within the cluster.
 type key struct{ namespace, name string }
 
-// view is what a server with an option set is to see of a cluster. The rules
-// for deliberate differences are about it.
+// view is what a server with an option set should see of a cluster. The rules for deliberate
+// differences refer to it.
 type view struct {
 	w *world.World
 	o options
@@ -93,7 +93,7 @@ func (v *view) base(name string) []string {
 	return labels[:len(labels)-dns.CountLabel(zone)]
 }
 
-// label is what names an endpoint with an address.
+// label is the label that names an endpoint with an address.
 func (v *view) label(e discoveryv1.Endpoint, address string) string {
 	switch {
 	case e.Hostname != nil && *e.Hostname != "":

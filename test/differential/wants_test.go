@@ -13,7 +13,7 @@ import (
 	"github.com/neardns/neardns/test/differential/ask"
 )
 
-// one is the answers of a rule that allows but one.
+// one is the answers that a rule allows if there is only one.
 func one(a ask.Answer, err error) ([]ask.Answer, error) { return []ask.Answer{a}, err }
 
 // transfers are no questions about a name, so most rules are not about them.
@@ -24,7 +24,7 @@ func (t *trial) below() []string { return t.view.base(t.q.Name) }
 
 func (t *trial) is(labels ...string) bool { return slices.Equal(t.below(), labels) }
 
-// hasPTR tells whether the trial's name is of an address with a PTR.
+// hasPTR tells whether the trial asks for an address that has a PTR record.
 func (t *trial) hasPTR() bool {
 	p := t.view.pointers[strings.ToLower(t.q.Name)]
 	return reverse(t.q.Name) && len(p.services)+len(p.endpoints) > 0
@@ -41,8 +41,8 @@ func wantSOA(t *trial) ([]ask.Answer, error) {
 	return one(other, nil)
 }
 
-// wantEmpty lets ours take a reverse name for one with names below it where many addresses
-// are, none of which has a PTR: it looks at 64 and then gives the safe answer.
+// wantEmpty is about reverse names with more than 64 addresses below them, none of which has a PTR
+// record. Ours looks at 64 and then gives the safe answer: that there are names below.
 func wantEmpty(t *trial) ([]ask.Answer, error) {
 	const looks = 64
 	if isTransfer(t.q.Type) || !t.view.empty(t.q.Name) && t.view.held[strings.ToLower(t.q.Name)] < looks {
@@ -73,8 +73,7 @@ func wantTypes(t *trial) ([]ask.Answer, error) {
 	return one(t.nodata(), nil)
 }
 
-// wantCase is about the two names that stock looks for with the zone in lower
-// case only.
+// wantCase is about two names that stock finds only if the zone is written in lower case.
 func wantCase(t *trial) ([]ask.Answer, error) {
 	lower := strings.ToLower(t.q.Name)
 	apex := len(t.below()) == 0 && t.q.Type == dns.TypeNS
@@ -93,7 +92,7 @@ func wantCase(t *trial) ([]ask.Answer, error) {
 	return one(a, err)
 }
 
-// respell writes the zone in a record as the question does.
+// respell writes the zone in a record as the question writes it.
 func (t *trial) respell(text string) string {
 	zone := t.zone()
 	if zone == "." {
@@ -163,7 +162,7 @@ func wantVersion(t *trial) ([]ask.Answer, error) {
 	return one(t.nodata(), nil)
 }
 
-// wantRoot answers at ns.dns. with the addresses that stock gives with the root's NS.
+// wantRoot answers at ns.dns. with the addresses that stock gives with the NS records of the root.
 func wantRoot(t *trial) ([]ask.Answer, error) {
 	if t.zone() != "." || !t.is("ns", "dns") || isTransfer(t.q.Type) {
 		return nil, nil
@@ -188,8 +187,8 @@ func wantRoot(t *trial) ([]ask.Answer, error) {
 	}).Unique(), nil)
 }
 
-// wantImports is about ServiceImports that stock does not see. What ours answers at them
-// the other multicluster option sets hold against stock.
+// wantImports is about ServiceImports that stock does not see. The other multicluster option sets
+// compare what ours answers there with stock.
 func wantImports(t *trial) ([]ask.Answer, error) {
 	below := t.below()
 	if t.view.o.namespaceLabels == "" || !t.view.o.imported(strings.ToLower(t.zone())) || len(below) < 3 {
@@ -203,7 +202,7 @@ func wantImports(t *trial) ([]ask.Answer, error) {
 	return one(t.own, nil)
 }
 
-// wantPortless is about ServiceImports without ports, which stock does not find.
+// wantPortless is about ServiceImports without ports. Stock does not find them.
 func wantPortless(t *trial) ([]ask.Answer, error) {
 	below := t.below()
 	if !t.view.o.imported(strings.ToLower(t.zone())) || len(below) != 3 || below[2] != "svc" || !t.view.exposed[below[1]] {
@@ -241,8 +240,8 @@ func wantTerminating(t *trial) ([]ask.Answer, error) {
 	return nil, nil
 }
 
-// wantLabel is about names with a port or protocol that is an underscore and nothing else.
-// Stock takes it for any port, or any protocol.
+// wantLabel is about names whose port or protocol is just an underscore. Stock takes that for any
+// port or any protocol.
 func wantLabel(t *trial) ([]ask.Answer, error) {
 	below := t.below()
 	if isTransfer(t.q.Type) || len(below) != 5 || below[4] != "svc" || below[0] != "_" && below[1] != "_" {
@@ -251,8 +250,8 @@ func wantLabel(t *trial) ([]ask.Answer, error) {
 	return one(t.absent())
 }
 
-// wantSpelling is about addresses that an object writes otherwise than RFC 5952 says. Stock
-// has names for them in that spelling alone.
+// wantSpelling is about addresses that an object does not write as RFC 5952 says. Stock has names
+// for them in that spelling only.
 func wantSpelling(t *trial) ([]ask.Answer, error) {
 	if isTransfer(t.q.Type) {
 		return nil, nil
@@ -277,7 +276,7 @@ func wantSpelling(t *trial) ([]ask.Answer, error) {
 	return one(wanted, nil)
 }
 
-// ownSpelling is the first label of the trial's name as the object writes the address.
+// ownSpelling is the first label of the trial's name, with the address as the object writes it.
 func (t *trial) ownSpelling() (own string, found bool) {
 	label, _, _ := strings.Cut(strings.ToLower(t.q.Name), ".")
 	addr, err := netip.ParseAddr(strings.ReplaceAll(label, "-", ":"))

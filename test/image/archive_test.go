@@ -24,7 +24,7 @@ func small(t *testing.T, p image.Program) string {
 	t.Helper()
 	root := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
-	must(t, os.WriteFile(filepath.Join(root, p.Name), []byte("a program"), 0o755)) // #nosec G306 -- a program
+	must(t, os.WriteFile(filepath.Join(root, p.Name), []byte("a program"), 0o755))
 	return root
 }
 

@@ -176,7 +176,7 @@ func signed(t *testing.T, zone []dns.RR, key *dns.DNSKEY, private crypto.Signer)
 		sig := &dns.RRSIG{
 			Hdr:       dns.RR_Header{Ttl: 60},
 			Algorithm: key.Algorithm, SignerName: key.Hdr.Name, KeyTag: key.KeyTag(),
-			Inception: uint32(time.Now().Add(-time.Hour).Unix()), Expiration: uint32(time.Now().Add(24 * time.Hour).Unix()), // #nosec G115 -- serial numbers, RFC 1982
+			Inception: uint32(time.Now().Add(-time.Hour).Unix()), Expiration: uint32(time.Now().Add(24 * time.Hour).Unix()), // serial numbers (RFC 1982)
 		}
 		if err := sig.Sign(private, set); err != nil {
 			t.Fatal(err)

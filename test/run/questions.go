@@ -60,7 +60,7 @@ func showCached(w io.Writer, addr string) error {
 			return err
 		}
 		_, _ = fmt.Fprintf(w, "\n# %s\n$ dig @127.0.0.1 -p %s +noall +answer %s\n%s\n", when, port, q.name, strings.Join(long(reply.Answer), "\n"))
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // the second answer is to be older
 	}
 	return nil
 }

@@ -72,5 +72,5 @@ func startUpstream(ctx context.Context, dir, program string) (*upstream, error) 
 
 // addr returns the address that contender i asks.
 func (u *upstream) addr(i int) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, byte(1 + i)}), uint16(u.port)) // #nosec G115 -- a port
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, byte(1 + i)}), uint16(u.port))
 }
