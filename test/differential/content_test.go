@@ -135,8 +135,8 @@ func (c *content) has(name string) bool {
 	return slices.ContainsFunc(zoneTypes, func(kind uint16) bool { return len(c.sent[rrset{strings.ToLower(name), kind}]) > 0 })
 }
 
-// alternative tells whether a name is another spelling of one: of a port without underscores, or of
-// a topology zone without endpoints, where the answer has those of all zones.
+// alternative tells whether a name is another spelling of one: of a port without underscores, or
+// one with prefer._zone, which widens to all endpoints, whatever the zone.
 func alternative(name string) bool {
 	labels := dns.SplitDomainName(name)
 	if strings.Contains(name, ".prefer._zone.") || len(labels) < 2 {
