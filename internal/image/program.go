@@ -68,9 +68,9 @@ func (p Program) fileCapability() []byte {
 	return append(value, make([]byte, 12)...)                        // inheritable, and the upper 32
 }
 
-// SetCapability gives a binary of the program the file capability that it has in the image, if any.
+// setCapability gives a binary of the program the file capability that it has in the image, if any.
 // The caller must be root.
-func (p Program) SetCapability(binary string) error {
+func (p Program) setCapability(binary string) error {
 	if p.Capability == 0 {
 		return nil
 	}

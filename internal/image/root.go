@@ -45,7 +45,7 @@ func (b Build) Root(ctx context.Context, p Program, arch, dir string) error {
 	if os.Getuid() != 0 || runtime.GOOS != "linux" {
 		return nil
 	}
-	return p.SetCapability(binary)
+	return p.setCapability(binary)
 }
 
 // compile builds a static binary without any path of this machine in it.

@@ -73,8 +73,6 @@ type Budget struct {
 	Unsent  int   // answers that the kernel keeps until clients take them
 	Queues  int   // datagrams that the kernel keeps until we read them
 	Backlog int   // datagrams that wait behind those of other clients
-
-	beside int64 // what has no bound here
 }
 
 // Divide divides limit bytes, or Default if limit is 0. The parts that have no bound here take
@@ -87,7 +85,7 @@ func Divide(limit, beside int64) Budget {
 	left := limit - atRest - beside
 	part := func(share, each, most int64) int { return int(min(left*share/100/each, most)) }
 	return Budget{
-		Limit: limit, beside: beside,
+		Limit:   limit,
 		Cache:   left * cacheShare / 100,
 		Queries: part(queryShare, query, maxQueries),
 		Waiters: part(waiterShare, waiter, maxWaiters),
@@ -97,12 +95,6 @@ func Divide(limit, beside int64) Budget {
 		Queues:  part(queueShare, 1, maxQueues),
 		Backlog: part(backlogShare, 1, maxBacklog),
 	}
-}
-
-// Sum returns what everything takes at its bound, in bytes, without what the collector needs.
-func (b *Budget) Sum() int64 {
-	return atRest + b.beside + b.Cache + int64(b.Queries)*query + int64(b.Waiters)*waiter + int64(b.Conns)*conn +
-		int64(b.Buffers+b.Unsent+b.Queues+b.Backlog)
 }
 
 // Heap returns how large the Go heap may grow under a limit, in bytes: everything but what the kernel
