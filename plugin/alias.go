@@ -30,14 +30,14 @@ func (k *Kubernetes) follow(ctx context.Context, state *request.Request, q *repl
 
 // refused is the answer of an alias that is not followed.
 func (k *Kubernetes) refused(q *reply.Question) answer {
-	soa := k.replies.SOA(q)
+	soa := k.responder.SOA(q)
 	return answer{rcode: dns.RcodeRefused, authority: []dns.RR{newSOA(&soa)}}
 }
 
 // target answers for the target of an alias: from the store if it stands in the alias's own
 // zone, else by asking the server.
 func (k *Kubernetes) target(ctx context.Context, state *request.Request, q *reply.Question, target string) answer {
-	at, ok := k.replies.Zones.Question(target, q.Type)
+	at, ok := k.responder.Zones.Question(target, q.Type)
 	if !ok || at.Zone != q.Zone {
 		return k.elsewhere(ctx, state, target)
 	}

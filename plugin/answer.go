@@ -3,15 +3,11 @@ package kubernetes
 import (
 	"net/netip"
 	"strings"
-	"sync"
 
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/plugin/reply"
 )
-
-// replies are for one question at a time each, and keep their memory.
-var replies = sync.Pool{New: func() any { return new(reply.Reply) }}
 
 // answer is a reply.Reply as records of the DNS library.
 type answer struct {

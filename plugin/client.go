@@ -21,7 +21,7 @@ func (k *Kubernetes) client(state *request.Request) *zone.Pod {
 	if err != nil {
 		return nil
 	}
-	if pods := k.replies.Store.PodsAt(ip.Unmap()); len(pods) > 0 {
+	if pods := k.responder.Store.PodsAt(ip.Unmap()); len(pods) > 0 {
 		return pods[0]
 	}
 	return nil

@@ -41,8 +41,8 @@ func testHandler(cfg *config) (*Kubernetes, *zone.Writer) {
 	k := newHandler(cfg)
 	k.upstream = outside{}
 	k.search = []string{"example.net."}
-	k.replies.Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.53")}
-	w := zone.NewWriter(k.replies.Store)
+	k.responder.Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.53")}
+	w := zone.NewWriter(k.responder.Store)
 	fill(w)
 	return k, w
 }

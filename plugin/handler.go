@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strings"
+	"sync"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -21,10 +22,11 @@ import (
 type Kubernetes struct {
 	Next plugin.Handler
 
-	replies  reply.Responder
-	podMode  zone.PodMode
-	zonal    bool
-	upstream upstreamer
+	responder reply.Responder
+	pool      sync.Pool // of *reply.Reply: each is for one question at a time, and keeps its memory
+	podMode   zone.PodMode
+	zonal     bool
+	upstream  upstreamer
 
 	udpSize uint16 // bytes, the most that a reply over UDP may have
 	asked   asked
@@ -41,7 +43,7 @@ type upstreamer interface {
 // newHandler returns the handler of a block, with an empty store.
 func newHandler(cfg *config) *Kubernetes {
 	return &Kubernetes{
-		replies: reply.Responder{
+		responder: reply.Responder{
 			Store:       zone.New(cfg.names),
 			Zones:       reply.NewZones(cfg.zones, cfg.multicluster),
 			TTL:         cfg.ttl,
@@ -75,7 +77,7 @@ func (k *Kubernetes) install(c *caddy.Controller) {
 func (k *Kubernetes) Name() string { return pluginName }
 
 // Ready implements ready.Readiness: the records are complete.
-func (k *Kubernetes) Ready() bool { return k.replies.Store.Synced() }
+func (k *Kubernetes) Ready() bool { return k.responder.Store.Synced() }
 
 // ServeDNS implements plugin.Handler.
 func (k *Kubernetes) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
@@ -104,18 +106,21 @@ func (k *Kubernetes) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.
 
 // question finds the zone that a query's name stands in. It returns false if there is none.
 func (k *Kubernetes) question(state *request.Request) (reply.Question, bool) {
-	return k.replies.Zones.Question(state.QName(), wire.Type(state.QType()))
+	return k.responder.Zones.Question(state.QName(), wire.Type(state.QType()))
 }
 
 // answer answers q, which state asks or an alias leads to.
 func (k *Kubernetes) answer(ctx context.Context, state *request.Request, q *reply.Question) answer {
-	r := replies.Get().(*reply.Reply)
-	k.replies.Answer(q, r)
+	r, ok := k.pool.Get().(*reply.Reply)
+	if !ok {
+		r = new(reply.Reply)
+	}
+	k.responder.Answer(q, r)
 	a, target := newAnswer(q, r), ""
 	if r.Follow {
 		target = dns.Fqdn(r.Answer.Target)
 	}
-	replies.Put(r) // before other servers are asked
+	k.pool.Put(r) // before other servers are asked
 	if target != "" {
 		k.follow(ctx, state, q, target, &a)
 	}
@@ -128,7 +133,7 @@ func (k *Kubernetes) answer(ctx context.Context, state *request.Request, q *repl
 // SOA record alone if the serial has not moved, else like AXFR (RFC 1995, section 4).
 func (k *Kubernetes) Transfer(name string, serial uint32) (<-chan []dns.RR, error) {
 	out := make(chan []dns.RR)
-	t, ok := newTransfer(&k.replies, name, out)
+	t, ok := newTransfer(&k.responder, name, out)
 	if !ok {
 		return nil, transfer.ErrNotAuthoritative
 	}
@@ -171,7 +176,7 @@ func (f *udpFront) Name() string { return pluginName + "-udp" }
 
 // ServeDNS implements plugin.Handler.
 func (f *udpFront) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	if opt := r.IsEdns0(); opt != nil && opt.UDPSize() > f.k.udpSize && f.k.replies.Zones.Match(strings.ToLower(r.Question[0].Name)) != nil {
+	if opt := r.IsEdns0(); opt != nil && opt.UDPSize() > f.k.udpSize && f.k.responder.Zones.Match(strings.ToLower(r.Question[0].Name)) != nil {
 		f.k.fitUDP(ctx, &request.Request{W: w, Req: r})
 	}
 	return plugin.NextOrFailure(f.Name(), f.next, ctx, w, r)

@@ -254,7 +254,7 @@ func TestBoundIPs(t *testing.T) {
 // section 3.3.13).
 func TestLoopbackOnly(t *testing.T) {
 	k, _ := testHandler(testConfig())
-	k.replies.Addrs = boundIPs([]string{"127.0.0.1", "::1"})
+	k.responder.Addrs = boundIPs([]string{"127.0.0.1", "::1"})
 	for _, tt := range []struct{ name, typ, want string }{
 		{"cluster.local.", "NS", "NOERROR; cluster.local. NS ns.dns.cluster.local.; [ns.dns.cluster.local. A 127.0.0.1]; [ns.dns.cluster.local. AAAA ::1]"},
 		{"ns.dns.cluster.local.", "A", "NOERROR; ns.dns.cluster.local. A 127.0.0.1"},

@@ -13,7 +13,7 @@ import (
 // 256 (RFC 1035, section 2.3.4). The long one costs its own records and no others.
 func TestNamesTooLong(t *testing.T) {
 	k := longNames()
-	for _, z := range k.replies.Zones[:2] {
+	for _, z := range k.responder.Zones[:2] {
 		name := longLabel + "." + longLabel + ".svc." + z.Name
 		for question, want := range map[string]int{"SRV " + name: 2, "SRV _http._tcp." + name: 2, "A " + name: 3} {
 			kind, name, _ := strings.Cut(question, " ")
@@ -33,7 +33,7 @@ func TestNamesTooLong(t *testing.T) {
 			}
 		}
 	}
-	for _, z := range k.replies.Zones {
+	for _, z := range k.responder.Zones {
 		compareTransfer(t, k, z.Name)
 	}
 }
@@ -50,7 +50,7 @@ func longNames() *Kubernetes {
 	cfg := testConfig()
 	cfg.zones[0] = longLabel + "." + strings.Repeat("z", 10) + ".local."
 	k := newHandler(cfg)
-	w := zone.NewWriter(k.replies.Store)
+	w := zone.NewWriter(k.responder.Store)
 	w.SetNamespace(longLabel)
 	for set, cluster := range map[zone.Set]string{zone.Local: "", zone.Imported: longLabel} {
 		key := zone.Key{Namespace: longLabel, Name: longLabel}

@@ -121,7 +121,7 @@ func TestTransfer(t *testing.T) {
 			t.Errorf("%s: from %v to %v", name, first, last)
 		}
 	}
-	if rrs := transferred(t, k, "cluster.local.", k.replies.Store.Serial(0)); len(rrs) != 1 {
+	if rrs := transferred(t, k, "cluster.local.", k.responder.Store.Serial(0)); len(rrs) != 1 {
 		t.Errorf("IXFR at the current serial: %d records", len(rrs)) // RFC 1995
 	}
 	for _, name := range []string{"svc.cluster.local.", "example.com."} {

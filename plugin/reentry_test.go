@@ -61,7 +61,7 @@ func TestMain(m *testing.M) {
 		k := newHandler(cfg)
 		k.upstream = counted{upstream.New()}
 		k.search = []string{"apps.example.", "other.local."}
-		k.replies.Store = written.store
+		k.responder.Store = written.store
 		k.install(c)
 		return nil
 	})

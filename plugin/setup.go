@@ -27,12 +27,12 @@ func setup(c *caddy.Controller) error {
 	k.upstream = upstream.New()
 	run := newRunner(cfg.startupTimeout)
 	c.OnStartup(func() error {
-		k.replies.Addrs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
-		f, err := newFollower(cfg, k.replies.Store)
+		k.responder.Addrs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
+		f, err := newFollower(cfg, k.responder.Store)
 		if err != nil {
 			return plugin.Error(pluginName, cfg.origin.errorf("%v", err))
 		}
-		run.whenSynced(f, func() { reportMissing(cfg, k.replies.Store) })
+		run.whenSynced(f, func() { reportMissing(cfg, k.responder.Store) })
 		return run.start(f)
 	})
 	c.OnShutdown(run.replaced)

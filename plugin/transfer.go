@@ -13,11 +13,11 @@ import (
 
 // zoneTransfer sends one zone to one client.
 type zoneTransfer struct {
-	replies *reply.Responder
-	apex    reply.Question
-	soa     *dns.SOA
-	reply   reply.Reply
-	out     chan<- []dns.RR
+	responder *reply.Responder
+	apex      reply.Question
+	soa       *dns.SOA
+	reply     reply.Reply
+	out       chan<- []dns.RR
 }
 
 // run sends the zone, or the SOA record alone if the client has this serial.
@@ -51,7 +51,7 @@ func (t *zoneTransfer) sendZone() {
 	q := t.apex.At("dns-version.", wire.TXT)
 	t.ask(&q)
 	t.sendServices()
-	for name, addr := range t.replies.Store.PodNames() {
+	for name, addr := range t.responder.Store.PodNames() {
 		qtype := wire.A
 		if !addr.Is4() {
 			qtype = wire.AAAA
@@ -62,20 +62,20 @@ func (t *zoneTransfer) sendZone() {
 
 // ask sends the answer to a question.
 func (t *zoneTransfer) ask(q *reply.Question) {
-	t.replies.Answer(q, &t.reply)
+	t.responder.Answer(q, &t.reply)
 	t.send(q)
 }
 
 // sendFound sends the records of one type at labels below the zone.
 func (t *zoneTransfer) sendFound(labels string, qtype wire.Type, found *zone.Result) {
 	q := t.apex.At(labels, qtype)
-	t.replies.Fill(&q, found, &t.reply)
+	t.responder.Fill(&q, found, &t.reply)
 	t.send(&q)
 }
 
 // send sends the reply's records, unless the name is in another zone of the block.
 func (t *zoneTransfer) send(q *reply.Question) {
-	if t.replies.Zones.Match(q.Lower) != t.apex.Zone {
+	if t.responder.Zones.Match(q.Lower) != t.apex.Zone {
 		return
 	}
 	if records, _ := newRecords(q.Name, &t.reply); len(records) > 0 {
@@ -84,12 +84,12 @@ func (t *zoneTransfer) send(q *reply.Question) {
 }
 
 func (t *zoneTransfer) sendPointers() {
-	for addr := range t.replies.Store.Pointers() {
+	for addr := range t.responder.Store.Pointers() {
 		name, err := dns.ReverseAddr(addr.String())
 		if err != nil {
 			continue
 		}
-		if q, ok := t.replies.Zones.Question(name, wire.PTR); ok {
+		if q, ok := t.responder.Zones.Question(name, wire.PTR); ok {
 			t.ask(&q)
 		}
 	}
@@ -97,7 +97,7 @@ func (t *zoneTransfer) sendPointers() {
 
 // sendServices sends the records of all Services in order of their names.
 func (t *zoneTransfer) sendServices() {
-	store, z := t.replies.Store, t.apex.Zone
+	store, z := t.responder.Store, t.apex.Zone
 	services := slices.SortedFunc(store.Services(z.Set), func(a, b zone.Result) int {
 		return cmp.Or(cmp.Compare(a.Service.Name, b.Service.Name), cmp.Compare(a.Service.Namespace, b.Service.Namespace))
 	})
@@ -125,12 +125,12 @@ func (t *zoneTransfer) sendAt(labels string, found *zone.Result) {
 
 // newTransfer returns the transfer of one of our zones to out. It returns false if name is no
 // zone of ours, or if the records are not complete yet.
-func newTransfer(replies *reply.Responder, name string, out chan<- []dns.RR) (*zoneTransfer, bool) {
-	apex, ok := replies.Zones.Question(dns.Fqdn(name), wire.SOA)
-	if !ok || apex.Rest != "" || !replies.Store.Synced() {
+func newTransfer(responder *reply.Responder, name string, out chan<- []dns.RR) (*zoneTransfer, bool) {
+	apex, ok := responder.Zones.Question(dns.Fqdn(name), wire.SOA)
+	if !ok || apex.Rest != "" || !responder.Store.Synced() {
 		return nil, false
 	}
 	apex.Size = math.MaxInt // nothing is cut
-	soa := replies.SOA(&apex)
-	return &zoneTransfer{replies: replies, apex: apex, soa: newSOA(&soa), out: out}, true
+	soa := responder.SOA(&apex)
+	return &zoneTransfer{responder: responder, apex: apex, soa: newSOA(&soa), out: out}, true
 }

@@ -26,8 +26,8 @@ func TestTransferIsTheZone(t *testing.T) {
 	for seed := range uint64(worlds) {
 		r := rand.New(rand.NewPCG(seed, 15))
 		k := worldHandler(randomConfig(r), world.New(seed, 0, local))
-		k.replies.Addrs = local
-		for _, z := range k.replies.Zones {
+		k.responder.Addrs = local
+		for _, z := range k.responder.Zones {
 			t.Run(fmt.Sprintf("%d %s", seed, z.Name), func(t *testing.T) { compareTransfer(t, k, z.Name) })
 		}
 	}
@@ -53,7 +53,7 @@ func randomConfig(r *rand.Rand) *config {
 func worldHandler(cfg *config, w *world.World) *Kubernetes {
 	k := newHandler(cfg)
 	k.upstream = outside{}
-	to := zone.NewWriter(k.replies.Store)
+	to := zone.NewWriter(k.responder.Store)
 	tr := &object.Translator{PodNames: cfg.podNames, Zonal: cfg.names.Zonal, Skipped: func(object.Problem) {}}
 	for _, o := range w.Namespaces {
 		to.SetNamespace(o.Name)
