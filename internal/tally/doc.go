@@ -7,9 +7,9 @@
 //	                                            v
 //	              Set.Collect: coredns_dns_*   Set.ByCache: Totals
 //
-// A writer is whoever counts: a goroutine that reads sockets, or all those that answer later
-// together. It has a number. Each writer has cells of its own, so that no other writes to
-// its cache lines.
+// A writer is whoever counts. Each reader of the front's sockets is one, and all goroutines that
+// answer later are one together. A writer has a number, and cells of its own, so that no other
+// writes to its cache lines.
 //
 // Zones are never deleted, so counters never go back when a configuration changes.
 //

@@ -52,7 +52,7 @@ func wants(t *testing.T, s *Set, want map[string]float64) {
 	}
 }
 
-// TestObserve shows where each part of a Sample is told.
+// TestObserve shows where each part of a Sample is reported.
 func TestObserve(t *testing.T) {
 	s := New(4)
 	s.Zone(here, "cluster.local.", "cluster.local.").Observe(&Sample{

@@ -35,7 +35,7 @@ func (s *Servers) Replaced() {
 // fault is what a failure was.
 type fault struct {
 	servers *Servers
-	epoch   uint32  // of servers, when it failed; when that changes the failure is over
+	epoch   uint32  // the servers' epoch when it failed, or replaced if an answer came; a change ends the failure
 	times   uint8   // how often in a row a useless answer came, mostly SERVFAIL; 0: no answer came
 	parent  *parent // nil if other names' answers can't end the failure
 }

@@ -22,9 +22,9 @@ const (
 
 // Ages of a cookie, in seconds (RFC 9018, section 4.3).
 const (
-	oldest = 60 * 60 // it is valid so long
-	ahead  = 5 * 60  // so far in the future it may be: another server's clock may be ahead of ours
-	renew  = 30 * 60 // the client keeps it so long, and then gets a new one
+	oldest = 60 * 60 // the greatest age of a valid one
+	ahead  = 5 * 60  // how far in the future it may be: another server's clock may be ahead of ours
+	renew  = 30 * 60 // a client with an older one gets a new one
 )
 
 // Maker makes cookies with one secret. Its methods are safe for concurrent use and allocate

@@ -17,13 +17,13 @@ type Block struct {
 	Binds []Bind // empty: listen on all addresses
 
 	Cache      *Cache
-	Forwards   []*Forward // in order: the first whose From a name is below is asked
+	Forwards   []*Forward // in order: the first that takes a name is asked for it
 	Hosts      *Hosts
 	Errors     *querylog.Errors
 	Log        querylog.Filter
 	Prometheus *Prometheus
 	IPv4Only   []wire.Name // zones in which AAAA is NODATA, whatever upstream has
-	Bufsize    uint16      // replies over UDP are no longer, in bytes
+	Bufsize    uint16      // the longest reply over UDP, in bytes
 	Loop       bool
 	Debug      bool
 
@@ -175,7 +175,7 @@ func readBinds(p *parser, words []string) ([]Bind, error) {
 	for i, w := range words {
 		addr, err := netip.ParseAddr(w)
 		binds[i] = Bind{Pos: p.here(), Addr: addr.Unmap()}
-		switch _, _, withPort := parseAddrPort(w, 53); {
+		switch _, _, withPort := parseAddrPort(w, portDNS); {
 		case err == nil && !addr.IsUnspecified() && !isUnicast(addr):
 			return nil, p.errorf("%q is not the address of a host, expected an address of this host", w)
 		case err == nil && addr.Is6() && addr.IsLinkLocalUnicast() && addr.Zone() == "":

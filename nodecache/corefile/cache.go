@@ -34,7 +34,7 @@ type Stale struct {
 	Explicit bool // the Corefile has serve_stale
 
 	// Wait is how long upstream may take before the expired answer is used. With 0 it is used at
-	// once, and upstream is asked after. Negative: as long as it takes.
+	// once, and upstream is asked afterwards. If Wait is negative, upstream has to fail first.
 	Wait time.Duration
 }
 
@@ -45,7 +45,7 @@ const (
 )
 
 // A name with that many queries, each no more than prefetchGap after the one before, is asked for
-// again before its answer expires. CoreDNS does so only if the Corefile asks for it. Without, one
+// again before its answer expires. CoreDNS does so only if the Corefile asks for it. Otherwise one
 // client has to wait each time a busy name expires.
 const (
 	prefetchHits = 10

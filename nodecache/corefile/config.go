@@ -18,8 +18,8 @@ type Pos struct {
 // String returns FILE:LINE.
 func (p Pos) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
-// Note is about a line that is accepted, but does nothing here, or something else than it
-// seems to say. It is worth a log line.
+// Note is about a line that is accepted, but does nothing here, or does not do what it seems to
+// say. It is worth a log line.
 type Note struct {
 	Pos  Pos
 	Text string

@@ -38,7 +38,7 @@ type option struct {
 
 	ignored string // in place of read: why the option has no meaning here
 	refused string // in place of read: why it is an error, and what to do
-	differs string // what its absence means here and not in CoreDNS 1.15.0, and how to have it as there
+	differs string // what the node cache does without it and CoreDNS 1.15.0 does not, and how to have it as there
 }
 
 // parseFunc reads the arguments of a directive or an option. The parser has counted them.
@@ -204,7 +204,7 @@ var hostsOptions = []option{
 	{name: "fallthrough_unsupported", read: flag(func(p *parser) *bool { return &p.block.Hosts.FallthroughUnsupported })},
 }
 
-// Of template, the one form is known that answers AAAA with NODATA. Any other line is an error;
+// The only template that the node cache has answers AAAA with NODATA. Any other line is an error;
 // see templateLine.
 var templateOptions = []option{
 	{name: "rcode", usage: "NOERROR", min: 1, max: 1, read: templateRcode},

@@ -19,8 +19,8 @@ type Hosts struct {
 	Reload    time.Duration // how often to look whether the file has changed, 0 for never
 	NoReverse bool          // no PTR
 
-	// A name that is not there is asked upstream if it is below one of Fallthrough. Any other
-	// does not exist. With FallthroughUnsupported, a name that is there is asked upstream too, for
+	// A name that is not there is asked upstream if it is below one of Fallthrough. Otherwise it
+	// gets SERVFAIL. With FallthroughUnsupported, a name that is there is asked upstream too, for
 	// types other than A and AAAA.
 	Fallthrough            []wire.Name
 	FallthroughUnsupported bool

@@ -302,7 +302,7 @@ func (p *parser) zones(words []string) ([]wire.Name, error) {
 			return nil, p.errorf("%v", err)
 		}
 		all = append(all, zones...)
-		if len(p.block.Keys) > 0 && !slices.ContainsFunc(zones, p.block.hasPartOf) { // without keys, those were at fault
+		if len(p.block.Keys) > 0 && !slices.ContainsFunc(zones, p.block.hasPartOf) { // a block without keys has had its error
 			p.remark("the block serves no name below %s", w)
 		}
 	}

@@ -11,15 +11,15 @@ import (
 
 // CacheWatch is the cache of a server block, and how it is read. Servers are the labels of the block's
 // servers. Zones is the label of the cache: its zones, joined by commas. A cache counts evictions for
-// all its servers together; they are told under the first one.
+// all its servers together; they are reported under the first one.
 type CacheWatch struct {
 	Servers []string
 	Zones   string
 	Stats   func() cache.Stats
 }
 
-// caches tells what CoreDNS counts of caches (plugin/cache/metrics.go): hits and misses as the queries
-// have them, and entries and evictions as the caches themselves do.
+// caches tells what CoreDNS counts of caches (plugin/cache/metrics.go). Hits and misses come from the
+// counts of queries, entries and evictions from the caches themselves.
 type caches struct {
 	queries *tally.Set
 
@@ -107,8 +107,8 @@ func (n *cacheCounts) add(st cache.Stats) {
 	n.evictions[denial] += st.Denial.Evictions + st.Failure.Evictions
 }
 
-// read reads the watched caches. Each has the counts of a cache under each of its servers, first only
-// under the first. Caches with the same labels are added up.
+// read reads the watched caches. The map each has the counts of a cache under every one of its servers,
+// and the map first under its first server only. Caches with the same labels are added up.
 func (c *caches) read() (each, first map[tally.Cache]*cacheCounts) {
 	each, first = make(map[tally.Cache]*cacheCounts), make(map[tally.Cache]*cacheCounts)
 	for _, w := range c.watched {
@@ -161,7 +161,7 @@ func (c *caches) Collect(ch chan<- prometheus.Metric) {
 	c.collectWatched(ch)
 }
 
-// collectAnswers tells what the queries have of a cache.
+// collectAnswers tells what the queries say of a cache.
 func (c *caches) collectAnswers(ch chan<- prometheus.Metric, l tally.Cache, t *tally.Totals) {
 	hits := [cacheTypes]uint64{success: t.Answers(tally.Success), denial: t.Answers(tally.Denial, tally.Cut, tally.Failure)}
 	for i, n := range hits {

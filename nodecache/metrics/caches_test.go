@@ -10,7 +10,7 @@ import (
 
 func watching(st *cache.Stats) func() cache.Stats { return func() cache.Stats { return *st } }
 
-// TestWatchCaches shows where the counts of caches are told. They never go back when a reload keeps
+// TestWatchCaches shows where the counts of caches are reported. They never go back when a reload keeps
 // the cache, brings a new one, takes it away, or brings the first one back.
 func TestWatchCaches(t *testing.T) {
 	const other = "dns://10.96.0.10:53"

@@ -137,7 +137,7 @@ func (e *Events) HostsRead(path string, entries int, changed time.Time) {
 	e.hostsTime.Set(float64(changed.UnixNano()) / 1e9)
 }
 
-// Reloaded says that a changed Corefile is in force, which has a hash.
+// Reloaded says that a changed Corefile is in force, and tells its hash.
 func (e *Events) Reloaded(sum [sha512.Size]byte) {
 	e.reloaded.Reset()
 	e.reloaded.WithLabelValues("sha512", hex.EncodeToString(sum[:])).Set(1)

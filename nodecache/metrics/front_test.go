@@ -6,7 +6,7 @@ import (
 	"github.com/neardns/neardns/internal/listen"
 )
 
-// TestWatchFront shows where the counts of sockets are told, for one front and then another.
+// TestWatchFront shows where the counts of sockets are reported, for one front and then another.
 func TestWatchFront(t *testing.T) {
 	s := New(1)
 	udp := listen.UDPStats{Overflow: 11, Shed: 22, Unsent: 44, Waiting: 55}

@@ -40,7 +40,7 @@ type Memory struct {
 
 	flights flights
 	cuts    cuts
-	flushes atomic.Uint64 // how many there were
+	flushes atomic.Uint64 // how often names were flushed
 }
 
 // NewMemory returns a Memory with a cache.
@@ -64,15 +64,15 @@ type Hosts struct {
 	*hosts.File
 	TTL     uint32      // seconds
 	Through []wire.Name // names below these that the file lacks are looked up elsewhere
-	// Unsupported says so also of names that the file has, for types that it can't have.
+	// Unsupported: so are names that the file has, for types that it can't have.
 	Unsupported bool
 }
 
 // Stale says when a stale answer is given.
 type Stale struct {
-	On bool
+	On bool // unless it is never given
 
-	// Explicit says so for all names. Otherwise names of the cluster get a stale answer only
+	// Explicit treats all names alike. Otherwise names of the cluster get a stale answer only
 	// while no server of one of their forwards can be reached.
 	Explicit bool
 

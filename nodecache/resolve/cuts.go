@@ -151,7 +151,7 @@ func (f *flight) suspect(names []wire.Name) {
 
 // cuts is what a block knows of names below which something may be cut or not.
 type cuts struct {
-	answers atomic.Uint32 // that could be cut
+	answers atomic.Uint32 // counts those that could be cut
 
 	// bars has, for lower-case names, the end of the time in which nothing below them is cut. The map
 	// is never changed but replaced, because each cut answer reads it.

@@ -44,7 +44,7 @@ func (q *query) localAnswer(dst []byte) (reply []byte, source tally.Source, ok b
 			return reply, tally.Hosts, true
 		}
 	}
-	switch { // what the hosts file has of these names takes precedence; that it lacks one does not
+	switch { // the hosts file's answers come before those below, its SERVFAIL after them
 	case q.Name.Below(localhost) && !q.route.Zone.Below(localhost):
 		return q.localhost(dst), tally.Server, true
 	case q.Name.Below(invalid) && !q.route.Zone.Below(invalid):
