@@ -104,8 +104,9 @@ func (f *Forward) Close() {
 
 // Exchange asks the servers what q asks and appends the answer to dst. The query is q as
 // wire.AppendQuery writes it with those EDNS options, under an ID of the Forward's own. The
-// answer carries q's ID, and its question is q's but for the case of letters. All else in it is
-// as the server sent it. q and options must stay unchanged until Exchange returns.
+// answer carries q's ID, and its question is q's, except that letters may have another case.
+// Everything else in it is as the server sent it. q and options must stay unchanged until Exchange
+// returns.
 //
 // Whatever a server says is an answer, SERVFAIL too. If no server answers within Config.Timeout,
 // Exchange returns dst and an error: that of the context, that of the transport, or one of this
@@ -149,8 +150,8 @@ func (f *Forward) enter() bool {
 	return false
 }
 
-// askOwn asks the servers of a set one of the Forward's own queries, at most so often; 0: as
-// often as an Exchange would.
+// askOwn asks the servers of a set one of the Forward's own queries, up to most times. With a most
+// of 0 it asks as often as an Exchange does by default.
 func (f *Forward) askOwn(ctx context.Context, q *ownQuery, of *set, most int) ([]byte, error) {
 	c := f.call(nil, f.conf.scope(Cluster))
 	c.askOwn(q)

@@ -39,7 +39,7 @@ func TestOutByItself(t *testing.T) {
 	}
 }
 
-// It is the same over UDP.
+// That is so over UDP too. Sockets know no virtual clock, so only a hang meets the limit here.
 func TestOutByItselfOverUDP(t *testing.T) {
 	for what, server := range map[string]func(t *testing.T) (f *fake, back func()){
 		"silent": func(t *testing.T) (*fake, func()) {
