@@ -9,10 +9,10 @@ import (
 	"github.com/neardns/neardns/internal/wire"
 )
 
-// loops finds upstreams that send our own queries back to us. It asks an upstream for a name that
-// nobody else asks for, and sees whether a query for that name comes in here.
+// loops notices our own queries that an upstream sends back to us. They are for names that nobody else
+// asks for.
 type loops struct {
-	open atomic.Int32 // names that are looked for
+	open atomic.Int32 // how many names are looked for
 
 	mu    sync.Mutex
 	times map[string]int // lower-case first label -> how often it was seen
