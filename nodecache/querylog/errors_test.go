@@ -15,7 +15,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// errorLog is an ErrorLog that runs in a bubble of synctest. Its text may be read while Run sleeps.
+// errorLog is an ErrorLog that runs in a bubble of synctest, and what it wrote.
 type errorLog struct {
 	*ErrorLog
 	text bytes.Buffer
@@ -40,8 +40,11 @@ func after(d time.Duration) {
 
 func (l *errorLog) check(t *testing.T, line string, want int) {
 	t.Helper()
-	if got := strings.Count(l.text.String(), line); got != want {
-		t.Errorf("%d times, not %d: %s\n%s", got, want, line, &l.text)
+	l.mu.Lock() // which it holds while it writes
+	text := l.text.String()
+	l.mu.Unlock()
+	if got := strings.Count(text, line); got != want {
+		t.Errorf("%d times, not %d: %s\n%s", got, want, line, text)
 	}
 }
 

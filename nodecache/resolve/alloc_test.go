@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/listen"
-
 	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/nodecache/cache"
 )
 
 // handled returns a function that handles what words say, as the front does. It fails the test if
@@ -27,7 +27,8 @@ func (r *rig) handled(words string) func() {
 // warm returns a rig that can answer something of each kind at once.
 func warm(t testing.TB) *rig {
 	r := newRig(t, func(b *Block) {
-		b.Policy.ServFail.First, b.Policy.Denial.Max = time.Hour, 3600
+		b.Policy.ServFail = cache.Backoff{First: time.Hour, Max: time.Hour}
+		b.Policy.Denial.Max = 3600
 	})
 	r.up.say("a.example. A", "a.example. 3600 A 10.0.0.1", "a.example. 3600 A 10.0.0.2", "a.example. 3600 A 10.0.0.3")
 	r.up.say("db.team-1.svc.cluster.local. A", "db.team-1.svc.cluster.local. 3600 A 10.96.0.1")
