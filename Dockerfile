@@ -1,12 +1,12 @@
-# Both images, of the root file systems that `make image-root` builds. It takes BuildKit, as
-# `docker build` has it, or buildah:
+# Builds both images from the root file systems that `make image-root` writes. It needs BuildKit, which
+# `docker build` has, or buildah:
 #
 #	docker build --target coredns   --build-arg COMMIT=$(git describe --always --dirty) -t neardns/coredns:dev .
 #	docker build --target nodecache --build-arg COMMIT=$(git describe --always --dirty) -t neardns/nodecache:dev .
 #
-# `make images` makes the same without a container engine. The root file systems hold what a
-# distroless static base does, as far as the programs need it: users and CA certificates. To have
-# such a base below all the same: --build-arg BASE=IMAGE.
+# `make images` makes the same without a container engine. The root file systems hold the parts of a
+# distroless static base that the programs need: users and CA certificates. To put the images on
+# a distroless base anyway, give --build-arg BASE=IMAGE.
 
 ARG BASE=scratch
 
@@ -14,7 +14,7 @@ FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY . .
 ARG COMMIT=unknown
-# The builder says what --platform asks for. A default would hide that.
+# The builder sets this from --platform. A default here would hide that.
 ARG TARGETARCH
 RUN make image-root COMMIT=$COMMIT ARCH=$TARGETARCH
 
@@ -26,8 +26,8 @@ LABEL org.opencontainers.image.title="coredns" \
       org.opencontainers.image.revision="$COMMIT" \
       org.opencontainers.image.source="https://github.com/neardns/neardns" \
       org.opencontainers.image.licenses="Apache-2.0"
-# The binary has the file capability NET_BIND_SERVICE. A copy from another stage keeps it, where
-# one from outside, or kaniko, loses it.
+# The binary has the file capability NET_BIND_SERVICE. A copy from another stage keeps it; a copy
+# from outside, or by kaniko, loses it.
 COPY --from=build /src/build/image/coredns/$TARGETARCH/ /
 USER 65532:65532
 WORKDIR /
@@ -43,7 +43,7 @@ LABEL org.opencontainers.image.title="nodecache" \
       org.opencontainers.image.source="https://github.com/neardns/neardns" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /src/build/image/nodecache/$TARGETARCH/ /
-# Capabilities that a Pod adds are effective for root only.
+# Capabilities that a Pod adds are effective only for root.
 USER 0:0
 WORKDIR /
 ENTRYPOINT ["/nodecache"]
