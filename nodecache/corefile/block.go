@@ -39,8 +39,8 @@ type Key struct {
 	Port uint16
 }
 
-// Zones returns the zones of all keys, each once.
-func (b *Block) Zones() []wire.Name {
+// zones returns the zones of all keys, each once.
+func (b *Block) zones() []wire.Name {
 	var zones []wire.Name
 	for _, k := range b.Keys {
 		zones = appendNew(zones, k.Zone)
@@ -224,7 +224,7 @@ func readFamily(p *parser, args []string) error {
 	if args[0] != "ipv4" {
 		return p.unexpected(args...)
 	}
-	p.block.addIPv4Only(p.block.Zones())
+	p.block.addIPv4Only(p.block.zones())
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (f *Forward) has(t To) bool {
 
 // within returns the parts of b's zones that are below From: whole zones, or From itself.
 func (f *Forward) within(b *Block) (zones []wire.Name) {
-	for _, z := range b.Zones() {
+	for _, z := range b.zones() {
 		switch {
 		case z.Below(f.From):
 			zones = append(zones, z)

@@ -67,7 +67,7 @@ func checkConfig(t *testing.T, c *Config) {
 		if len(b.Keys) == 0 || b.Pos.Line < 1 {
 			t.Errorf("%s: keys %v", b.Pos, b.Keys)
 		}
-		for _, z := range b.Zones() {
+		for _, z := range b.zones() {
 			if !z.Valid() || string(z.AppendLower(nil)) != string(z) {
 				t.Errorf("%s: zone %q", b.Pos, z)
 			}

@@ -290,7 +290,7 @@ func (p *parser) addr(text string) (netip.Addr, error) {
 // zones reads names of zones and networks. Without words, it returns the block's zones.
 func (p *parser) zones(words []string) ([]wire.Name, error) {
 	if len(words) == 0 {
-		return p.block.Zones(), nil
+		return p.block.zones(), nil
 	}
 	var all []wire.Name
 	for _, w := range words {

@@ -32,7 +32,7 @@ func TestKeys(t *testing.T) {
 	if got := fmt.Sprint(parse(t, "a b:1 {\n}", Options{Port: 1053}).Blocks[0].Keys); got != "[{a. 1053} {b. 1}]" {
 		t.Error(got)
 	}
-	if got := fmt.Sprint(parse(t, "a:1 a:2 {\n}", Options{}).Blocks[0].Zones()); got != "[a.]" {
+	if got := fmt.Sprint(parse(t, "a:1 a:2 {\n}", Options{}).Blocks[0].zones()); got != "[a.]" {
 		t.Error(got)
 	}
 }

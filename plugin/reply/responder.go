@@ -83,7 +83,7 @@ func (s *Responder) SOA(q *Question) (soa SOA) {
 }
 
 func (s *Responder) setSOA(q *Question, soa *SOA) {
-	soa.Origin, soa.zone = q.Origin(), q.Zone
+	soa.Origin, soa.zone = q.origin(), q.Zone
 	soa.TTL, soa.Minimum, soa.Serial = min(s.TTL, maxSOATTL), s.TTL, s.Store.Serial(q.Zone.Set)
 	soa.Refresh, soa.Retry, soa.Expire = refresh, retry, expire
 }

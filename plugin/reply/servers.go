@@ -68,7 +68,7 @@ func (s *Responder) servers(z *Zone) []server {
 // nameServers answers for NS records: with the servers' names, and their addresses as extras.
 func (s *Responder) nameServers(q *Question, r *Reply) {
 	a := &r.Answer
-	a.Origin = q.Origin()
+	a.Origin = q.origin()
 	for _, server := range s.servers(q.Zone) {
 		i := slices.IndexFunc(a.Names, func(n Name) bool { return n.same(&server.name) })
 		if i < 0 {

@@ -18,7 +18,7 @@ func (r *Reply) fillTargets(q *Question, found *zone.Result) {
 	extras := room(q, found, total, sizeA)
 	r.grow(names, extras)
 	a := &r.Answer
-	a.Origin, a.Weight = q.Origin(), found.Weight()
+	a.Origin, a.Weight = q.origin(), found.Weight()
 	for t := range found.Targets() {
 		if len(a.Names) == names {
 			break

@@ -112,8 +112,8 @@ func (zs Zones) Question(name string, qtype wire.Type) (Question, bool) {
 	return q, true
 }
 
-// Origin is the zone's name, in the letter case that the question gives it (RFC 4343).
-func (q *Question) Origin() string { return q.Name[len(q.Name)-len(q.Zone.Name):] }
+// origin is the zone's name, in the letter case that the question gives it (RFC 4343).
+func (q *Question) origin() string { return q.Name[len(q.Name)-len(q.Zone.Name):] }
 
 // At returns the question for labels below the zone, which end in a dot: "ns.dns.".
 func (q *Question) At(labels string, qtype wire.Type) Question {

@@ -39,14 +39,14 @@ func TestQuestion(t *testing.T) {
 		if ok != (tt.zone != "") {
 			t.Errorf("%s: found %v", tt.name, ok)
 		}
-		if ok && (q.Zone.Name != tt.zone || q.Rest != tt.rest || q.Zone.Set != tt.set || strings.ToLower(q.Origin()) != tt.zone) {
+		if ok && (q.Zone.Name != tt.zone || q.Rest != tt.rest || q.Zone.Set != tt.set || strings.ToLower(q.origin()) != tt.zone) {
 			t.Errorf("%s: %+v in %+v", tt.name, q, *q.Zone)
 		}
 	}
 	if p := zones.primary(); p.Name != "cluster.local." {
 		t.Errorf("PTR records point into %s", p.Name)
 	}
-	if z, ok := NewZones([]string{"."}, nil).Question("a.b.", wire.A); !ok || z.Rest != "a.b" || z.Origin() != "." {
+	if z, ok := NewZones([]string{"."}, nil).Question("a.b.", wire.A); !ok || z.Rest != "a.b" || z.origin() != "." {
 		t.Errorf("root: %+v", z)
 	}
 }

@@ -2,6 +2,7 @@ package fences
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 	"maps"
 	"path/filepath"
@@ -121,36 +122,51 @@ func circleOf(arrows map[string][]string) []string {
 	return nil
 }
 
-// TestSleeps shows that no test sleeps without saying what for: a comment stands on the line, or on the
-// one above.
+// TestSleeps shows that no test sleeps without saying what for, in a comment on the line or the one
+// above. On a virtual clock a sleep costs nothing.
 func TestSleeps(t *testing.T) {
 	for _, p := range load(t) {
 		for _, f := range p.Syntax {
-			if !strings.HasSuffix(p.Fset.Position(f.Pos()).Filename, "_test.go") {
-				continue
-			}
-			commented := map[int]bool{}
-			for _, c := range f.Comments {
-				commented[p.Fset.Position(c.End()).Line] = true
-			}
-			ast.Inspect(f, func(n ast.Node) bool {
-				if call, ok := n.(*ast.CallExpr); ok && isSleep(p.TypesInfo, call) {
-					at := p.Fset.Position(call.Pos())
-					if !commented[at.Line] && !commented[at.Line-1] {
-						t.Errorf("%s: time.Sleep: wait for what has to happen, or say in a comment why it can't be waited for", at)
-					}
+			if strings.HasSuffix(p.Fset.Position(f.Pos()).Filename, "_test.go") {
+				for _, at := range bareSleeps(p, f) {
+					t.Errorf("%s: time.Sleep: wait for what has to happen, or say in a comment why it can't be waited for", at)
 				}
-				return true
-			})
+			}
 		}
 	}
 }
 
-func isSleep(info *types.Info, call *ast.CallExpr) bool {
-	sel, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok {
-		return false
+// bareSleeps returns where a file sleeps on the real clock, without a comment.
+func bareSleeps(p *packages.Package, f *ast.File) (at []token.Position) {
+	commented := map[int]bool{}
+	for _, c := range f.Comments {
+		commented[p.Fset.Position(c.End()).Line] = true
 	}
-	f, ok := info.Uses[sel.Sel].(*types.Func)
-	return ok && f.FullName() == "time.Sleep"
+	ast.Inspect(f, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		switch name := callee(p.TypesInfo, call); name {
+		case "testing/synctest.Test":
+			return false
+		case "time.Sleep":
+			pos := p.Fset.Position(call.Pos())
+			if !commented[pos.Line] && !commented[pos.Line-1] {
+				at = append(at, pos)
+			}
+		}
+		return true
+	})
+	return at
+}
+
+// callee returns the full name of the function that is called, or nothing.
+func callee(info *types.Info, call *ast.CallExpr) string {
+	if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
+		if f, ok := info.Uses[sel.Sel].(*types.Func); ok {
+			return f.FullName()
+		}
+	}
+	return ""
 }

@@ -44,9 +44,13 @@ func load(t *testing.T) (all []*packages.Package) {
 	return all
 }
 
-// within returns the path of a package of this module below its root, which ends the list for
-// any other. A package's tests have the path of the package.
+// within returns the path of a package below the module's root, and whether the package is the
+// module's. A package's external tests have the path of the package. What is declared in no package,
+// such as error, has nil.
 func within(pkg *types.Package) (path string, ours bool) {
+	if pkg == nil {
+		return "", false
+	}
 	path, ours = strings.CutPrefix(pkg.Path(), module)
 	return strings.TrimSuffix(path, "_test"), ours
 }
