@@ -87,7 +87,7 @@ func TestFollow(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(lookAgain)
+		time.Sleep(lookAgain) // virtual time
 		synctest.Wait()
 	}
 	if err := os.WriteFile(file, []byte("nameserver 192.0.2.1\n"), 0o600); err != nil {

@@ -34,7 +34,7 @@ func runErrorLog() *errorLog {
 
 // after lets virtual time pass.
 func after(d time.Duration) {
-	time.Sleep(d)
+	time.Sleep(d) // virtual time
 	synctest.Wait()
 }
 

@@ -118,11 +118,11 @@ func (f *fake) stream(c net.Conn) {
 		f.Queries.Add(1)
 		f.note(q)
 		if f.InOrder {
-			time.Sleep(latency)
+			time.Sleep(latency) // virtual time: what the server takes
 			f.handle(q, reply)
 		} else {
 			handlers.Go(func() {
-				time.Sleep(latency)
+				time.Sleep(latency) // virtual time, as above
 				f.handle(q, reply)
 			})
 		}

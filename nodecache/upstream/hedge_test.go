@@ -22,7 +22,7 @@ func slowPTR(q []byte, reply func([]byte)) {
 		return
 	}
 	if n := name(q); n == "" || strings.HasPrefix(n, "ptr") && strings.HasSuffix(n, "7.example") {
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // virtual time: what the server takes
 	}
 	echo(q, reply)
 }
@@ -99,7 +99,7 @@ func TestHedgesAreBounded(t *testing.T) {
 			for range 3 {
 				servers = append(servers, inMemory(t, &fake{handle: func(q []byte, reply func([]byte)) {
 					if n := name(q); n != "" {
-						time.Sleep(slow(n))
+						time.Sleep(slow(n)) // virtual time: what the server takes
 					}
 					echo(q, reply)
 				}}))

@@ -45,10 +45,10 @@ func testReportConnection(t *testing.T) {
 		if got := r.outcome(ctx, "list", res, err); !utilnet.IsConnectionRefused(got) {
 			t.Errorf("%v is not %v any more", got, err)
 		}
-		time.Sleep(6 * time.Second)
+		time.Sleep(6 * time.Second) // virtual time
 	}
 	_ = r.outcome(ctx, "watch", testResource(), nil)
-	time.Sleep(settleAfter)
+	time.Sleep(settleAfter) // virtual time
 	synctest.Wait()
 	const want = `WARNING cannot reach the Kubernetes API at https://api.example: dial: connection refused; trying until it answers
 WARNING cannot reach the Kubernetes API at https://api.example: dial: connection refused; trying until it answers (for 5m0s so far)

@@ -41,6 +41,7 @@ func nodeState(t testing.TB) string {
 func (w *world) unchanged(t testing.TB, was string) {
 	t.Helper()
 	var is string
+	// The state is read by running commands: nothing tells of its changes.
 	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if is = nodeState(t); is == was {
 			return

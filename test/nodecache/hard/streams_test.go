@@ -199,8 +199,8 @@ func noReader(c net.Conn) error {
 			return nil
 		}
 	}
-	// A write that fails is the only sign of the other end's close: a read would take the answers.
 	deadline := time.Now().Add(streamTime)
+	// A write that fails is the only sign of the other end's close: a read would take the answers.
 	for ; time.Now().Before(deadline); time.Sleep(500 * time.Millisecond) {
 		if _, err := c.Write(q[:1]); err != nil {
 			return nil
