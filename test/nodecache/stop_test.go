@@ -190,6 +190,7 @@ func TestLameduck(t *testing.T) {
 	node.Signal(syscall.SIGUSR1) // which must not end it
 	page("/health", http.StatusOK)
 	page("/ready", http.StatusServiceUnavailable)
+	time.Sleep(2 * time.Second) // under load
 	run.Equal(t, "answer", run.Dig(t, addr, "lame.example"), "NOERROR; lame.example. A 192.0.2.1")
 	load.Stop(100)
 	run.Equal(t, "exit code", node.Wait(testkit.Patience), 0)
