@@ -2,8 +2,10 @@
 // an image is a folder first, so that a Dockerfile, an archive and a test all take the same:
 //
 //	Root     program + users + CA certificates -> build/image/PROGRAM/ARCH/  (make image-root)
-//	Layer    that folder -> a tar of fixed times, owners and order: the same bytes each time
-//	Archive  layers + config for each architecture -> an OCI image layout   (make images)
+//	Image    that folder -> config + a layer: a tar of fixed times, owners and order, so that it
+//	         has the same bytes each time
+//	Layout   the images of all architectures -> a folder, an OCI image layout
+//	Archive  that folder -> one file                                        (make images)
 package image
 
 import (
