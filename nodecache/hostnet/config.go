@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Renewal is how often to call Host.Intercept. A Host renews the addresses of a dummy device as often,
-// and tries a repair again that has failed.
+// Renewal is the time between two calls of Host.Intercept. A Host renews the addresses of a dummy
+// device as often, and repeats a repair that has failed.
 const Renewal = time.Second
 
 // lifetime is how long interception lasts without a renewal, and an address of a dummy device. It
@@ -27,7 +27,7 @@ type Config struct {
 	Prefix     string       // of the device's name, to which the kernel adds a number; "neardns" if empty
 	Interface  bool         // make a device that holds the addresses; otherwise they must be there already
 	Rules      bool         // make the table of rules
-	Log        *slog.Logger // hears what others took away
+	Log        *slog.Logger // of changes that others make on the node, and of faults
 
 	// AnswerOutside has queries from other machines answered too. Only with Rules does it make a
 	// difference. What comes in by the device of a default route was sent by another machine, and

@@ -261,7 +261,7 @@ func head(family uint8, id uint16) []byte {
 	return binary.BigEndian.AppendUint16([]byte{family, unix.NFNETLINK_V0}, id)
 }
 
-// body returns the attributes of a message: what is behind its head.
+// body returns the attributes of a message, which come after its head.
 func body(m netlink.Message) []byte { return m.Data[min(len(m.Data), 4):] }
 
 // generationAttr makes a batch fail with ERESTART if the ruleset has another generation. Linux

@@ -171,7 +171,7 @@ func (r *foreignRule) readExpr(data []byte) {
 	}
 }
 
-// each calls do for each attribute in data. It stops at what is no attribute.
+// each calls do for each attribute in data. It stops at the first that is malformed.
 func each(data []byte, do func(typ uint16, value []byte)) {
 	ad, err := netlink.NewAttributeDecoder(data)
 	if err != nil {

@@ -14,6 +14,6 @@
 //	   +--> everything else is passed over
 //
 // A program with raw sockets can send packets that look like the answer, or like an ICMP error.
-// What is compared (RFC 5452, section 9.1), and the random port that each probe comes from, are to
-// make that useless.
+// They are passed over unless addresses, ports and ID match (RFC 5452, section 9.1), and an ICMP
+// error unless it quotes our packet. Each probe comes from a random port, which nobody else knows.
 package probe
