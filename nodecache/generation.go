@@ -93,7 +93,7 @@ func (g *generation) follow(old *generation) {
 	}
 }
 
-// followAgain does that once more for what old's rules brought meanwhile.
+// followAgain follows once more: since then, answers to queries under way were kept by old's rules.
 func (g *generation) followAgain(old *generation) {
 	for _, s := range g.sizes {
 		s.Follow(old.block(s.Block))

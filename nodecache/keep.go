@@ -86,18 +86,18 @@ func (k *keep) closeBut(other *keep) {
 	}
 }
 
-// likeness is in which way a block is the one that it was before a reload.
+// likeness is a way to recognise a block after a reload.
 type likeness uint8
 
-// The ways, the best first.
+// The ways, the surest first: two blocks are alike if
 const (
-	firstZone likeness = iota // its first zone and its addresses are the same
-	zone                      // one of its zones and its addresses
-	zoneOnly                  // one of its zones
+	firstZone likeness = iota // their first zones and their addresses are the same
+	zone                      // a zone of each and their addresses are the same
+	zoneOnly                  // a zone of each is the same
 	likenesses
 )
 
-// memoryKey is what two blocks have in common that are one and the same.
+// memoryKey is the same for two blocks that are alike.
 type memoryKey struct {
 	likeness likeness
 	zone     string

@@ -18,8 +18,9 @@ import (
 	"github.com/neardns/neardns/nodecache/corefile"
 )
 
-// The numbers of those who count queries; see package tally. The readers of a front have the first
-// ones, or those of the front that takes over the next ones. Flights have the last number.
+// The numbers of those who count queries; see package tally. While one front takes over from
+// another, the readers of one have numbers below frontReaders, and those of the other the numbers
+// from there on. Flights have the last number.
 const (
 	frontReaders = 255 // of one front at most
 	flightWriter = 2 * frontReaders

@@ -7,8 +7,8 @@
 //	                                v
 //	resolve --Exchange--> Forward --> upstream.Forward --> a server
 //
-// The servers of files and hosts' names are looked up again every 5 s. Those that upstream finds
-// by itself, with `follow`, it follows by itself.
+// Servers in files and behind hosts' names are looked up again every 5 s. Package upstream itself
+// keeps up with the servers that it finds for `follow`.
 //
 // The stock plugin loop ends the process when it finds that an upstream leads back to it, and the
 // node has no DNS then. Here, only that upstream is set aside, and only for as long as it loops.

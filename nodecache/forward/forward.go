@@ -23,7 +23,7 @@ type Shared struct {
 	Shares  *upstream.Shares // connections and sockets
 	Clock   *clock.Clock
 	Node    string         // see upstream.Config
-	Trace   upstream.Trace // counts; what it leaves nil for logs is set here
+	Trace   upstream.Trace // counts; Open adds the functions that log
 	Metrics Metrics
 	Log     *slog.Logger
 }
@@ -75,8 +75,8 @@ func (f *Forward) open(ctx context.Context) (err error) {
 	return err
 }
 
-// trace returns the shared Trace with what is logged. A server that is back voids the failures that
-// it caused.
+// trace returns the shared Trace with functions that log. A server that is back voids the failures
+// that it caused.
 func (f *Forward) trace() upstream.Trace {
 	t, log := f.shared.Trace, f.shared.Log
 	t.Changed = func(e upstream.Endpoint, err error) {

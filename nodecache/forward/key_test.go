@@ -10,8 +10,9 @@ import (
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// TestKey changes each part of a directive that matters to its servers. A new option of upstream
-// belongs into Key, or into process: those are the same for all forwards.
+// TestKey changes each part of a directive that matters to its servers: each change must change the
+// Key. A new option of package upstream belongs in Key, or in process if it is the same for all
+// forwards.
 func TestKey(t *testing.T) {
 	process := []string{"Servers", "Node", "Shares", "TLS", "Control", "Clock", "Trace"} // TLS: its sum is in Key
 	plain := KeyOf(&corefile.Forward{})
@@ -36,7 +37,7 @@ func TestKey(t *testing.T) {
 		case reflect.TypeFor[netip.Addr]().Kind():
 			v.Set(reflect.ValueOf(netip.IPv6Loopback()))
 		default:
-			t.Errorf("%s: what is another %v?", name, v.Type())
+			t.Errorf("%s: the test knows no other value of type %v", name, v.Type())
 		}
 		if KeyOf(&f) == plain {
 			t.Errorf("%s makes no difference", name)
@@ -52,6 +53,6 @@ func TestKey(t *testing.T) {
 		}
 	}
 	if KeyOf(&corefile.Forward{Pos: corefile.Pos{Line: 2}, NextOnNodata: true}) != plain {
-		t.Error("what is the block's makes a difference")
+		t.Error("an option of the block makes a difference")
 	}
 }

@@ -102,7 +102,7 @@ func (f *Forward) takeBack(s upstream.Endpoint, zone string) {
 }
 
 // ForgetLoops takes all servers back. Call it when WatchLoops is no longer called: nobody else
-// would find out that they have stopped to loop.
+// would find out that they no longer loop.
 func (f *Forward) ForgetLoops() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

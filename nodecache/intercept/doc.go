@@ -6,8 +6,9 @@
 //	Run, each second:  Checker: every socket answers, on the way of a pod's packet
 //	                     |  yes                            |  no
 //	                     v                                 v
-//	                   hostnet.Intercept:                ask on the host's own way, to
-//	                   queries are ours for 3 s more     tell a silent process from a firewall
+//	                   hostnet.Intercept:                mend the device, and ask on the host's
+//	                   queries are ours for 3 s more     own way, to tell a silent process from
+//	                                                     a firewall
 //
 //	                   Fallback: the rule names the cluster DNS's Pods as they are now
 //

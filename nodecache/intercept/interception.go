@@ -180,7 +180,8 @@ func (i *Interception) lookAtLeftovers() {
 	}
 }
 
-// check asks on the pods' way. If that fails, it asks on the host's own way, to tell why.
+// check asks on the pods' way. If that fails, it mends the device, and asks on the host's own way to
+// tell why.
 func (i *Interception) check(ctx context.Context) error {
 	if i.host == nil {
 		return i.count(i.ask(ctx, i.local))

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // node is a host, a Checker and Metrics, without a kernel.
 type node struct {
 	*Interception
-	podsErr, localErr, ensureErr error // what comes of asking on either way, and of mending the host
+	podsErr, localErr, ensureErr error // of asking on either way, and of mending the device
 	log                          bytes.Buffer
 	called                       []string
 }
@@ -140,7 +140,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// fakeRule is a rule that notes what it is set to.
+// fakeRule is a rule that remembers the servers that it was set to.
 type fakeRule struct {
 	servers []netip.AddrPort
 	err     error

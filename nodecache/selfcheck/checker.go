@@ -30,9 +30,9 @@ type Checker struct {
 	front func() Front
 }
 
-// New returns a Checker that asks the sockets of what front returns: the Front that is in use, and
-// the same one until it is replaced. The name is what it asks for, in class CHAOS, type TXT. This
-// process alone answers it, with the number of the reader; see resolve.InstanceName.
+// New returns a Checker. It asks the sockets of the Front that is in use, which front returns: the
+// same one until it is replaced. It asks for name, in class CHAOS, type TXT. No other process answers
+// that; this one answers with the number of the reader; see resolve.InstanceName.
 func New(name wire.Name, front func() Front) *Checker { return &Checker{name, front} }
 
 // How often a socket is asked, on average, before silence is taken for a fault. Where two processes
@@ -45,9 +45,9 @@ const (
 	longestWait = 160 * time.Millisecond
 )
 
-// Check returns nil if all sockets answer that receive what is sent to addrs. Without addrs, those
-// are the front's addresses on this host. A front may fall silent because it was replaced during
-// the check; then the new one is asked.
+// Check asks all sockets that receive queries to addrs. Without addrs, it takes the front's
+// addresses on this host. It returns nil if each socket answers. A front may fall silent because it
+// was replaced during the check; then Check asks the new one.
 func (c *Checker) Check(ctx context.Context, w Way, addrs ...netip.AddrPort) error {
 	for {
 		f := c.front()
@@ -106,7 +106,7 @@ func (c *Checker) listener(ctx context.Context, ask exchange, to netip.AddrPort)
 	return fmt.Errorf("no answer of its own over TCP at %v: %w", to, err)
 }
 
-// errOther says that the process answered that shares the port.
+// errOther says that the answer came from another process, which shares the port.
 var errOther = errors.New("another process answered")
 
 // once asks once, and returns the reader of this process that answered. A later round waits longer.

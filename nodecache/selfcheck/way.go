@@ -69,7 +69,7 @@ func (l loopback) askTCP(ctx context.Context, query []byte, to netip.AddrPort) (
 	return answer, err
 }
 
-// dial opens a socket. What is done with it ends when ctx's time is over.
+// dial opens a socket, which fails after ctx's deadline.
 func (l loopback) dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer
 	if l.mark != 0 {
