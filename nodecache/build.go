@@ -25,7 +25,7 @@ import (
 // builder makes generations. It has what all of them share.
 type builder struct {
 	corefile string         // its path
-	host     intercept.Host // must go with the Corefile
+	host     intercept.Host // it must fit the Corefile
 	cache    int64          // bytes of all caches together
 	metrics  *metrics.Set
 	errors   *querylog.ErrorLog
@@ -78,7 +78,7 @@ func (d *draft) complete() error {
 	return nil
 }
 
-// checkHost returns an error if what the node should have does not go with the Corefile.
+// checkHost returns an error if the Corefile lacks what the node needs.
 func (d *draft) checkHost() error {
 	err := at(d.corefile, d.host.CheckListening(d.next.addrs))
 	if d.cluster == nil {
@@ -139,7 +139,8 @@ func (d *draft) addLoops(conf *corefile.Block, forwards []*forward.Forward, key 
 	}
 }
 
-// findCluster notes the forward of the cluster domain, which the block with the longest zone has.
+// findCluster notes the forward of the cluster domain. Of the blocks whose zones have the domain in
+// them, it takes the one with the longest zone.
 func (d *draft) findCluster(conf *corefile.Block, forwards []*forward.Forward, key corefile.Key) {
 	if !d.domain().Below(key.Zone) || len(key.Zone) <= len(d.best) {
 		return
@@ -183,7 +184,7 @@ func (d *draft) block(conf *corefile.Block) (block *resolve.Block, forwards []*f
 	return block, forwards, nil
 }
 
-// setCache says what is kept, and when it is used though it has expired.
+// setCache sets what is kept, and when expired answers are used.
 func (d *draft) setCache(block *resolve.Block, conf *corefile.Cache) {
 	block.Policy, block.Kept, block.NoSuccess, block.NoDenial = conf.Policy, conf.Zones, conf.NoSuccess, conf.NoDenial
 	if !conf.CutOff {
@@ -192,7 +193,7 @@ func (d *draft) setCache(block *resolve.Block, conf *corefile.Cache) {
 	block.Stale = resolve.Stale(conf.Stale)
 }
 
-// forward returns what asks the servers that conf names, kept or new.
+// forward returns the Forward of a directive, kept or new.
 func (d *draft) forward(conf *corefile.Forward) (*forward.Forward, error) {
 	key := forward.KeyOf(conf)
 	f := d.next.keep.forwards[key]
@@ -209,7 +210,7 @@ func (d *draft) forward(conf *corefile.Forward) (*forward.Forward, error) {
 	return f, nil
 }
 
-// forwardOf returns what a query meets: f, with what the directive says of names and codes.
+// forwardOf returns f as a query meets it: with the directive's rules for names and RCODEs.
 func forwardOf(conf *corefile.Forward, f *forward.Forward) *resolve.Forward {
 	r := &resolve.Forward{
 		From: conf.From, Except: conf.Except, Next: conf.Next, NextOnNodata: conf.NextOnNodata,

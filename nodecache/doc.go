@@ -11,9 +11,9 @@
 //	                         |-- resolver      package resolve, where a query's way is drawn
 //	                         +-- HTTP pages    packages admin, metrics, probe
 //	beside it
-//	  selfcheck              does every socket of ours answer?
-//	  intercept              the node's queries come here while they do
-//	  probe                  the kubelet asks, too
+//	  selfcheck              asks whether each of our sockets answers
+//	  intercept              takes the node's queries while they all answer
+//	  probe                  tells the kubelet whether they answer
 //
 // Run starts all of it, and joins all of it.
 package nodecache

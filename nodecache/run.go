@@ -205,8 +205,9 @@ func (r *runner) nextLook() <-chan time.Time {
 // stopTime is how long stopping may take beside the lameduck time.
 const stopTime = drain + 3*time.Second
 
-// stopInTime stops, unless that takes too long: then the kernel takes the rest back. It tells others
-// before, if there is a next process for them to go to.
+// stopInTime stops. If that takes too long, it gives up, and the kernel takes the rest back. With
+// tell, it first shows for the lameduck time that it is about to end: others may have a next process
+// to go to.
 func (r *runner) stopInTime(node *intercept.Interception, tell bool) error {
 	var lameduck time.Duration
 	if tell {

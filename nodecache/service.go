@@ -32,7 +32,7 @@ type service struct {
 
 	current  *generation
 	cluster  atomic.Pointer[forward.Forward] // current's, for the fallback
-	stopping chan struct{}                   // closed when all that was received is answered
+	stopping chan struct{}                   // closed when everything that was received is answered
 	tidying  sync.WaitGroup                  // retire
 }
 
@@ -96,7 +96,7 @@ func (s *service) apply(conf *corefile.Config) {
 // and by all that this query asks.
 const retireAfter = 10 * time.Second
 
-// retire ends what only old needs, later.
+// retire ends, after retireAfter, what only old needs.
 func (s *service) retire(old *generation) {
 	next := s.current
 	old.keep.forgetFailures(next.keep)

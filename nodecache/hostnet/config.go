@@ -29,8 +29,8 @@ type Config struct {
 	Rules      bool         // make the table of rules
 	Log        *slog.Logger // of changes that others make on the node, and of faults
 
-	// AnswerOutside has queries from other machines answered too. Only with Rules does it make a
-	// difference. What comes in by the device of a default route was sent by another machine, and
+	// With AnswerOutside, queries of other machines are answered too. It makes a difference with
+	// Rules only. What comes in by the device of a default route was sent by another machine, and
 	// a node cache is for the pods of its node. If it answered others, it would be a reflector: a
 	// small query with a victim's address sends the victim a long answer. So a query of another
 	// machine goes where it would go without us. If it still arrives at our sockets, because
