@@ -73,7 +73,7 @@ func TestDummyHang(t *testing.T) {
 // left does nothing. The next process deletes it, and leaves alone what living processes have.
 func TestDummyDeath(t *testing.T) {
 	cleanDevices(t)
-	addRules(t, stranger)
+	netns.AddRules(t, stranger)
 	rules := ruleset(t)
 	living := startDummy(t, "ownerless")
 	living.must(t, "intercept")

@@ -89,7 +89,7 @@ func serverPods(t *testing.T) {
 // TestFallback shows for both families that queries reach the servers until a process intercepts
 // them, and again when that process is killed.
 func TestFallback(t *testing.T) {
-	addRules(t, tracking)
+	netns.AddRules(t, tracking)
 	pod := startPod(t, 1)
 	serverPods(t)
 	before := node(t)
@@ -152,7 +152,7 @@ func TestFallbackAfterProxy(t *testing.T) {
 	if got := answers(t, pod, clusterIP+":53"); got != "three" {
 		t.Errorf("alone: %s", got)
 	}
-	addRules(t, strings.ReplaceAll(kubeProxy, "dnat ip to 10.2.0.2", "dnat ip to 10.2.0.2:5353"))
+	netns.AddRules(t, strings.ReplaceAll(kubeProxy, "dnat ip to 10.2.0.2", "dnat ip to 10.2.0.2:5353"))
 	if got := answers(t, pod, clusterIP+":53"); got != "two" {
 		t.Errorf("with kube-proxy: %s", got)
 	}
@@ -161,7 +161,7 @@ func TestFallbackAfterProxy(t *testing.T) {
 // TestFallbackPut shows that the table is written if the servers have changed or the table is gone,
 // and at no other time.
 func TestFallbackPut(t *testing.T) {
-	addRules(t, `table inet stranger {
+	netns.AddRules(t, `table inet stranger {
 	chain c { counter; }
 }`)
 	r := openFallback(t, linkLocal)
@@ -243,7 +243,7 @@ const wantFallbackRules = `		udp dport 53 ip daddr 169.254.20.10 numgen random m
 
 // TestFallbackRuleset shows that the table is as it should be after a thousand changes.
 func TestFallbackRuleset(t *testing.T) {
-	addRules(t, stranger)
+	netns.AddRules(t, stranger)
 	before := ruleset(t)
 	r := openFallback(t, linkLocal, clusterV6)
 	for range 500 {

@@ -72,7 +72,7 @@ func TestOutsideGoesOn(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0") })
 	machine, pod, dns := startPod(t, 1), startPod(t, 3), startPod(t, 2)
-	addRules(t, kubeProxy)
+	netns.AddRules(t, kubeProxy)
 	netns.Sh(t, "conntrack -F 2>/dev/null; ip route add default via 10.1.0.2; ip -6 route add default via fd01::2")
 	t.Cleanup(func() { netns.Sh(t, "ip route del default; ip -6 route del default") })
 	dns.must(t, "serve 10.2.0.2:53 theirs")

@@ -50,7 +50,7 @@ func proxied(t *testing.T) {
 	t.Helper()
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; conntrack -F 2>/dev/null")
 	other := startPod(t, 2)
-	addRules(t, kubeProxy)
+	netns.AddRules(t, kubeProxy)
 	netns.Sh(t, "ip route add default via 10.2.0.2; ip -6 route add default via fd02::2")
 	t.Cleanup(func() { netns.Sh(t, "ip route del default; ip -6 route del default || true") })
 	other.must(t, "serve 10.2.0.2:53 other")

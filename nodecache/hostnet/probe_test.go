@@ -60,11 +60,11 @@ table inet kube-proxy {
 // TestProbe shows that probes reach us at addresses whose queries kube-proxy would send elsewhere,
 // intercepted or not, where reverse paths are filtered strictly.
 func TestProbe(t *testing.T) {
-	addRules(t, kubeProxy)
+	netns.AddRules(t, kubeProxy)
 	netns.Sh(t, "conntrack -F 2>/dev/null") // of tests before
 	netns.Sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1")
 	t.Cleanup(func() { netns.Sh(t, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0") })
-	addRules(t, `table inet rpfilter {
+	netns.AddRules(t, `table inet rpfilter {
 	chain prerouting {
 		type filter hook prerouting priority raw + 10; policy accept;
 		meta nfproto ipv6 fib saddr . iif oif missing counter drop
@@ -119,7 +119,7 @@ func TestProbeFirewall(t *testing.T) {
 	h := hold(t, linkLocal, clusterV6)
 	for _, addr := range []string{linkLocal + ":53", "[" + clusterV6 + "]:53"} {
 		serve(t, addr, "ours")
-		addRules(t, `
+		netns.AddRules(t, `
 table inet firewall {
 	chain input {
 		type filter hook input priority filter; policy drop;

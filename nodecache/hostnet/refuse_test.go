@@ -66,7 +66,7 @@ func TestRefuse(t *testing.T) {
 			nil, []string{clusterIP}, []string{"address 10.96.0.10", "the device lo"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addRules(t, stranger)
+			netns.AddRules(t, stranger)
 			netns.Sh(t, c.before)
 			t.Cleanup(func() { netns.Sh(t, c.after) })
 			child := startChild(t, c.attr, append([]string{"hold"}, c.words...)...)

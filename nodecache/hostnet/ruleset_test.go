@@ -186,17 +186,10 @@ table inet neardns-x {
 	chain prerouting { type filter hook prerouting priority raw; policy accept; }
 }`
 
-// addRules adds rules of others, and deletes all rules at the end of the test.
-func addRules(t *testing.T, rules string) {
-	t.Helper()
-	netns.Sh(t, "nft -f - <<'EOF'\n"+rules+"\nEOF")
-	t.Cleanup(func() { netns.Sh(t, "nft flush ruleset") })
-}
-
 // TestThousand opens and closes a thousand Hosts, four at a time, beside a stranger's rules. The node
 // stays as it was.
 func TestThousand(t *testing.T) {
-	addRules(t, stranger)
+	netns.AddRules(t, stranger)
 	before := node(t)
 	var all errgroup.Group
 	for range 4 {

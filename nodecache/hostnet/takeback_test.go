@@ -14,7 +14,7 @@ import (
 
 // TestKill shows that the kernel takes everything back when the process dies.
 func TestKill(t *testing.T) {
-	addRules(t, stranger)
+	netns.AddRules(t, stranger)
 	before := node(t)
 	c := startChild(t, nil, "hold", linkLocal, clusterIP, clusterV6, "health")
 	if mode := c.ask(t, "open"); mode != "tun owned" {
@@ -31,7 +31,7 @@ func TestKill(t *testing.T) {
 
 // TestKillMany kills many processes, each at another moment. The node is as it was.
 func TestKillMany(t *testing.T) {
-	addRules(t, stranger)
+	netns.AddRules(t, stranger)
 	before := node(t)
 	for n := range 60 {
 		c := startChild(t, nil, "hold", linkLocal, clusterIP, clusterV6, "health")

@@ -39,7 +39,7 @@ func ours() (addrs []string) {
 // TestNoTrack shows that queries of a pod and of the host leave no entry in connection tracking while
 // they are intercepted, and leave some while they are not.
 func TestNoTrack(t *testing.T) {
-	addRules(t, tracking)
+	netns.AddRules(t, tracking)
 	pod := startPod(t, 1)
 	h := hold(t, linkLocal, clusterIP, clusterV6, "health")
 	for _, a := range []string{linkLocal, clusterIP, "[" + clusterV6 + "]"} {
@@ -85,7 +85,7 @@ func TestSteps(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	pod, other := startPod(t, 1), startPod(t, 2)
 	netns.Sh(t, "ip route add default via 10.2.0.2; ip -6 route add default via fd02::2") // for the host itself
-	addRules(t, kubeProxy)
+	netns.AddRules(t, kubeProxy)
 	for _, a := range []string{"10.2.0.2", "[fd02::2]"} {
 		other.must(t, "serve "+a+":53 other")
 		other.must(t, "serve "+a+":8080 other")
@@ -120,7 +120,7 @@ func TestSteps(t *testing.T) {
 func TestDrain(t *testing.T) {
 	netns.Sh(t, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	pod := startPod(t, 1)
-	addRules(t, kubeProxy)
+	netns.AddRules(t, kubeProxy)
 	h := hold(t, linkLocal, clusterIP, clusterV6)
 	for _, addr := range []string{clusterIP + ":53", "[" + clusterV6 + "]:53"} {
 		server := startGate(t, addr)

@@ -7,6 +7,14 @@ import (
 	"testing"
 )
 
+// AddRules adds rules in the language of nft(8). At the end of the test it deletes all rules that
+// there are then.
+func AddRules(t testing.TB, rules string) {
+	t.Helper()
+	Shf(t, "nft -f - <<'EOF'\n%s\nEOF", rules)
+	t.Cleanup(func() { Sh(t, "nft flush ruleset") })
+}
+
 // NodeLocalRules adds, with a tool such as iptables-nft, the rules that the node-local cache of
 // kubernetes/dns makes for each address: see initIptables in cmd/node-cache/app there. At the end
 // of the test it deletes those that are left, and the tables that it made.

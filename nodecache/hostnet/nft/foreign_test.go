@@ -129,7 +129,7 @@ func TestReadForeign(t *testing.T) {
 // TestForeignOld deletes rules whose comment is where iptables before 1.8.3 put it, and nft still
 // does.
 func TestForeignOld(t *testing.T) {
-	addRules(t, `table ip raw {
+	netns.AddRules(t, `table ip raw {
 	chain PREROUTING {
 		type filter hook prerouting priority raw; policy accept;
 		ip daddr 169.254.20.10 udp dport 53 counter notrack comment "NodeLocal DNS Cache: skip conntrack"

@@ -18,13 +18,6 @@ func ruleset(t *testing.T) string {
 	return netns.Sh(t, "nft list ruleset")
 }
 
-// addRules adds rules of others, and deletes all rules with the test.
-func addRules(t *testing.T, rules string) {
-	t.Helper()
-	netns.Sh(t, "nft -f - <<'EOF'\n"+rules+"\nEOF")
-	t.Cleanup(func() { netns.Sh(t, "nft flush ruleset") })
-}
-
 func dial(t *testing.T) *Conn {
 	t.Helper()
 	c, err := Dial()
