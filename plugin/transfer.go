@@ -42,6 +42,7 @@ func (t *zoneTransfer) sendZone() {
 	t.ask(&t.apex)
 	for _, qtype := range [...]wire.Type{wire.A, wire.AAAA} {
 		q := t.apex.At("ns.dns.", qtype)
+		q.Name = reply.Join("ns.dns.", t.apex.Name) // in the letter case of the NS records
 		t.ask(&q)
 	}
 	t.sendPointers()
@@ -89,7 +90,7 @@ func (t *zoneTransfer) sendPointers() {
 		if err != nil {
 			continue
 		}
-		if q, ok := t.responder.Zones.Question(name, wire.PTR); ok {
+		if q, ok := t.responder.Zones.Question(name, wire.PTR); ok && q.Zone == t.apex.Zone {
 			t.ask(&q)
 		}
 	}

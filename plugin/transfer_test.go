@@ -11,11 +11,89 @@ import (
 
 	"github.com/coredns/coredns/plugin/pkg/dnstest"
 	"github.com/coredns/coredns/plugin/test"
+	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/plugin/object"
 	"github.com/neardns/neardns/plugin/zone"
 	"github.com/neardns/neardns/test/differential/world"
 )
+
+// transferred returns the records of a transfer.
+func transferred(t *testing.T, k *Kubernetes, name string, serial uint32) (rrs []dns.RR) {
+	t.Helper()
+	ch, err := k.Transfer(name, serial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for batch := range ch {
+		rrs = append(rrs, batch...)
+	}
+	return rrs
+}
+
+// TestTransfer looks for some records of each zone, and for what a transfer refuses.
+func TestTransfer(t *testing.T) {
+	k, _ := testHandler(testConfig())
+	for name, want := range map[string][]string{
+		"cluster.local.": {
+			"cluster.local.	5	IN	NS	dns.ns.svc.cluster.local.",
+			"web.ns.svc.cluster.local.	5	IN	AAAA	fd00::20",
+			"web.ns.svc.cluster.local.	5	IN	SRV	0 50 80 web.ns.svc.cluster.local.",
+			"_http._tcp.web.ns.svc.cluster.local.	5	IN	SRV	0 50 80 web.ns.svc.cluster.local.",
+			"db.ns.svc.cluster.local.	5	IN	A	10.0.0.2",
+			"db-0.db.ns.svc.cluster.local.	5	IN	A	10.0.0.1",
+			"_http._tcp.db.ns.svc.cluster.local.	5	IN	SRV	0 50 80 db-0.db.ns.svc.cluster.local.",
+			"ext.ns.svc.cluster.local.	5	IN	CNAME	example.com.",
+		},
+		"clusterset.local.": {"db-0.east.db.ns.svc.clusterset.local.	5	IN	A	10.9.0.1"},
+		"in-addr.arpa.": {
+			"20.0.96.10.in-addr.arpa.	5	IN	PTR	web.ns.svc.cluster.local.",
+			"1.0.0.10.in-addr.arpa.	5	IN	PTR	db-0.db.ns.svc.cluster.local.",
+		},
+	} {
+		rrs := transferred(t, k, name, 0)
+		have := map[string]bool{}
+		for _, rr := range rrs {
+			have[rr.String()] = true
+		}
+		for _, w := range want {
+			if !have[w] {
+				t.Errorf("%s lacks %s", name, w)
+			}
+		}
+		if first, last := rrs[0], rrs[len(rrs)-1]; first.Header().Rrtype != dns.TypeSOA || last.Header().Rrtype != dns.TypeSOA {
+			t.Errorf("%s: from %v to %v", name, first, last)
+		}
+	}
+	if rrs := transferred(t, k, "cluster.local.", k.responder.Store.Serial(0)); len(rrs) != 1 {
+		t.Errorf("IXFR at the current serial: %d records", len(rrs)) // RFC 1995
+	}
+	for _, name := range []string{"svc.cluster.local.", "example.com."} {
+		if _, err := k.Transfer(name, 0); err != transfer.ErrNotAuthoritative {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestTransferLetterCase asks with capitals. The server's addresses stand at its name as the NS
+// record spells it.
+func TestTransferLetterCase(t *testing.T) {
+	k, _ := testHandler(testConfig())
+	k.responder.Addrs = boundIPs([]string{"127.0.0.1"})
+	var lines []string
+	for _, rr := range transferred(t, k, "Cluster.Local.", 0) {
+		lines = append(lines, rr.String())
+	}
+	for _, want := range []string{
+		"Cluster.Local.	5	IN	NS	ns.dns.Cluster.Local.",
+		"ns.dns.Cluster.Local.	5	IN	A	127.0.0.1",
+		"web.ns.svc.cluster.local.	5	IN	A	10.96.0.20",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no %s in %q", want, lines)
+		}
+	}
+}
 
 // TestTransferIsTheZone compares a transfer of each zone of random clusters with what is
 // answered to a question for each name and type: neither has a record that the other has not,
