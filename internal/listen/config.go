@@ -98,7 +98,8 @@ type Limits struct {
 // Total counts what several Fronts keep. The zero value is ready to use.
 type Total struct{ conns, buffered, unsent atomic.Int64 }
 
-// withDefaults returns c with every zero value replaced, for a machine with so many CPUs.
+// withDefaults returns c with every zero value replaced, for a machine with the given number of
+// CPUs.
 func (c Config) withDefaults(cpus int) Config {
 	c.Sockets = or(c.Sockets, cpus)
 	c.Queue = or(c.Queue, DefaultQueue)

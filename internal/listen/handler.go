@@ -14,7 +14,7 @@ type Handler func(dst, query []byte, c *Client) []byte
 // Client says where a query came from and how.
 type Client struct {
 	Remote  netip.AddrPort // the client's address, without the zone of a link-local one
-	Local   netip.AddrPort // the address that the client asked, also on a socket bound to no address
+	Local   netip.AddrPort // the address that the client asked, also on a socket bound to 0.0.0.0 or ::
 	TCP     bool           // the query came over TCP, and its answer may take 65,535 bytes
 	Leaving bool           // the front is leaving: the client should close (RFC 7828, section 3.4: timeout 0)
 	Cut     bool           // the datagram was longer than the 1,232 bytes that the handler sees of it

@@ -5,8 +5,8 @@ import "encoding/binary"
 // Status says what to do with a message that came in as a query.
 type Status uint8
 
-// What Parse found. Valid is answered by who knows an answer, and Drop by nobody. The others
-// are answered with AppendReply and Status.Rcode. CookieOnly takes a cookie in Options, and the
+// What Parse found. Valid is for a server to answer, and Drop gets no reply. AppendReply with
+// Status.Rcode answers the others. The reply to CookieOnly needs a cookie in its Options, and the
 // code BADCOOKIE if the cookie received is not good.
 const (
 	Valid      Status = iota // a whole query

@@ -25,8 +25,8 @@ type Translator struct {
 	Skipped  func(Problem) // called for each part that can't be used; must not be nil
 }
 
-// Problem is a part of an object that can't be used, and why. The API server accepts few of those;
-// files and other servers may hold anything.
+// Problem is a part of an object that can't be used, and why. The API server accepts few
+// such parts; files and other servers may hold anything.
 type Problem struct {
 	Kind      string // as in the object: Service
 	Namespace string

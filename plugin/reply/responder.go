@@ -88,7 +88,8 @@ func (s *Responder) setSOA(q *Question, soa *SOA) {
 	soa.Refresh, soa.Retry, soa.Expire = refresh, retry, expire
 }
 
-// Fill makes the answer section of r the records of q's type that were found at q's name.
+// Fill makes r the reply to q from what a lookup of q's name has found, which must be records. It
+// sets no SOA.
 func (s *Responder) Fill(q *Question, found *zone.Result, r *Reply) {
 	r.reset(s.TTL)
 	s.fill(q, found, r)

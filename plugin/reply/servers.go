@@ -14,7 +14,7 @@ type server struct {
 	addr netip.Addr
 }
 
-// servers are those of one zone, each once.
+// servers collects the servers of one zone, each once.
 type servers struct {
 	zone *Zone
 	list []server

@@ -39,8 +39,8 @@ const (
 	// second look that finds the file the same, so not while somebody is writing it.
 	interval = 200 * time.Millisecond
 
-	// granularity is that of the coarsest modification times (FAT has 2 s). A file that has
-	// looked the same for less may have changed all the same.
+	// granularity is that of the coarsest modification times (FAT has 2 s). A file can change
+	// within that time and look as before.
 	granularity = 2 * time.Second
 )
 

@@ -120,8 +120,8 @@ func (r Result) endpoints(want *request) Result {
 	return Result{Existence: NoData}
 }
 
-// anyEndpoint reports whether r names any endpoint. If so, it has r name it by the Store's own
-// strings from now on.
+// anyEndpoint reports whether r names any endpoint. If so, r names it by the Store's own strings
+// from then on.
 func (r *Result) anyEndpoint() bool {
 	for sl, e := range r.Endpoints() {
 		r.keep(sl, e)
