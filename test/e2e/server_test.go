@@ -64,7 +64,9 @@ func (s *server) expect(name, kind, want string) {
 // expectNow fails the test if dig returns something else at once.
 func (s *server) expectNow(name, kind, want string) {
 	s.t.Helper()
-	s.expectNow(name, kind, want)
+	if got := s.dig(name, kind); got != want {
+		s.t.Errorf("%s %s: %q, want %q", name, kind, got, want)
+	}
 }
 
 func (s *server) expectWithin(limit time.Duration, name, kind, want string) {
