@@ -76,7 +76,9 @@ func (m Message) dropReason(o *Options) *Options {
 		return o
 	}
 	m.SetFlags(TC, 0)
-	return &Options{Cookie: o.Cookie, Keepalive: o.Keepalive, Timed: o.Timed, Timeout: o.Timeout}
+	rest := *o
+	rest.Error = Error{}
+	return &rest
 }
 
 // fits reports whether m has at most size bytes without its additional section.
