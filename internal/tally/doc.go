@@ -8,8 +8,8 @@
 //	              Set.Collect: coredns_dns_*   Set.ByCache: Totals
 //
 // A writer is whoever counts. Each reader of the front's sockets is one, and all goroutines that
-// answer later are one together. A writer has a number, and cells of its own, so that no other
-// writes to its cache lines.
+// answer later are one together. A writer has a number and cells of its own, so that no two write
+// to the same cache lines.
 //
 // Zones are never deleted, so counters never go back when a configuration changes.
 //

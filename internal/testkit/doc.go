@@ -2,7 +2,7 @@
 //
 //	Eventually    waits for a condition
 //	Name          writes a name in wire form
-//	FreeAddr      finds an address that nothing listens on
+//	FreeAddr      finds an address, and FreePort a port, on which nothing listens
 //	Server        answers DNS queries, or does to them what servers should not
 //	Certificate   signed itself, for DNS over TLS
 //

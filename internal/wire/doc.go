@@ -14,7 +14,7 @@
 // Who owns a buffer: a function named Append writes behind len(dst) and returns the longer
 // slice, as append does. Where it writes only a part of a message, start says where in dst the
 // message begins, because the length of a TCP message may stand before it. A Query and a Name
-// are views: they are good for as long as the bytes below them are. Methods of Message change
+// are views: they are valid for as long as the bytes that they are made of. Methods of Message change
 // its bytes and nothing else.
 //
 // No function trusts its input. A malformed message is reported. It never causes a panic, and

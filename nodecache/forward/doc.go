@@ -1,7 +1,7 @@
 // Package forward runs what one `forward` directive makes: it keeps the servers right, and leaves
 // out those that send queries back to this node cache.
 //
-//	corefile.Forward --lookup--> servers: addresses, files, hosts' names
+//	corefile.Forward --lookup--> servers: addresses, files, host names
 //	                                |
 //	                                +-- those that loop, by WatchLoops
 //	                                v

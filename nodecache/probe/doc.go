@@ -8,7 +8,7 @@
 //	                                                    +--> Flusher
 //
 // A probe must ask this very process. During an upgrade two processes share the ports, and an
-// HTTP request may reach either. The program that the kubelet runs in our container shares our
-// namespaces, and the socket's name is made of those. The name is in Linux's abstract namespace,
+// HTTP request may reach either. The program that the kubelet runs in our container is in our
+// namespaces, and the socket's name is made from those. The name is in Linux's abstract namespace,
 // unix(7), so that it leaves no file behind.
 package probe

@@ -11,9 +11,9 @@
 // A server block has a Filter and an Errors. The process has one Log and one ErrorLog.
 //
 // Put never waits and allocates nothing. Names and numbers turn into text in Run's goroutine only.
-// The slog.Handler does not wait for a reader either; see package logqueue. So two queues follow
-// each other: because of this one no query waits while text is made, because of that one nothing
-// waits for the reader of the log.
+// The slog.Handler does not wait for a reader either; see package logqueue. So there are
+// two queues, one behind the other: thanks to this one no query waits while text is made, and
+// thanks to that one nothing waits for the reader of the log.
 //
 // The attributes of a query have the names that CoreDNS 1.15.0 gives them in its JSON log (its
 // plugin/log/json.go). CoreDNS does not have local_ip, flags and source.

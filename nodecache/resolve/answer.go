@@ -138,7 +138,7 @@ func (q *query) stale(dst []byte) (reply []byte, from origin, ok bool) {
 		return q.finish(reply, start, wire.Error{}), from, true
 	}
 	from.stale = true
-	code := wire.StaleAnswer // RFC 8914, section 4.4 and 4.20
+	code := wire.StaleAnswer // RFC 8914, sections 4.4 and 4.20
 	if wire.Message(reply[start:]).HeaderRcode() == wire.NXDomain {
 		code = wire.StaleNXDomain
 	}

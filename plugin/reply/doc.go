@@ -6,9 +6,9 @@
 //	                                  v  existence -> response code, Result -> records
 //	                                Reply    values only, in memory that is used again
 //	                                  |
-//	              package kubernetes  |  the coming wire front
+//	              package kubernetes  |  any other front
 //	                     dns.RR <-----+-----> bytes
 //
-// Whoever writes replies, as records of some DNS library or as bytes, writes the same ones. So
-// the package knows neither CoreDNS nor any DNS library.
+// All fronts write the same replies, whether as records of some DNS library or as bytes. So the
+// package knows neither CoreDNS nor any DNS library.
 package reply

@@ -10,6 +10,6 @@
 //
 // Names are those of the Kubernetes DNS specification 1.1.0. They are strings in lower case,
 // without the zone that they stand in. The package knows neither CoreDNS nor the Kubernetes API:
-// values come in through a Writer. What a lookup returns refers to the Store's values alone, so
-// that a caller may reuse the memory of the name at once.
+// values come in through a Writer. What a lookup returns refers only to the Store's values, so
+// the caller may reuse the memory of the name at once.
 package zone

@@ -25,5 +25,6 @@
 //	output       as prerouting from --> on
 //	input        in by a device of @outside, to the port of @own*  drop
 //
-// The elements of @take* live for Rules.Lifetime, those of @pass* for a minute; all others stay.
+// With Rules.AnswerOutside, neither of the two rules about @outside is there. The elements of @take*
+// live for Rules.Lifetime, those of @pass* for a minute; all others stay.
 package nft

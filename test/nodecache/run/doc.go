@@ -5,5 +5,5 @@
 //	                            |
 //	                            +------UDP--> testkit.Server
 //
-// What a program prints is in its Log. The end of the test ends the program.
+// What a program prints is in its Log. It ends with the test.
 package run
