@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for the time given, 5s if none is.
+# Runs every fuzz target for the time given, by default 5s.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 log=$(mktemp)
@@ -10,7 +10,7 @@ fuzz() { # package target time
 }
 
 # Go before 1.27 may fail a target because its time is over (go.dev/issue/75804).
-# Such a failure says this and no more: one that was found names its input.
+# Then it prints only the line below; a real failure also names its input.
 ranOutOfTime() {
 	grep -A1 '^--- FAIL' "$log" | grep -qx '    context deadline exceeded' && ! grep -q 'Failing input' "$log"
 }

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages that the tests need, or names them where it can't.
+# Installs the Debian packages that the tests need. If it can't, it names them.
 set -eu
 
-PATH="$PATH:/usr/sbin:/sbin" # where servers are
+PATH="$PATH:/usr/sbin:/sbin" # where unbound and other servers are
 missing=
-need() { # a command, and the packages that bring it
+need() { # a command, and the packages that it is in
 	command -v "$1" >/dev/null || missing="$missing $2"
 }
 need dig bind9-dnsutils
