@@ -32,8 +32,8 @@ func newNamespaceController(ctx context.Context, c *clients) controller {
 	return func(ctx context.Context) { n.Run(ctx, cleanupWorkers) }
 }
 
-// newGarbageCollector makes the controller that deletes what is owned by a
-// deleted object, such as the EndpointSlices of a Service.
+// newGarbageCollector makes the controller that deletes what a deleted object
+// owned, such as the EndpointSlices of a Service.
 func newGarbageCollector(ctx context.Context, c *clients) (controller, error) {
 	cached := memory.NewMemCacheClient(c.typed.Discovery())
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(cached)
@@ -47,8 +47,8 @@ func newGarbageCollector(ctx context.Context, c *clients) (controller, error) {
 		return nil, fmt.Errorf("making garbage collector: %w", err)
 	}
 	return func(ctx context.Context) {
-		// The informers of the objects' types run by now, those of bare
-		// metadata do not; the collector starts more as it finds resources.
+		// The informers of typed objects run by now, but those of metadata
+		// alone do not. The collector starts more as it finds resources.
 		meta.Start(ctx.Done())
 		close(started)
 		var wg sync.WaitGroup

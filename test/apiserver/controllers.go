@@ -21,7 +21,7 @@ import (
 	"k8s.io/kubernetes/pkg/controller/serviceaccount"
 )
 
-// The settings that kube-controller-manager has by default.
+// The defaults of kube-controller-manager.
 const (
 	endpointsPerSlice  = 100
 	endpointsPerSubset = 1000
@@ -40,9 +40,9 @@ type clients struct {
 	informers informers.SharedInformerFactory
 }
 
-// runControllers runs the controllers until a signal ends them. They are those
-// of kube-controller-manager, without the rest of that program: it would link
-// every volume plugin there is and work through a rate limit.
+// runControllers runs the controllers until a signal ends them. They are
+// kube-controller-manager's, without the rest of that program, which would link
+// every volume plugin and have a rate limit.
 func runControllers(args []string) error {
 	flags := flag.NewFlagSet("controllers", flag.ContinueOnError)
 	kubeconfig := flags.String("kubeconfig", "", "how to reach the API server")
@@ -88,7 +88,7 @@ func newClients(kubeconfig string) (*clients, error) {
 	return &clients{config, typed, meta, informers.NewSharedInformerFactory(typed, 0)}, nil
 }
 
-// newControllers makes all controllers; what they watch is started afterwards.
+// newControllers makes all controllers. Their informers are started afterwards.
 func newControllers(ctx context.Context, c *clients) ([]controller, error) {
 	accounts, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx),
 		c.informers.Core().V1().ServiceAccounts(), c.informers.Core().V1().Namespaces(),
@@ -106,7 +106,7 @@ func newControllers(ctx context.Context, c *clients) ([]controller, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without it, roles such as view are empty.
+	// Without this controller, roles such as view are empty.
 	roles := clusterroleaggregation.NewClusterRoleAggregation(
 		c.informers.Rbac().V1().ClusterRoles(), c.typed.RbacV1())
 	slices, mirroring := newSliceControllers(ctx, c)
@@ -121,8 +121,8 @@ func newControllers(ctx context.Context, c *clients) ([]controller, error) {
 	}, nil
 }
 
-// newSliceControllers makes the two controllers that write EndpointSlices:
-// from the pods that a Service selects, and from Endpoints made by hand.
+// newSliceControllers makes the two controllers that write EndpointSlices: one
+// from the Pods that a Service selects, one from Endpoints made by hand.
 func newSliceControllers(ctx context.Context, c *clients) (slices, mirroring controller) {
 	core := c.informers.Core().V1()
 	es := c.informers.Discovery().V1().EndpointSlices()

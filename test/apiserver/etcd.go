@@ -11,9 +11,9 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// etcdQuota is how large the database may grow. The default of 2 GiB is
-// reached by a test that rewrites thousands of large objects before the API
-// server has compacted their history away.
+// etcdQuota is how large the database may grow. A test that rewrites thousands
+// of large objects reaches the default of 2 GiB before the API server has
+// compacted their history.
 const etcdQuota = 8 << 30
 
 // runEtcd runs a single-member etcd until a signal ends it.
@@ -45,8 +45,8 @@ func runEtcd(args []string) error {
 	}
 }
 
-// etcdConfig is the configuration of a member that is alone and whose data
-// nobody will miss after the machine went down.
+// etcdConfig is the configuration of a single member, whose data may be lost if
+// the machine goes down.
 func etcdConfig(dir, listen string) (*embed.Config, error) {
 	client, err := url.Parse(listen)
 	if err != nil {
@@ -63,7 +63,8 @@ func etcdConfig(dir, listen string) (*embed.Config, error) {
 	cfg.AdvertisePeerUrls = []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.QuotaBackendBytes = etcdQuota
-	// A killed process loses nothing without fsync, only a machine does.
+	// Without fsync, data is lost only if the machine goes down, and not if the
+	// process is killed.
 	cfg.UnsafeNoFsync = true
 	cfg.LogLevel = "warn"
 	return cfg, nil

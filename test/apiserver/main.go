@@ -1,9 +1,9 @@
 // Command test-apiserver is the part of Kubernetes that the tests of neardns
-// need, in one binary: etcd, kube-apiserver, the controllers of
-// kube-controller-manager which write what DNS is made from, kube-proxy, and
-// kubectl.
+// need, in one binary: etcd, kube-apiserver, those controllers of
+// kube-controller-manager that write what DNS records are made from, kube-proxy,
+// and kubectl.
 //
-// It runs the released code of those programs, not a fake of it. The package
+// It runs the released code of these programs, not fakes. The package
 // test/cluster builds it and runs each part as a process of its own.
 package main
 
@@ -19,7 +19,7 @@ func main() {
 	}
 }
 
-// run dispatches to the part that the first argument names.
+// run runs the part that the first argument names.
 func run(args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("usage: test-apiserver etcd|kube-apiserver|controllers|kube-proxy|kubectl [flags]")

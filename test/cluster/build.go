@@ -52,9 +52,9 @@ func build(ctx context.Context, dir, bin string) error {
 	return nil
 }
 
-// ldflags leave out what only a debugger reads and set the version that the API
-// server reports, v0.0.0-master otherwise. What the API server does depends on
-// a version it has as a constant, not on this one.
+// ldflags leaves out what only a debugger reads, and sets the version that the
+// API server reports, which would otherwise be v0.0.0-master. What the API server
+// does depends on a constant in its source and not on this version.
 func ldflags(version string) string {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -68,9 +68,8 @@ func ldflags(version string) string {
 	return strings.Join(flags, " ")
 }
 
-// goCommand runs the go command on the module in dir alone, and returns what it
-// printed. Flags such as -modfile in the environment are meant for another
-// module.
+// goCommand runs the go command on the module in dir, and returns what it
+// printed. It ignores GOFLAGS and workspaces, which are meant for another module.
 func goCommand(ctx context.Context, dir string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", args...)
@@ -83,7 +82,8 @@ func goCommand(ctx context.Context, dir string, args ...string) (string, error) 
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// repository finds the root of the repository by the name of this file.
+// repository returns the root of the repository, which it finds by the path of
+// this file.
 func repository() (string, error) {
 	_, file, _, ok := runtime.Caller(0)
 	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// mastersGroup may do everything, whatever RBAC says.
+// mastersGroup is the group that may do everything, whatever RBAC says.
 const mastersGroup = "system:masters"
 
-// lifetime is more than any test runs for.
+// lifetime of a certificate is longer than any test runs.
 const lifetime = 24 * time.Hour
 
 // authority issues all certificates of a cluster, those of the server and those
@@ -27,7 +27,7 @@ type authority struct {
 	pem  []byte
 }
 
-// newAuthority makes an authority that nothing but this cluster trusts.
+// newAuthority makes an authority that only this cluster trusts.
 func newAuthority() (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -67,7 +67,7 @@ func newTemplate(subject pkix.Name) (*x509.Certificate, error) {
 	}, nil
 }
 
-// server issues the certificate of the API server, which is good for loopback and more addresses.
+// server issues the certificate of the API server. It is valid for loopback and for addresses.
 func (a *authority) server(more []net.IP) (cert, key []byte, err error) {
 	template, err := newTemplate(pkix.Name{CommonName: "kube-apiserver"})
 	if err != nil {
@@ -79,8 +79,7 @@ func (a *authority) server(more []net.IP) (cert, key []byte, err error) {
 	return a.issue(template)
 }
 
-// user issues a client certificate, which is how a user and its groups prove
-// who they are.
+// user issues a client certificate. It proves who a user is, and in which groups.
 func (a *authority) user(name string, groups []string) (cert, key []byte, err error) {
 	template, err := newTemplate(pkix.Name{CommonName: name, Organization: groups})
 	if err != nil {

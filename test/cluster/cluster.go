@@ -1,7 +1,7 @@
 // Package cluster runs a real Kubernetes control plane for tests: etcd,
-// kube-apiserver and the controllers that write EndpointSlices, each a process
-// of its own on loopback. There are no nodes, so whoever wants a pod to be
-// ready writes its status.
+// kube-apiserver and the controllers that write EndpointSlices, each in a
+// process of its own, on loopback. There are no nodes, so a test that wants a
+// Pod to be ready writes the Pod's status.
 package cluster
 
 import (
@@ -33,19 +33,19 @@ const (
 
 // Options say how to start a cluster. The zero value suits most tests.
 type Options struct {
-	// Binary is the path of the test-apiserver binary. Empty stands for Build.
+	// Binary is the path of the test-apiserver binary; empty: Build's.
 	Binary string
-	// NoWatchList makes the API server refuse to stream lists, so that its
-	// clients list first and watch then. An informer still gets its first list
-	// in one piece, from the watch cache; see APIServerArgs for pages.
+	// NoWatchList makes the API server refuse to stream lists, so that clients
+	// list first and then watch. An informer still gets its first list in one
+	// piece, from the watch cache; see APIServerArgs for pages.
 	NoWatchList bool
 	// AuditLog makes the API server record every request; see Cluster.Audit.
 	AuditLog bool
 	// APIServerArgs come after the arguments that Start chooses. With
 	// --watch-cache=false and NoWatchList, lists come in pages.
 	APIServerArgs []string
-	// Addresses are more that the API server's certificate is good for. Let it listen there
-	// with --bind-address.
+	// Addresses are addresses besides loopback for which the API server's
+	// certificate is valid. With --bind-address it listens there.
 	Addresses []net.IP
 }
 
@@ -62,9 +62,9 @@ type Cluster struct {
 	client kubernetes.Interface
 }
 
-// Start starts a control plane which keeps everything in dir, and returns once
-// it answers and its controllers work. The context bounds the start alone;
-// Stop ends the cluster, and so does the end of this process on Linux.
+// Start starts a control plane that keeps everything in dir, and returns once
+// it answers and its controllers work. The context bounds the start only. Stop
+// ends the cluster; so does, on Linux, the end of this process.
 func Start(ctx context.Context, dir string, opts Options) (*Cluster, error) {
 	if opts.Binary == "" {
 		bin, err := Build(ctx)
@@ -174,8 +174,8 @@ func loopback(port int) string {
 const (
 	// pollInterval is how often a condition is looked at.
 	pollInterval = 50 * time.Millisecond
-	// readyTimeout ends a request that an API server on its way down or up keeps
-	// open.
+	// readyTimeout ends a request that an API server leaves open while it starts
+	// or stops.
 	readyTimeout = 5 * time.Second
 	// tailSize is how much of a log an error shows.
 	tailSize = 4 << 10
@@ -199,14 +199,14 @@ func (c *Cluster) Run(part string) error {
 	return nil
 }
 
-// Kill kills a part outright and returns when it is gone.
+// Kill kills a part and returns when it is gone.
 func (c *Cluster) Kill(part string) {
 	if p := c.parts[part]; p != nil {
 		p.kill()
 	}
 }
 
-// Signal sends a signal to a part: SIGSTOP, for one, makes it hang until
+// Signal sends a signal to a part. SIGSTOP, for example, makes it hang until
 // SIGCONT.
 func (c *Cluster) Signal(part string, sig os.Signal) error {
 	p := c.parts[part]
@@ -219,7 +219,7 @@ func (c *Cluster) Signal(part string, sig os.Signal) error {
 	return nil
 }
 
-// KillAPIServer kills the API server outright and returns when it is gone.
+// KillAPIServer kills the API server and returns when it is gone.
 func (c *Cluster) KillAPIServer() { c.Kill(APIServer) }
 
 // StartAPIServer starts a killed API server on the port it had. Call WaitReady
@@ -234,8 +234,8 @@ func (c *Cluster) Stop() {
 	}
 }
 
-// WaitReady returns once the API server is ready and the controllers, if they
-// run, have made what every namespace has. It fails early if a part has died.
+// WaitReady returns once the API server is ready and, if the controllers run,
+// they have created what every namespace has. It fails early if a part has died.
 func (c *Cluster) WaitReady(ctx context.Context) error {
 	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		if part := c.dead(); part != "" {
@@ -249,7 +249,7 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 	return err
 }
 
-// dead names a part that ended without being killed by us.
+// dead names a part that ended although we did not kill it.
 func (c *Cluster) dead() string {
 	for part, p := range c.parts {
 		if !p.running() && !p.killed {
@@ -269,12 +269,12 @@ func (c *Cluster) ready(ctx context.Context) error {
 	if p := c.parts[Controllers]; p == nil || !p.running() {
 		return nil
 	}
-	// A pod without its service account would be refused.
+	// The API server refuses a Pod whose service account does not exist.
 	_, err := c.client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 	return err
 }
 
-// CreateNamespace creates a namespace and waits until pods can be created in it.
+// CreateNamespace creates a namespace and waits until Pods can be created in it.
 func (c *Cluster) CreateNamespace(ctx context.Context, name string) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if _, err := c.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
@@ -289,10 +289,10 @@ func (c *Cluster) CreateNamespace(ctx context.Context, name string) error {
 	})
 }
 
-// LogFile is where a part writes its log, across restarts.
+// LogFile is the file that a part writes its log to, in all of its runs.
 func (c *Cluster) LogFile(part string) string { return c.path(part + ".log") }
 
-// Tail is the last of a part's log.
+// Tail is the end of a part's log.
 func (c *Cluster) Tail(part string) string {
 	text, err := os.ReadFile(c.LogFile(part))
 	if err != nil {
@@ -304,17 +304,18 @@ func (c *Cluster) Tail(part string) string {
 	return fmt.Sprintf("--- %s\n%s", part, strings.TrimSpace(string(text)))
 }
 
-// ServiceCIDRs are the ranges that ClusterIPs come from, IPv4 first. Dynamic
-// allocation leaves the first addresses of each alone, so that a test can give
-// a DNS service one of those that DNS services customarily have.
+// ServiceCIDRs are the ranges that ClusterIPs come from, IPv4 first. The API
+// server does not pick from the first addresses of each by itself, so a test can
+// give a DNS Service the address that such Services usually have.
 //
 // Kubernetes counts all ClusterIPs whenever it allocates one: on two cores, the
-// first thousand take seconds and 6,000 take two minutes. Services without a
-// ClusterIP do not slow down so.
+// first thousand take seconds, and 6,000 take two minutes. Services without a
+// ClusterIP do not slow it down.
 const ServiceCIDRs = "10.96.0.0/12,fd00:10:96::/112"
 
 // advertisedIP is in the endpoint of the Service kubernetes/default. An
-// endpoint may not be on loopback, hence this documentation address.
+// endpoint can't be on loopback, so this is an address for documentation (RFC
+// 5737).
 const advertisedIP = "192.0.2.1"
 
 // maxInflight is more requests than a test has at a time.
@@ -328,8 +329,8 @@ rules:
 - level: Metadata
 `
 
-// apiServerArgs are the arguments of kube-apiserver; what is not among them is
-// as Kubernetes has it by default.
+// apiServerArgs are the arguments of kube-apiserver. All else has Kubernetes'
+// defaults.
 func (c *Cluster) apiServerArgs(etcd string, opts Options) []string {
 	args := []string{
 		"--etcd-servers=" + etcd,

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// startTimeout is how long a cluster may take to start, after the build, on a
-// machine that is busy with other tests.
+// startTimeout is how long a cluster may take to start on a machine that is busy
+// with other tests. The build does not count.
 const startTimeout = 3 * time.Minute
 
 // ForTest builds and starts a cluster that ends with the test. If the test

@@ -15,8 +15,8 @@ import (
 	mcs "sigs.k8s.io/mcs-api/config/crd"
 )
 
-// CreateNode creates a node in a zone. The controllers leave a pod out of the
-// EndpointSlices as long as the node it names does not exist.
+// CreateNode creates a node in a zone. As long as a Pod's node does not exist,
+// the controllers leave the Pod out of the EndpointSlices.
 func (c *Cluster) CreateNode(ctx context.Context, name, zone string) error {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
 		Name:   name,
@@ -28,8 +28,8 @@ func (c *Cluster) CreateNode(ctx context.Context, name, zone string) error {
 	return nil
 }
 
-// CreatePod creates a pod and makes it running and ready with the given IPs, as
-// a scheduler and a kubelet would. A pod without containers gets one.
+// CreatePod creates a Pod and makes it running and ready with the given IPs, as
+// a scheduler and a kubelet would. A Pod without containers gets one.
 func (c *Cluster) CreatePod(ctx context.Context, pod *corev1.Pod, ips ...string) error {
 	pod = pod.DeepCopy()
 	if len(pod.Spec.Containers) == 0 {
@@ -53,7 +53,7 @@ func (c *Cluster) CreatePod(ctx context.Context, pod *corev1.Pod, ips ...string)
 	return nil
 }
 
-// SetPodReady makes a running pod ready or not.
+// SetPodReady makes a running Pod ready, or not ready.
 func (c *Cluster) SetPodReady(ctx context.Context, namespace, name string, ready bool) error {
 	pods := c.client.CoreV1().Pods(namespace)
 	pod, err := pods.Get(ctx, name, metav1.GetOptions{})
@@ -86,7 +86,7 @@ func (c *Cluster) InstallMCS(ctx context.Context) error {
 	return nil
 }
 
-// definition is a CustomResourceDefinition as far as InstallCRD needs it.
+// definition is what InstallCRD needs to know of a CustomResourceDefinition.
 type definition struct {
 	Spec struct {
 		Group    string

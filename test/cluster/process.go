@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// process is one child, whose output is appended to a log file.
+// process is a child process. Its output is appended to a log file.
 type process struct {
 	cmd    *exec.Cmd
 	done   chan struct{} // closed when it has ended
@@ -28,8 +28,8 @@ func startProcess(bin, logFile string, args ...string) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// To Linux, the parent is the thread that forked. It stays as long as
-		// the child, then.
+		// For Linux, the parent of a process is the thread that forked it. So
+		// that thread has to stay for as long as the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer func() { _ = log.Close() }()
@@ -43,7 +43,7 @@ func startProcess(bin, logFile string, args ...string) (*process, error) {
 	return p, <-started
 }
 
-// running tells whether the child has not ended yet.
+// running reports whether the child still runs.
 func (p *process) running() bool {
 	select {
 	case <-p.done:

@@ -18,7 +18,7 @@ import (
 	"github.com/neardns/neardns/test/cluster"
 )
 
-// createService creates a dual-stack Service and checks what IPs it has.
+// createService creates a dual-stack Service and checks which IPs it has.
 func createService(ctx context.Context, t *testing.T, client kubernetes.Interface, name, ip string) {
 	t.Helper()
 	dual := corev1.IPFamilyPolicyRequireDualStack
@@ -39,7 +39,7 @@ func createService(ctx context.Context, t *testing.T, client kubernetes.Interfac
 	}
 }
 
-// createPod creates the pod of Service web, on a node.
+// createPod creates the Pod of Service web, on a node.
 func createPod(ctx context.Context, t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	if err := c.CreateNode(ctx, "node-a", "zone-a"); err != nil {
@@ -54,8 +54,8 @@ func createPod(ctx context.Context, t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// waitSlice waits for the EndpointSlice of Service web to have an endpoint that
-// is ready or not.
+// waitSlice waits until the EndpointSlice of Service web has an endpoint that is
+// ready, or not ready.
 func waitSlice(ctx context.Context, t *testing.T, client kubernetes.Interface, kind discoveryv1.AddressType, ready bool) discoveryv1.EndpointSlice {
 	t.Helper()
 	var found discoveryv1.EndpointSlice

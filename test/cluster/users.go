@@ -17,8 +17,8 @@ import (
 // Kubeconfig is the path of the administrator's kubeconfig.
 func (c *Cluster) Kubeconfig() string { return c.path("admin.kubeconfig") }
 
-// ConfigFor is the client configuration of a user who may do what RBAC grants
-// to that name and those groups: nothing, at first. A service account's name is
+// ConfigFor is the client configuration of a user. The user may do what RBAC
+// grants to that name and those groups: nothing, at first. A service account's name is
 // system:serviceaccount:<namespace>:<name>.
 func (c *Cluster) ConfigFor(user string, groups ...string) (*rest.Config, error) {
 	cert, key, err := c.ca.user(user, groups)
@@ -71,7 +71,7 @@ type Request struct {
 	UserAgent string
 	// Verb is the verb of RBAC: get, list, watch, create and so on.
 	Verb string
-	// Resource and Group name what was asked for; both are empty for a request
+	// Resource and Group say what was asked for. Both are empty for a request
 	// such as /readyz.
 	Resource, Subresource, Group string
 	Namespace, Name              string
@@ -81,7 +81,7 @@ type Request struct {
 	Code int
 }
 
-// event is a line of the audit log, as far as Request needs it.
+// event is what Request needs of a line of the audit log.
 type event struct {
 	AuditID    string
 	Verb       string
@@ -113,7 +113,7 @@ func (c *Cluster) Audit(user string) ([]Request, error) {
 	for {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return requests, nil // with a line that is being written left out
+			return requests, nil // without a line that is still being written
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading audit log: %w", err)
