@@ -1,5 +1,5 @@
-// Package differential proves that neardns answers as the stock kubernetes
-// plugin does. One API server serves random clusters to both, and both are
-// asked the same questions. The few answers that differ on purpose are the
-// rules in rules_test.go, each with its reason and with a test of its own.
+// Package differential shows that neardns answers as the stock kubernetes plugin
+// does. Both serve the same random clusters and are asked the same questions.
+// Where answers differ on purpose, a rule in rules_test.go says so; each has its
+// reason and a test of its own.
 package differential

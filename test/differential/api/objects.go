@@ -1,6 +1,6 @@
 // Package api is a small Kubernetes API server that serves fixed objects. It
-// lists and watches what a DNS server asks for, and validates nothing: that is
-// the point, as a real API server refuses the odd objects that a test wants.
+// lists and watches what a DNS server asks for. It validates nothing, because a
+// real API server would refuse the odd objects that a test wants.
 package api
 
 import (
@@ -27,7 +27,7 @@ type Objects struct {
 // version is the resourceVersion of everything: nothing ever changes.
 const version = "1"
 
-// item is one object, with what selectors look at.
+// item is one object, and what selectors look at.
 type item struct {
 	namespace string
 	labels    labels.Set
@@ -42,7 +42,7 @@ type resource struct {
 	items      []item
 }
 
-// resources encodes the objects by the prefix of their group and their plural.
+// resources encodes the objects. Its keys are the paths of their collections.
 func resources(o *Objects) (map[string]resource, error) {
 	all := map[string]resource{}
 	for path, add := range map[string]func() (resource, error){
@@ -87,7 +87,8 @@ func encode[T metav1.Object](kind, apiVersion string, objects []T, more func(T) 
 	return r, nil
 }
 
-// marshal adds what typed objects lack: their kind, and a resourceVersion.
+// marshal encodes an object, with what typed objects lack: a kind and a
+// resourceVersion.
 func marshal(kind, apiVersion string, o metav1.Object) (json.RawMessage, error) {
 	text, err := json.Marshal(o)
 	if err != nil {

@@ -38,7 +38,7 @@ func (s selection) of(items []item) []item {
 	return chosen
 }
 
-// split parts the path of a namespaced collection from its namespace:
+// split takes the namespace out of the path of a namespaced collection:
 // /api/v1/namespaces/NAMESPACE/services becomes /api/v1/services.
 func split(path string) (collection, namespace string) {
 	before, after, found := strings.Cut(path, "/namespaces/")

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Server serves a cluster's objects on the loopback.
+// Server serves a cluster's objects on loopback.
 type Server struct {
 	// URL is where it listens.
 	URL string
@@ -34,7 +34,7 @@ func Start(o *Objects) (*Server, error) {
 	return s, nil
 }
 
-// Close ends every watch.
+// Close ends the Server and every watch.
 func (s *Server) Close() error { return s.http.Close() }
 
 // ServeHTTP answers a list or a watch of a whole collection.
@@ -72,7 +72,7 @@ func list(w http.ResponseWriter, r resource) {
 	})
 }
 
-// refuse writes the Status object that Kubernetes clients expect of an error.
+// refuse writes the Status object that Kubernetes clients expect with an error.
 func refuse(w http.ResponseWriter, code int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)

@@ -7,8 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// watch sends the objects there are, if the client asked for them or cannot
-// have them from a list, and then stays open, as nothing changes.
+// watch sends the objects, if the client asked for them or has not listed them.
+// Then it stays open and sends nothing, because nothing changes.
 func watch(w http.ResponseWriter, r *http.Request, found resource) {
 	query := r.URL.Query()
 	initial := query.Get("sendInitialEvents") == "true"

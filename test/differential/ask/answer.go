@@ -15,8 +15,8 @@ const (
 	Additional
 )
 
-// Answer is what a server answered, in a form to compare: each section is
-// sorted, and the SOA's serial, which is a time, is left out.
+// Answer is what a server answered, in a form that can be compared: each section
+// is sorted, and an SOA's serial, which is a time, is 0.
 type Answer struct {
 	Silent   bool // the server sent nothing
 	Rcode    int
@@ -26,7 +26,7 @@ type Answer struct {
 	OPT      string
 }
 
-// NewAnswer takes the records as they came, duplicates and all.
+// NewAnswer keeps all records of a message, duplicates as well.
 func NewAnswer(m *dns.Msg) Answer {
 	a := Answer{Rcode: m.Rcode, Flags: flags(m)}
 	for _, q := range m.Question {
@@ -71,7 +71,7 @@ func flags(m *dns.Msg) string {
 	return strings.Join(on, " ")
 }
 
-// Truncated tells whether the answer did not fit.
+// Truncated reports whether the answer did not fit.
 func (a Answer) Truncated() bool { return slices.Contains(strings.Fields(a.Flags), "tc") }
 
 // Unique is the answer without duplicate records.
@@ -82,20 +82,20 @@ func (a Answer) Unique() Answer {
 	return a
 }
 
-// Equal tells whether two answers are one.
+// Equal reports whether two answers are the same.
 func (a Answer) Equal(b Answer) bool {
 	return a.SameHeader(b) && slices.Equal(a.Sections[Records], b.Sections[Records]) &&
 		slices.Equal(a.Sections[Authority], b.Sections[Authority]) &&
 		slices.Equal(a.Sections[Additional], b.Sections[Additional])
 }
 
-// SameHeader tells whether two answers differ in records at most.
+// SameHeader reports whether two answers are the same but for their records.
 func (a Answer) SameHeader(b Answer) bool {
 	return a.Silent == b.Silent && a.Rcode == b.Rcode && a.Flags == b.Flags &&
 		a.Question == b.Question && a.OPT == b.OPT
 }
 
-// Within tells whether every record of an answer is in another.
+// Within reports whether every record of an answer is in another.
 func (a Answer) Within(b Answer) bool {
 	for i, section := range a.Sections {
 		for _, text := range section {
@@ -107,12 +107,12 @@ func (a Answer) Within(b Answer) bool {
 	return true
 }
 
-// String is the answer for a person.
+// String is the answer as text for people.
 func (a Answer) String() string {
 	return a.header() + lines("", a, Answer{})
 }
 
-// Difference is what sets an answer, ours, apart from stock's.
+// Difference says in which way an answer, ours, differs from stock's.
 func Difference(stock, ours Answer) string {
 	return "stock: " + stock.header() + "\nours:  " + ours.header() +
 		lines("only stock's ", stock, ours) + lines("only ours ", ours, stock)
@@ -129,7 +129,7 @@ func (a Answer) header() string {
 // longest is how many records of an answer are shown.
 const longest = 12
 
-// lines are the records of one answer that another has not, or has less often.
+// lines returns the records of one answer that another lacks, or has less often.
 func lines(prefix string, a, other Answer) string {
 	var b strings.Builder
 	n := 0

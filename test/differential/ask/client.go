@@ -37,8 +37,8 @@ func (c *Client) Close() {
 	c.udp, c.tcp = nil, nil
 }
 
-// Ask asks a question, and once more if no answer comes. A server that stays
-// silent gives a silent answer; only one that is not there is an error.
+// Ask asks a question, and once more if no answer comes. If the server stays
+// silent, so is the Answer; it is an error only if there is no server.
 func (c *Client) Ask(q Question) (Answer, error) {
 	a, err := c.once(q)
 	if a.Silent {
@@ -65,7 +65,8 @@ func silence(err error) (Answer, error) {
 	return Answer{}, err
 }
 
-// timeout tells whether a server took a question and gave no answer, or hung up.
+// timeout reports whether a server took a question and did not answer, or closed
+// the connection.
 func timeout(err error) bool {
 	var t net.Error
 	return errors.As(err, &t) && t.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
@@ -96,8 +97,8 @@ func (c *Client) exchange(q Question) (*dns.Msg, error) {
 	}
 }
 
-// read reads one message. Datagrams go to a buffer that is kept, as one for
-// the largest would be costly to make each time.
+// read reads one message. Datagrams go to a buffer that is kept: it has room for
+// the largest, and would be expensive to make each time.
 func (c *Client) read(tcp bool) (*dns.Msg, error) {
 	if tcp {
 		return c.tcp.ReadMsg()

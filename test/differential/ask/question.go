@@ -1,5 +1,5 @@
-// Package ask asks DNS servers questions, and says what they answered in a form
-// that two answers can be compared in.
+// Package ask asks DNS servers questions, and returns their answers in a form
+// that can be compared.
 package ask
 
 import (
@@ -9,13 +9,13 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Question is a query in all that a server can see of it.
+// Question is all that a server can see of a query.
 type Question struct {
 	Name string
 	Type uint16
 
 	TCP    bool
-	Size   uint16 // the EDNS buffer size; without one there is no EDNS
+	Size   uint16 // the EDNS buffer size; 0: no EDNS
 	DO     bool
 	RD     bool
 	CD     bool
@@ -23,7 +23,7 @@ type Question struct {
 	Serial uint32 // of an IXFR
 }
 
-// String is the question as a person would put it to dig.
+// String is the question as one would ask dig.
 func (q Question) String() string {
 	words := []string{q.Name, dns.Type(q.Type).String()}
 	for word, on := range map[string]bool{"+tcp": q.TCP, "+do": q.DO, "+rd": q.RD, "+cd": q.CD, "+ad": q.AD} {
@@ -37,7 +37,7 @@ func (q Question) String() string {
 	return strings.Join(words, " ")
 }
 
-// Message is the query for the wire.
+// Message is the query as a DNS message.
 func (q Question) Message(id uint16) *dns.Msg {
 	m := new(dns.Msg)
 	m.Id = id

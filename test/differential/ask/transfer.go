@@ -8,8 +8,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// transfer gathers what comes in answer to a zone transfer, which may be many
-// messages, until the SOA that it began with comes again.
+// transfer reads the answer to a zone transfer. It may have many messages, and
+// ends when the SOA record that it began with comes again.
 func (c *Client) transfer(q Question) (Answer, error) {
 	m, err := c.exchange(q)
 	if err != nil {
@@ -26,13 +26,14 @@ func (c *Client) transfer(q Question) (Answer, error) {
 		}
 		m.Answer = append(m.Answer, more.Answer...)
 	}
-	// A server may close after a transfer, so the next question dials anew.
+	// A server may close the connection after a transfer, so the next question
+	// opens another.
 	c.Close()
 	return NewAnswer(m), nil
 }
 
-// complete tells whether a transfer is over: it failed, or is but one SOA, or
-// is between two.
+// complete reports whether a transfer is complete: it failed, or is a single SOA
+// record, or begins and ends with one, or is no transfer.
 func complete(m *dns.Msg) bool {
 	if m.Rcode != dns.RcodeSuccess || len(m.Answer) < 2 {
 		return true

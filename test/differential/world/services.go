@@ -10,7 +10,7 @@ import (
 	mcsv1alpha1 "sigs.k8s.io/mcs-api/pkg/apis/v1alpha1"
 )
 
-// addNamespaces makes some Namespaces; Services are put in others, too.
+// addNamespaces makes Namespaces. There are Services in other namespaces, too.
 func (w *World) addNamespaces() {
 	for _, name := range some(w, 7, namespaceNames()...) {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
@@ -35,7 +35,8 @@ func (w *World) has(namespace string) bool {
 	return false
 }
 
-// addServices fills every namespace, and one that there is no Namespace of.
+// addServices adds Services to every namespace, and to one without a Namespace
+// object.
 func (w *World) addServices() {
 	var homes []string
 	for _, ns := range w.Namespaces {
@@ -61,7 +62,8 @@ func (w *World) addService(namespace, name string) {
 	w.Services = append(w.Services, s)
 	switch n := w.rand.IntN(100); {
 	case n < 25:
-		// The target is chosen when every Service is there to be one.
+		// The target is chosen once all Services are there, so that it can be
+		// any of them.
 		s.Spec.Type = corev1.ServiceTypeExternalName
 		return
 	case n < 60:
@@ -105,7 +107,7 @@ func (w *World) addressed(s *corev1.Service) {
 	}
 }
 
-// servicePorts are one of the many shapes that ports come in.
+// servicePorts returns ports in one of the many forms that they have.
 func (w *World) servicePorts() []corev1.ServicePort {
 	tcp, udp, sctp := corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP
 	return pick(w,
@@ -122,7 +124,7 @@ func (w *World) servicePorts() []corev1.ServicePort {
 	)
 }
 
-// addImports makes Services of other clusters, some named as local ones.
+// addImports makes Services of other clusters. Some have the name of a local one.
 func (w *World) addImports() {
 	for _, namespace := range w.NamespaceNames() {
 		for _, name := range some(w, w.rand.IntN(4), serviceNames()...) {
@@ -164,7 +166,7 @@ func (w *World) addressedImport(i *mcsv1alpha1.ServiceImport) {
 }
 
 // importSlice makes a slice that came from another cluster. Most controllers
-// leave the local Service's label off it, some do not.
+// leave out the label with the local Service's name, but some do not.
 func (w *World) importSlice(i *mcsv1alpha1.ServiceImport) {
 	pool, local := w.far, w.chance(20)
 	if local {
@@ -178,8 +180,8 @@ func (w *World) importSlice(i *mcsv1alpha1.ServiceImport) {
 	}
 }
 
-// externalName chooses a target: outside names that are there or not, in-zone
-// names of every kind, and loops.
+// externalName chooses a target: a name outside, which may not exist, a name of
+// any kind in the zone, or one that leads back.
 func (w *World) externalName(s *corev1.Service) string {
 	if s.Spec.ExternalName != "" {
 		return s.Spec.ExternalName
@@ -233,8 +235,8 @@ func outsideNames() []string {
 	}
 }
 
-// OutsideZone is the file of the outside zone. It has a name that leads back
-// into the cluster.
+// OutsideZone is the text of the outside zone. One of its names leads back into
+// the cluster.
 func (w *World) OutsideZone() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "$ORIGIN %s\n$TTL 60\n", Outside)
@@ -251,8 +253,8 @@ func (w *World) OutsideZone() string {
 	return b.String()
 }
 
-// addChain makes ExternalNames that each lead to the next: more than a
-// resolver follows, with an address at the end, and a loop of three.
+// addChain makes ExternalNames each of which leads to the next: a chain longer
+// than a DNS server follows, which ends in an address, and a circle of three.
 func (w *World) addChain(namespace string) {
 	end := &corev1.Service{ObjectMeta: w.meta(namespace, "chain-14")}
 	w.Services = append(w.Services, end)

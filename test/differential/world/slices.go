@@ -8,8 +8,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// addSlices gives a Service none to three slices, often with addresses that it
-// or another has already.
+// addSlices gives a Service up to three slices. Often their addresses are also
+// in its other slices, or in another Service's.
 func (w *World) addSlices(s *corev1.Service) {
 	for range pick(w, 0, 1, 1, 2, 2, 3) {
 		slice := w.slice(s.Namespace, w.pool, w.rand.IntN(5))
@@ -69,12 +69,12 @@ func (w *World) endpoint(pool []netip.Addr, six bool) discoveryv1.Endpoint {
 	return e
 }
 
-// podName is a Pod's name, at times too long for a label.
+// podName returns a Pod's name, which may be too long for a label.
 func (w *World) podName() string {
 	return pick(w, w.unique("pod"), w.unique("pod"), w.unique("pod"), "web-0", long(), long()+"z")
 }
 
-// slicePorts are one of the many shapes that ports come in.
+// slicePorts returns ports in one of the many forms that they have.
 func (w *World) slicePorts() []discoveryv1.EndpointPort {
 	tcp, udp, sctp := ptr.To(corev1.ProtocolTCP), ptr.To(corev1.ProtocolUDP), ptr.To(corev1.ProtocolSCTP)
 	port := func(name string, number int32, protocol *corev1.Protocol) discoveryv1.EndpointPort {

@@ -1,6 +1,6 @@
-// Package world makes random clusters: objects that are legal one by one and
-// odd together, as real clusters are on a bad day and as a resolver's corner
-// cases need.
+// Package world makes random clusters: objects that are legal one by one and odd
+// together, as in a real cluster on a bad day, so that every corner case of a DNS
+// server comes up.
 package world
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/neardns/neardns/test/differential/api"
 )
 
-// Names of things outside the cluster that its ExternalNames point at.
+// The zones of a World.
 const (
 	// Zone is the cluster's own zone.
 	Zone = "cluster.local."
@@ -33,15 +33,15 @@ const (
 type World struct {
 	api.Objects
 
-	// Local are this machine's addresses that endpoints may carry, so that a
+	// Local are addresses of this machine. Endpoints may have them, so that a
 	// DNS server finds itself among the endpoints.
 	Local []netip.Addr
 
 	rand    *rand.Rand
-	pool    []netip.Addr // addresses of endpoints and pods, few so that they repeat
+	pool    []netip.Addr // addresses of endpoints and Pods; few, so that they repeat
 	far     []netip.Addr // the same for slices that no local Service has
 	nextIP  int          // ClusterIPs handed out so far
-	ordinal int          // slices and pods named so far
+	ordinal int          // names given to slices and Pods so far
 }
 
 // New makes the cluster of a seed.
@@ -57,13 +57,13 @@ func New(seed, number uint64, local []netip.Addr) *World {
 	return w
 }
 
-// chance is true in percent of 100 cases.
+// chance returns true in so many cases of 100.
 func (w *World) chance(percent int) bool { return w.rand.IntN(100) < percent }
 
 // pick chooses one of several.
 func pick[T any](w *World, from ...T) T { return from[w.rand.IntN(len(from))] }
 
-// some chooses n different ones of several.
+// some chooses n of several, all different.
 func some[T any](w *World, n int, from ...T) []T {
 	chosen := make([]T, 0, n)
 	for _, i := range w.rand.Perm(len(from))[:min(n, len(from))] {
@@ -112,7 +112,7 @@ func (w *World) NamespaceNames() []string {
 	return names
 }
 
-// Headless tells whether a Service has no address of its own.
+// Headless reports whether a Service has no address of its own.
 func Headless(s *corev1.Service) bool {
 	ips := ClusterIPs(s)
 	return len(ips) > 0 && ips[0] == corev1.ClusterIPNone
@@ -126,12 +126,12 @@ func ClusterIPs(s *corev1.Service) []string {
 	return []string{s.Spec.ClusterIP}
 }
 
-// Ready tells whether an endpoint is to be in answers: unknown counts as ready.
+// Ready reports whether an endpoint should be in answers: unknown counts as ready.
 func Ready(e discoveryv1.Endpoint) bool {
 	return e.Conditions.Ready == nil || *e.Conditions.Ready
 }
 
-// long is a label of the greatest length.
+// long is a label as long as labels may be.
 func long() string { return strings.Repeat("x", 63) }
 
 // namespaceNames are names that a resolver could take for something else.
@@ -162,8 +162,8 @@ func zoneNames() []string {
 	return []string{"east-1a", "East-1B", "corp.example.com", "eu.West.1", "x"}
 }
 
-// addPool makes the few addresses that pods and endpoints share, among them
-// every shape that IPv6 text has: with a gap at the start, the end, and none.
+// addPool makes the few addresses that Pods and endpoints share. Among them is
+// each form of IPv6 text: with :: at the start, at the end, in between, and none.
 func (w *World) addPool() {
 	for i := range 18 {
 		text := fmt.Sprintf("10.244.%d.%d", w.rand.IntN(3), i+1)
@@ -184,7 +184,7 @@ func (w *World) addPool() {
 	}
 }
 
-// clusterIP hands out Service addresses, now and then one a second time.
+// clusterIP returns a new Service address, or now and then one that is taken.
 func (w *World) clusterIP(family corev1.IPFamily) string {
 	n := w.nextIP + 1
 	if w.nextIP > 0 && w.chance(8) {
@@ -226,8 +226,8 @@ func (w *World) addBig(namespace string) {
 	}
 }
 
-// addNameServer puts this machine among the endpoints of some Services, as a
-// DNS server in the cluster would be, or of none.
+// addNameServer puts this machine among the endpoints of some Services, or none,
+// as if it were a DNS server in the cluster.
 func (w *World) addNameServer() {
 	for range pick(w, 0, 1, 2, 3) {
 		s := pick(w, w.Services...)
@@ -256,8 +256,8 @@ func (w *World) self(slice *discoveryv1.EndpointSlice, local netip.Addr) discove
 	return e
 }
 
-// addPods makes Pods of every phase, some on the addresses of others as those
-// on the host's network are.
+// addPods makes Pods in every phase. Some share an address, as Pods on the host's
+// network do.
 func (w *World) addPods() {
 	for _, namespace := range w.NamespaceNames() {
 		for range w.rand.IntN(5) {
