@@ -17,17 +17,17 @@ import (
 
 const (
 	churn  = 200               // slices that change each second, meanwhile
-	trials = 3 * headlessCount // of each order; so many that the slowest hundredth is not a handful
+	trials = 3 * headlessCount // of each order; so many that the slowest hundredth is more than a handful
 
-	// noise is the ratio of two times that are the same: the API server's part of them swings
-	// by a few in a hundred from run to run.
+	// noise is how far the ratio of two equal times may be from 1: the API server's part of them
+	// varies by a few percent from run to run.
 	noise = 1.05
 )
 
 // measureLatency runs both servers on one API server where slices change all the time. It adds rows
 // for the time from the request that changes an EndpointSlice to the first changed answer. The API
-// server takes the same time for both, except that it tells the client first that came last. So
-// each server comes last in one of two runs.
+// server takes the same time for both, except that it tells first the client that connected last.
+// So each server connects last in one of two runs.
 func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {
 	var l latency
 	for _, order := range [2][2]int{{0, 1}, {1, 0}} {
@@ -39,7 +39,7 @@ func measureLatency(ctx context.Context, t *table, dir string, c *cluster.Cluste
 	return nil
 }
 
-// latency is the milliseconds that trials took, and how many of these one server took longer than
+// latency is how many milliseconds trials took, and by how many of these one server was slower than
 // the other. Ours comes first.
 type latency struct {
 	took, behind [2][]float64
@@ -47,7 +47,7 @@ type latency struct {
 	lasted       time.Duration
 }
 
-// run starts both servers in an order, and runs trials.
+// run starts both servers in the order given, and runs trials.
 func (l *latency) run(ctx context.Context, dir string, c *cluster.Cluster, order [2]int) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -123,7 +123,7 @@ func keepChanging(ctx context.Context, c kubernetes.Interface, changes *atomic.I
 	writers.Wait()
 }
 
-// change gives a slice of a ClusterIP Service a new first address.
+// change replaces the first address in a slice of a ClusterIP Service.
 func change(ctx context.Context, c kubernetes.Interface, n int) error {
 	i := n % clusterIPCount
 	name := fmt.Sprintf("service-%d", i)
@@ -133,7 +133,7 @@ func change(ctx context.Context, c kubernetes.Interface, n int) error {
 	return err
 }
 
-// trial changes a slice and returns after how long each server answered with it.
+// trial changes a slice, and returns how long it took until each server answered with the change.
 func trial(ctx context.Context, c kubernetes.Interface, servers [2]*server, n int) (took [2]time.Duration, err error) {
 	i := n % headlessCount
 	name := fmt.Sprintf("headless-%d", i)

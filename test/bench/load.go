@@ -22,7 +22,7 @@ const (
 
 func namespaceName(i int) string { return fmt.Sprintf("team-%d", i%namespaceCount) }
 
-// load creates the measured cluster, with 16 requests under way at a time.
+// load fills the measured cluster, with 16 requests under way at a time.
 func load(ctx context.Context, c kubernetes.Interface) error {
 	for i := range namespaceCount {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespaceName(i)}}

@@ -1,6 +1,6 @@
 // Command bench measures neardns beside what it replaces, in one run: `make bench`. The plugin
-// and its server come first, on one real API server, then the node cache. Figures move with
-// the machine; ratios carry over. With an argument, cluster or node, it measures that part.
+// and its server come first, on one real API server, then the node cache. Figures depend on
+// the machine; ratios carry over. With an argument, cluster or node, it measures that part only.
 package main
 
 import (
@@ -32,7 +32,7 @@ func run() int {
 	return 0
 }
 
-// bench measures the parts, all if none is named.
+// bench measures the parts that are named, or all if none is.
 func bench(ctx context.Context, dir string, parts []string) error {
 	if len(parts) == 0 {
 		parts = []string{"cluster", "node"}
@@ -104,5 +104,5 @@ func measurePlugins(ctx context.Context, t *table, dir string, c *cluster.Cluste
 	return measureQuestions(t, meters)
 }
 
-// say reports progress, beside the table.
+// say reports progress; it does not go into the table.
 func say(what string) { fmt.Fprintln(os.Stderr, "bench:", what) }

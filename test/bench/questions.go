@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// question is a row of the table. most is what one ServeDNS may cost, as a share of stock's.
+// question is a row of the table. most is the aim for the cost of one ServeDNS, as a share of stock's.
 type question struct {
 	what, name, qtype string
 	most              float64 // 0: no aim
@@ -42,7 +42,7 @@ func createBig(ctx context.Context, c kubernetes.Interface) error {
 	})
 }
 
-// measureQuestions asks both meters each question in turn, and adds a row for each.
+// measureQuestions asks the two meters each question in turn, and adds a row for each question.
 func measureQuestions(t *table, meters [2]*running) error {
 	const rounds = 5
 	for _, q := range questions {

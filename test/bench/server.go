@@ -20,7 +20,7 @@ import (
 	"github.com/neardns/neardns/test/cluster"
 )
 
-// contender is one of the two plugins. It has a whole server, and a meter.
+// contender is one of the two plugins, built into a whole server and into a meter.
 type contender struct {
 	name   string
 	server string // package of the server
@@ -54,7 +54,7 @@ func build(ctx context.Context, dir string) error {
 }
 
 // writeCorefile writes a Corefile that serves the cluster on a loopback port. The client
-// certificate goes beside it: with `endpoint` and `tls` the stock plugin speaks protobuf,
+// certificate goes beside it: with `endpoint` and `tls` the stock plugin uses protobuf,
 // as it does in a cluster.
 func writeCorefile(dir string, c *cluster.Cluster, port int, extra string) (string, error) {
 	cfg := c.Config()

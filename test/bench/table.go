@@ -6,7 +6,7 @@ import (
 	"github.com/neardns/neardns/test/bench/gauge"
 )
 
-// row is a line of the table. most is how large ours may be as a share of stock's.
+// row is a line of the table. most is the aim for our figure, as a share of stock's.
 type row struct {
 	what        string
 	ours, stock float64
@@ -15,7 +15,7 @@ type row struct {
 
 type table struct{ rows []row }
 
-// add prints a row at once, so that a long run shows where it is.
+// add prints a row at once, so that a long run shows how far it is.
 func (t *table) add(r row) {
 	if len(t.rows) == 0 {
 		fmt.Println("| | neardns | stock | ratio | aim |")

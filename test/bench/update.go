@@ -10,8 +10,8 @@ import (
 )
 
 // measureUpdate adds rows for the cost of one changed endpoint in the store. The endpoint belongs
-// to a headless Service of ten endpoints, and then to one of 5,000 in slices of 100; both are among
-// 100,000 others. The two take turns, and the best of each counts: the rest is noise.
+// to a headless Service of ten endpoints, and then to one of 5,000 in slices of 100; the store has
+// 100,000 others. The two take turns, and the best figure of each counts: all above that is noise.
 func measureUpdate(t *table) {
 	small, big := newUpdate(10, 10), newUpdate(5000, 100)
 	var took [2][]float64
@@ -23,7 +23,7 @@ func measureUpdate(t *table) {
 	t.add(row{what: "slice update, Service of 5,000 endpoints, us", ours: slices.Min(took[1])})
 }
 
-// update changes one slice to and fro.
+// update changes one slice to and fro: each change undoes the one before.
 type update struct {
 	writer *zone.Writer
 	states [2]*zone.Slice

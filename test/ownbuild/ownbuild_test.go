@@ -1,5 +1,5 @@
-// Package ownbuild tries README's second way in: one line in the plugin.cfg of one's own
-// CoreDNS build.
+// Package ownbuild tests the second of README's ways to use the plugin: one line in the plugin.cfg of
+// one's own build of CoreDNS.
 package ownbuild
 
 import (
@@ -53,7 +53,7 @@ func TestOwnBuild(t *testing.T) {
 	askBuilt(t, dir)
 }
 
-// copySource copies a module, which the module cache holds read-only.
+// copySource copies a module out of the module cache, which is read-only.
 func copySource(t *testing.T, to, from string) {
 	t.Helper()
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {

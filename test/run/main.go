@@ -1,6 +1,6 @@
 // Command run is `make run`. It starts CoreDNS and the node cache with their example Corefiles,
-// shows what to ask them, and runs until it is interrupted. Where there is no node cache, which
-// runs on Linux only, it says so and goes on without.
+// shows what to ask them, and runs until it is interrupted. The node cache runs on Linux only;
+// elsewhere the command says so, and does without.
 //
 //	run <CoreDNS binary> <Corefile> [<node cache binary> <Corefile>]
 package main
@@ -84,8 +84,8 @@ func serve(ctx context.Context, w io.Writer, list []program) error {
 	return err
 }
 
-// showAll shows what CoreDNS answers, which listens at the first address, and then the node
-// cache if there is one.
+// showAll shows what CoreDNS, at the first address, answers, and then the node cache, if there is
+// one.
 func showAll(w io.Writer, addrs []string) error {
 	err := show(w, addrs[0])
 	if len(addrs) > 1 {

@@ -1,5 +1,5 @@
-// Command echo answers each query with itself, through the node cache's front, on the address
-// that its argument names. That is what a hit costs when nothing is looked up.
+// Command echo answers each query with the query itself, over the node cache's front, at the
+// address that its argument names. It shows what a hit would cost if nothing were looked up.
 package main
 
 import (

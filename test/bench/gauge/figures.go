@@ -8,7 +8,7 @@ import (
 // Median returns the median of v, which it sorts.
 func Median(v []float64) float64 { return Quantile(v, 0.5) }
 
-// P99 returns the value that 99 in a hundred of v do not exceed. It sorts v.
+// P99 returns the 99th percentile of v. It sorts v.
 func P99(v []float64) float64 { return Quantile(v, 0.99) }
 
 // Quantile returns the q-quantile of v, and 0 if v is empty. It sorts v.
@@ -20,8 +20,8 @@ func Quantile(v []float64, q float64) float64 {
 	return v[min(len(v)-1, int(q*float64(len(v))))]
 }
 
-// Number returns a figure as the tables print it: with three digits or more. 0 stands for one that
-// was not measured, and is a dash.
+// Number returns a figure as the tables print it: with three digits or more. A figure of 0 was not
+// measured, and is printed as a dash.
 func Number(v float64) string {
 	switch {
 	case v == 0:

@@ -1,5 +1,5 @@
-// Package gauge is what both parts of the bench measure with: processes, their processor
-// time and memory, and statistics of figures.
+// Package gauge is what both parts of the bench measure with: the processor time and the memory of
+// processes, and statistics of figures.
 package gauge
 
 import (
@@ -29,7 +29,7 @@ type Process struct {
 	log string
 }
 
-// Start starts a command. The end of the context kills it. Log returns what it prints.
+// Start starts a command. The end of the context kills it.
 func Start(ctx context.Context, log string, command ...string) (*Process, error) {
 	out, err := os.Create(log)
 	if err != nil {

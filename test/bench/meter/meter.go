@@ -1,5 +1,5 @@
-// Package meter measures one kubernetes plugin inside a program that has only that one:
-// two plugins cannot register the same name. The bench driver asks over standard input.
+// Package meter measures a kubernetes plugin inside a program of its own, since two plugins can't
+// register the same name. The bench asks over standard input.
 package meter
 
 import (
@@ -53,7 +53,7 @@ func Main() {
 	}
 }
 
-// capture puts a directive before kubernetes, which takes that plugin's handler.
+// capture adds a directive before kubernetes. It takes hold of that plugin's handler.
 func capture(handler *plugin.Handler) {
 	dnsserver.Directives = []string{"bind", directive, "kubernetes"}
 	plugin.Register(directive, func(c *caddy.Controller) error {

@@ -20,7 +20,7 @@ func serve(h plugin.Handler, name string, qtype uint16, n int) {
 	}
 }
 
-// writer drops what it is given.
+// writer discards what is written.
 type writer struct {
 	dns.ResponseWriter
 	remote, local net.Addr

@@ -22,18 +22,18 @@ type load struct {
 	rate        int           // a second; 0: all it can
 	outstanding int           // at most
 	timed       bool          // each answer
-	patience    time.Duration // until an answer counts as lost; 0: dnsperf's, 5 s
+	patience    time.Duration // after which an answer counts as lost; 0: dnsperf's, 5 s
 	by          []string      // a program to run dnsperf, with its arguments, if any
 }
 
-// outcome is the result of a load. SERVFAIL is no answer.
+// outcome is the result of a load. A SERVFAIL does not count as an answer.
 type outcome struct {
 	sent, answered float64
-	ms             []float64 // of each answer, if timed; a lost one took all patience
+	ms             []float64 // that each answer took, if timed; a lost one took all patience
 }
 
-// sockets is from how many sockets a dnsperf asks, so that contenders with several sockets of their
-// own use them all.
+// sockets is how many sockets a dnsperf asks from: so many that a contender with several sockets
+// uses all of them.
 const sockets = 16
 
 // run runs dnsperf against a contender.

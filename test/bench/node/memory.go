@@ -84,17 +84,17 @@ func (b *bench) million(ctx context.Context) error {
 			return err
 		}
 	}
-	const noise = 1.1 // of what the collector has not yet given back
+	const noise = 1.1 // memory that the garbage collector has not given back yet
 	b.table.add(row{what: "resident after 500,000 names, MB", of: [count]float64{ours: mb[0]}})
 	b.table.add(row{what: "— after 1,000,000", of: [count]float64{ours: mb[1]}, most: noise * mb[0]})
 	return nil
 }
 
-// nodes is how many connections are held: 500 nodes' at most.
+// nodes is how many connections are held: as many as 500 nodes have at most.
 const nodes = 2000
 
-// connections adds a row for the cost of a connection from a node to a CoreDNS pod, ours and stock.
-// Stock has no records here, as it has no API server, and so answers with less.
+// connections adds a row for the cost of a connection from a node to a CoreDNS Pod, ours and stock.
+// Stock CoreDNS has no API server here. The one name that is asked for is in a hosts file.
 func (b *bench) connections(ctx context.Context) error {
 	port, err := gauge.FreePort()
 	if err != nil {

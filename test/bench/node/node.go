@@ -1,11 +1,11 @@
 // Package node measures the node cache beside what it replaces (CoreDNS with the Corefile of
-// today's node-local cache) and what it is held against (unbound and dnsmasq), on loopback,
-// in one run.
+// today's node-local cache) and what it is compared with (unbound and dnsmasq), on loopback, in one
+// run.
 //
 //	dnsperf --UDP--> contender --TCP (dnsmasq: UDP)--> our CoreDNS
 //
-// The contenders take turns, each several times, and medians count: the machine's noise is
-// larger than some differences.
+// The contenders take turns, each several times, and medians count: some differences are smaller
+// than the machine's noise.
 package node
 
 import (
@@ -38,7 +38,7 @@ type bench struct {
 	programs Programs
 	upstream *upstream
 	table    table
-	asked    int // names so far
+	asked    int // names that were asked for so far
 }
 
 // Measure measures, and prints one table. Files go to dir.
@@ -167,8 +167,8 @@ func (b *bench) start(ctx context.Context, i int, addresses []string, entries in
 	return &instance{p, s, c.name}, nil
 }
 
-// startEcho starts the echo, which answers over the same sockets as the node cache, without a
-// resolver.
+// startEcho starts the echo, which answers over the same kind of sockets as the node cache, without
+// a resolver.
 func (b *bench) startEcho(ctx context.Context) (*instance, error) {
 	s := setting{addresses: []string{"127.0.0.1"}}
 	var err error
@@ -200,7 +200,7 @@ func (b *bench) startAll(ctx context.Context) (all [count]*instance, stop func()
 	return all, stop, nil
 }
 
-// answers waits for an answer.
+// answers waits until the address answers.
 func answers(server, name string) bool {
 	m := new(dns.Msg)
 	m.SetQuestion(name, dns.TypeA)
@@ -214,7 +214,7 @@ func answers(server, name string) bool {
 	return false
 }
 
-// setting is what the configuration of a contender has to say.
+// setting is what a contender's configuration depends on.
 type setting struct {
 	dir       string
 	addresses []string // to answer on

@@ -53,7 +53,7 @@ func (b *bench) hits(ctx context.Context, all [count]*instance) error {
 	return nil
 }
 
-// hit measures a contender once, and beside ours the echo.
+// hit measures a contender once, and together with ours the echo.
 func (b *bench) hit(ctx context.Context, h *hit, i int, s, echo *instance) error {
 	file, err := b.warm(s)
 	if err != nil {
@@ -74,7 +74,7 @@ func (b *bench) hit(ctx context.Context, h *hit, i int, s, echo *instance) error
 	return err
 }
 
-// warm has servers cache the same new names. They live longer than a round takes.
+// warm makes servers cache the same new names. Their TTL is longer than a round takes.
 func (b *bench) warm(servers ...*instance) (file string, err error) {
 	first := b.asked + 1
 	if file, err = b.names(hot); err != nil {
@@ -85,7 +85,7 @@ func (b *bench) warm(servers ...*instance) (file string, err error) {
 		s := servers[n%len(servers)]
 		m := new(dns.Msg)
 		m.SetQuestion(name(first+n/len(servers)), dns.TypeA)
-		for range 5 { // one may still be at what a flood has left
+		for range 5 { // a server may still be busy with what a flood has left
 			if _, _, err = client.Exchange(m, net.JoinHostPort(s.addresses[0], strconv.Itoa(s.port))); err == nil {
 				break
 			}
@@ -122,7 +122,7 @@ func (b *bench) misses(ctx context.Context, all [count]*instance) error {
 
 // miss measures a contender once, each time with names that nobody has asked for before.
 func (b *bench) miss(ctx context.Context, m *missed, i int, s *instance) error {
-	const rate, most, seconds = 8000, 60000, 2 // a second: offered, and more than any gets done
+	const rate, most, seconds = 8000, 60000, 2 // a second: what is sent, and more than any can answer
 	run := func(names int, l load) (us float64, o outcome, err error) {
 		if l.file, err = b.names(seconds * names); err != nil {
 			return 0, o, err
@@ -142,7 +142,7 @@ func (b *bench) miss(ctx context.Context, m *missed, i int, s *instance) error {
 	}
 	m.saturated.add(i, us)
 	m.done.add(i, o.answered/seconds/1000)
-	if _, o, err = run(most, load{timed: true}); err != nil { // which costs dnsperf time
+	if _, o, err = run(most, load{timed: true}); err != nil { // apart, as timing slows dnsperf down
 		return err
 	}
 	m.saturatedP99.add(i, gauge.P99(o.ms))
@@ -168,8 +168,8 @@ var greedy = [2]struct {
 	{"that waits for no answer", load{outstanding: 20000, patience: 100 * time.Millisecond}},
 }
 
-// fairness is how a quiet client fares: how many milliseconds its answers took in all rounds, where
-// a lost answer counts as a second, and the share of lost answers of each round in percent.
+// fairness is how a quiet client fares: how many milliseconds its answers took, in all rounds
+// together, and the share of lost answers in each round, in percent. A lost answer took a second.
 type fairness struct {
 	alone  figures              // on an idle machine
 	spared [len(greedy)]figures // while the greedy client asks another server
@@ -179,14 +179,14 @@ type fairness struct {
 
 // flood adds rows for how a quiet client fares beside a greedy one.
 //
-// How a contender treats its clients is to be measured, not how the machine's scheduler treats
-// threads: a thread that wakes up may wait milliseconds for another that has the processor. So a
-// contender has one processor to itself. The clients have the other: the quiet client has priority
-// over the greedy one. For comparison, a greedy client asks a twin of the contender, which runs
-// there too.
+// It measures how a contender treats its clients, and not how the machine's scheduler treats threads:
+// a thread that wakes up may wait for milliseconds while another has the processor. So the contender
+// has one processor to itself. The clients have the other, and there the quiet client has priority
+// over the greedy one. For comparison, the greedy client also asks a twin of the contender, which
+// runs on the clients' processor.
 func (b *bench) flood(ctx context.Context) error {
 	f := new(fairness)
-	for i := range dnsmasq { // which has no aim
+	for i := range dnsmasq { // dnsmasq has no aim
 		if err := b.fair(ctx, f, i); err != nil {
 			return err
 		}
@@ -195,8 +195,8 @@ func (b *bench) flood(ctx context.Context) error {
 	return nil
 }
 
-// How each is run. The quiet client's threads take turns: with --fifo, one of them can keep the
-// other from ever running.
+// How each of them is run. The quiet client's threads take turns (--rr): with --fifo, one could keep
+// the other from ever running.
 var (
 	onItsOwn    = []string{"taskset", "--cpu-list", "0"}
 	onTheOther  = []string{"taskset", "--cpu-list", "1"}
@@ -244,8 +244,8 @@ func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instanc
 	return nil
 }
 
-// quiet runs a quiet client on the first of the twins, while the other load runs on one of them if
-// that is given. It returns how long the answers took, and the share of lost ones in percent.
+// quiet runs a quiet client on the first of the twins, while the other load, if there is one, runs on
+// one of them. It returns how long the answers took, and the share of lost ones in percent.
 func (b *bench) quiet(ctx context.Context, twins [2]*instance, other load, on *instance) (ms []float64, lost float64, err error) {
 	l := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true, by: beforeThose}
 	if l.file, err = b.warm(twins[0], twins[1]); err != nil {

@@ -11,14 +11,14 @@ import (
 type row struct {
 	what      string
 	of        [count]float64 // 0: not measured
-	ofStock   float64        // how large ours may be, as a share of stock's
-	ofUnbound float64        // and of unbound's
-	most      float64        // and in itself
+	ofStock   float64        // aim for ours, as a share of stock's
+	ofUnbound float64        // aim for ours, as a share of unbound's
+	most      float64        // aim for ours
 }
 
 type table struct{ begun bool }
 
-// add prints a row at once, so that a long run shows where it is.
+// add prints a row at once, so that a long run shows how far it is.
 func (t *table) add(r row) {
 	if !t.begun {
 		fmt.Println("\n| | neardns | stock | unbound | dnsmasq | of stock | of unbound | aim |")

@@ -11,14 +11,14 @@ import (
 	"github.com/neardns/neardns/test/bench/gauge"
 )
 
-// upstream is the cluster DNS that all contenders ask. Each asks an address of its own, so that
-// their connections can be told apart.
+// upstream is the cluster DNS that all contenders ask. Each contender asks at an address of its own,
+// so that their connections can be told apart.
 type upstream struct {
 	*gauge.Process
 	port int
 }
 
-// Any Pod's name exists: there are as many names as a measurement needs.
+// Every Pod's name exists, so there are as many names as a measurement needs.
 const (
 	upstreamCorefile = `.:%d {
 	bind %s

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// watching counts the TCP connections to an address, again and again.
+// watching counts the TCP connections to an address again and again.
 type watching struct {
 	end  chan struct{}
 	most chan int
 }
 
-// watch starts to count.
+// watch starts counting.
 func watch(to netip.AddrPort) watching {
 	w := watching{end: make(chan struct{}), most: make(chan int)}
 	go func() {
@@ -34,7 +34,7 @@ func watch(to netip.AddrPort) watching {
 	return w
 }
 
-// stop returns how many there were at most.
+// stop stops counting, and returns how many connections there were at most.
 func (w watching) stop() int {
 	close(w.end)
 	return <-w.most
