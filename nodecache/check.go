@@ -43,7 +43,7 @@ func Check(c Config, w io.Writer) error {
 	return nil
 }
 
-// checkBlocks returns an error if no block listens where pods ask. It does not look at blocks that
+// checkBlocks returns an error if no block listens where Pods ask. It does not look at blocks that
 // name interfaces: those may be another host's.
 func (c *Config) checkBlocks(conf *corefile.Config) []error {
 	var listened []netip.AddrPort

@@ -21,7 +21,7 @@ type Options struct {
 	ClusterDomain string   // (cluster.local) -cluster-domain, for __PILLAR__DNS__DOMAIN__
 	ClusterDNS    []string // (the address of UpstreamService) for __PILLAR__CLUSTER__DNS__
 
-	// UpstreamService (kube-dns) is the Service whose address Kubernetes puts into this pod's
+	// UpstreamService (kube-dns) is the Service whose address Kubernetes puts into this Pod's
 	// environment: -upstreamsvc.
 	UpstreamService string
 
@@ -102,7 +102,7 @@ func (o Options) withDefaults() Options {
 }
 
 // serviceEnv returns the environment variable with UpstreamService's address. Kubernetes sets it
-// in pods that are younger than the Service, in the Service's namespace.
+// in Pods that are younger than the Service, in the Service's namespace.
 func (o *Options) serviceEnv() string {
 	return strings.ToUpper(strings.ReplaceAll(o.UpstreamService, "-", "_")) + "_SERVICE_HOST"
 }

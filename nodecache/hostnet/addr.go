@@ -29,7 +29,7 @@ func forbidden() []block {
 }
 
 // private returns the blocks that an organisation may use as it likes, and those public blocks that
-// are known to hold ClusterIPs. Any other address belongs to someone else: if we held it, pods that
+// are known to hold ClusterIPs. Any other address belongs to someone else: if we held it, Pods that
 // ask it would be answered by the wrong server.
 func private() []block {
 	return []block{

@@ -1,9 +1,9 @@
-// Package hostnet gives the node cache its place on the node: the addresses that pods ask, and the
+// Package hostnet gives the node cache its place on the node: the addresses that Pods ask, and the
 // rules that keep their queries out of connection tracking. It keeps all that as desired state: to
 // set the same twice is harmless, and what someone takes away is put back. If the process dies, the
 // kernel takes everything back; if it hangs, the kernel takes the queries back.
 //
-//	pod ---> veth --+    table inet neardns-N, which goes with our socket (package nft)
+//	Pod ---> veth --+    table inet neardns-N, which goes with our socket (package nft)
 //	                |      queries to the addresses      not tracked, for 3 s at a time
 //	host --> lo ----+      answers from them             not tracked, until Close
 //	                |      queries of other machines     pass as if we were not here;
@@ -18,7 +18,7 @@
 // The steps of a Host:
 //
 //	Open       makes the device, the addresses, and the rules for answers and probes
-//	Probe      asks the sockets on the way that a pod's packet takes
+//	Probe      asks the sockets on the way that a Pod's packet takes
 //	Intercept  takes the queries for 3 s; call it again after each good probe
 //	Release    gives the queries back; answers still leave as before
 //	Close      takes everything away

@@ -22,7 +22,7 @@ const lookEvery = 10 * time.Second
 // for addresses that only we know, such as a link-local one.
 //
 // Connection tracking translates a packet once. So servers must be the ones that answer, such as
-// pods, and no address that kube-proxy would translate again. What kube-proxy translates itself, it
+// Pods, and no address that kube-proxy would translate again. What kube-proxy translates itself, it
 // still does: its rules come first. A connection that is tracked already stays with its server.
 // While queries are intercepted they are not tracked, so no NAT applies to them. When the address is
 // gone, a packet to it still needs a route to somewhere; every node has a default route.

@@ -201,7 +201,7 @@ func (h *Host) watched() (index int, renew bool) {
 
 // Probe sends query over UDP to one of the addresses, as a packet that comes in by our own TUN, and
 // returns the answer, which is the caller's. The packet passes the host's firewall at prerouting
-// and input, and the answer passes it at output, as a pod's do; only the device's name and the
+// and input, and the answer passes it at output, as a Pod's do; only the device's name and the
 // source address differ. Probes are never tracked and never intercepted, so they reach the sockets
 // of this node before Intercept and after Release too.
 //

@@ -15,7 +15,7 @@ import (
 
 // The tests change links, addresses and rules of a network namespace of their own.
 //
-//	pod N, a child's namespace       the tests' namespace
+//	Pod N, a child's namespace       the tests' namespace
 //	10.N.0.2, fd0N::2  eth0 ------- vethN  10.N.0.1, fd0N::1     neardns0 ...  the addresses
 
 // childEnv makes the test binary a child process of the tests; see child_test.go.
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		os.Exit(runChild(os.Getenv(childEnv)))
 	}
-	netns.Enter(0, "ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0") // pods speak at once
+	netns.Enter(0, "ip link set lo up; sysctl -qw net.ipv6.conf.default.accept_dad=0") // Pods speak at once
 	code := m.Run()
 	for start := time.Now(); code == 0 && left() != ""; time.Sleep(10 * time.Millisecond) { // until goroutines have ended
 		if time.Since(start) > testkit.Patience {

@@ -10,11 +10,11 @@ import (
 
 // outside is the devices of default routes. Other machines are behind them, see
 // Config.AnswerOutside. Behind a bridge or a virtual switch that the node's own network goes
-// through, pods may be too; such a device counts as unsure, and what comes in by it is answered.
+// through, Pods may be too; such a device counts as unsure, and what comes in by it is answered.
 type outside struct {
 	indexes []int    // of the devices that lead to other machines
 	names   []string // of the same devices
-	unsure  []string // names of those that pods may be behind too
+	unsure  []string // names of those that Pods may be behind too
 }
 
 func (o outside) equal(p outside) bool {
@@ -22,7 +22,7 @@ func (o outside) equal(p outside) bool {
 }
 
 // nics are the kinds of devices that, with a default route, lead to other machines and not to
-// pods. Hardware has no kind.
+// Pods. Hardware has no kind.
 var nics = []string{"", "bond", "team", "vlan", "macvlan", "ipvlan", "veth"}
 
 func (r route) outside() (o outside, err error) {

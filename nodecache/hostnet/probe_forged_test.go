@@ -12,7 +12,7 @@ import (
 	"github.com/neardns/neardns/test/netns"
 )
 
-// TestForged has a pod send 3,000 packets a second that could pass for an answer to a probe, or push
+// TestForged has a Pod send 3,000 packets a second that could pass for an answer to a probe, or push
 // the answer out of the TUN's queue: ICMP errors, questions with the probe's address, and answers
 // with the server's. Probes succeed all the same. Without rules, random ports and the drained TUN
 // must be enough.

@@ -130,7 +130,7 @@ func isOfRoutes(events []netlink.Message) bool {
 }
 
 // defaultsOnly is a filter for the events of routes: it lets only default routes through. A node
-// has few of them, but it has a route for each pod, and from routing daemons thousands.
+// has few of them, but it has a route for each Pod, and from routing daemons thousands.
 func defaultsOnly() ([]bpf.RawInstruction, error) {
 	host := func(typ uint16) uint32 { // BPF reads big-endian what the kernel writes in the host's order
 		return uint32(binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, typ)))

@@ -13,7 +13,7 @@ import (
 
 // Host says what the node should have.
 type Host struct {
-	Addrs      []netip.Addr // where pods ask
+	Addrs      []netip.Addr // where Pods ask
 	Port       uint16       // of DNS
 	HealthPort uint16       // of HTTP at the same addresses; 0 for none
 
@@ -39,7 +39,7 @@ func (h *Host) Loopback() selfcheck.Way {
 	return selfcheck.Loopback(0)
 }
 
-// dns returns where pods ask.
+// dns returns where Pods ask.
 func (h *Host) dns() (addrs []netip.AddrPort) {
 	for _, a := range h.Addrs {
 		addrs = append(addrs, netip.AddrPortFrom(a, h.Port))

@@ -8,7 +8,7 @@ import (
 	"github.com/neardns/neardns/nodecache/upstream"
 )
 
-// TestCheckListening wants somebody to listen where pods ask.
+// TestCheckListening wants somebody to listen where Pods ask.
 func TestCheckListening(t *testing.T) {
 	for _, test := range []struct{ listened, missing string }{
 		{"169.254.20.10:53 [fd00::10]:53", ""},

@@ -182,7 +182,7 @@ func (e *Events) FailOpenImpaired(by Impairment, impaired bool) {
 	e.impaired.WithLabelValues(by.String()).Set(truth(impaired))
 }
 
-// Intercepting says whether queries of pods come here.
+// Intercepting says whether queries of Pods come here.
 func (e *Events) Intercepting(active bool) { e.intercepting.Set(truth(active)) }
 
 // HostMode says which kind of device holds the addresses, and which kind of table the rules.

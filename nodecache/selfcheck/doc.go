@@ -9,7 +9,7 @@
 //	   |                |      TCP listener ----------------+
 //	   |                |                                   |
 //	   |                +-- Loopback, the way of the host's programs, or
-//	   |                    hostnet's, the way of a pod's packet
+//	   |                    hostnet's, the way of a Pod's packet
 //	   +---- answer: the number of the reader --------------+
 //
 // The kernel picks the socket of the CPU that sends. So the Checker's thread is tied to one CPU

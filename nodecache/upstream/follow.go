@@ -63,7 +63,7 @@ func (f *Forward) lookSoon() {
 
 // look looks up the addresses at the name. An answer that nothing is there counts. One that has
 // no address and is no denial does not. Only addresses of the first configured server's family
-// are looked up: a pod with addresses of both families would otherwise count twice.
+// are looked up: a Pod with addresses of both families would otherwise count twice.
 func (f *Forward) look() (ttl time.Duration, err error) {
 	m, err := f.lookAt(f.fixedSet())
 	if err != nil {

@@ -37,7 +37,7 @@ func (d *directory) handle(q []byte, reply func([]byte)) {
 	reply(withAddress(withRcode(q, d.rcode), d.addrs...))
 }
 
-// cluster returns five pods, and a Forward that finds them by asking dns, which has the directory.
+// cluster returns five Pods, and a Forward that finds them by asking dns, which has the directory.
 func cluster(t *testing.T, c Config, d *directory) (pods []*fake, dns *fake, fwd *Forward) {
 	t.Helper()
 	for i := range 5 {
@@ -105,7 +105,7 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-// A pod that is down gives its place to the next one in the node's order, until it is back.
+// A Pod that is down gives its place to the next one in the node's order, until it is back.
 func TestFollowReplacesDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{}

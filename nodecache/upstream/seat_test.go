@@ -38,7 +38,7 @@ func nearest(node seat, servers []Endpoint) []Endpoint {
 	return choose(node, servers, 3, func(Endpoint) bool { return false })
 }
 
-// nodes are the nodes of a cluster, the pods of its DNS, and which pods each node chose.
+// nodes are the nodes of a cluster, the Pods of its DNS, and which Pods each node chose.
 type nodes struct {
 	random *rand.Rand
 	by     chooser
@@ -92,7 +92,7 @@ func (c *nodes) choose() (moves int) {
 	return moves
 }
 
-// spread returns the load of the fullest pod divided by that of the emptiest.
+// spread returns the load of the fullest Pod divided by that of the emptiest.
 func (c *nodes) spread() float64 {
 	least, most := nodeCount, 0
 	for _, e := range c.pods {
@@ -101,8 +101,8 @@ func (c *nodes) spread() float64 {
 	return float64(most) / float64(max(least, 1))
 }
 
-// churn removes and adds pods. It returns the spread after each step, and how many connections moved
-// needlessly. Only those to a pod that goes have to move, and those that a new pod gets.
+// churn removes and adds Pods. It returns the spread after each step, and how many connections moved
+// needlessly. Only those to a Pod that goes have to move, and those that a new Pod gets.
 func (c *nodes) churn(steps int) (spreads []float64, needless int) {
 	spreads = append(spreads, c.spread())
 	for range steps {
@@ -117,7 +117,7 @@ func (c *nodes) churn(steps int) (spreads []float64, needless int) {
 	return spreads, needless
 }
 
-// With 5,000 nodes, and 20 pods that come and go, the load stays even and no connection moves
+// With 5,000 nodes, and 20 Pods that come and go, the load stays even and no connection moves
 // needlessly. If addresses are far apart, choices are independent, and chance decides how even it is.
 func TestSpread(t *testing.T) {
 	all := map[bool][]float64{}
@@ -149,7 +149,7 @@ func mean(all []float64) (mean float64) {
 	return mean
 }
 
-// The simulation rejects choices by number, which move when the set of pods changes, and choices of
+// The simulation rejects choices by number, which move when the set of Pods changes, and choices of
 // the first servers in the list, which are the same for all nodes.
 func TestSpreadCanFail(t *testing.T) {
 	number := 0

@@ -29,7 +29,7 @@ type rule []expr.Any
 func join(parts ...rule) rule { return slices.Concat(parts...) }
 
 // track returns the rules that keep packets out of connection tracking. They are in prerouting and
-// in output: a pod's query passes prerouting and its answer output, and of the host's own query both
+// in output: a Pod's query passes prerouting and its answer output, and of the host's own query both
 // pass output.
 //
 // A connection over TCP ends where it began: with us, or with a server that kube-proxy chose. If
