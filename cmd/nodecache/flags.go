@@ -146,7 +146,7 @@ func (f *flags) defineNode(s *flag.FlagSet) {
 	s.StringVar(&f.interfaceName, "interfacename", "neardns", "beginning of the device's name; the kernel adds a number")
 	s.UintVar(&f.healthPort, "health-port", 8080, "port of /health at the addresses of -localip")
 	s.BoolVar(new(bool), "skipteardown", false, "accepted, without effect: what this process sets up goes away with it")
-	s.BoolVar(&f.fallback, "fallback", false, "let queries to -localip go on to the cluster DNS's pods while no nodecache takes them, by a rule that outlives this process; for addresses that kube-proxy does not know")
+	s.BoolVar(&f.fallback, "fallback", false, "let queries to -localip go on to the cluster DNS's Pods while no nodecache takes them, by a rule that outlives this process; for addresses that kube-proxy does not know")
 	s.BoolVar(&f.outside, "answer-outside", false, "also answer other machines, whose queries come in by the network device of a default route; needed where Pods are on ipvlan devices of the node's network")
 	s.BoolVar(&f.remove, "remove", false, "delete the rule that -fallback leaves on the node, and exit")
 	s.Var(&f.syncInterval, "syncinterval", "accepted, without effect: the kernel tells when something changes on the node")

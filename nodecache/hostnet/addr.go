@@ -39,7 +39,7 @@ func private() []block {
 		{netip.MustParsePrefix("100.64.0.0/10"), "RFC 6598"},
 		{netip.MustParsePrefix("169.254.0.0/16"), "RFC 3927"},
 		{netip.MustParsePrefix("198.18.0.0/15"), "RFC 2544"},
-		{netip.MustParsePrefix("240.0.0.0/4"), "RFC 1112, section 4, in use for pods and Services"},
+		{netip.MustParsePrefix("240.0.0.0/4"), "RFC 1112, section 4, in use for Pods and Services"},
 		{netip.MustParsePrefix("34.118.224.0/20"), "GKE's range of Services"},
 		{netip.MustParsePrefix("fc00::/7"), "RFC 4193"},
 		{netip.MustParsePrefix("2600:2d00:0:4::/64"), "GKE's range of Services"},

@@ -90,7 +90,7 @@ func (f *Fallback) Set(servers []netip.AddrPort) error {
 	for _, a := range f.addrs {
 		if !slices.ContainsFunc(servers, func(s netip.AddrPort) bool { return s.Addr().Is4() == a.Is4() }) {
 			return &fault{"fallback of " + a.String(), errors.New("no server has an address of its family"),
-				"give the cluster DNS's pods an address of that family too, or leave this address out of -localip"}
+				"give the cluster DNS's Pods an address of that family too, or leave this address out of -localip"}
 		}
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNoPath says that a probe has no TUN to send its packets through.
-var ErrNoPath = errors.New("no TUN device: a probe can't take the way of a pod's packet")
+var ErrNoPath = errors.New("no TUN device: a probe can't take the way of a Pod's packet")
 
 // Host is what this process has on its node. Its methods may be called from any goroutine.
 type Host struct {
@@ -184,7 +184,7 @@ func (h *Host) lookOutside() error {
 		h.cfg.Log.Info("queries that come in by the device of a default route get no answer: other machines send them", "devices", o.names)
 	}
 	if len(o.unsure) > 0 {
-		h.cfg.Log.Info("queries that come in by the device of a default route are answered: pods may send them", "devices", o.unsure)
+		h.cfg.Log.Info("queries that come in by the device of a default route are answered: Pods may send them", "devices", o.unsure)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (h *Host) CheckFallback(cluster *upstream.Config) error {
 		return errors.New("-fallback needs a forward for the cluster domain")
 	case cluster.Name == "":
 		if ipvs, err := hostnet.HasIPVS(); err != nil || !ipvs {
-			return errors.New("-fallback needs the addresses of the cluster DNS's pods; add follow NAME, of a headless Service, to this forward")
+			return errors.New("-fallback needs the addresses of the cluster DNS's Pods; add follow NAME, of a headless Service, to this forward")
 		}
 	}
 	return nil

@@ -207,7 +207,7 @@ func (i *Interception) check(ctx context.Context) error {
 }
 
 // errFirewall says that the host answers its own queries, but not its pods'.
-var errFirewall = errors.New("queries are not intercepted, because a firewall of this host drops what comes from pods though it lets the host's own queries pass")
+var errFirewall = errors.New("queries are not intercepted, because a firewall of this host drops what comes from Pods though it lets the host's own queries pass")
 
 // ask asks all sockets, for as long as a check may take.
 func (i *Interception) ask(ctx context.Context, w selfcheck.Way, addrs ...netip.AddrPort) error {

@@ -80,7 +80,7 @@ func TestRenew(t *testing.T) {
 		{"no TUN, so no such way", hostnet.ErrNoPath, nil, nil, "", "intercept, shows true"},
 		{"no TUN, and deaf", hostnet.ErrNoPath, errDeaf, nil, "no answer of its own", "shows false"},
 		{"deaf", errDeaf, errDeaf, nil, "no answer of its own", "ensure, shows false"},
-		{"a firewall", errDeaf, nil, nil, "queries are not intercepted, because a firewall of this host drops what comes from pods though it lets " +
+		{"a firewall", errDeaf, nil, nil, "queries are not intercepted, because a firewall of this host drops what comes from Pods though it lets " +
 			"the host's own queries pass: no answer of its own; allow DNS: iptables -I INPUT -d 169.254.20.10 ", "ensure, shows false"},
 		{"the device can't be mended", errDeaf, errDeaf, errors.New("no device"), "no device", "ensure, setup failed, shows false"},
 	} {

@@ -74,7 +74,7 @@ func (e *Events) addFiles() {
 
 // addHost adds what is known of the node.
 func (e *Events) addHost() {
-	e.intercepting = gauge(ours, "", "interception_active", "Whether queries of pods come here: the last probe on their way was answered.")
+	e.intercepting = gauge(ours, "", "interception_active", "Whether queries of Pods come here: the last probe on their way was answered.")
 	e.hostMode = gauges(ours, "", "host_mode", "A metric with a constant '1' value for the device that holds the addresses and the table of rules.", "device", "table")
 	e.impaired = gauges(ours, "", "fail_open_impaired", "Whether something would keep queries from the cluster DNS if this process died.", "by")
 	for i := range impairments {

@@ -25,7 +25,7 @@ func firewall(t *testing.T, w *world) {
 	}
 	c := launch(t, all)
 	c.Logs("answering")
-	line := c.Logs("a firewall of this host drops what comes from pods", "iptables -I INPUT -d 169.254.20.10,10.96.0.10 -p udp --dport 53 -j ACCEPT",
+	line := c.Logs("a firewall of this host drops what comes from Pods", "iptables -I INPUT -d 169.254.20.10,10.96.0.10 -p udp --dport 53 -j ACCEPT",
 		"ip6tables -I INPUT -d fd00:20::10,fd00:10:96::a -p tcp --dport 53 -j ACCEPT")
 	time.Sleep(giveBack) // in which it must not intercept
 	m := run.Scrape(t, c.metrics)
