@@ -13,6 +13,11 @@ import (
 // of kubernetes/dns has crashed before and left rules that keep them from it. Our node cache deletes
 // the rules, or names the commands that do where netlink can't.
 func leftovers(t *testing.T, w *world) {
+	// Deleting these rules leaves the chains of a table that was there before. So the chains come first.
+	t.Run("chains", func(t *testing.T) {
+		netns.NodeLocalRules(t, "iptables-nft", linkLocal)
+		netns.NodeLocalRules(t, "ip6tables-nft", linkLocal6)
+	})
 	before := w.state(t)
 	for _, tools := range [][2]string{{"iptables-nft", "ip6tables-nft"}, {"iptables-legacy", "ip6tables-legacy"}} {
 		t.Run(tools[0], func(t *testing.T) { w.leftBy(t, tools) })

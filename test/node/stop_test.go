@@ -20,8 +20,11 @@ func stops(t *testing.T, w *world) {
 	var group sync.WaitGroup
 	for range together {
 		group.Go(func() {
-			for range each {
+			for i := range each {
 				c := launch(t, all)
+				if i%2 == 0 {
+					c.Logs("answering")
+				}
 				time.Sleep(rand.N(150 * time.Millisecond)) // to stop it at any moment
 				c.rewrite("cache 30", "cache 20")
 				if len(c.Logged("answering")) > 0 { // before, the signal is not caught
