@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/clock"
+	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/nodecache/admin"
-	"github.com/neardns/neardns/nodecache/cookie"
 	"github.com/neardns/neardns/nodecache/forward"
 	"github.com/neardns/neardns/nodecache/hostnet"
 	"github.com/neardns/neardns/nodecache/intercept"

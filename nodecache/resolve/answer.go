@@ -1,10 +1,10 @@
 package resolve
 
 import (
+	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
-	"github.com/neardns/neardns/nodecache/cookie"
 )
 
 // origin is where a reply comes from. The zero origin is the server itself.

@@ -15,12 +15,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/neardns/neardns/internal/clock"
+	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/nodecache/cache"
-	"github.com/neardns/neardns/nodecache/cookie"
 	"github.com/neardns/neardns/nodecache/metrics"
 	"github.com/neardns/neardns/nodecache/querylog"
 )

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/tally"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/cookie"
 	"github.com/neardns/neardns/nodecache/querylog"
 )
 

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/clock"
+	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/wire"
-	"github.com/neardns/neardns/nodecache/cookie"
 	"github.com/neardns/neardns/nodecache/querylog"
 )
 

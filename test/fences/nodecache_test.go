@@ -10,6 +10,7 @@ import (
 // or by what they import.
 var arrows = map[string][]string{
 	"internal/clock":      nil,
+	"internal/cookie":     nil,
 	"internal/image":      nil,
 	"internal/image/make": {"internal/image"},
 	"internal/listen":     nil,
@@ -20,7 +21,6 @@ var arrows = map[string][]string{
 	"nodecache/admin":     {"internal/listen"},
 	"nodecache/budget":    {"internal/listen"},
 	"nodecache/cache":     {"internal/wire"},
-	"nodecache/cookie":    nil,
 	"nodecache/corefile": {"internal/clock", "internal/wire", "nodecache/cache", "nodecache/hosts", "nodecache/querylog",
 		"nodecache/upstream"},
 	"nodecache/forward": {"internal/clock", "internal/wire", "nodecache/cache", "nodecache/corefile", "nodecache/hosts",
@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"nodecache/metrics":  {"internal/clock", "internal/listen", "internal/tally", "internal/wire", "nodecache/cache", "nodecache/upstream"},
 	"nodecache/probe":    {"internal/wire", "nodecache/selfcheck"},
 	"nodecache/querylog": {"internal/wire"},
-	"nodecache/resolve": {"internal/clock", "internal/listen", "internal/tally", "internal/wire", "nodecache/cache", "nodecache/cookie",
+	"nodecache/resolve": {"internal/clock", "internal/cookie", "internal/listen", "internal/tally", "internal/wire", "nodecache/cache",
 		"nodecache/hosts", "nodecache/querylog", "nodecache/upstream"},
 	"nodecache/selfcheck": {"internal/wire"},
 	"nodecache/upstream":  {"internal/clock", "internal/wire"},
