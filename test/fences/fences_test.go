@@ -28,6 +28,12 @@ var fences = []fence{
 		"k8s.io/":              "API objects end in plugin/object",
 		"sigs.k8s.io/":         "API objects end in plugin/object",
 	}},
+	{"plugin/lane", map[string]string{
+		"github.com/coredns/":  "the lane saves a query the way through CoreDNS; what needs it is passed on",
+		"github.com/miekg/dns": "a query and its answer are bytes",
+		"k8s.io/":              "API objects end in plugin/object",
+		"sigs.k8s.io/":         "API objects end in plugin/object",
+	}},
 	{"plugin/object", map[string]string{
 		"k8s.io/client-go/":   "a translation needs types, no client",
 		"github.com/coredns/": "a translation knows nothing of the server",
