@@ -202,17 +202,19 @@ func (c *control) local() netip.Addr {
 	if c.header().Level == unix.IPPROTO_IP {
 		return netip.AddrFrom4((*unix.Inet4Pktinfo)(c.data()).Spec_dst)
 	}
-	return netip.AddrFrom16((*unix.Inet6Pktinfo)(c.data()).Addr)
+	return netip.AddrFrom16((*unix.Inet6Pktinfo)(c.data()).Addr).Unmap()
 }
 
 // turn turns the control message of a query into that of its answer. The address that was asked
-// becomes the source, and the route chooses the device. Only a link-local address keeps its device.
+// becomes the source, and the route chooses the device. Only a link-local address of IPv6 keeps its
+// device.
 func (c *control) turn() {
 	if c.header().Level == unix.IPPROTO_IP {
 		(*unix.Inet4Pktinfo)(c.data()).Ifindex = 0
 		return
 	}
-	if info := (*unix.Inet6Pktinfo)(c.data()); !netip.AddrFrom16(info.Addr).IsLinkLocalUnicast() {
+	info := (*unix.Inet6Pktinfo)(c.data())
+	if addr := netip.AddrFrom16(info.Addr); addr.Is4In6() || !addr.IsLinkLocalUnicast() {
 		info.Ifindex = 0
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -35,10 +36,19 @@ type Config struct {
 	// with several Fronts gives each its own numbers.
 	FirstReader int
 
+	// DualStack makes an address of Addrs that is unspecified, of either family, take IPv4 and IPv6
+	// in one socket. So do the sockets that Go's package net opens: a front without DualStack
+	// could not share a port with them. Clients' addresses are IPv4 ones where they are. On a
+	// machine without IPv6 the socket is bound to 0.0.0.0, as in Go.
+	DualStack bool
+
+	// Given are sockets to serve besides those at Addrs.
+	Given Given
+
 	// FreeBind allows addresses that no interface has yet (IP_FREEBIND).
 	FreeBind bool
 
-	// UDPOnly opens no TCP listeners, because another server has the TCP port.
+	// UDPOnly opens no TCP listeners at Addrs, because another server has the TCP port.
 	UDPOnly bool
 
 	// Queue is how many bytes the kernel may hold of the datagrams that wait at one socket. It
@@ -56,6 +66,18 @@ type Config struct {
 
 	// TCP bounds the connections.
 	TCP Limits
+}
+
+// Given are bound sockets that somebody else opened: packet connections and listeners of the
+// package net, or files. Open duplicates their descriptors, so that who opened them may close
+// theirs. It sets the options that a socket may have after it is bound. They get what the kernel
+// shares out to them; Config.Sockets does not apply.
+//
+// A socket stays with whoever holds another descriptor of it. So a Front that leaves answers what
+// waits in it, and then reads no more. It sends nothing elsewhere.
+type Given struct {
+	UDP []syscall.Conn
+	TCP []syscall.Conn
 }
 
 // Limits bounds the TCP connections of a Front. A zero value takes the default.
@@ -77,9 +99,17 @@ type Limits struct {
 	// CoreDNS (RFC 7766, section 6.2.3, recommends seconds).
 	Idle time.Duration
 
-	// Stall is how long a connection may leave a message half sent, or answers not taken, before
-	// it is closed. The default is 5 s.
-	Stall time.Duration
+	// Read is how long a connection may leave a message half sent before it is closed. The default
+	// is 5 s.
+	Read time.Duration
+
+	// Write is how long a connection may take none of its answers before it is closed. The default
+	// is 5 s.
+	Write time.Duration
+
+	// Queries is how many queries one connection may ask. Then they are answered and our side is
+	// closed. 0 is no limit.
+	Queries int
 
 	// Buffers is how many bytes of half-read messages and unsent answers the front keeps for
 	// all connections. Beyond that it closes a connection that keeps much, of a client that
@@ -109,7 +139,8 @@ func (c Config) withDefaults(cpus int) Config {
 	c.TCP.PerClient = or(c.TCP.PerClient, DefaultPerClient)
 	c.TCP.Pipeline = or(c.TCP.Pipeline, 256)
 	c.TCP.Idle = or(c.TCP.Idle, DefaultIdle)
-	c.TCP.Stall = or(c.TCP.Stall, 5*time.Second)
+	c.TCP.Read = or(c.TCP.Read, 5*time.Second)
+	c.TCP.Write = or(c.TCP.Write, 5*time.Second)
 	c.TCP.Buffers = or(c.TCP.Buffers, 16<<20)
 	c.TCP.Unsent = or(c.TCP.Unsent, 16<<20)
 	if c.TCP.Total == nil {

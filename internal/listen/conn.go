@@ -2,7 +2,9 @@ package listen
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -27,6 +29,7 @@ type conn struct {
 	since    time.Duration // its last progress, on the server's clock
 	moved    bool          // it has made progress in this turn
 	finished bool          // our side is closed
+	asked    int           // its queries
 	in       []byte        // read but not asked yet
 
 	mu     sync.Mutex
@@ -39,6 +42,7 @@ type conn struct {
 	kicked bool   // the reader must give it a turn even if nothing comes in
 	lost   bool   // it was shut down, and the reader must close it
 	closed bool
+	taken  *sync.Cond // told when nothing is kept any more; nil until somebody waits for that
 }
 
 // full reports whether the connection must wait before it asks more. The caller holds mu.
@@ -52,6 +56,20 @@ func (c *conn) owed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.late > 0
+}
+
+// stopListening makes the server answer what c has asked so far, and then close its side.
+func (c *conn) stopListening() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = true
+}
+
+// behind reports whether the client has yet to take answers.
+func (c *conn) behind() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.out) > 0
 }
 
 // settled reports whether all that the client has asked is answered, and the answers sent.
@@ -149,6 +167,7 @@ func (c *conn) flush() (n int, ok bool) {
 	c.sent(n)
 	if c.out = c.out[n:]; len(c.out) == 0 {
 		c.out = nil
+		c.tell()
 	}
 	return n, ok
 }
@@ -194,20 +213,62 @@ func (c *conn) answerLate(answer []byte) {
 	c.server.count.waiting.Add(-1)
 }
 
+// answerPart sends one message of an open query's answer, once nothing else is kept for the client.
+func (c *conn) answerPart(message []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.out) > 0 && !c.gone() {
+		if c.taken == nil {
+			c.taken = sync.NewCond(&c.mu)
+		}
+		c.taken.Wait()
+	}
+	err := c.pushLate(message)
+	if c.server.overfull() {
+		c.kicked = true
+	}
+	c.watch()
+	return err
+}
+
+// gone reports whether nothing can be sent any more. The caller holds mu.
+func (c *conn) gone() bool { return c.closed || c.lost }
+
+// tell wakes those who wait until nothing is kept, or nothing can be sent any more. The caller
+// holds mu.
+func (c *conn) tell() {
+	if c.taken != nil {
+		c.taken.Broadcast()
+	}
+}
+
+// errTooLong says that a message does not fit into a frame.
+var errTooLong = errors.New("the message is longer than 65,535 bytes")
+
 // pushLate sends answer. If the connection cannot take it, pushLate shuts it down; the poller
 // reports that, and the reader closes it. The caller holds mu.
-func (c *conn) pushLate(answer []byte) {
-	count := &c.server.count
+func (c *conn) pushLate(answer []byte) error {
 	frame, ok := appendFrame(make([]byte, 0, headerLen+len(answer)), answer)
-	if !ok || c.closed || c.lost {
-		count.unsent.Add(1)
-		return
+	switch {
+	case c.gone():
+		c.server.count.unsent.Add(1)
+		return net.ErrClosed
+	case !ok:
+		c.server.count.unsent.Add(1)
+		return errTooLong
 	}
+	had := len(c.out)
 	if !c.push(frame) || len(c.out) > 0 && c.server.crowded() {
-		count.unsent.Add(1)
+		c.server.count.unsent.Add(1)
 		c.lost = true
 		shutdown(c.fd, unix.SHUT_RDWR)
+		c.tell()
+		return net.ErrClosed
 	}
+	if had == 0 && len(c.out) > 0 {
+		c.server.untakenBy(c) // nothing else would tell the reader, while the client takes nothing
+	}
+	return nil
 }
 
 // headerLen is the length of the length before a message on TCP, in bytes (RFC 1035, section

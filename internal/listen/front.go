@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Front is a set of open sockets and their readers.
@@ -29,7 +31,7 @@ func Open(cfg Config) (*Front, error) {
 }
 
 func (f *Front) open(cpus []int) (err error) {
-	if !f.config.UDPOnly {
+	if !f.config.UDPOnly || len(f.config.Given.TCP) > 0 {
 		if f.tcp, err = newTCPServer(f.config.TCP); err != nil {
 			return err
 		}
@@ -40,6 +42,9 @@ func (f *Front) open(cpus []int) (err error) {
 			return err
 		}
 	}
+	if err := f.openGiven(batches); err != nil {
+		return err
+	}
 	if f.tcp != nil {
 		f.tcp.client.Reader = f.config.FirstReader + len(f.udp)
 	}
@@ -48,9 +53,10 @@ func (f *Front) open(cpus []int) (err error) {
 
 // openAddr opens the sockets of one address.
 func (f *Front) openAddr(addr netip.AddrPort, cpus []int, batches *batchPool) error {
+	addr = f.config.bindAddr(addr)
 	for i := range f.config.Sockets {
 		cpu := cpus[i%len(cpus)]
-		if f.tcp != nil {
+		if !f.config.UDPOnly {
 			// TCP comes first: a port that is free for UDP is often taken by a TCP client.
 			bound, err := f.tcp.listen(addr, cpu, &f.config)
 			if err != nil {
@@ -62,12 +68,43 @@ func (f *Front) openAddr(addr netip.AddrPort, cpus []int, batches *batchPool) er
 		if err != nil {
 			return err
 		}
-		s.reader = f.config.FirstReader + len(f.udp)
-		f.udp = append(f.udp, s)
+		f.add(s)
 		addr = s.addr // if the port was 0, it is now the one that the first socket got
 	}
 	f.addrs = append(f.addrs, addr)
 	return nil
+}
+
+// openGiven adopts the sockets of Config.Given.
+func (f *Front) openGiven(batches *batchPool) error {
+	for _, given := range f.config.Given.TCP {
+		fd, addr, err := adopt(given, unix.SOCK_STREAM, &f.config)
+		if err != nil {
+			return err
+		}
+		if err := f.tcp.watch(fd, listener{addr, true}); err != nil {
+			return err
+		}
+	}
+	for _, given := range f.config.Given.UDP {
+		fd, addr, err := adopt(given, unix.SOCK_DGRAM, &f.config)
+		if err != nil {
+			return err
+		}
+		s, err := newUDP(fd, addr, &f.config, batches)
+		if err != nil {
+			return err
+		}
+		s.given = true
+		f.add(s)
+	}
+	return nil
+}
+
+// add gives s the next number of a reader.
+func (f *Front) add(s *udpSocket) {
+	s.reader = f.config.FirstReader + len(f.udp)
+	f.udp = append(f.udp, s)
 }
 
 // Addrs returns the addresses listened on, in the order of Config.Addrs, with their ports.
@@ -92,7 +129,7 @@ func (f *Front) ReadersAt(addr netip.AddrPort) (readers []int) {
 	}
 	for _, a := range []netip.AddrPort{addr, netip.AddrPortFrom(any, addr.Port())} {
 		for _, s := range f.udp {
-			if s.addr == a {
+			if s.addr == a || s.dual && s.addr.Port() == a.Port() && a.Addr().IsUnspecified() {
 				readers = append(readers, s.reader)
 			}
 		}

@@ -33,6 +33,14 @@ type Responder interface {
 	// answer. Any goroutine may call it. The first call counts, and there must be one: a
 	// Front that leaves waits for it.
 	Send(answer []byte)
+
+	// Part sends message, one of several that make up an answer, as a zone transfer has them (RFC
+	// 5936, section 2.2). It comes before Send, which ends the answer with its last message or
+	// with nothing. Part does not keep message. Over TCP it waits while answers that the client
+	// has not taken are kept for it, so no handler may call it. It returns an error if the message
+	// is too long or the connection is gone, also because the client took nothing for
+	// Limits.Write. Over UDP it does not wait.
+	Part(message []byte) error
 }
 
 // origin is where a query came from: a batch of a UDP socket, or the TCP server.

@@ -1,7 +1,9 @@
 package listen
 
 import (
+	"net"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +30,7 @@ func (l *udpLater) Send(answer []byte) {
 	l.socket.count.waiting.Add(-1)
 }
 
-func (l *udpLater) send(answer []byte) {
+func (l *udpLater) send(answer []byte) syscall.Errno {
 	l.iov.Base = unsafe.SliceData(answer)
 	l.iov.SetLen(len(answer))
 	errno := unix.EBADF
@@ -37,6 +39,18 @@ func (l *udpLater) send(answer []byte) {
 	if errno != 0 {
 		l.socket.count.unsent.Add(1)
 	}
+	return errno
+}
+
+// Part implements Responder.
+func (l *udpLater) Part(message []byte) error {
+	if l.sent.Load() {
+		return net.ErrClosed
+	}
+	if errno := l.send(message); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // tcpLater answers one query on the connection that it came from.
@@ -50,4 +64,12 @@ func (l *tcpLater) Send(answer []byte) {
 	if !l.sent.Swap(true) {
 		l.conn.answerLate(answer)
 	}
+}
+
+// Part implements Responder.
+func (l *tcpLater) Part(message []byte) error {
+	if l.sent.Load() {
+		return net.ErrClosed
+	}
+	return l.conn.answerPart(message)
 }

@@ -24,7 +24,7 @@ func isOpen(c net.Conn) bool {
 // TestTCPIdle closes connections that ask nothing, and those that never finish a message
 // or never read.
 func TestTCPIdle(t *testing.T) {
-	r := start(t, Config{TCP: Limits{Idle: 300 * time.Millisecond, Stall: 600 * time.Millisecond}}, echo, "127.0.0.1:0")
+	r := start(t, Config{TCP: Limits{Idle: 300 * time.Millisecond, Read: 600 * time.Millisecond}}, echo, "127.0.0.1:0")
 	begin := time.Now()
 	idle, half := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
 	go func() { // one byte now and then is no progress
@@ -46,7 +46,7 @@ func TestTCPIdle(t *testing.T) {
 // TestTCPSlowReader sends queries and reads no answers. What is kept for the client stays
 // bounded, here and in the kernel, others are served, and in the end it is closed.
 func TestTCPSlowReader(t *testing.T) {
-	r := start(t, Config{TCP: Limits{Stall: 500 * time.Millisecond}}, echo, "127.0.0.1:0")
+	r := start(t, Config{TCP: Limits{Write: 500 * time.Millisecond}}, echo, "127.0.0.1:0")
 	slow, good := dial(t, "tcp", r.Addrs()[0]), dial(t, "tcp", r.Addrs()[0])
 	slow.(*net.TCPConn).SetReadBuffer(64 << 10)
 	slow.(*net.TCPConn).SetWriteBuffer(64 << 10)
@@ -96,7 +96,7 @@ func TestTCPSlowReaderLate(t *testing.T) {
 
 // TestTCPBuffers has more half messages sent than the front keeps.
 func TestTCPBuffers(t *testing.T) {
-	r := start(t, Config{TCP: Limits{Buffers: 512 << 10, Stall: time.Minute}}, echo, "127.0.0.1:0")
+	r := start(t, Config{TCP: Limits{Buffers: 512 << 10, Read: time.Minute}}, echo, "127.0.0.1:0")
 	half := frame(string(make([]byte, 65535)))[:60000]
 	for range 30 {
 		dial(t, "tcp", r.Addrs()[0]).Write(half)
@@ -110,7 +110,7 @@ func TestTCPBuffers(t *testing.T) {
 // TestTCPHoarder has one client send 1,200 halves of messages. It is not those who write slowly
 // that are closed, of whatever client, though they have stalled longest.
 func TestTCPHoarder(t *testing.T) {
-	r := start(t, Config{TCP: Limits{PerClient: 1201, Stall: time.Minute}}, echo, "127.0.0.1:0")
+	r := start(t, Config{TCP: Limits{PerClient: 1201, Read: time.Minute}}, echo, "127.0.0.1:0")
 	message := frame("slowly")
 	slow := []net.Conn{streamFrom(t, "127.0.0.8", r.Addrs()[0]), streamFrom(t, "127.0.0.9", r.Addrs()[0])}
 	for _, c := range slow {

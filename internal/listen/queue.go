@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -83,4 +84,28 @@ func (p *peer) takeTurn(round uint64) bool {
 	}
 	p.asked++
 	return p.asked <= askMost
+}
+
+// lateList tells the reader which connections did not take a late answer: they stand among the
+// quiet ones, but have the time of those that stall.
+type lateList struct {
+	mu   sync.Mutex
+	list []*conn
+	any  atomic.Bool
+}
+
+func (l *lateList) add(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, c)
+	l.any.Store(true)
+}
+
+func (l *lateList) take() []*conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := l.list
+	l.list = nil
+	l.any.Store(false)
+	return list
 }

@@ -43,20 +43,32 @@ func socketOptions(kind int, addr netip.Addr, cpu int, c *Config) []option {
 		{unix.SOL_SOCKET, unix.SO_INCOMING_CPU, cpu, "SO_INCOMING_CPU", false},
 	}
 	if addr.Is6() {
-		list = append(list, option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1, "IPV6_V6ONLY", true})
+		only := 1
+		if c.dual(addr) {
+			only = 0
+		}
+		list = append(list, option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only, "IPV6_V6ONLY", true})
 	}
 	if c.FreeBind {
 		list = append(list, freeBindOption(addr))
 	}
 	if kind == unix.SOCK_STREAM {
-		return append(list,
-			// Connections that an earlier process on this port has closed must not keep us from it.
-			option{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, "SO_REUSEADDR", true},
-			option{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY", true},
-			option{unix.SOL_SOCKET, unix.SO_RCVBUF, StreamIn, "SO_RCVBUF", false},
-			option{unix.SOL_SOCKET, unix.SO_SNDBUF, streamOut, "SO_SNDBUF", false})
+		// Connections that an earlier process on this port has closed must not keep us from it.
+		list = append(list, option{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, "SO_REUSEADDR", true})
 	}
-	return append(list, datagramOptions(addr, c.Queue/2)...) // the kernel doubles it
+	return append(list, lateOptions(kind, addr, c)...)
+}
+
+// lateOptions returns the options that a socket for addr may also get after it is bound.
+func lateOptions(kind int, addr netip.Addr, c *Config) []option {
+	if kind == unix.SOCK_STREAM {
+		return []option{ // connections inherit them
+			{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY", true},
+			{unix.SOL_SOCKET, unix.SO_RCVBUF, StreamIn, "SO_RCVBUF", false},
+			{unix.SOL_SOCKET, unix.SO_SNDBUF, streamOut, "SO_SNDBUF", false},
+		}
+	}
+	return datagramOptions(addr, c.Queue/2) // the kernel doubles it
 }
 
 func freeBindOption(addr netip.Addr) option {
@@ -76,13 +88,13 @@ func datagramOptions(addr netip.Addr, room int) []option {
 		{unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendRoom, "SO_SNDBUFFORCE", false},
 	}
 	// A forged ICMP message must not make us fragment answers (RFC 9715, section 3.1).
-	level, discover, omit := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_OMIT
+	// A socket for both families needs it for each.
+	list = append(list, option{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_OMIT, "IP_MTU_DISCOVER", false})
 	info := option{unix.IPPROTO_IP, unix.IP_PKTINFO, 1, "IP_PKTINFO", true}
 	if addr.Is6() {
-		level, discover, omit = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_OMIT
+		list = append(list, option{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_OMIT, "IPV6_MTU_DISCOVER", false})
 		info = option{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO", true}
 	}
-	list = append(list, option{level, discover, omit, "MTU_DISCOVER", false})
 	if addr.IsUnspecified() {
 		list = append(list, info)
 	}
@@ -113,10 +125,8 @@ func openSocket(kind int, addr netip.AddrPort, cpu int, c *Config) (int, error) 
 // bind sets the options of fd, binds it, and lets a SOCK_STREAM listen. If it fails, op names the
 // step.
 func bind(fd, kind int, addr netip.AddrPort, options []option) (op string, err error) {
-	for _, o := range options {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil && o.needed {
-			return o.label, err
-		}
+	if op, err := set(fd, options); err != nil {
+		return op, err
 	}
 	sa, err := toSockaddr(addr)
 	if err != nil {
@@ -127,6 +137,16 @@ func bind(fd, kind int, addr netip.AddrPort, options []option) (op string, err e
 	}
 	if kind == unix.SOCK_STREAM {
 		return "listen", unix.Listen(fd, listenBacklog)
+	}
+	return "", nil
+}
+
+// set sets the options of fd. If a needed one fails, op names it.
+func set(fd int, options []option) (op string, err error) {
+	for _, o := range options {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil && o.needed {
+			return o.label, err
+		}
 	}
 	return "", nil
 }
@@ -160,14 +180,15 @@ type sockaddr struct {
 // sockaddrRoom is how many bytes recvmmsg and accept4 may write.
 const sockaddrRoom = unix.SizeofSockaddrInet6
 
-// addrPort translates what the kernel wrote. It leaves out the zone of a link-local address,
+// addrPort translates what the kernel wrote. A socket for both families sees IPv4 addresses as IPv6
+// ones (RFC 4291, section 2.5.5.2), which addrPort undoes. It leaves out the zone of a link-local address,
 // because naming it would allocate.
 func addrPort(sa *unix.RawSockaddrInet6) netip.AddrPort {
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&sa.Port))[:])
 	if sa.Family == unix.AF_INET {
 		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(sa)).Addr), port)
 	}
-	return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), port)
+	return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port)
 }
 
 // toSockaddr translates an address to bind or connect to.
@@ -193,7 +214,7 @@ func localAddr(fd int) netip.AddrPort {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
 	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
 	}
 	return netip.AddrPort{}
 }

@@ -33,16 +33,18 @@ type tcpServer struct {
 	now     time.Duration // the clock at the beginning of the round
 	armed   time.Duration // when the poller returns at the latest; 0 is never
 
-	listeners map[int]netip.AddrPort // by descriptor
-	conns     []*conn                // by descriptor
+	listeners map[int]listener // by descriptor
+	conns     []*conn          // by descriptor
 	peers     map[netip.Addr]*peer
 	round     uint64 // counts the rounds, in each of which the ready connections get a turn
 	quiet     queue  // connections between messages
-	stalled   queue  // connections with half a message, or with unsent answers
+	half      queue  // connections with half a message
+	untaken   queue  // connections with unsent answers
 	finished  queue  // connections whose client should close
 	accepted  sockaddr
 
 	client  Client
+	late    lateList
 	current *conn  // whose queries are being answered
 	in      []byte // input of current
 	out     []byte // frames for current
@@ -62,6 +64,12 @@ type TCPStats struct {
 	Malformed uint64 // connections that were read no further because of an empty message
 	Unsent    uint64 // answers that were too long for a frame, or whose connection was gone
 	Waiting   int    // queries that are open
+}
+
+// listener is a socket that brings connections.
+type listener struct {
+	addr  netip.AddrPort
+	given bool // somebody else holds it too
 }
 
 // tcpCounters are written by the reader and by Responders.
@@ -85,9 +93,10 @@ func newTCPServer(limits Limits) (*tcpServer, error) {
 	}
 	t := &tcpServer{
 		limits: limits, maxOut: max(limits.Buffers/16, 4*maxOut), poll: poll, start: time.Now(),
-		listeners: map[int]netip.AddrPort{}, peers: map[netip.Addr]*peer{},
+		listeners: map[int]listener{}, peers: map[netip.Addr]*peer{},
 		quiet:    queue{kind: byState, limit: limits.Idle},
-		stalled:  queue{kind: byState, limit: limits.Stall},
+		half:     queue{kind: byState, limit: limits.Read},
+		untaken:  queue{kind: byState, limit: limits.Write},
 		finished: queue{kind: byState, limit: linger},
 		in:       make([]byte, inRoom), out: make([]byte, 0, 2*maxOut),
 	}
@@ -103,11 +112,16 @@ func (t *tcpServer) listen(addr netip.AddrPort, cpu int, c *Config) (netip.AddrP
 		return addr, err
 	}
 	addr = netip.AddrPortFrom(addr.Addr(), localAddr(fd).Port())
-	t.listeners[fd] = addr
+	return addr, t.watch(fd, listener{addr: addr})
+}
+
+// watch takes connections from a listener.
+func (t *tcpServer) watch(fd int, l listener) error {
+	t.listeners[fd] = l
 	if errno := t.poll.add(fd, 0, unix.EPOLLIN); errno != 0 {
-		return addr, &OpError{"epoll_ctl", "tcp", addr, errno}
+		return &OpError{"epoll_ctl", "tcp", l.addr, errno}
 	}
-	return addr, nil
+	return nil
 }
 
 // close closes everything.
@@ -123,9 +137,14 @@ func (t *tcpServer) close() {
 
 func (t *tcpServer) closeListeners() {
 	for fd := range t.listeners {
-		closeFD(fd)
-		delete(t.listeners, fd)
+		t.closeListener(fd)
 	}
+}
+
+func (t *tcpServer) closeListener(fd int) {
+	t.poll.remove(fd) // closing does not, if somebody else has the socket open too (epoll(7), Q6)
+	closeFD(fd)
+	delete(t.listeners, fd)
 }
 
 // serve lets h answer until leave is called and no query is open.
@@ -187,8 +206,8 @@ func (t *tcpServer) part(events []unix.EpollEvent) (first, rest []unix.EpollEven
 
 // handle handles one event.
 func (t *tcpServer) handle(e unix.EpollEvent) {
-	if addr, ok := t.listeners[int(e.Fd)]; ok {
-		t.accept(int(e.Fd), addr)
+	if l, ok := t.listeners[int(e.Fd)]; ok {
+		t.accept(int(e.Fd), l.addr)
 		return
 	}
 	if c := t.conn(e); c != nil && c.peer.takeTurn(t.round) {
@@ -209,13 +228,17 @@ func (t *tcpServer) conn(e unix.EpollEvent) *conn {
 }
 
 // ticks reports whether tick must run.
-func (t *tcpServer) ticks() bool {
-	return t.armed != 0 && t.now >= t.armed || !t.leaving && t.deadline.Load() != nil
+func (t *tcpServer) ticks() bool { return t.armed != 0 && t.now >= t.armed || t.called() }
+
+// called reports whether others have something for tick.
+func (t *tcpServer) called() bool {
+	return !t.leaving && t.deadline.Load() != nil || t.late.any.Load()
 }
 
 // tick does what is due.
 func (t *tcpServer) tick() {
 	t.now = time.Since(t.start)
+	t.placeLate()
 	t.expire()
 	if t.deadline.Load() != nil {
 		t.leaveStep()
@@ -231,8 +254,8 @@ func (t *tcpServer) arm(due time.Duration) {
 	} else {
 		t.poll.until(t.start.Add(due))
 	}
-	if t.deadline.Load() != nil && !t.leaving {
-		t.poll.until(time.Now()) // leave was called in between, and its own until is overwritten
+	if t.called() {
+		t.poll.until(time.Now()) // that came in between, and its own until is overwritten
 	}
 }
 
@@ -245,7 +268,7 @@ func (t *tcpServer) due() (at time.Duration) {
 	if t.leaving {
 		return t.now + leaveStepEvery
 	}
-	for _, q := range [...]*queue{&t.quiet, &t.stalled, &t.finished} {
+	for _, q := range [...]*queue{&t.quiet, &t.half, &t.untaken, &t.finished} {
 		if c := q.first; c != nil && (at == 0 || c.since+q.limit < at) {
 			at = c.since + q.limit
 		}
@@ -293,12 +316,19 @@ func (t *tcpServer) overtime(d time.Duration) bool {
 }
 
 // leaveStep turns new connections away, closes the listeners once they are quiet, and closes our
-// side of connections whose clients have their answers.
+// side of connections whose clients have their answers. A given listener it leaves to the others
+// who hold it, after taking what waits in it.
 func (t *tcpServer) leaveStep() {
 	if !t.leaving {
 		t.leaving, t.lastAccept = true, t.now
-		for fd := range t.listeners {
-			TurnAway(fd)
+		for fd, l := range t.listeners {
+			if !l.given {
+				TurnAway(fd)
+				continue
+			}
+			for n := 0; n < listenBacklog && t.accept(fd, l.addr); n += acceptMost {
+			}
+			t.closeListener(fd)
 		}
 	}
 	if t.now-t.lastAccept >= quietListener {

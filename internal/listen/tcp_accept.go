@@ -14,8 +14,8 @@ const acceptMost = 16
 // back. Without it a listener, which stays ready, would be asked at full speed.
 const exhausted = 10 * time.Millisecond
 
-// accept takes the connections that wait at a listener.
-func (t *tcpServer) accept(listener int, local netip.AddrPort) {
+// accept takes the connections that wait at a listener, and reports whether there may be more.
+func (t *tcpServer) accept(listener int, local netip.AddrPort) (more bool) {
 	for range acceptMost {
 		fd, errno := accept(listener, &t.accepted)
 		switch errno {
@@ -23,17 +23,18 @@ func (t *tcpServer) accept(listener int, local netip.AddrPort) {
 			t.lastAccept = t.now
 			t.admit(fd, addrPort(&t.accepted.raw), local)
 		case unix.EAGAIN:
-			return
+			return false
 		case unix.EMFILE, unix.ENFILE:
 			if !t.makeRoom() {
 				time.Sleep(exhausted)
-				return
+				return false
 			}
 		case unix.ENOBUFS, unix.ENOMEM:
 			time.Sleep(exhausted)
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // makeRoom closes the idlest connections because no descriptors are left. It closes some more than
@@ -86,16 +87,26 @@ func (t *tcpServer) idlest() *conn {
 			return c
 		}
 	}
-	return t.stalled.first
+	return t.stalled()
+}
+
+// stalled returns the connection that has stalled longest with half a message or unsent answers,
+// or nil.
+func (t *tcpServer) stalled() *conn {
+	a, b := t.half.first, t.untaken.first
+	if a == nil || b != nil && b.since < a.since {
+		return b
+	}
+	return a
 }
 
 // expireMost is how many connections of a queue expire before others get a turn.
 const expireMost = 128
 
-// expire closes the connections that have made no progress for too long, unless they wait for our
-// answer.
+// expire closes the connections that have made no progress for too long, unless it is us that they
+// wait for.
 func (t *tcpServer) expire() {
-	for _, q := range [...]*queue{&t.quiet, &t.stalled, &t.finished} {
+	for _, q := range [...]*queue{&t.quiet, &t.half, &t.untaken, &t.finished} {
 		for n := 0; n < expireMost && q.first != nil && q.first.since+q.limit <= t.now; n++ {
 			t.expireConn(q.first)
 		}
@@ -106,7 +117,7 @@ func (t *tcpServer) expireConn(c *conn) {
 	switch {
 	case c.finished:
 		t.closeConn(c)
-	case c.owed():
+	case c.queue != &t.untaken && c.owed():
 		t.move(c, c.queue)
 	default:
 		t.count.expired.Add(1)
@@ -116,7 +127,7 @@ func (t *tcpServer) expireConn(c *conn) {
 
 // clear closes connections until we, and the kernel, keep no more than Limits allow.
 func (t *tcpServer) clear() {
-	for t.crowded() && t.stalled.first != nil {
+	for t.crowded() && t.stalled() != nil {
 		t.evict(t.hoarder(int64(t.limits.Buffers/len(t.peers)), (*peer).keeps, (*conn).kept))
 	}
 	if t.overfull() {
@@ -139,14 +150,14 @@ func (t *tcpServer) clear() {
 // Its client keeps more than share, as all tells, and the connection keeps its part of that or
 // more, as kept tells. Among several it returns the one that has stalled longest.
 func (t *tcpServer) hoarder(share int64, all func(*peer) int64, kept func(*conn) int) *conn {
-	for _, q := range [...]*queue{&t.stalled, &t.quiet, &t.finished} {
+	for _, q := range [...]*queue{&t.half, &t.untaken, &t.quiet, &t.finished} {
 		for c := q.first; c != nil; c = c.links[byState].next {
 			if n := all(c.peer); n > share && int64(kept(c)*c.peer.count) >= n {
 				return c
 			}
 		}
 	}
-	return t.stalled.first // the clients that keep more have just been answered
+	return t.stalled() // the clients that keep more have just been answered
 }
 
 // look asks the kernel how much it keeps for each connection.
@@ -185,6 +196,7 @@ func (t *tcpServer) closeConn(c *conn) {
 	c.setUnsent(0)
 	c.in, c.out = nil, nil
 	closeFD(c.fd)
+	c.tell()
 	c.mu.Unlock()
 	t.conns[c.fd] = nil
 	c.queue.remove(c)

@@ -1,6 +1,10 @@
 package listen
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // serveConn gives a connection its turn after events.
 func (t *tcpServer) serveConn(c *conn, events uint32) {
@@ -11,7 +15,6 @@ func (t *tcpServer) serveConn(c *conn, events uint32) {
 	c.mu.Lock()
 	done := c.late == 0 && len(c.out) == 0
 	eof, deaf := c.eof, c.deaf
-	pending := len(c.in) > 0 || len(c.out) > 0
 	c.watch()
 	c.mu.Unlock()
 	switch {
@@ -21,7 +24,7 @@ func (t *tcpServer) serveConn(c *conn, events uint32) {
 	case done && deaf && !c.finished:
 		t.finish(c)
 	default:
-		t.place(c, pending)
+		t.place(c)
 	}
 	t.clear()
 }
@@ -31,7 +34,7 @@ func (t *tcpServer) progress(c *conn) bool {
 	c.mu.Lock()
 	c.kicked = false
 	n, ok := c.flush()
-	full, deaf := c.full(), c.deaf
+	full, deaf, behind := c.full(), c.deaf, len(c.out) > 0
 	c.mu.Unlock()
 	c.moved = n > 0
 	if !ok || full {
@@ -46,7 +49,11 @@ func (t *tcpServer) progress(c *conn) bool {
 	if c.finished || deaf {
 		return true // we throw it away: our side is closed, or will be, and we cannot answer
 	}
-	return t.ask(c, buf)
+	ok = t.ask(c, buf)
+	if behind {
+		c.moved = n > 0 // asking more is no progress while answers are not taken
+	}
+	return ok
 }
 
 // ask answers as many messages in buf as the connection may ask now, and keeps the rest.
@@ -59,26 +66,24 @@ func (t *tcpServer) ask(c *conn, buf []byte) bool {
 			break
 		}
 		if len(message) == 0 { // no DNS message is empty, so what follows is not DNS
-			t.stopListening(c)
+			t.count.malformed.Add(1)
+			c.stopListening()
 			buf = nil
 			break
 		}
 		t.askOne(message)
 		c.moved, buf = true, rest
+		if c.asked++; c.asked == t.limits.Queries {
+			c.stopListening()
+			buf = nil
+			break
+		}
 		if len(t.out) >= maxOut && !t.deliver(c) {
 			return false
 		}
 	}
 	c.keep(buf)
 	return t.deliver(c)
-}
-
-// stopListening makes the server answer what c has asked so far, and then close its side.
-func (t *tcpServer) stopListening(c *conn) {
-	t.count.malformed.Add(1)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.deaf = true
 }
 
 func (t *tcpServer) mayAsk(c *conn) bool {
@@ -126,16 +131,37 @@ func (t *tcpServer) deliver(c *conn) bool {
 
 // place puts c into the queue of its state, and at the end of it if c has made progress. One more
 // byte of half a message is no progress, however often one comes.
-func (t *tcpServer) place(c *conn, pending bool) {
+func (t *tcpServer) place(c *conn) {
 	q := &t.quiet
 	switch {
 	case c.finished:
 		q = &t.finished
-	case pending:
-		q = &t.stalled
+	case c.behind():
+		q = &t.untaken
+	case len(c.in) > 0:
+		q = &t.half
 	}
 	if q != c.queue || c.moved {
 		t.move(c, q)
+	}
+}
+
+// untakenBy tells the reader that c did not take a late answer. Any goroutine may call it.
+func (t *tcpServer) untakenBy(c *conn) {
+	t.late.add(c)
+	t.poll.until(time.Now())
+}
+
+// placeLate gives connections that did not take a late answer the time of those that stall.
+func (t *tcpServer) placeLate() {
+	if !t.late.any.Load() {
+		return
+	}
+	for _, c := range t.late.take() {
+		if t.conns[c.fd] == c && c.queue != &t.untaken {
+			c.moved = false
+			t.place(c)
+		}
 	}
 }
 

@@ -231,7 +231,7 @@ func TestTCPGone(t *testing.T) {
 
 // TestTCPGarbage sends random bytes on many connections while another is served.
 func TestTCPGarbage(t *testing.T) {
-	r := start(t, Config{TCP: Limits{Stall: 200 * time.Millisecond, Idle: 2 * time.Second}}, echo, "127.0.0.1:0")
+	r := start(t, Config{TCP: Limits{Read: 200 * time.Millisecond, Write: 200 * time.Millisecond, Idle: 2 * time.Second}}, echo, "127.0.0.1:0")
 	rnd := rand.New(rand.NewPCG(1, 2))
 	good := dial(t, "tcp", r.Addrs()[0])
 	for range 200 {

@@ -14,7 +14,9 @@ import (
 // udpSocket is one UDP socket and its reader.
 type udpSocket struct {
 	addr       netip.AddrPort
-	reader     int // its number
+	dual       bool // it takes both families
+	given      bool // somebody else holds it too
+	reader     int  // its number
 	file       *os.File
 	conn       syscall.RawConn
 	controlLen int // room for control messages; 0 if the socket is bound to one address
@@ -22,6 +24,7 @@ type udpSocket struct {
 	handler    Handler
 	backlog    backlog
 	looked     bool                      // turn has looked at the queue since drain last asked it to
+	retired    bool                      // it reads no more, and waits for late answers only
 	received   uint64                    // system calls that returned datagrams
 	deadline   atomic.Pointer[time.Time] // the time by which to have left; nil while serving
 	count      udpCounters
@@ -46,10 +49,16 @@ func openUDP(addr netip.AddrPort, cpu int, c *Config, batches *batchPool) (*udpS
 	if err != nil {
 		return nil, err
 	}
-	s := &udpSocket{batches: batches, backlog: backlog{most: c.Backlog / blockSize}}
-	s.addr = netip.AddrPortFrom(addr.Addr(), localAddr(fd).Port())
+	return newUDP(fd, netip.AddrPortFrom(addr.Addr(), localAddr(fd).Port()), c, batches)
+}
+
+// newUDP returns the reader of fd, which is bound to addr. If it fails, it closes fd.
+func newUDP(fd int, addr netip.AddrPort, c *Config, batches *batchPool) (s *udpSocket, err error) {
+	s = &udpSocket{addr: addr, batches: batches, backlog: backlog{most: c.Backlog / blockSize}}
 	if addr.Addr().IsUnspecified() {
 		s.controlLen = controlRoom
+		only, err := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
+		s.dual = err == nil && only == 0 && addr.Addr().Is6()
 	}
 	if s.file, s.conn, err = pollFile(fd, "udp "+addr.String()); err != nil {
 		return nil, &OpError{"poll", "udp", addr, err}
@@ -70,7 +79,7 @@ func (s *udpSocket) serve(h Handler) {
 // datagram and calls turn again, as long as there is no deadline.
 func (s *udpSocket) turn(fd uintptr) bool {
 	s.looked = true
-	for s.answerSome(int(fd)) && !s.overdue() {
+	for !s.retired && s.answerSome(int(fd)) && !s.overdue() {
 		// There is more. Others get the CPU first, for example the flight of a miss.
 		runtime.Gosched()
 	}
@@ -169,13 +178,29 @@ const quietUDP = 20 * time.Millisecond
 // stay. To do so it connects the socket: a connected one is no longer a member, but keeps what it
 // has queued. It connects the socket to itself, because nothing comes from there; the kernel takes
 // the unspecified address for the loopback one. The reader waits for late answers until deadline.
+//
+// A given socket is not connected, because it stays with whoever holds it too.
 func (s *udpSocket) leave(deadline time.Time) {
-	if sa, err := toSockaddr(s.addr); err == nil {
-		// This fails if the address is gone from its device. Then nothing arrives either.
-		s.conn.Control(func(fd uintptr) { unix.Connect(int(fd), sa) })
+	if !s.given {
+		s.conn.Control(s.connect)
 	}
 	s.deadline.Store(&deadline)
 	s.file.SetReadDeadline(time.Now())
+}
+
+// connect connects the socket to itself. That fails if the address is gone from its device. Then
+// nothing arrives either. But a socket for both families may get IPv4 where a sysctl has switched
+// IPv6 off, ::1 too.
+func (s *udpSocket) connect(fd uintptr) {
+	to := []netip.AddrPort{s.addr}
+	if s.dual {
+		to = append(to, netip.AddrPortFrom(netip.MustParseAddr("::ffff:127.0.0.1"), s.addr.Port()))
+	}
+	for _, addr := range to {
+		if sa, err := toSockaddr(addr); err == nil && unix.Connect(int(fd), sa) == nil {
+			return
+		}
+	}
 }
 
 // drain answers what is queued, until nothing more comes and no query is open, or time is up.
@@ -185,7 +210,8 @@ func (s *udpSocket) drain() {
 		s.looked = false // on a busy machine the time may be over before turn runs
 		s.file.SetReadDeadline(time.Now().Add(quietUDP))
 		s.conn.Read(s.turn)
-		quiet := s.looked && s.received == before && s.count.waiting.Load() == 0
+		s.retired = s.given && s.looked // what still comes is for the others
+		quiet := s.looked && (s.given || s.received == before) && s.count.waiting.Load() == 0
 		if quiet || s.overdue() || s.deadline.Load() == nil { // no deadline: closed, and not by leave
 			return
 		}

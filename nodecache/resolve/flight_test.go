@@ -353,6 +353,9 @@ type counter struct{ sent atomic.Int64 }
 
 func (c *counter) Send([]byte) { c.sent.Add(1) }
 
+// Part fails: no answer of a node cache has several messages.
+func (c *counter) Part([]byte) error { return errors.ErrUnsupported }
+
 // TestRace has several readers ask while answers come and expire, the upstream goes out and comes
 // back, the configuration changes, and loops are looked for, many of these at the same moment. Each
 // query is answered once.

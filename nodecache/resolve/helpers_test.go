@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -100,6 +101,9 @@ func (s *sent) Send(answer []byte) {
 		s.t.Error("answered twice")
 	}
 }
+
+// Part implements listen.Responder. No answer of a node cache has several messages.
+func (s *sent) Part([]byte) error { return errors.ErrUnsupported }
 
 // send sends the query that words describe; see build.
 func (r *rig) send(words string) *sent { return r.sendMsg(build(r.t, words), words) }
