@@ -34,6 +34,11 @@ var fences = []fence{
 		"k8s.io/":              "API objects end in plugin/object",
 		"sigs.k8s.io/":         "API objects end in plugin/object",
 	}},
+	{"plugin/proof", map[string]string{
+		"github.com/coredns/": "whoever judges the lane by CoreDNS is neither of them",
+		"k8s.io/":             "messages are all it knows",
+		"sigs.k8s.io/":        "messages are all it knows",
+	}},
 	{"plugin/object", map[string]string{
 		"k8s.io/client-go/":   "a translation needs types, no client",
 		"github.com/coredns/": "a translation knows nothing of the server",

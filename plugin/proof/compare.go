@@ -1,0 +1,114 @@
+package proof
+
+import (
+	"github.com/miekg/dns"
+)
+
+// differs says what differs between two answers to j's query, or nothing if they are the same. One
+// is the lane's. The DNS library reads both, so that a mistake of the lane's own code does not
+// hide itself.
+//
+// The OPT record is not compared. Its cookies and sizes are the lane's own.
+func (j *job) differs(lane, other []byte) string {
+	a, b := new(dns.Msg), new(dns.Msg)
+	if a.Unpack(lane) != nil || b.Unpack(other) != nil {
+		return "one is malformed"
+	}
+	switch {
+	case a.Rcode != b.Rcode:
+		return "the response code"
+	case a.MsgHdr != b.MsgHdr:
+		return "the header's flags"
+	case len(a.Question) != 1 || len(b.Question) != 1 || a.Question[0] != b.Question[0]:
+		return "the question"
+	}
+	var full *dns.Msg
+	if a.Truncated {
+		full = j.full()
+	}
+	as, bs := sections(a), sections(b)
+	for i, name := range sectionNames {
+		if a.Truncated {
+			if full != nil && !j.samePart(as[i], bs[i], sections(full)[i]) {
+				return name
+			}
+		} else if len(as[i]) != len(bs[i]) || !j.within(as[i], bs[i]) {
+			return name
+		}
+	}
+	return ""
+}
+
+// full returns the lane's answer over TCP, which has all records. It returns nil if even that is
+// truncated.
+func (j *job) full() *dns.Msg {
+	q := j.query
+	q.TCP = true
+	m := new(dns.Msg)
+	if m.Unpack(j.Lane(&q)) != nil || m.Truncated {
+		return nil
+	}
+	return m
+}
+
+// samePart compares a section of two truncated answers. Either may have any of the full answer's
+// records, because they may be rotated. How many fit depends on which they are, unless all have
+// the same length.
+func (j *job) samePart(a, b, full []dns.RR) bool {
+	if !j.within(a, full) || !j.within(b, full) {
+		return false
+	}
+	for _, r := range full {
+		if dns.Len(r) != dns.Len(full[0]) {
+			return (len(a) == 0) == (len(b) == 0)
+		}
+	}
+	return len(a) == len(b)
+}
+
+// within reports whether all has each record of part, as often as part has it. It is quick if the
+// records have the same order, wherever they begin.
+func (j *job) within(part, all []dns.RR) bool {
+	taken, at := make([]bool, len(all)), 0
+	for _, r := range part {
+		tried := 0
+		for tried < len(all) && (taken[at] || !j.sameRecord(r, all[at])) {
+			at, tried = (at+1)%len(all), tried+1
+		}
+		if tried == len(all) {
+			return false
+		}
+		taken[at] = true
+		at = (at + 1) % len(all)
+	}
+	return true
+}
+
+// sameRecord compares two records. Letter case does not count in names: the cache keeps that of an
+// earlier query. Nor does an SOA record's serial, which moves with each change in the cluster.
+func (j *job) sameRecord(a, b dns.RR) bool {
+	if !j.query.Cached && a.Header().Ttl != b.Header().Ttl {
+		return false
+	}
+	if x, ok := a.(*dns.SOA); ok {
+		if y, ok := b.(*dns.SOA); ok {
+			c := *y
+			c.Serial = x.Serial
+			b = &c
+		}
+	}
+	return dns.IsDuplicate(a, b)
+}
+
+var sectionNames = [3]string{"the answer section", "the authority section", "the additional section"}
+
+// sections returns the records of each section, without those that are about the message itself.
+func sections(m *dns.Msg) (s [3][]dns.RR) {
+	s = [3][]dns.RR{m.Answer, m.Ns, nil}
+	for _, r := range m.Extra {
+		if t := r.Header().Rrtype; t != dns.TypeOPT && t != dns.TypeTSIG {
+			s[2] = append(s[2], r)
+		}
+	}
+	return s
+}
