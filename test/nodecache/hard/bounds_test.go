@@ -22,6 +22,7 @@ import (
 
 	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/test/hostile"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -37,7 +38,7 @@ const (
 // their answers; datagrams that come faster than they are answered; HTTP connections. The kernel
 // kills nothing, DNS answers, and memory stays within the limit, that of sockets included.
 func TestMemoryBounds(t *testing.T) {
-	moreFiles(t)
+	hostile.MoreFiles(t, files)
 	b := newBoundsTrial(t, manifestLimit(t))
 	ctx, stop := context.WithTimeout(t.Context(), boundsTime)
 	defer stop()
@@ -156,7 +157,7 @@ func (b *boundsTrial) datagrams(ctx context.Context, group, clients, burst int, 
 			}
 			defer func() { _ = c.Close() }()
 			for i := 0; ctx.Err() == nil; i++ {
-				_, _ = c.Write(query(name(w, i), wire.A)) // a full queue may drop it
+				_, _ = c.Write(hostile.Query(name(w, i), wire.A)) // a full queue may drop it
 				if i%burst == 0 {
 					time.Sleep(pause) // this pace is the load
 				}
@@ -185,7 +186,7 @@ func (b *boundsTrial) flood(ctx context.Context) {
 // they are closed. Of twenty, one sends half a message, one reads no answer, and the others are idle.
 func (b *boundsTrial) streams(ctx context.Context) {
 	half := append([]byte{0xff, 0xff}, make([]byte, 60000)...)
-	ask := bytes.Repeat(frame(query("long-hit.example.org.", wire.A)), 4)
+	ask := bytes.Repeat(hostile.Frame(hostile.Query("long-hit.example.org.", wire.A)), 4)
 	if a := overTCP.ask(b.addr, "long-hit.example.org."); a.err != nil {
 		b.t.Error(a)
 	}

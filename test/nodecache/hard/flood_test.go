@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/test/hostile"
 )
 
 // The flood of names.
@@ -59,7 +60,7 @@ func flood(t *testing.T, to netip.AddrPort, round, i int) (answered int64) {
 	var buf [1500]byte
 	open := 0
 	for k := range names / flooders {
-		if _, err := c.Write(query(fmt.Sprintf("unique-%d-%d-%d.flood.example.org.", round, i, k), wire.A)); err == nil {
+		if _, err := c.Write(hostile.Query(fmt.Sprintf("unique-%d-%d-%d.flood.example.org.", round, i, k), wire.A)); err == nil {
 			open++
 		}
 		for open >= window {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/neardns/neardns/internal/testkit"
+	"github.com/neardns/neardns/test/hostile"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -32,7 +33,7 @@ const (
 // the time and 100 for /metrics, and 3,000 connections to its port say nothing. The kernel does not
 // kill it, DNS answers, and a client that asks as the kubelet and Prometheus do gets its page.
 func TestPagesBesieged(t *testing.T) {
-	moreFiles(t)
+	hostile.MoreFiles(t, files)
 	f := newServer(t)
 	c := run.NewCgroup(t, manifestMemory)
 	addr, metrics, pages, dir := testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()

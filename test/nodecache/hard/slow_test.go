@@ -13,6 +13,7 @@ import (
 
 	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/test/hostile"
 )
 
 // The clients that ask slow names, and the one that asks others beside them.
@@ -71,7 +72,7 @@ func askSlowNames(t *testing.T, to netip.AddrPort) (stop func(), asked *atomic.I
 			defer tick.Stop()
 			for k := 0; ctx.Err() == nil; k++ {
 				<-tick.C
-				if _, err := c.Write(query(fmt.Sprintf("slow-%d-%d.example.org.", i, k), wire.A)); err == nil {
+				if _, err := c.Write(hostile.Query(fmt.Sprintf("slow-%d-%d.example.org.", i, k), wire.A)); err == nil {
 					asked.Add(1)
 				}
 			}
