@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"cmp"
 	"math/bits"
 	"sync"
 	"time"
@@ -20,14 +21,14 @@ type Set struct {
 }
 
 // labels identify a Zone.
-type labels struct{ server, zone, caches string }
+type labels struct{ server, zone, caches, plugin string }
 
 // New returns a Set for writers, which have numbers from 0 to writers-1.
 func New(writers int) *Set {
 	const namespace, sub = "coredns", "dns"
 	counter, histogram := prometheus.CounterValue, prometheus.UntypedValue
 	return &Set{
-		writers: 1 << bits.Len(uint(max(writers, 1)-1)), // rounded up to a power of two
+		writers: powerOfTwo(writers),
 		zones:   make(map[labels]*Zone),
 
 		requests: NewFamily(counter, namespace, sub, "requests_total",
@@ -45,11 +46,23 @@ func New(writers int) *Set {
 	}
 }
 
+// powerOfTwo returns the lowest power of two that is not below n.
+func powerOfTwo(n int) int { return 1 << bits.Len(uint(max(n, 1)-1)) }
+
 // Zone returns the counters of zone at server, the same ones each time. Server is a ServerLabel.
 // Zone ends in a dot or is Dropped. Caches is the label `zones` of the zone's cache: the zones that
 // it is for, joined by commas. It is empty for a zone without a cache.
 func (s *Set) Zone(server, zone, caches string) *Zone {
-	l := labels{Label(server), Label(zone), Label(caches)}
+	return s.zone(labels{server: Label(server), zone: Label(zone), caches: Label(caches)})
+}
+
+// ZoneOf is Zone for a server that answers all queries through the same plugins. The label `plugin`
+// of its answers is plugin, whatever Sample.Source says. The zone has no cache.
+func (s *Set) ZoneOf(server, zone, plugin string) *Zone {
+	return s.zone(labels{server: Label(server), zone: Label(zone), plugin: Label(plugin)})
+}
+
+func (s *Set) zone(l labels) *Zone {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z := s.zones[l]
@@ -72,9 +85,14 @@ func (s *Set) ByCache() map[Cache]*Totals {
 // zoneLabels are the labels that the zones of a family have.
 type zoneLabels struct{ server, zone string }
 
-// byZone returns what was counted for each zone, whichever caches it had.
+// byZone returns what was counted for each zone, whichever caches and plugin it had.
 func (s *Set) byZone() map[zoneLabels]*Totals {
 	return sum(s, func(l labels) zoneLabels { return zoneLabels{l.server, l.zone} })
+}
+
+// byPlugin returns what was counted for each zone and each plugin that ZoneOf was given.
+func (s *Set) byPlugin() map[labels]*Totals {
+	return sum(s, func(l labels) labels { l.caches = ""; return l })
 }
 
 // sum adds up the zones that have the same key.
@@ -103,12 +121,12 @@ func (s *Set) Collect(ch chan<- prometheus.Metric) {
 		s.do.SendCount(ch, t[doAt], l.server, l.zone, "")
 		s.duration.sendHistogram(ch, t, durationAt, DurationBounds(), float64(time.Second), l.server, l.zone, "")
 		s.collectRequests(ch, l, t)
-		s.collectResponses(ch, l, t)
 		for _, tcp := range []bool{false, true} {
 			s.querySize.sendHistogram(ch, t, sizesAt(querySizeAt, tcp), sizeBounds(), 1, l.server, l.zone, "", protoLabel(tcp))
 			s.replySize.sendHistogram(ch, t, sizesAt(replySizeAt, tcp), sizeBounds(), 1, l.server, l.zone, "", protoLabel(tcp))
 		}
 	}
+	s.collectResponses(ch)
 }
 
 func (s *Set) collectRequests(ch chan<- prometheus.Metric, l zoneLabels, t *Totals) {
@@ -123,14 +141,16 @@ func (s *Set) collectRequests(ch chan<- prometheus.Metric, l zoneLabels, t *Tota
 }
 
 // collectResponses adds up the sources that have the same label `plugin`.
-func (s *Set) collectResponses(ch chan<- prometheus.Metric, l zoneLabels, t *Totals) {
-	for rcode := range rcodes {
-		plugins := make(map[string]uint64)
-		for source := range sources {
-			plugins[source.Plugin()] += t[responseAt(source, rcode)]
-		}
-		for plugin, n := range plugins {
-			s.responses.SendCount(ch, n, l.server, l.zone, "", rcodeLabel(rcode), plugin)
+func (s *Set) collectResponses(ch chan<- prometheus.Metric) {
+	for l, t := range s.byPlugin() {
+		for rcode := range rcodes {
+			plugins := make(map[string]uint64)
+			for source := range sources {
+				plugins[cmp.Or(l.plugin, source.Plugin())] += t[responseAt(source, rcode)]
+			}
+			for plugin, n := range plugins {
+				s.responses.SendCount(ch, n, l.server, l.zone, "", rcodeLabel(rcode), plugin)
+			}
 		}
 	}
 }

@@ -34,6 +34,9 @@ var fences = []fence{
 		"k8s.io/":              "API objects end in plugin/object",
 		"sigs.k8s.io/":         "API objects end in plugin/object",
 	}},
+	{"plugin/count", map[string]string{
+		"k8s.io/": "queries are all it counts",
+	}},
 	{"plugin/proof", map[string]string{
 		"github.com/coredns/": "whoever judges the lane by CoreDNS is neither of them",
 		"k8s.io/":             "messages are all it knows",
