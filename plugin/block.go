@@ -34,6 +34,7 @@ type config struct {
 	ttl              uint32   // seconds
 	fallthroughZones []string // normalized
 	startupTimeout   time.Duration
+	expressOff       bool // express off
 
 	places   map[string]place // where each option stands
 	warnings []string         // what is odd about the block, each with its place

@@ -76,6 +76,8 @@ func TestParseMistakes(t *testing.T) {
 	for _, tt := range []struct{ body, want string }{
 		{"nonsense", "unknown property 'nonsense': expected one of apiserver_burst, apiserver_max_inflight,"},
 		{"upstream", "unknown property 'upstream': it is gone"},
+		{"express on", "Testfile:2 - Error during parsing: express on: the express lane is on by itself, unless a plugin beside us has to see the queries; expected 'express off'"},
+		{"express", "Wrong argument count after 'express': expected 'express off', got 0"},
 		{"resyncperiod 5m", "unknown property 'resyncperiod': it is gone"},
 		{"transfer to *", "unknown property 'transfer': it is gone; since CoreDNS 1.8 the transfer plugin does it"},
 		{"ttl 5 6", "Wrong argument count after 'ttl': expected 'ttl TTL', got 2"},

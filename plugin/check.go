@@ -1,7 +1,10 @@
 package kubernetes
 
 import (
+	"slices"
+
 	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
 	"github.com/neardns/neardns/plugin/zone"
 )
 
@@ -28,29 +31,51 @@ var differences = []struct {
 
 func always(*config) bool { return true }
 
-// Check reads a block and its snapshot, and starts nothing. It returns, as sentences, what the
-// block means here and not in the stock plugin of CoreDNS 1.15.0. It logs what is odd about the
-// records and, with autopath, about the `autopath @kubernetes` beside the block. An error is what
-// a start would stop at.
-func Check(c *caddy.Controller, autopath bool) (texts []string, err error) {
+// Checked is what Check finds, as sentences.
+type Checked struct {
+	Differences []string // what the block means here and not in the stock plugin of CoreDNS 1.15.0
+	Express     string   // whether the express lane is on for it, and why not
+}
+
+// Check reads the kubernetes block of one of the server blocks of a Corefile, and its snapshot. It
+// starts nothing. c has the words of the block and the index of the server block. Check logs what
+// is odd about the records and about an `autopath @kubernetes` beside the block. An error is what a
+// start would stop at.
+func Check(c *caddy.Controller, blocks []caddyfile.ServerBlock) (found Checked, err error) {
 	conf, err := parse(c)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
+	beside := blocks[c.ServerBlockIndex].Tokens
+	autopath := slices.ContainsFunc(beside["autopath"], func(t caddyfile.Token) bool { return t.Text == "@"+pluginName })
 	if autopath && conf.names.Pods != zone.PodsVerified {
 		log.Warning(noSearchPath)
 	}
 	if conf.snapshot != "" {
 		if err := readSnapshot(conf); err != nil {
-			return nil, conf.origin.errorf("%v", err)
+			return found, conf.origin.errorf("%v", err)
 		}
 	}
 	for _, d := range differences {
 		if d.when(conf) {
-			texts = append(texts, d.text)
+			found.Differences = append(found.Differences, d.text)
 		}
 	}
-	return texts, nil
+	e := judge(readBlocks(blocks, func(i int) []string { return bound(blocks[i].Tokens["bind"]) }), c.ServerBlockIndex, conf)
+	found.Express = e.String()
+	return found, nil
+}
+
+// bound returns the addresses that bind names, as they are written: names of devices are not looked
+// up. Without bind it is the one that stands for all.
+func bound(tokens []caddyfile.Token) (hosts []string) {
+	if len(tokens) == 0 {
+		return []string{""}
+	}
+	for _, l := range readLines(tokens) {
+		hosts = append(hosts, l.args...)
+	}
+	return hosts
 }
 
 // readSnapshot reads the snapshot as a start would, but does not serve it.

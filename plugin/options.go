@@ -46,6 +46,7 @@ var options = map[string]option{
 	"ignore":                 {usage: "empty_service", min: 1, max: 1, read: ignore},
 	"multicluster":           {usage: "ZONES...", min: 1, max: many, read: multicluster},
 	"startup_timeout":        {usage: "DURATION", min: 1, max: 1, read: startupTimeout},
+	"express":                {usage: "off", min: 1, max: 1, read: expressLane},
 }
 
 // gone are properties of older versions of the stock plugin, and what to do instead.
@@ -226,5 +227,13 @@ func startupTimeout(b *block, args []string) error {
 		return b.Errf("failed to parse startup_timeout: expected a duration such as 5s, got %s", args[0])
 	}
 	b.config.startupTimeout = d
+	return nil
+}
+
+func expressLane(b *block, args []string) error {
+	if args[0] != "off" {
+		return b.Errf("express %s: the express lane is on by itself, unless a plugin beside us has to see the queries; expected 'express off', or no express at all", args[0])
+	}
+	b.config.expressOff = true
 	return nil
 }

@@ -26,12 +26,14 @@ func setup(c *caddy.Controller) error {
 	k := newHandler(cfg)
 	k.upstream = upstream.New()
 	run := newRunner(cfg.startupTimeout)
+	lanes := planOf(c)
 	c.OnStartup(func() error {
 		k.responder.Addrs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
 		f, err := newFollower(cfg, k.responder.Store)
 		if err != nil {
 			return plugin.Error(pluginName, cfg.origin.errorf("%v", err))
 		}
+		lanes.join(c, cfg, &k.responder)
 		run.whenSynced(f, func() { reportMissing(cfg, k.responder.Store) })
 		return run.start(f)
 	})

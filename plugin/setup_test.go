@@ -51,6 +51,7 @@ func TestReportMissing(t *testing.T) {
 // logged returns what is logged meanwhile.
 func logged(t *testing.T, do func()) string {
 	t.Helper()
+	log.queue.Flush(time.Minute) // what others logged
 	var b bytes.Buffer
 	golog.SetOutput(&b)
 	defer golog.SetOutput(os.Stderr)

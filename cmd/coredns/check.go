@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
@@ -38,26 +38,28 @@ func explain(w io.Writer, input caddy.Input) error {
 		return err
 	}
 	heading := "Different from stock CoreDNS:\n"
-	for _, b := range blocks {
+	var lanes []string
+	for i, b := range blocks {
 		tokens := b.Tokens["kubernetes"]
 		if len(tokens) == 0 {
 			continue
 		}
-		autopath := slices.ContainsFunc(b.Tokens["autopath"], func(t caddyfile.Token) bool { return t.Text == "@kubernetes" })
-		texts, err := kubernetes.Check(&caddy.Controller{
-			Dispenser: caddyfile.NewDispenserTokens(input.Path(), tokens), ServerBlockKeys: b.Keys,
-		}, autopath)
+		found, err := kubernetes.Check(&caddy.Controller{
+			Dispenser: caddyfile.NewDispenserTokens(input.Path(), tokens), ServerBlockIndex: i, ServerBlockKeys: b.Keys,
+		}, blocks)
 		if err != nil {
 			return err
 		}
-		for _, text := range texts {
+		for _, text := range found.Differences {
 			fmt.Fprintf(w, "%s  %s: kubernetes: %s\n", heading, place(input, tokens[0]), text)
 			heading = ""
 		}
+		lanes = append(lanes, fmt.Sprintf("%s: kubernetes: %s\n", place(input, tokens[0]), found.Express))
 	}
 	if err := caddy.ValidateAndExecuteDirectives(input, nil, true); err != nil {
 		return err
 	}
+	fmt.Fprint(w, strings.Join(lanes, ""))
 	warnLoops(w, input, blocks)
 	return nil
 }

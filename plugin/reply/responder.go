@@ -27,7 +27,7 @@ const (
 
 // The values of a zone's SOA record, in seconds.
 const (
-	maxSOATTL = 300
+	MaxSOATTL = 300
 	refresh   = 7200
 	retry     = 1800
 	expire    = 86400
@@ -84,7 +84,7 @@ func (s *Responder) SOA(q *Question) (soa SOA) {
 
 func (s *Responder) setSOA(q *Question, soa *SOA) {
 	soa.Origin, soa.zone = q.origin(), q.Zone
-	soa.TTL, soa.Minimum, soa.Serial = min(s.TTL, maxSOATTL), s.TTL, s.Store.Serial(q.Zone.Set)
+	soa.TTL, soa.Minimum, soa.Serial = min(s.TTL, MaxSOATTL), s.TTL, s.Store.Serial(q.Zone.Set)
 	soa.Refresh, soa.Retry, soa.Expire = refresh, retry, expire
 }
 
