@@ -111,6 +111,7 @@ func (c Class) String() string {
 
 // Options of the OPT record.
 const (
+	optionNSID      uint16 = 3  // RFC 5001, section 2.3
 	optionCookie    uint16 = 10 // RFC 7873, section 4
 	OptionKeepalive uint16 = 11 // RFC 7828, section 3.1
 	optionError     uint16 = 15 // RFC 8914, section 2

@@ -18,6 +18,7 @@ type Options struct {
 	Timed     bool   // it was read with a TIMEOUT; a query has none, and neither has an echo
 	Timeout   uint16 // its TIMEOUT, in units of 100 ms
 	Error     Error
+	NSID      bool // a query asks for the server's identifier (RFC 5001, section 2.1); we send none
 }
 
 // Error is an extended error (RFC 8914).
@@ -57,6 +58,8 @@ func (o *Options) readOptions(b []byte) bool {
 
 func (o *Options) readOption(code uint16, data []byte) bool {
 	switch code {
+	case optionNSID:
+		o.NSID = true
 	case optionCookie:
 		if o.Cookie != nil {
 			return true // the first one counts (RFC 7873, section 5.2)

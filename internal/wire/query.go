@@ -41,6 +41,7 @@ type Query struct {
 	Name   Name // with the letter case of the query; nil if the question was not whole
 	Type   Type
 	Class  Class
+	More   bool // the query has records beside the OPT record, such as a signature
 	EDNS   bool // the query has an OPT record, which OPT describes
 	OPT
 }
@@ -115,6 +116,7 @@ func (q *Query) readRecords(msg []byte, off int) Status {
 	w := walkFrom(msg, off)
 	for w.Next() {
 		if w.Type != OPTRR {
+			q.More = true
 			continue
 		}
 		if q.EDNS || w.Section != Additional || msg[w.owner] != 0 {

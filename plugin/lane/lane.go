@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"sync"
 	"time"
 
 	"github.com/neardns/neardns/internal/cookie"
@@ -10,10 +11,12 @@ import (
 )
 
 // Lane answers the queries of one listener. Its fields don't change once it is used. Its methods are
-// safe for concurrent use.
+// safe for concurrent use. It must not be copied.
 type Lane struct {
 	Cookies *cookie.Maker
 	Idle    time.Duration // after which the listener closes a TCP connection without a query
+
+	queries sync.Pool // of *query
 }
 
 // Outcome is what became of a query.
@@ -27,7 +30,8 @@ const (
 	Dropped                 // not answered at all: it is no query
 )
 
-// Verdict says what became of a query. All but Outcome, Rcode and DO is of queries that are Answered.
+// Verdict says what became of a query. Queries that were Refused have nothing but an Outcome and an
+// Rcode, others that were not Answered nothing but an Outcome.
 type Verdict struct {
 	Outcome Outcome
 	Rcode   wire.Rcode // of the reply
@@ -37,12 +41,84 @@ type Verdict struct {
 	Count   *tally.Zone
 
 	// What is the same number for questions of which one comparison is enough: a name and a type
-	// with records, or the denials of a type below one namespace.
+	// with records, or the denials of a type, with one code, below one namespace. In another process
+	// it is another number.
 	What uint64
 }
 
 // Answer appends the reply to msg, which came from c, to dst, and says what became of the query. It
-// changes neither msg nor, unless it replies, dst.
+// changes neither msg nor, unless there is a reply, the length of dst.
 func (l *Lane) Answer(t *Table, dst, msg []byte, c *listen.Client) ([]byte, Verdict) {
-	return dst, Verdict{}
+	q, ok := l.queries.Get().(*query)
+	if !ok {
+		q = new(query)
+	}
+	defer l.queries.Put(q)
+	status := q.Parse(msg)
+	if c.Cut && (status == wire.Valid || status == wire.CookieOnly) {
+		status = wire.FormErr // the rest of the query is missing, whatever it said
+	}
+	switch status {
+	case wire.Drop:
+		return dst, Verdict{Outcome: Dropped}
+	case wire.NotImp: // UPDATE, NOTIFY, ...: plugins may take these
+		return dst, Verdict{}
+	case wire.Valid:
+		return l.answer(q, t, dst, c)
+	}
+	return l.refuse(q, status, dst, c)
+}
+
+// refuse answers a query that no block has to see.
+func (l *Lane) refuse(q *query, status wire.Status, dst []byte, c *listen.Client) ([]byte, Verdict) {
+	rcode := status.Rcode()
+	if status != wire.CookieOnly { // options of a query that is not understood get no answer
+		return wire.AppendReply(dst, &q.Query, rcode, 0, nil), Verdict{Outcome: Refused, Rcode: rcode}
+	}
+	if len(q.Cookie) > cookie.ClientLen && !l.Cookies.Valid(q.Cookie, c.Remote.Addr(), time.Now()) {
+		rcode = wire.BadCookie // RFC 7873, section 5.4
+	}
+	l.setOptions(q, c)
+	return wire.AppendReply(dst, &q.Query, rcode, 0, &q.options), Verdict{Outcome: Refused, Rcode: rcode}
+}
+
+// answer answers a whole query from the block that its name belongs to, or passes it on.
+func (l *Lane) answer(q *query, t *Table, dst []byte, c *listen.Client) ([]byte, Verdict) {
+	if q.Class != wire.IN || q.Type.Meta() || q.Type == wire.DS || q.More || !q.read() {
+		return dst, Verdict{}
+	}
+	z := t.find(q.lower)
+	if z == nil || !z.Block.takes(q) || !q.ask(z.Block, c.TCP) {
+		return dst, Verdict{}
+	}
+	l.setOptions(q, c)
+	reply, ok := q.write(dst, z.Block.Rotate)
+	if !ok {
+		return dst, Verdict{}
+	}
+	return reply, Verdict{
+		Outcome: Answered, Rcode: q.reply.Rcode, DO: q.DO, Type: q.Type, Block: z.Block, Count: z.Count, What: q.what(),
+	}
+}
+
+// setOptions sets the EDNS options of the reply to q.
+func (l *Lane) setOptions(q *query, c *listen.Client) {
+	q.options = wire.Options{}
+	if q.Cookie != nil {
+		q.options.Cookie = l.Cookies.Append(q.cookie[:0], q.Cookie, c.Remote.Addr(), time.Now())
+	}
+	if c.TCP && q.Keepalive { // never over UDP (RFC 7828, section 3.2.1)
+		q.options.Keepalive = true
+		if !c.Leaving { // else 0: please close (RFC 7828, section 3.3.2)
+			q.options.Timeout = keepalive(l.Idle)
+		}
+	}
+}
+
+// keepalive is how long a client may keep a TCP connection without a query, in units of 100 ms
+// (RFC 7828, section 3.1). It is a second less than the listener's limit, because the query may take
+// some time to arrive.
+func keepalive(idle time.Duration) uint16 {
+	const unit, longest = 100 * time.Millisecond, 1<<16 - 1
+	return uint16(min(max(idle-time.Second, 0)/unit, longest))
 }

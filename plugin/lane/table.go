@@ -35,11 +35,26 @@ type Table struct {
 }
 
 // NewTable returns a Table of all zones of a listener. A name belongs to the longest zone that it
-// stands in, as in CoreDNS.
+// stands in, as in CoreDNS. A block that has a zone with odd characters in its name gets no queries.
 func NewTable(zones []Zone) *Table {
 	t := &Table{zones: slices.Clone(zones)}
+	for i := range t.zones {
+		if z := &t.zones[i]; z.Block != nil && !z.Block.plain() {
+			z.Block = nil
+		}
+	}
 	slices.SortStableFunc(t.zones, func(a, b Zone) int { return len(b.Name) - len(a.Name) })
 	return t
+}
+
+// plain reports whether the names of all zones are such that text and bytes say the same.
+func (b *Block) plain() bool {
+	for _, z := range b.Responder.Zones {
+		if z.Name != "." && !isPlain(z.Name) {
+			return false
+		}
+	}
+	return true
 }
 
 // find returns the zone of a name, which is fully qualified and in lower case, or nil.

@@ -65,10 +65,10 @@ type SOA struct {
 }
 
 // MName is the name of the zone's primary server. It allocates only if Origin has capitals.
-func (s *SOA) MName() string { return s.join(s.zone.mname, nameServerLabels) }
+func (s *SOA) MName() string { return s.join(s.zone.mname, NameServerLabels) }
 
 // RName is the mailbox of the zone's keeper. It allocates only if Origin has capitals.
-func (s *SOA) RName() string { return s.join(s.zone.rname, mailboxLabels) }
+func (s *SOA) RName() string { return s.join(s.zone.rname, MailboxLabels) }
 
 func (s *SOA) join(lower, labels string) string {
 	if s.Origin == s.zone.Name {
@@ -121,7 +121,7 @@ func (n *Name) AppendTo(dst []byte, origin string) []byte {
 		}
 	}
 	if n.Key == (zone.Key{}) {
-		dst = append(dst, nameServerLabels...)
+		dst = append(dst, NameServerLabels...)
 	} else {
 		dst = append(append(dst, n.Key.Name...), '.')
 		dst = append(append(dst, n.Namespace...), ".svc."...)
@@ -135,7 +135,7 @@ func (n *Name) AppendTo(dst []byte, origin string) []byte {
 // length returns how many bytes the name takes in a message, in a zone whose name takes origin.
 func (n *Name) length(origin int) int {
 	if n.Key == (zone.Key{}) {
-		return len(nameServerLabels) + origin
+		return len(NameServerLabels) + origin
 	}
 	length := n.NameLength(origin)
 	if n.Endpoint {

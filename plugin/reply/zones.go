@@ -8,10 +8,10 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// The labels of a zone's SOA names (RFC 1035, section 3.3.13), left of the zone.
+// The labels of a zone's SOA names, MNAME and RNAME (RFC 1035, section 3.3.13), left of the zone.
 const (
-	nameServerLabels = "ns.dns."
-	mailboxLabels    = "hostmaster."
+	NameServerLabels = "ns.dns."
+	MailboxLabels    = "hostmaster."
 )
 
 // Zone is a zone that is served.
@@ -30,7 +30,7 @@ type Zone struct {
 func NewZone(name string, multicluster []string) Zone {
 	z := Zone{
 		Name: name, Reverse: zone.IsReverse(name), length: Length(name),
-		mname: Join(nameServerLabels, name), rname: Join(mailboxLabels, name),
+		mname: Join(NameServerLabels, name), rname: Join(MailboxLabels, name),
 	}
 	if slices.ContainsFunc(multicluster, func(m string) bool { return InZone(name, m) }) {
 		z.Set = zone.Imported
@@ -104,7 +104,12 @@ type Question struct {
 // Question finds the zone that a name stands in. It returns false if there is none. The caller
 // sets Size.
 func (zs Zones) Question(name string, qtype wire.Type) (Question, bool) {
-	q := Question{Name: name, Lower: strings.ToLower(name), Type: qtype}
+	return zs.QuestionLower(name, strings.ToLower(name), qtype)
+}
+
+// QuestionLower is Question for a name that was given in lower case as well.
+func (zs Zones) QuestionLower(name, lower string, qtype wire.Type) (Question, bool) {
+	q := Question{Name: name, Lower: lower, Type: qtype}
 	if q.Zone = zs.Match(q.Lower); q.Zone == nil {
 		return q, false
 	}

@@ -1,0 +1,102 @@
+package lane
+
+import (
+	"bytes"
+
+	"github.com/neardns/neardns/internal/wire"
+	"github.com/neardns/neardns/plugin/reply"
+	"github.com/neardns/neardns/plugin/zone"
+)
+
+// The targets of SRV records are names of one Service and of its endpoints:
+//
+//	[ endpoint [ . cluster ] . ] service . namespace . svc . zone
+//	                             `------------- base -----------´
+//
+// They are not compressed (RFC 2782), but the owners of their addresses are. As a reply may be cut
+// at any record, each must take as many bytes here as in CoreDNS.
+
+// writeTargets writes SRV records, and the addresses of their targets.
+func (q *query) writeTargets() {
+	a := &q.reply.Answer
+	base := q.nameOf(&reply.Name{Key: a.Names[0].Key}, a.Origin)
+	baseAt := q.inQuestion(base)
+	q.targets = q.targets[:0]
+	for i := range a.Names {
+		q.atQuestion()
+		q.Buf = append(q.Buf, 0, 0, byte(a.Weight>>8), byte(a.Weight), byte(a.Ports[i]>>8), byte(a.Ports[i]))
+		q.targets = append(q.targets, uint16(q.Offset()))
+		q.Buf = appendEndpoint(q.Buf, &a.Names[i])
+		if baseAt == 0 {
+			baseAt = q.Offset()
+		}
+		q.Buf = append(q.Buf, base...)
+		if !q.End(wire.Answer) {
+			return
+		}
+	}
+	for _, e := range q.reply.Extra {
+		if !q.Point(int(q.targets[e.Name])) {
+			q.appendFar(&a.Names[e.Name], baseAt)
+		}
+		if !q.endExtra(e.Addr) {
+			return
+		}
+	}
+}
+
+// inQuestion returns where a name stands at the end of the question's, in the same letter case, or 0.
+func (q *query) inQuestion(n wire.Name) int {
+	if !bytes.HasSuffix(q.Name, n) {
+		return 0
+	}
+	return wire.HeaderLen + len(q.Name) - len(n)
+}
+
+// appendFar appends the name of an endpoint that stands so far from the beginning that no pointer
+// reaches it. Pointers reach its base, and often the first name of its cluster.
+func (q *query) appendFar(n *reply.Name, baseAt int) {
+	q.Buf = appendLabel(q.Buf, n)
+	if n.Cluster != "" {
+		if q.pointToCluster(n.Cluster) {
+			return
+		}
+		q.Buf = append(append(q.Buf, byte(len(n.Cluster))), n.Cluster...)
+	}
+	q.Point(baseAt)
+}
+
+// pointToCluster appends a pointer to the first name of a cluster, if one reaches it.
+func (q *query) pointToCluster(cluster string) bool {
+	for i := range q.reply.Answer.Names {
+		if n := &q.reply.Answer.Names[i]; n.Cluster == cluster {
+			return q.Point(int(q.targets[i]) + len(appendLabel(q.name[:0], n)))
+		}
+	}
+	return false
+}
+
+// appendEndpoint appends the labels of a name before its base.
+func appendEndpoint(dst []byte, n *reply.Name) []byte {
+	if !n.Endpoint {
+		return dst
+	}
+	dst = appendLabel(dst, n)
+	if n.Cluster != "" {
+		dst = append(append(dst, byte(len(n.Cluster))), n.Cluster...)
+	}
+	return dst
+}
+
+// appendLabel appends the first label of an endpoint's name.
+func appendLabel(dst []byte, n *reply.Name) []byte {
+	at := len(dst)
+	dst = append(dst, 0)
+	if n.Host != "" {
+		dst = append(dst, n.Host...)
+	} else {
+		dst = zone.AppendDashed(dst, n.Addr)
+	}
+	dst[at] = byte(len(dst) - at - 1)
+	return dst
+}
