@@ -32,7 +32,7 @@ func text(m *dns.Msg, err error, other *dns.Msg) string {
 		return "malformed, " + err.Error()
 	}
 	var b strings.Builder
-	b.WriteString(strings.ReplaceAll(strings.TrimSpace(m.MsgHdr.String()), "\n", ""))
+	b.WriteString(strings.TrimPrefix(strings.ReplaceAll(m.MsgHdr.String(), "\n;; ", "; "), ";; "))
 	for _, q := range m.Question {
 		b.WriteString(" QUESTION: " + strings.Join(strings.Fields(strings.TrimPrefix(q.String(), ";")), " ") + ";")
 	}

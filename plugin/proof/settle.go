@@ -17,6 +17,8 @@ const (
 	leastTTL = 5 * time.Second
 	// mostTTL is as long as the cache plugin keeps anything, unless it is told otherwise.
 	mostTTL = time.Hour
+	// look is how often the lane is asked meanwhile, on average.
+	look = 100 * time.Millisecond
 	// pause is between two questions about a difference. With serve_stale, the cache plugin
 	// answers with what has expired, and only then asks the next plugin.
 	pause = time.Second
@@ -84,16 +86,16 @@ func (j *job) expiry(chain []byte) time.Duration {
 	return pause + min(max(time.Duration(highest)*time.Second, leastTTL), mostTTL)
 }
 
-// wait waits for d. Changed says that the lane's answer was not before all the time. It is asked at
-// random moments about a second apart: a record that changes to and fro would often be the same at
-// regular ones, and the cache may have got what was between them.
+// wait waits for d. Changed says that the lane's answer was not before all the time. The lane is
+// asked often, because CoreDNS's cache may have got what its answer was for a moment, and at random
+// intervals, because a record that changes to and fro may be the same at regular ones.
 func (j *job) wait(ctx context.Context, before []byte, d time.Duration) (changed, ended bool) {
 	for end := time.Now().Add(d); ; {
 		left := time.Until(end)
 		if left <= 0 {
 			return false, false
 		}
-		if !sleep(ctx, min(left, pause/2+rand.N(pause))) {
+		if !sleep(ctx, min(left, look/2+rand.N(look))) {
 			return false, true
 		}
 		lane := j.Lane(&j.query)
