@@ -10,14 +10,15 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/test/bench/gauge"
+	"github.com/neardns/neardns/test/bench/services"
 	"github.com/neardns/neardns/test/cluster"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 )
 
 const (
-	churn  = 200               // slices that change each second, meanwhile
-	trials = 3 * headlessCount // of each order; so many that the slowest hundredth is more than a handful
+	churn  = 200                   // slices that change each second, meanwhile
+	trials = 3 * services.Headless // of each order; so many that the slowest hundredth is more than a handful
 
 	// noise is how far the ratio of two equal times may be from 1: the API server's part of them
 	// varies by a few percent from run to run.
@@ -125,20 +126,20 @@ func keepChanging(ctx context.Context, c kubernetes.Interface, changes *atomic.I
 
 // change replaces the first address in a slice of a ClusterIP Service.
 func change(ctx context.Context, c kubernetes.Interface, n int) error {
-	i := n % clusterIPCount
-	name := fmt.Sprintf("service-%d", i)
-	s := newSlice(namespaceName(i), name, name+"-1", 10<<24|i*clusterIPEndpoints, clusterIPEndpoints, false)
-	s.Endpoints[0].Addresses[0] = ip(10<<24 | 200<<16 | n&0xffff)
+	i := n % services.ClusterIP
+	name := services.ClusterIPName(i)
+	s := services.NewSlice(services.Namespace(i), name, name+"-1", services.ClusterIPAddress(i), services.ClusterIPEndpoints, false)
+	s.Endpoints[0].Addresses[0] = services.IP(10<<24 | 200<<16 | n&0xffff)
 	_, err := c.DiscoveryV1().EndpointSlices(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
 	return err
 }
 
 // trial changes a slice, and returns how long it took until each server answered with the change.
 func trial(ctx context.Context, c kubernetes.Interface, servers [2]*server, n int) (took [2]time.Duration, err error) {
-	i := n % headlessCount
-	name := fmt.Sprintf("headless-%d", i)
-	want := ip(10<<24 | 250<<16 | n)
-	s := newSlice(namespaceName(i), name, name+"-1", 10<<24|1<<20|i*headlessEndpoints, headlessEndpoints, false)
+	i := n % services.Headless
+	name := services.HeadlessName(i)
+	want := services.IP(10<<24 | 250<<16 | n)
+	s := services.NewSlice(services.Namespace(i), name, name+"-1", services.HeadlessAddress(i), services.HeadlessEndpoints, false)
 	s.Endpoints[0].Addresses[0] = want
 	var pollers sync.WaitGroup
 	var seen [2]time.Time

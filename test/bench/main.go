@@ -1,6 +1,6 @@
-// Command bench measures neardns beside what it replaces, in one run: `make bench`. The plugin
-// and its server come first, on one real API server, then the node cache. Figures depend on
-// the machine; ratios carry over. With an argument, cluster or node, it measures that part only.
+// Command bench measures neardns beside what it replaces, in one run: `make bench`. The express lane
+// and then the plugin come first, on one real API server, then the node cache. Figures depend on
+// the machine; ratios carry over. With arguments (express, cluster, node) it measures those parts only.
 package main
 
 import (
@@ -8,10 +8,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/neardns/neardns/test/bench/express"
 	"github.com/neardns/neardns/test/bench/node"
+	"github.com/neardns/neardns/test/bench/services"
 	"github.com/neardns/neardns/test/cluster"
 )
 
@@ -32,39 +36,40 @@ func run() int {
 	return 0
 }
 
+// parts are what can be measured.
+var parts = []string{"express", "cluster", "node"}
+
 // bench measures the parts that are named, or all if none is.
-func bench(ctx context.Context, dir string, parts []string) error {
-	if len(parts) == 0 {
-		parts = []string{"cluster", "node"}
+func bench(ctx context.Context, dir string, named []string) error {
+	for _, part := range named {
+		if !slices.Contains(parts, part) {
+			return fmt.Errorf("%q is none of %s", part, strings.Join(parts, ", "))
+		}
 	}
+	wanted := func(part string) bool { return len(named) == 0 || slices.Contains(named, part) }
 	say("building")
 	if err := build(ctx, dir); err != nil {
 		return err
 	}
-	for _, part := range parts {
-		var err error
-		switch part {
-		case "cluster":
-			err = measureCluster(ctx, dir)
-		case "node":
-			err = node.Measure(ctx, dir, node.Programs{
-				NodeCache: nodeCache(dir),
-				Echo:      echo(dir),
-				CoreDNS:   contenders[0].binary(dir, "server"),
-				Stock:     contenders[1].binary(dir, "server"),
-			})
-		default:
-			err = fmt.Errorf("%q is none of cluster, node", part)
-		}
-		if err != nil {
+	if wanted("express") || wanted("cluster") {
+		if err := onCluster(ctx, dir, wanted("express"), wanted("cluster")); err != nil {
 			return err
 		}
 	}
-	return nil
+	if !wanted("node") {
+		return nil
+	}
+	return node.Measure(ctx, dir, node.Programs{
+		NodeCache: nodeCache(dir),
+		Echo:      echo(dir),
+		CoreDNS:   contenders[0].binary(dir, "server"),
+		Stock:     contenders[1].binary(dir, "server"),
+	})
 }
 
-func measureCluster(ctx context.Context, dir string) error {
-	t := new(table)
+// onCluster measures the parts that need an API server, all on one. The cluster part comes last,
+// because it changes the cluster.
+func onCluster(ctx context.Context, dir string, lane, plugins bool) error {
 	say("starting an API server")
 	c, err := cluster.Start(ctx, dir, cluster.Options{})
 	if err != nil {
@@ -72,9 +77,35 @@ func measureCluster(ctx context.Context, dir string) error {
 	}
 	defer c.Stop()
 	say("creating 6,000 Services with 100,000 endpoints")
-	if err := load(ctx, c.Client()); err != nil {
+	if err := services.Load(ctx, c.Client()); err != nil {
 		return err
 	}
+	if lane {
+		if err := measureExpress(ctx, dir, c); err != nil {
+			return err
+		}
+	}
+	if plugins {
+		return measureCluster(ctx, dir, c)
+	}
+	return nil
+}
+
+func measureExpress(ctx context.Context, dir string, c *cluster.Cluster) error {
+	access, err := access(dir, c)
+	if err != nil {
+		return err
+	}
+	return express.Measure(ctx, dir, express.Programs{
+		CoreDNS:   contenders[0].binary(dir, "server"),
+		Stock:     contenders[1].binary(dir, "server"),
+		NodeCache: nodeCache(dir),
+		Echo:      echo(dir),
+	}, express.API{Client: c.Client(), Access: access})
+}
+
+func measureCluster(ctx context.Context, dir string, c *cluster.Cluster) error {
+	t := new(table)
 	if err := measureMemory(ctx, t, dir, c); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/neardns/neardns/test/bench/gauge"
+	"github.com/neardns/neardns/test/bench/services"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -29,14 +30,14 @@ var questions = []question{
 // createBig creates a headless Service of 5,000 endpoints in 50 slices.
 func createBig(ctx context.Context, c kubernetes.Interface) error {
 	svc := &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: "big", Namespace: namespaceName(0)},
+		ObjectMeta: metav1.ObjectMeta{Name: "big", Namespace: services.Namespace(0)},
 		Spec:       corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
 	}
 	if _, err := c.CoreV1().Services(svc.Namespace).Create(ctx, svc, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	return each(50, func(i int) error {
-		s := newSlice(svc.Namespace, "big", fmt.Sprintf("big-%d", i), 10<<24|3<<20|i*100, 100, false)
+	return services.Each(50, func(i int) error {
+		s := services.NewSlice(svc.Namespace, "big", fmt.Sprintf("big-%d", i), 10<<24|3<<20|i*100, 100, false)
 		_, err := c.DiscoveryV1().EndpointSlices(svc.Namespace).Create(ctx, s, metav1.CreateOptions{})
 		return err
 	})

@@ -53,10 +53,10 @@ func build(ctx context.Context, dir string) error {
 	return gauge.Build(ctx, nodeCache(dir), "./cmd/nodecache")
 }
 
-// writeCorefile writes a Corefile that serves the cluster on a loopback port. The client
-// certificate goes beside it: with `endpoint` and `tls` the stock plugin uses protobuf,
-// as it does in a cluster.
-func writeCorefile(dir string, c *cluster.Cluster, port int, extra string) (string, error) {
+// access returns the lines of a kubernetes block that say how to reach the API server. The client
+// certificate goes into files: with `endpoint` and `tls` the stock plugin uses protobuf, as it does
+// in a cluster.
+func access(dir string, c *cluster.Cluster) (string, error) {
 	cfg := c.Config()
 	var paths []string
 	for name, data := range map[string][]byte{"1.crt": cfg.CertData, "2.key": cfg.KeyData, "3.ca": cfg.CAData} {
@@ -67,16 +67,24 @@ func writeCorefile(dir string, c *cluster.Cluster, port int, extra string) (stri
 	for _, name := range []string{"1.crt", "2.key", "3.ca"} {
 		paths = append(paths, filepath.Join(dir, name))
 	}
+	return fmt.Sprintf("endpoint %s\n\t\ttls %s", cfg.Host, strings.Join(paths, " ")), nil
+}
+
+// writeCorefile writes a Corefile that serves the cluster on a loopback port.
+func writeCorefile(dir string, c *cluster.Cluster, port int, extra string) (string, error) {
+	access, err := access(dir, c)
+	if err != nil {
+		return "", err
+	}
 	text := fmt.Sprintf(`.:%d {
 	bind 127.0.0.1
 	%s
 	kubernetes cluster.local in-addr.arpa ip6.arpa {
-		endpoint %s
-		tls %s
+		%s
 		startup_timeout 5m
 	}
 }
-`, port, extra, cfg.Host, strings.Join(paths, " "))
+`, port, extra, access)
 	file := filepath.Join(dir, fmt.Sprintf("Corefile-%d", port))
 	return file, os.WriteFile(file, []byte(text), 0o600)
 }

@@ -18,7 +18,7 @@ type table struct{ rows []row }
 // add prints a row at once, so that a long run shows how far it is.
 func (t *table) add(r row) {
 	if len(t.rows) == 0 {
-		fmt.Println("| | neardns | stock | ratio | aim |")
+		fmt.Println("\n| | neardns | stock | ratio | aim |")
 		fmt.Println("|---|---|---|---|---|")
 	}
 	t.rows = append(t.rows, r)

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/neardns/neardns/internal/listen"
@@ -19,7 +18,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	front, err := listen.Open(listen.Config{Addrs: []netip.AddrPort{addr}, Sockets: runtime.GOMAXPROCS(0)})
+	front, err := listen.Open(listen.Config{Addrs: []netip.AddrPort{addr}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -52,7 +53,7 @@ func (b *bench) resident(ctx context.Context, i int, addresses []string, by ...s
 		return 0, err
 	}
 	for _, address := range addresses {
-		if _, err := (load{file: file, once: true, outstanding: 200}).run(ctx, s, address); err != nil {
+		if _, err := s.run(ctx, gauge.Load{File: file, Once: true, Outstanding: 200}, address); err != nil {
 			return 0, err
 		}
 	}
@@ -73,12 +74,12 @@ func (b *bench) million(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		o, err := load{file: file, once: true, outstanding: 200, lasts: 2 * time.Minute}.run(ctx, s, s.addresses[0])
+		o, err := s.run(ctx, gauge.Load{File: file, Once: true, Outstanding: 200, Lasts: 2 * time.Minute}, s.addresses[0])
 		if err != nil {
 			return err
 		}
-		if o.sent != names {
-			return fmt.Errorf("dnsperf sent %.0f of %d names within its time", o.sent, names)
+		if o.Sent != names {
+			return fmt.Errorf("dnsperf sent %.0f of %d names within its time", o.Sent, names)
 		}
 		if mb[i], err = s.Memory("VmRSS"); err != nil {
 			return err
@@ -120,37 +121,14 @@ func (b *bench) connections(ctx context.Context) error {
 	}
 	defer fresh.Stop()
 	var kb [count]float64
-	if kb[ours], err = hold(fresh.Process, fresh.addr(0).String()); err != nil {
+	m := new(dns.Msg)
+	m.SetQuestion(name(0), dns.TypeA)
+	if kb[ours], err = gauge.Hold(fresh.Process, fresh.addr(0), m, nodes); err != nil {
 		return err
 	}
-	if kb[stock], err = hold(p, addr); err != nil {
+	if kb[stock], err = gauge.Hold(p, netip.MustParseAddrPort(addr), m, nodes); err != nil {
 		return err
 	}
 	b.table.add(row{what: "CoreDNS: an idle TCP connection, KB resident", of: kb})
 	return nil
-}
-
-// hold opens connections, asks one question over each, and returns how many KB each takes.
-func hold(p *gauge.Process, addr string) (kb float64, err error) {
-	before, err := p.Memory("VmRSS")
-	if err != nil {
-		return 0, err
-	}
-	m := new(dns.Msg)
-	m.SetQuestion(name(0), dns.TypeA)
-	for range nodes {
-		c, err := dns.Dial("tcp", addr)
-		if err != nil {
-			return 0, err
-		}
-		defer c.Close()
-		if err := c.WriteMsg(m); err != nil {
-			return 0, err
-		}
-		if _, err := c.ReadMsg(); err != nil {
-			return 0, err
-		}
-	}
-	after, err := p.Memory("VmRSS")
-	return (after - before) * 1024 / nodes, err
 }

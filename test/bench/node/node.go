@@ -167,6 +167,30 @@ func (b *bench) start(ctx context.Context, i int, addresses []string, entries in
 	return &instance{p, s, c.name}, nil
 }
 
+// run runs a load against a contender, at one of its addresses.
+func (s *instance) run(ctx context.Context, l gauge.Load, address string) (gauge.Outcome, error) {
+	o, err := l.Run(ctx, s.at(address))
+	return o, s.explain(err)
+}
+
+// cost runs a load against a contender, and returns what gauge.Load.Cost does.
+func (s *instance) cost(ctx context.Context, l gauge.Load) (us float64, o gauge.Outcome, err error) {
+	us, o, err = l.Cost(ctx, s.at(s.addresses[0]), s.Process)
+	return us, o, s.explain(err)
+}
+
+func (s *instance) at(address string) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr(address), uint16(s.port))
+}
+
+// explain adds what the contender has printed to an error.
+func (s *instance) explain(err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", s.name, err, s.Log())
+	}
+	return err
+}
+
 // startEcho starts the echo, which answers over the same kind of sockets as the node cache, without
 // a resolver.
 func (b *bench) startEcho(ctx context.Context) (*instance, error) {

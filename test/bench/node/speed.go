@@ -62,7 +62,7 @@ func (b *bench) hit(ctx context.Context, h *hit, i int, s, echo *instance) error
 	run := func(to *figures, s *instance, lasts time.Duration, rate int) {
 		if err == nil {
 			var us float64
-			us, _, err = load{file: file, lasts: lasts, outstanding: 200, rate: rate}.cost(ctx, s)
+			us, _, err = s.cost(ctx, gauge.Load{File: file, Lasts: lasts, Outstanding: 200, Rate: rate})
 			to.add(i, us)
 		}
 	}
@@ -123,29 +123,29 @@ func (b *bench) misses(ctx context.Context, all [count]*instance) error {
 // miss measures a contender once, each time with names that nobody has asked for before.
 func (b *bench) miss(ctx context.Context, m *missed, i int, s *instance) error {
 	const rate, most, seconds = 8000, 60000, 2 // a second: what is sent, and more than any can answer
-	run := func(names int, l load) (us float64, o outcome, err error) {
-		if l.file, err = b.names(seconds * names); err != nil {
+	run := func(names int, l gauge.Load) (us float64, o gauge.Outcome, err error) {
+		if l.File, err = b.names(seconds * names); err != nil {
 			return 0, o, err
 		}
-		l.once, l.lasts, l.outstanding = true, seconds*time.Second, 200
-		return l.cost(ctx, s)
+		l.Once, l.Lasts, l.Outstanding = true, seconds*time.Second, 200
+		return s.cost(ctx, l)
 	}
-	us, o, err := run(rate, load{rate: rate, timed: true})
+	us, o, err := run(rate, gauge.Load{Rate: rate, Timed: true})
 	if err != nil {
 		return err
 	}
 	m.paced.add(i, us)
-	m.pacedP99.add(i, gauge.P99(o.ms))
-	m.lost.add(i, o.sent-o.answered)
-	if us, o, err = run(most, load{}); err != nil {
+	m.pacedP99.add(i, gauge.P99(o.MS))
+	m.lost.add(i, o.Sent-o.Answered)
+	if us, o, err = run(most, gauge.Load{}); err != nil {
 		return err
 	}
 	m.saturated.add(i, us)
-	m.done.add(i, o.answered/seconds/1000)
-	if _, o, err = run(most, load{timed: true}); err != nil { // apart, as timing slows dnsperf down
+	m.done.add(i, o.Answered/seconds/1000)
+	if _, o, err = run(most, gauge.Load{Timed: true}); err != nil { // apart, as timing slows dnsperf down
 		return err
 	}
-	m.saturatedP99.add(i, gauge.P99(o.ms))
+	m.saturatedP99.add(i, gauge.P99(o.MS))
 	return nil
 }
 
@@ -162,10 +162,10 @@ func (m *missed) addTo(t *table) {
 // greedy are clients that send as much as they can.
 var greedy = [2]struct {
 	what string
-	load load
+	load gauge.Load
 }{
-	{"with 200 queries under way", load{outstanding: 200}},
-	{"that waits for no answer", load{outstanding: 20000, patience: 100 * time.Millisecond}},
+	{"with 200 queries under way", gauge.Load{Outstanding: 200}},
+	{"that waits for no answer", gauge.Load{Outstanding: 20000, Patience: 100 * time.Millisecond}},
 }
 
 // fairness is how a quiet client fares: how many milliseconds its answers took, in all rounds
@@ -224,7 +224,7 @@ func (b *bench) fair(ctx context.Context, f *fairness, i int) error {
 
 // round measures a contender once: alone, and beside each greedy client.
 func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instance) error {
-	ms, _, err := b.quiet(ctx, twins, load{}, nil)
+	ms, _, err := b.quiet(ctx, twins, gauge.Load{}, nil)
 	if err != nil {
 		return err
 	}
@@ -246,31 +246,31 @@ func (b *bench) round(ctx context.Context, f *fairness, i int, twins [2]*instanc
 
 // quiet runs a quiet client on the first of the twins, while the other load, if there is one, runs on
 // one of them. It returns how long the answers took, and the share of lost ones in percent.
-func (b *bench) quiet(ctx context.Context, twins [2]*instance, other load, on *instance) (ms []float64, lost float64, err error) {
-	l := load{from: "127.0.0.3", lasts: 5 * time.Second, rate: 100, outstanding: 100, patience: time.Second, timed: true, by: beforeThose}
-	if l.file, err = b.warm(twins[0], twins[1]); err != nil {
+func (b *bench) quiet(ctx context.Context, twins [2]*instance, other gauge.Load, on *instance) (ms []float64, lost float64, err error) {
+	l := gauge.Load{From: "127.0.0.3", Lasts: 5 * time.Second, Rate: 100, Outstanding: 100, Patience: time.Second, Timed: true, By: beforeThose}
+	if l.File, err = b.warm(twins[0], twins[1]); err != nil {
 		return nil, 0, err
 	}
-	var o outcome
+	var o gauge.Outcome
 	if on == nil {
-		o, err = l.run(ctx, twins[0], twins[0].addresses[0])
+		o, err = twins[0].run(ctx, l, twins[0].addresses[0])
 	} else {
-		o, err = l.beside(ctx, twins[0], other, on)
+		o, err = beside(ctx, twins[0], l, other, on)
 	}
-	return o.ms, 100 * (1 - o.answered/o.sent), err
+	return o.MS, 100 * (1 - o.Answered/o.Sent), err
 }
 
 // beside runs a load on s while a greedy client runs another, on the same server or a twin.
-func (l load) beside(ctx context.Context, s *instance, other load, on *instance) (o outcome, err error) {
-	other.from, other.file, other.lasts, other.by = "127.0.0.2", l.file, time.Hour, onTheOther
+func beside(ctx context.Context, s *instance, l, other gauge.Load, on *instance) (o gauge.Outcome, err error) {
+	other.From, other.File, other.Lasts, other.By = "127.0.0.2", l.File, time.Hour, onTheOther
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := other.run(running, on, on.addresses[0])
+		_, err := on.run(running, other, on.addresses[0])
 		ended <- err
 	}()
 	time.Sleep(500 * time.Millisecond) // until it is at full speed
-	o, err = l.run(ctx, s, s.addresses[0])
+	o, err = s.run(ctx, l, s.addresses[0])
 	select {
 	case early := <-ended:
 		err = errors.Join(err, fmt.Errorf("the greedy client ended: %v", early))

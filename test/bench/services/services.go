@@ -1,4 +1,5 @@
-package main
+// Package services is the measured cluster: 6,000 Services with 100,000 endpoints.
+package services
 
 import (
 	"context"
@@ -11,37 +12,51 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// The measured cluster: 6,000 Services with 100,000 endpoints.
+// What there is of each kind.
 const (
-	namespaceCount     = 100
-	headlessCount      = 1000
-	headlessEndpoints  = 50
-	clusterIPCount     = 5000
-	clusterIPEndpoints = 10
+	Namespaces         = 100
+	Headless           = 1000
+	HeadlessEndpoints  = 50 // of each
+	ClusterIP          = 5000
+	ClusterIPEndpoints = 10 // of each
 )
 
-func namespaceName(i int) string { return fmt.Sprintf("team-%d", i%namespaceCount) }
+// Namespace returns the namespace of the i-th Service of either kind.
+func Namespace(i int) string { return fmt.Sprintf("team-%d", i%Namespaces) }
 
-// load fills the measured cluster, with 16 requests under way at a time.
-func load(ctx context.Context, c kubernetes.Interface) error {
-	for i := range namespaceCount {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespaceName(i)}}
+// HeadlessName returns the name of the i-th headless Service.
+func HeadlessName(i int) string { return fmt.Sprintf("headless-%d", i) }
+
+// ClusterIPName returns the name of the i-th Service with a ClusterIP.
+func ClusterIPName(i int) string { return fmt.Sprintf("service-%d", i) }
+
+// HeadlessAddress returns the number of the address of the first endpoint of the i-th headless
+// Service; see IP. The others follow.
+func HeadlessAddress(i int) int { return 10<<24 | 1<<20 | i*HeadlessEndpoints }
+
+// ClusterIPAddress is HeadlessAddress for a Service with a ClusterIP.
+func ClusterIPAddress(i int) int { return 10<<24 | i*ClusterIPEndpoints }
+
+// Load fills the cluster, with 16 requests under way at a time.
+func Load(ctx context.Context, c kubernetes.Interface) error {
+	for i := range Namespaces {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace(i)}}
 		if _, err := c.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
 			return fmt.Errorf("creating namespace: %w", err)
 		}
 	}
-	if err := each(headlessCount, func(i int) error {
-		return create(ctx, c, fmt.Sprintf("headless-%d", i), i, true, headlessEndpoints)
+	if err := Each(Headless, func(i int) error {
+		return create(ctx, c, HeadlessName(i), i, true)
 	}); err != nil {
 		return err
 	}
-	return each(clusterIPCount, func(i int) error {
-		return create(ctx, c, fmt.Sprintf("service-%d", i), i, false, clusterIPEndpoints)
+	return Each(ClusterIP, func(i int) error {
+		return create(ctx, c, ClusterIPName(i), i, false)
 	})
 }
 
-// each calls f for 0 to n-1, from 16 goroutines, and returns the first error.
-func each(n int, f func(i int) error) error {
+// Each calls f for 0 to n-1, from 16 goroutines, and returns the first error.
+func Each(n int, f func(i int) error) error {
 	var wg sync.WaitGroup
 	var once sync.Once
 	var first error
@@ -60,29 +75,29 @@ func each(n int, f func(i int) error) error {
 }
 
 // create creates a Service and its one EndpointSlice.
-func create(ctx context.Context, c kubernetes.Interface, name string, i int, headless bool, endpoints int) error {
+func create(ctx context.Context, c kubernetes.Interface, name string, i int, headless bool) error {
 	svc := &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespaceName(i), Labels: map[string]string{"app.kubernetes.io/name": name}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace(i), Labels: map[string]string{"app.kubernetes.io/name": name}},
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
 	}
-	base := 10<<24 | i*clusterIPEndpoints
+	base, endpoints := ClusterIPAddress(i), ClusterIPEndpoints
 	if headless {
 		svc.Spec.ClusterIP = corev1.ClusterIPNone
-		base = 10<<24 | 1<<20 | i*headlessEndpoints
+		base, endpoints = HeadlessAddress(i), HeadlessEndpoints
 	}
 	if _, err := c.CoreV1().Services(svc.Namespace).Create(ctx, svc, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("creating Service: %w", err)
 	}
-	slice := newSlice(svc.Namespace, name, name+"-1", base, endpoints, headless && i%2 == 0)
+	slice := NewSlice(svc.Namespace, name, name+"-1", base, endpoints, headless && i%2 == 0)
 	if _, err := c.DiscoveryV1().EndpointSlices(svc.Namespace).Create(ctx, slice, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("creating EndpointSlice: %w", err)
 	}
 	return nil
 }
 
-// newSlice returns a slice as the EndpointSlice controller writes it, with addresses that
+// NewSlice returns a slice as the EndpointSlice controller writes it, with addresses that
 // count up from base. Endpoints of a StatefulSet have host names.
-func newSlice(namespace, service, name string, base, endpoints int, statefulSet bool) *discoveryv1.EndpointSlice {
+func NewSlice(namespace, service, name string, base, endpoints int, statefulSet bool) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{
 			discoveryv1.LabelServiceName: service,
@@ -93,7 +108,7 @@ func newSlice(namespace, service, name string, base, endpoints int, statefulSet 
 	}
 	for i := range endpoints {
 		e := discoveryv1.Endpoint{
-			Addresses:  []string{ip(base + i)},
+			Addresses:  []string{IP(base + i)},
 			Conditions: discoveryv1.EndpointConditions{Ready: new(true), Serving: new(true), Terminating: new(false)},
 			NodeName:   new(fmt.Sprintf("ip-10-1-%d-%d.eu-west-1.compute.internal", i/256, i%256)),
 			Zone:       new(fmt.Sprintf("eu-west-1%c", 'a'+i%3)),
@@ -107,6 +122,7 @@ func newSlice(namespace, service, name string, base, endpoints int, statefulSet 
 	return s
 }
 
-func ip(n int) string {
+// IP returns the address with the number n.
+func IP(n int) string {
 	return fmt.Sprintf("%d.%d.%d.%d", n>>24&255, n>>16&255, n>>8&255, n&255)
 }

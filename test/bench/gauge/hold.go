@@ -1,0 +1,39 @@
+package gauge
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+// perAddress is how many connections Hold opens from one address: fewer than our front allows
+// (listen.DefaultPerClient).
+const perAddress = 200
+
+// Hold opens TCP connections to a server on loopback, asks one question over each, and returns how
+// many KB of the server's resident memory each takes.
+func Hold(p *Process, server netip.AddrPort, question *dns.Msg, connections int) (kb float64, err error) {
+	before, err := p.Memory("VmRSS")
+	if err != nil {
+		return 0, err
+	}
+	for i := range connections {
+		from := netip.AddrFrom4([4]byte{127, 0, 2, byte(1 + i/perAddress)})
+		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+		c, err := d.Dial("tcp", server.String())
+		if err != nil {
+			return 0, err
+		}
+		defer c.Close()
+		conn := dns.Conn{Conn: c}
+		if err := conn.WriteMsg(question); err != nil {
+			return 0, err
+		}
+		if _, err := conn.ReadMsg(); err != nil {
+			return 0, err
+		}
+	}
+	after, err := p.Memory("VmRSS")
+	return (after - before) * 1024 / float64(connections), err
+}
