@@ -1,5 +1,6 @@
-// Command echo answers each query with the query itself, over the node cache's front, at the
-// address that its argument names. It shows what a hit would cost if nothing were looked up.
+// Command echo answers each query with the query itself, over the front that the express lane and
+// the node cache have, at the address that its argument names. It shows what an answer would cost
+// if nothing were looked up.
 package main
 
 import (
@@ -18,7 +19,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	front, err := listen.Open(listen.Config{Addrs: []netip.AddrPort{addr}})
+	front, err := listen.Open(listen.Config{Addrs: []netip.AddrPort{addr}, DualStack: true})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -27,23 +27,22 @@ func (b *bench) behind(ctx context.Context) error {
 	if miss.File, err = b.queries(list); err != nil {
 		return err
 	}
-	var running [count]*instance
-	for _, i := range []int{ours, off, stock} {
-		s, err := b.start(ctx, i)
-		if err != nil {
-			return err
-		}
-		defer s.Stop()
+	who := []int{ours, off, stock}
+	running, stop, err := b.startAll(ctx, who...)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for _, i := range who {
 		once := miss
 		once.Lasts = time.Minute
-		if _, _, err := s.cost(ctx, once); err != nil {
+		if _, _, err := running[i].cost(ctx, once); err != nil {
 			return err
 		}
-		running[i] = s
 	}
 	f := new(figures)
 	for range rounds {
-		for _, i := range []int{ours, off, stock} {
+		for _, i := range who {
 			us, err := b.miss(ctx, running[i], miss)
 			if err != nil {
 				return err

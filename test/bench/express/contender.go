@@ -33,14 +33,15 @@ type instance struct {
 	at   netip.AddrPort
 }
 
-// start starts a contender and waits until it answers.
-func (b *bench) start(ctx context.Context, who int) (*instance, error) {
+// start starts a contender and waits until it answers. A CoreDNS takes its records from a source,
+// which is lines of the kubernetes block.
+func (b *bench) start(ctx context.Context, who int, source string) (*instance, error) {
 	port, err := gauge.FreePort()
 	if err != nil {
 		return nil, err
 	}
 	s := &instance{name: names[who], at: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))}
-	command, err := b.command(who, s.at)
+	command, err := b.command(who, s.at, source)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +54,29 @@ func (b *bench) start(ctx context.Context, who int) (*instance, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// startAll starts contenders with the measured cluster: stock follows the API server, and ours have
+// it from a file.
+func (b *bench) startAll(ctx context.Context, who ...int) (running [count]*instance, stop func(), err error) {
+	stop = func() {
+		for _, s := range running {
+			if s != nil {
+				s.Stop()
+			}
+		}
+	}
+	for _, i := range who {
+		source := "snapshot " + b.snapshot
+		if i == stock {
+			source = b.api.Access
+		}
+		if running[i], err = b.start(ctx, i, source); err != nil {
+			stop()
+			return running, nil, err
+		}
+	}
+	return running, stop, nil
 }
 
 // wait waits until a contender answers for the cluster.
@@ -73,8 +97,7 @@ func (s *instance) exchange(network string, q question) (*dns.Msg, error) {
 	return m, err
 }
 
-// cost runs a load and returns how many microseconds of processor time each answer cost the contender,
-// together with others.
+// cost runs a load and returns how many microseconds of processor time each answer cost the contender.
 func (s *instance) cost(ctx context.Context, l gauge.Load) (us float64, o gauge.Outcome, err error) {
 	if us, o, err = l.Cost(ctx, s.at, s.Process); err != nil {
 		err = fmt.Errorf("%s: %w\n%s", s.name, err, s.Log())
@@ -83,15 +106,16 @@ func (s *instance) cost(ctx context.Context, l gauge.Load) (us float64, o gauge.
 }
 
 // command writes a contender's configuration, and returns how to run it.
-func (b *bench) command(who int, at netip.AddrPort) ([]string, error) {
+func (b *bench) command(who int, at netip.AddrPort, source string) ([]string, error) {
 	file := filepath.Join(b.dir, fmt.Sprintf("express-%d.conf", at.Port()))
 	switch who {
-	case ours:
-		return []string{b.programs.CoreDNS, "-conf", file}, b.corefile(file, at, "snapshot "+b.snapshot)
 	case off:
-		return []string{b.programs.CoreDNS, "-conf", file}, b.corefile(file, at, "snapshot "+b.snapshot+"\n\t\texpress off")
+		source += "\n\t\texpress off"
+		fallthrough
+	case ours:
+		return []string{b.programs.CoreDNS, "-conf", file}, b.corefile(file, at, source)
 	case stock:
-		return []string{b.programs.Stock, "-conf", file}, b.corefile(file, at, b.api.Access)
+		return []string{b.programs.Stock, "-conf", file}, b.corefile(file, at, source)
 	case unbound:
 		return []string{"/usr/sbin/unbound", "-d", "-c", file}, b.unboundConf(file, at)
 	}

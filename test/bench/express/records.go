@@ -15,6 +15,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/neardns/neardns/test/bench/services"
 )
 
 // objects are what the API server holds.
@@ -30,7 +32,7 @@ func listObjects(ctx context.Context, c kubernetes.Interface) (o objects, err er
 	if err != nil {
 		return o, err
 	}
-	services, err := c.CoreV1().Services("").List(ctx, all)
+	svcs, err := c.CoreV1().Services("").List(ctx, all)
 	if err != nil {
 		return o, err
 	}
@@ -38,7 +40,22 @@ func listObjects(ctx context.Context, c kubernetes.Interface) (o objects, err er
 	if err != nil {
 		return o, err
 	}
-	return objects{namespaces.Items, services.Items, slices.Items}, nil
+	return objects{namespaces.Items, svcs.Items, slices.Items}, nil
+}
+
+// one returns the first Service that has a ClusterIP and its namespace, of all objects.
+func (o objects) one() (some objects) {
+	for _, n := range o.namespaces {
+		if n.Name == services.Namespace(0) {
+			some.namespaces = append(some.namespaces, n)
+		}
+	}
+	for _, s := range o.services {
+		if s.Namespace == services.Namespace(0) && s.Name == services.ClusterIPName(0) {
+			some.services = append(some.services, s)
+		}
+	}
+	return some
 }
 
 // snapshot writes the objects to a file as the option `snapshot` reads them.

@@ -43,15 +43,11 @@ var saturations = []saturation{
 
 // speed adds rows for what answers cost, and for how long they take.
 func (b *bench) speed(ctx context.Context) error {
-	var running [count]*instance
-	for _, i := range all {
-		s, err := b.start(ctx, i)
-		if err != nil {
-			return err
-		}
-		defer s.Stop()
-		running[i] = s
+	running, stop, err := b.startAll(ctx, all...)
+	if err != nil {
+		return err
 	}
+	defer stop()
 	for _, s := range saturations {
 		if err := b.saturate(ctx, running, s); err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)

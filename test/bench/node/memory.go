@@ -3,14 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
-	"os"
-	"path/filepath"
-	"strconv"
 	"time"
-
-	"github.com/miekg/dns"
 
 	"github.com/neardns/neardns/test/bench/gauge"
 )
@@ -88,47 +81,5 @@ func (b *bench) million(ctx context.Context) error {
 	const noise = 1.1 // memory that the garbage collector has not given back yet
 	b.table.add(row{what: "resident after 500,000 names, MB", of: [count]float64{ours: mb[0]}})
 	b.table.add(row{what: "— after 1,000,000", of: [count]float64{ours: mb[1]}, most: noise * mb[0]})
-	return nil
-}
-
-// nodes is how many connections are held: as many as 500 nodes have at most.
-const nodes = 2000
-
-// connections adds a row for the cost of a connection from a node to a CoreDNS Pod, ours and stock.
-// Stock CoreDNS has no API server here. The one name that is asked for is in a hosts file.
-func (b *bench) connections(ctx context.Context) error {
-	port, err := gauge.FreePort()
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(b.dir, "hosts.conf")
-	text := fmt.Sprintf(".:%d {\n\tbind 127.0.0.1\n\thosts {\n\t\t10.0.0.0 %s\n\t}\n}\n", port, name(0))
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return err
-	}
-	p, err := gauge.Start(ctx, file+".log", b.programs.Stock, "-conf", file)
-	if err != nil {
-		return err
-	}
-	defer p.Stop()
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if !answers(addr, name(0)) {
-		return fmt.Errorf("stock does not answer:\n%s", p.Log())
-	}
-	fresh, err := startUpstream(ctx, b.dir, b.programs.CoreDNS)
-	if err != nil {
-		return err
-	}
-	defer fresh.Stop()
-	var kb [count]float64
-	m := new(dns.Msg)
-	m.SetQuestion(name(0), dns.TypeA)
-	if kb[ours], err = gauge.Hold(fresh.Process, fresh.addr(0), m, nodes); err != nil {
-		return err
-	}
-	if kb[stock], err = gauge.Hold(p, netip.MustParseAddrPort(addr), m, nodes); err != nil {
-		return err
-	}
-	b.table.add(row{what: "CoreDNS: an idle TCP connection, KB resident", of: kb})
 	return nil
 }

@@ -57,7 +57,6 @@ func Measure(ctx context.Context, dir string, p Programs) error {
 		{"a flood", b.flood},
 		{"memory", b.memory},
 		{"a million names", b.million},
-		{"connections of nodes", b.connections},
 	} {
 		fmt.Fprintln(os.Stderr, "bench: node cache,", part.what)
 		if err := part.run(ctx); err != nil {
