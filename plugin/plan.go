@@ -14,6 +14,8 @@ import (
 	"github.com/coredns/coredns/plugin"
 	keyparse "github.com/coredns/coredns/plugin/pkg/parse"
 	"github.com/coredns/coredns/plugin/pkg/transport"
+	"github.com/neardns/neardns/internal/tally"
+	"github.com/neardns/neardns/plugin/count"
 	"github.com/neardns/neardns/plugin/lane"
 	"github.com/neardns/neardns/plugin/reply"
 )
@@ -42,7 +44,7 @@ func (k zoneKey) String() string { return k.zone + ":" + k.port }
 // ownBlock is a server block with kubernetes for which the lane is on.
 type ownBlock struct {
 	lane   *lane.Block
-	plugin string // that metrics name as the one that answers, or "" if nobody counts
+	config *dnsserver.Config
 }
 
 // planKey is where an instance keeps its plan.
@@ -69,7 +71,7 @@ func (p *plan) join(c *caddy.Controller, conf *config, r *reply.Responder) {
 	}
 	e := judge(p.blocks, c.ServerBlockIndex, conf)
 	if e.off == nil {
-		p.ours[c.ServerBlockIndex] = &ownBlock{e.block(r), counter(dnsserver.GetConfig(c))}
+		p.ours[c.ServerBlockIndex] = &ownBlock{e.block(r), dnsserver.GetConfig(c)}
 	}
 	log.Info(e.String())
 }
@@ -169,12 +171,12 @@ func (p *plan) zones(addr string) (zones []lane.Zone) {
 				continue
 			}
 			if n, twice := at[k.zone]; twice { // each query is for the block whose view takes it
-				zones[n].Block = nil
+				zones[n].Block, zones[n].Count = nil, nil
 				continue
 			}
 			z := lane.Zone{Name: k.zone}
 			if own := p.ours[i]; own != nil && serves(own.lane.Responder.Zones, k.zone) {
-				z.Block, on = own.lane, true
+				z.Block, z.Count, on = own.lane, p.count(addr, own.config, k.zone), true
 			}
 			at[k.zone] = len(zones)
 			zones = append(zones, z)
@@ -186,22 +188,20 @@ func (p *plan) zones(addr string) (zones []lane.Zone) {
 	return zones
 }
 
+// count returns what counts the queries for a zone of a block, or nil if nothing does.
+func (p *plan) count(addr string, block *dnsserver.Config, zone string) *tally.Zone {
+	counts, err := count.Open()
+	if err != nil {
+		log.Warningf("%v", err)
+		return nil
+	}
+	return counts.Zone(addr, block, zone)
+}
+
 // serves reports whether one of a kubernetes block's zones stands in a zone of its server block, or
 // above it.
 func serves(zones reply.Zones, key string) bool {
 	return slices.ContainsFunc(zones, func(z reply.Zone) bool { return reply.InZone(z.Name, key) || reply.InZone(key, z.Name) })
-}
-
-// counter returns the plugin that the prometheus plugin counts a block's answers for: whichever
-// stands behind it (plugin.NextOrFailure, whose outermost writer is the last to say). It returns ""
-// if prometheus is not in the block.
-func counter(block *dnsserver.Config) string {
-	handlers := block.Handlers()
-	i := slices.IndexFunc(handlers, func(h plugin.Handler) bool { return h.Name() == "prometheus" })
-	if i < 0 || i+1 == len(handlers) {
-		return ""
-	}
-	return handlers[i+1].Name()
 }
 
 // names writes keys for a line of the log.

@@ -114,18 +114,17 @@ func TestPlanBlock(t *testing.T) {
 		plugins      string
 		size         int
 		rotate, nsid bool
-		counts       string
+		counts       bool
 	}{
-		{"", 1232, false, false, ""},
-		{"bufsize\n loadbalance\n nsid a", 1232, true, true, ""},
-		{"bufsize 4096\n prometheus 127.0.0.1:0", 4096, false, false, "kubernetes"},
-		{"whoami\n prometheus 127.0.0.1:0\n loadbalance", 1232, true, false, "loadbalance"},
-		{"nsid\n errors\n prometheus 127.0.0.1:0\n loadbalance", 1232, true, true, "errors"},
+		{"", 1232, false, false, false},
+		{"bufsize\n loadbalance\n nsid a", 1232, true, true, false},
+		{"bufsize 4096\n prometheus 127.0.0.1:0", 4096, false, false, true},
+		{"bufsize 512\n nsid\n errors\n prometheus 127.0.0.1:0\n loadbalance", 512, true, true, true},
 	} {
 		p := planned(t, "cluster.local:0 {\n bind 127.0.0.1\n "+tt.plugins+"\n kubernetes {\n snapshot one.yaml\n }\n}\n")
-		own := p.ours[0]
-		if own == nil || own.lane.UDPSize != tt.size || own.lane.Rotate != tt.rotate || own.lane.NSID != tt.nsid || own.plugin != tt.counts {
-			t.Errorf("%q: %+v, lane %+v", tt.plugins, own, own.lane)
+		z := p.zones("dns://127.0.0.1:0")[0]
+		if b := z.Block; b.UDPSize != tt.size || b.Rotate != tt.rotate || b.NSID != tt.nsid || (z.Count != nil) != tt.counts {
+			t.Errorf("%q: %+v, counted: %v", tt.plugins, b, z.Count != nil)
 		}
 	}
 }
