@@ -198,8 +198,9 @@ func (b *batch) nameSet(ae *netlink.AttributeEncoder, s set) {
 }
 
 // commitWait bounds the wait for the kernel's answers. They are there when the batch has been
-// sent, so it only ends a wait for an answer that the kernel has lost.
-const commitWait = 2 * time.Second
+// sent, so it only ends a wait for an answer that the kernel has lost. It is long, because a process
+// that others keep from the CPU may take seconds from one line to the next.
+const commitWait = 20 * time.Second
 
 // commit sends the batch and returns the first error; then nothing has changed. When the batch has
 // been sent, the kernel has done everything. It answers each message. If the whole batch has an
