@@ -3,18 +3,22 @@ package listen
 import (
 	"context"
 	"io"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
 
 // TestUDPAllocs has batches of one and of many queries answered without an allocation.
 func TestUDPAllocs(t *testing.T) {
-	for _, listen := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::]:0"} {
-		f := open(t, Config{Sockets: 1, UDPOnly: true}, listen)
+	for _, tt := range []struct{ listen, asked string }{
+		{"127.0.0.1:0", "127.0.0.1"}, {"0.0.0.0:0", "127.0.0.1"}, {"[::]:0", "127.0.0.1"}, {"[::]:0", "::1"},
+	} {
+		f := open(t, Config{Sockets: 1, UDPOnly: true, DualStack: strings.HasPrefix(tt.listen, "[")}, tt.listen)
 		defer f.Close()
 		s := f.udp[0]
 		s.handler = echo
-		c := dial(t, "udp", reach(s.addr))
+		c := dial(t, "udp", netip.AddrPortFrom(netip.MustParseAddr(tt.asked), s.addr.Port()))
 		query, buf := []byte("query"), make([]byte, 512)
 		var fd uintptr
 		s.conn.Control(func(n uintptr) { fd = n })
@@ -29,7 +33,7 @@ func TestUDPAllocs(t *testing.T) {
 				}
 			})
 			if allocs != 0 {
-				t.Errorf("%s: %v allocations for %d queries, want 0", listen, allocs, batch)
+				t.Errorf("%v: %v allocations for %d queries, want 0", tt, allocs, batch)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -24,6 +25,8 @@ var children = map[string]func(args []string) error{
 	"idle":  idleClient,
 	"flood": floodClient,
 	"ask":   askClient,
+
+	"without6": without6,
 }
 
 // child is a running child process. It ends with the test, or with stop.
@@ -38,6 +41,9 @@ func startChild(t *testing.T, args ...any) *child {
 	c := &child{cmd: exec.Command(os.Args[0])}
 	c.cmd.Env = append(os.Environ(), childEnv+"="+strings.TrimSpace(fmt.Sprintln(args...)))
 	c.cmd.Stderr = os.Stderr
+	if slices.Contains(args, any("sysctl")) {
+		c.cmd.SysProcAttr = ownNetwork()
+	}
 	c.in, _ = c.cmd.StdinPipe()
 	out, _ := c.cmd.StdoutPipe()
 	c.out = bufio.NewReader(out)
@@ -46,6 +52,18 @@ func startChild(t *testing.T, args ...any) *child {
 	}
 	t.Cleanup(c.stop)
 	return c
+}
+
+// ownNetwork gives a child a network namespace of its own, and a user namespace where it isn't
+// root's.
+func ownNetwork() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	if os.Getuid() != 0 {
+		a.Cloneflags |= syscall.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	return a
 }
 
 // line returns the next line that the child prints.

@@ -106,47 +106,58 @@ func TestLeaveConns(t *testing.T) {
 
 // TestLeaveGroup shows that sockets which leave keep what they have, and get nothing more.
 func TestLeaveGroup(t *testing.T) {
-	const count = 50
-	for _, listen := range []string{"127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"} {
-		old := open(t, Config{UDPOnly: true}, listen)
-		addr := old.Addrs()[0]
-		clients := sendEach(t, addr, "before", count)
-		fresh := open(t, Config{UDPOnly: true}, addr.String())
-		for _, s := range old.udp {
-			s.leave(time.Now().Add(testkit.Patience))
-		}
-		clients = append(clients, sendEach(t, addr, "after", count)...)
-
-		var olds, freshs counter
-		r := serve(t, fresh, freshs.of(echo))
-		testkit.Eventually(t, "queries", func() bool { return freshs.udp.Load() == count })
-		if err := serve(t, old, olds.of(echo)).stop(); err != nil {
-			t.Errorf("%s: %v", listen, err)
-		}
-		for i, c := range clients {
-			want := "before"
-			if i >= count {
-				want = "after"
-			}
-			buf := make([]byte, 512)
-			if n, err := c.Read(buf); string(buf[:n]) != want {
-				t.Errorf("%s: client %d: answer %q, want %q; %v", listen, i, buf[:n], want, err)
-			}
-		}
-		r.stop()
-		if n, m := olds.udp.Load(), freshs.udp.Load(); n != count || m != count {
-			t.Errorf("%s: %d and %d queries, want %d each", listen, n, m, count)
-		}
+	for listen, asked := range map[string]string{
+		"127.0.0.1:0": "127.0.0.1", "[::1]:0": "::1", "0.0.0.0:0": "127.0.0.1", "[::]:0": "::1",
+	} {
+		leaveGroup(t, Config{UDPOnly: true}, listen, asked)
 	}
 }
 
-// sendEach sends message from count ports.
-func sendEach(t *testing.T, to netip.AddrPort, message string, count int) (clients []net.Conn) {
+// leaveGroup has the sockets of a Front leave while another has the same address. Clients ask it at
+// each of the addresses asked.
+func leaveGroup(t *testing.T, cfg Config, listen string, asked ...string) {
 	t.Helper()
-	for range count {
-		c := dial(t, "udp", reach(to))
-		c.Write([]byte(message))
-		clients = append(clients, c)
+	old := open(t, cfg, listen)
+	addr := old.Addrs()[0]
+	clients := sendEach(t, asked, addr.Port(), "before")
+	count := len(clients)
+	fresh := open(t, cfg, addr.String())
+	for _, s := range old.udp {
+		s.leave(time.Now().Add(testkit.Patience))
+	}
+	clients = append(clients, sendEach(t, asked, addr.Port(), "after")...)
+
+	var olds, freshs counter
+	r := serve(t, fresh, freshs.of(echo))
+	testkit.Eventually(t, "queries", func() bool { return freshs.udp.Load() == int64(count) })
+	if err := serve(t, old, olds.of(echo)).stop(); err != nil {
+		t.Errorf("%s: %v", listen, err)
+	}
+	for i, c := range clients {
+		want := "before"
+		if i >= count {
+			want = "after"
+		}
+		buf := make([]byte, 512)
+		if n, err := c.Read(buf); string(buf[:n]) != want {
+			t.Errorf("%s: client %d: answer %q, want %q; %v", listen, i, buf[:n], want, err)
+		}
+	}
+	r.stop()
+	if n, m := olds.udp.Load(), freshs.udp.Load(); n != int64(count) || m != int64(count) {
+		t.Errorf("%s: %d and %d queries, want %d each", listen, n, m, count)
+	}
+}
+
+// sendEach sends message to each address from 50 ports.
+func sendEach(t *testing.T, to []string, port uint16, message string) (clients []net.Conn) {
+	t.Helper()
+	for _, addr := range to {
+		for range 50 {
+			c := dial(t, "udp", netip.AddrPortFrom(netip.MustParseAddr(addr), port))
+			c.Write([]byte(message))
+			clients = append(clients, c)
+		}
 	}
 	return clients
 }

@@ -18,15 +18,23 @@ import (
 
 // TestTCP asks over both families, one byte at a time and all at once.
 func TestTCP(t *testing.T) {
-	for _, tt := range []struct{ listen, asked string }{
-		{"127.0.0.1:0", "127.0.0.1"},
-		{"[::1]:0", "::1"},
-		{"0.0.0.0:0", "127.0.0.2"},
-		{"[::]:0", "::1"},
+	for _, tt := range []struct {
+		listen, asked string
+		dual          bool
+	}{
+		{"127.0.0.1:0", "127.0.0.1", false},
+		{"[::1]:0", "::1", false},
+		{"0.0.0.0:0", "127.0.0.2", false},
+		{"[::]:0", "::1", false},
+		{"127.0.0.1:0", "127.0.0.1", true},
+		{"0.0.0.0:0", "127.0.0.2", true},
+		{"0.0.0.0:0", "::1", true},
+		{"[::]:0", "127.0.0.2", true},
+		{"[::]:0", "::1", true},
 	} {
-		t.Run(tt.listen, func(t *testing.T) {
+		t.Run(fmt.Sprint(tt), func(t *testing.T) {
 			clients := make(chan Client, 10)
-			r := start(t, Config{}, func(dst, query []byte, c *Client) []byte {
+			r := start(t, Config{DualStack: tt.dual}, func(dst, query []byte, c *Client) []byte {
 				clients <- *c
 				return append(dst, query...)
 			}, tt.listen)

@@ -13,15 +13,23 @@ import (
 // TestUDP asks over both families in one process, on addresses of their own and on the
 // wildcards, and takes answers only from the address that was asked.
 func TestUDP(t *testing.T) {
-	for _, tt := range []struct{ listen, asked string }{
-		{"127.0.0.1:0", "127.0.0.1"},
-		{"[::1]:0", "::1"},
-		{"0.0.0.0:0", "127.0.0.2"},
-		{"[::]:0", "::1"},
+	for _, tt := range []struct {
+		listen, asked string
+		dual          bool
+	}{
+		{"127.0.0.1:0", "127.0.0.1", false},
+		{"[::1]:0", "::1", false},
+		{"0.0.0.0:0", "127.0.0.2", false},
+		{"[::]:0", "::1", false},
+		{"127.0.0.1:0", "127.0.0.1", true},
+		{"0.0.0.0:0", "127.0.0.2", true},
+		{"0.0.0.0:0", "::1", true},
+		{"[::]:0", "127.0.0.2", true},
+		{"[::]:0", "::1", true},
 	} {
-		t.Run(tt.listen, func(t *testing.T) {
+		t.Run(fmt.Sprint(tt), func(t *testing.T) {
 			clients := make(chan Client, 1)
-			r := start(t, Config{}, func(dst, query []byte, c *Client) []byte {
+			r := start(t, Config{DualStack: tt.dual}, func(dst, query []byte, c *Client) []byte {
 				clients <- *c
 				return append(append(dst, "re: "...), query...)
 			}, tt.listen)
@@ -49,10 +57,12 @@ func TestUDPAddresses(t *testing.T) {
 
 // TestUDPLate answers the second query before the first.
 func TestUDPLate(t *testing.T) {
-	for _, listen := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::]:0"} {
+	for listen, asked := range map[string]string{
+		"127.0.0.1:0": "127.0.0.1", "0.0.0.0:0": "127.0.0.2", "[::]:0": "127.0.0.2", "[::]:00": "::1",
+	} {
 		var h holder
-		r := start(t, Config{}, h.handle, listen)
-		c := dial(t, "udp", reach(r.Addrs()[0]))
+		r := start(t, Config{DualStack: strings.HasPrefix(listen, "[")}, h.handle, listen)
+		c := dial(t, "udp", netip.AddrPortFrom(netip.MustParseAddr(asked), r.Addrs()[0].Port()))
 		c.Write([]byte("one"))
 		h.take(t, 1)
 		c.Write([]byte("two"))
