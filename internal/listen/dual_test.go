@@ -29,11 +29,14 @@ type beside struct {
 	readers  sync.WaitGroup
 }
 
-func openBeside() (b *beside, err error) {
+// openBeside opens them. Go's listeners speak Multipath TCP too where the kernel does (net.ListenConfig);
+// multipath false leaves that out.
+func openBeside(multipath bool) (b *beside, err error) {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
 		return err
 	}}
+	lc.SetMultipathTCP(multipath)
 	for range 10 { // the port that is free for TCP may be taken for UDP
 		b = &beside{}
 		if b.listener, err = lc.Listen(context.Background(), "tcp", ":0"); err != nil {
@@ -93,7 +96,7 @@ func (b *beside) at(addr string) netip.AddrPort {
 
 func startBeside(t *testing.T) *beside {
 	t.Helper()
-	b, err := openBeside()
+	b, err := openBeside(true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +197,7 @@ func without6(args []string) error {
 	if err := take(); err != nil {
 		return fmt.Errorf("taking IPv6: %w", err)
 	}
-	b, err := openBeside()
+	b, err := openBeside(true)
 	if err != nil {
 		return err
 	}

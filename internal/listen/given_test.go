@@ -15,9 +15,9 @@ import (
 )
 
 // give opens sockets as CoreDNS does, which nobody else serves.
-func give(t *testing.T) (*beside, Given) {
+func give(t *testing.T, multipath bool) (*beside, Given) {
 	t.Helper()
-	b, err := openBeside()
+	b, err := openBeside(multipath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func give(t *testing.T) (*beside, Given) {
 // TestGiven serves on sockets that somebody else has opened, also when who opened them has closed
 // theirs. Answers come from the address that was asked.
 func TestGiven(t *testing.T) {
-	b, given := give(t)
+	b, given := give(t, true)
 	clients := make(chan Client, 10)
 	r := start(t, Config{Given: given}, func(dst, query []byte, c *Client) []byte {
 		clients <- *c
@@ -62,7 +62,7 @@ func TestGiven(t *testing.T) {
 
 // TestGivenFiles serves on files of sockets, and beside addresses of its own.
 func TestGivenFiles(t *testing.T) {
-	b, _ := give(t)
+	b, _ := give(t, true)
 	packet, err := b.packet.(*net.UDPConn).File()
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func TestGivenFiles(t *testing.T) {
 func TestGivenHandover(t *testing.T) {
 	for name, h := range map[string]Handler{"now": echo, "late": delayed(20 * time.Millisecond)} {
 		t.Run(name, func(t *testing.T) {
-			b, given := give(t)
+			b, given := give(t, true)
 			old := start(t, Config{Given: given, Drain: testkit.Patience}, h)
 			var udp, tcp asker
 			udp.run(4, askUDPOnce(b.at("127.0.0.1")))
@@ -119,8 +119,14 @@ func TestGivenHandover(t *testing.T) {
 
 // TestGivenLeave answers what waits in the sockets, and late, and takes nothing that comes after.
 func TestGivenLeave(t *testing.T) {
+	for _, multipath := range []bool{false, true} {
+		givenLeave(t, multipath)
+	}
+}
+
+func givenLeave(t *testing.T, multipath bool) {
 	const count = 300
-	b, given := give(t)
+	b, given := give(t, multipath)
 	f := open(t, Config{Given: given, Drain: testkit.Patience})
 	udp := dial(t, "udp", b.at("127.0.0.1"))
 	udp.(*net.UDPConn).SetReadBuffer(4 << 20)
@@ -152,9 +158,57 @@ func TestGivenLeave(t *testing.T) {
 	}
 }
 
+// TestGivenLeaveBusy leaves sockets that somebody else reads and that get more and more. It neither
+// reads on nor runs in circles while an answer is still to come.
+func TestGivenLeaveBusy(t *testing.T) {
+	b, given := give(t, true)
+	var h holder
+	r := start(t, Config{Given: given, Drain: testkit.Patience}, h.handle)
+	dial(t, "udp", b.at("127.0.0.1")).Write([]byte("query"))
+	held := h.take(t, 1)[0]
+
+	ended, done := make(chan struct{}), make(chan struct{})
+	c := dial(t, "udp", b.at("127.0.0.1"))
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ended:
+				return
+			case <-time.After(time.Millisecond): // much less than quietUDP
+				c.Write([]byte("query"))
+			}
+		}
+	}()
+	defer func() { close(ended); <-done }()
+	testkit.Eventually(t, "queries", func() bool { return len(h.take(t, 1)) > 10 })
+	r.cancel()
+	testkit.Eventually(t, "left to the others", func() bool {
+		for _, later := range h.take(t, 1) {
+			later.Send(nil)
+		}
+		n := len(h.take(t, 1))
+		time.Sleep(100 * time.Millisecond) // nothing tells that no more is read
+		return len(h.take(t, 1)) == n
+	})
+	waiting := dial(t, "tcp", b.at("127.0.0.1")) // in the listener of the others
+	time.Sleep(200 * time.Millisecond)           // time enough to run in circles
+	held.Send(nil)
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if n := r.tcp.round; n > 1000 {
+		t.Errorf("%d rounds while there was nothing to do", n)
+	}
+	b.serve()
+	if !isOpen(waiting) {
+		t.Error("the connection that came later was lost")
+	}
+}
+
 // TestGivenWrong refuses what is no such socket, and leaves nothing open, which TestMain checks.
 func TestGivenWrong(t *testing.T) {
-	b, given := give(t)
+	b, given := give(t, true)
 	conn := dial(t, "tcp", b.at("127.0.0.1")).(*net.TCPConn)
 	closed := dial(t, "udp", b.at("127.0.0.1")).(*net.UDPConn)
 	closed.Close()

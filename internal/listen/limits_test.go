@@ -4,7 +4,11 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -270,13 +274,13 @@ func TestTCPTotal(t *testing.T) {
 	testkit.Eventually(t, "evicted", func() bool { return a.TCP().Open+b.TCP().Open == 6 })
 }
 
-// TestTCPManyIdle holds 10,000 connections from 50 addresses, which the defaults allow. One
-// more is served as ever, and the idlest goes.
+// TestTCPManyIdle holds 10,000 connections from 50 addresses, which the defaults allow and which have
+// asked once each. They take little memory. One more is served as ever, and the idlest goes.
 func TestTCPManyIdle(t *testing.T) {
 	const count = 10000
 	allowFiles(t, count+200)
 	r := start(t, Config{TCP: Limits{Idle: 1 << 40}}, echo, "127.0.0.1:0")
-	before := heap()
+	before, residentBefore := heap(), resident(t)
 	client := startChild(t, "idle", r.Addrs()[0], count)
 	if line := client.line(t); line != "connected" {
 		t.Fatalf("client: %q", line)
@@ -285,9 +289,10 @@ func TestTCPManyIdle(t *testing.T) {
 		t.Errorf("%+v, want %d open", s, count)
 	}
 	each := (heap() - before) / count
-	t.Logf("%d bytes of heap for each of %d connections", each, count)
-	if each > 512 {
-		t.Errorf("%d bytes for each connection, want at most 512", each)
+	residentEach := (resident(t) - residentBefore) / count
+	t.Logf("%d bytes of heap, %d resident, for each of %d connections", each, residentEach, count)
+	if each > 512 || residentEach > 4096 {
+		t.Errorf("%d bytes of heap and %d resident for each connection, want at most 512 and 4096", each, residentEach)
 	}
 	if !isOpen(dial(t, "tcp", r.Addrs()[0])) {
 		t.Error("not served")
@@ -321,6 +326,21 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// resident returns the bytes of memory that the process has, without those that it could give back.
+func resident(t *testing.T) int64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
 }
 
 // TestGreedyExpire lets others' time run out while one client keeps the reader busy.
