@@ -66,14 +66,14 @@ func TestTCPWriteOwed(t *testing.T) {
 	}
 	held := h.take(t, count)
 	next := 0
-	testkit.Eventually(t, "answers that wait", func() bool { // so few that the client may ask on
-		if r.buffered() == 0 {
+	testkit.Eventually(t, "answers that wait", func() bool { // fewer than keep the client from asking more
+		if r.buffered() < 30000 {
 			held[next].Send(make([]byte, 30000))
 			next++
 			return false
 		}
 		time.Sleep(50 * time.Millisecond) // the kernel may take more
-		return r.buffered() > 0
+		return r.buffered() >= 30000
 	})
 	go func() { // until it is closed
 		for err := error(nil); err == nil; time.Sleep(20 * time.Millisecond) {
