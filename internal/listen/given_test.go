@@ -163,9 +163,10 @@ func givenLeave(t *testing.T, multipath bool) {
 func TestGivenLeaveBusy(t *testing.T) {
 	b, given := give(t, true)
 	var h holder
-	r := start(t, Config{Given: given, Drain: testkit.Patience}, h.handle)
+	r := start(t, Config{Given: given, Drain: time.Hour}, h.handle)
 	dial(t, "udp", b.at("127.0.0.1")).Write([]byte("query"))
-	held := h.take(t, 1)[0]
+	dial(t, "tcp", b.at("127.0.0.1")).Write(frame("query"))
+	h.take(t, 2)
 
 	ended, done := make(chan struct{}), make(chan struct{})
 	c := dial(t, "udp", b.at("127.0.0.1"))
@@ -184,16 +185,15 @@ func TestGivenLeaveBusy(t *testing.T) {
 	testkit.Eventually(t, "queries", func() bool { return len(h.take(t, 1)) > 10 })
 	r.cancel()
 	testkit.Eventually(t, "left to the others", func() bool {
-		for _, later := range h.take(t, 1) {
-			later.Send(nil)
-		}
 		n := len(h.take(t, 1))
 		time.Sleep(100 * time.Millisecond) // nothing tells that no more is read
 		return len(h.take(t, 1)) == n
 	})
 	waiting := dial(t, "tcp", b.at("127.0.0.1")) // in the listener of the others
 	time.Sleep(200 * time.Millisecond)           // time enough to run in circles
-	held.Send(nil)
+	for _, later := range h.take(t, 2) {
+		later.Send(nil)
+	}
 	if err := r.stop(); err != nil {
 		t.Error(err)
 	}
