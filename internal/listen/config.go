@@ -95,8 +95,9 @@ type Limits struct {
 	// reads no more of them until it has answered one. The default is 256.
 	Pipeline int
 
-	// Idle is how long a connection may stay open without a query. The default is 10 s, as in
-	// CoreDNS (RFC 7766, section 6.2.3, recommends seconds).
+	// Idle is how long a connection may stay open without a query. After a late answer it may be
+	// twice as long. The default is 10 s, as in CoreDNS (RFC 7766, section 6.2.3, recommends
+	// seconds).
 	Idle time.Duration
 
 	// Read is how long a connection may leave a message half sent before it is closed. The default

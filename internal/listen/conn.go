@@ -36,6 +36,7 @@ type conn struct {
 	out    []byte // answers not sent yet
 	unsent int    // bytes that the kernel may still keep of what was sent
 	late   int    // queries that are open
+	spoken bool   // a late answer went out since the reader last asked
 	events uint32 // what the poller watches it for
 	eof    bool   // the client's side is closed
 	deaf   bool   // we throw away whatever else comes in
@@ -70,6 +71,16 @@ func (c *conn) behind() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.out) > 0
+}
+
+// waits reports whether the client waits for us, or got a late answer since this
+// was last asked.
+func (c *conn) waits() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	waits := c.late > 0 || c.spoken
+	c.spoken = false
+	return waits
 }
 
 // settled reports whether all that the client has asked is answered, and the answers sent.
@@ -265,6 +276,7 @@ func (c *conn) pushLate(answer []byte) error {
 		c.tell()
 		return net.ErrClosed
 	}
+	c.spoken = true
 	if had == 0 && len(c.out) > 0 {
 		c.server.untakenBy(c) // nothing else would tell the reader, while the client takes nothing
 	}

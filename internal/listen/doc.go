@@ -3,7 +3,8 @@
 //
 //	datagrams -- recvmmsg --> batch --> Handler --> batch -- sendmmsg --> answers
 //	                                       |
-//	                                       +-- Client.Later --> Responder.Send (a miss)
+//	                                       +-- Client.Later --> Responder.Send (a miss),
+//	                                       |                    or Part, Part, ... Send (a transfer)
 //	                                       |
 //	bytes ------ epoll, read --> frames --> Handler --> frames -- write --> bytes
 //
@@ -22,6 +23,11 @@
 // another. When the context of Front.Serve ends, the Front hands over to them and loses nothing
 // of what it has received; see udpSocket.leave and tcpServer.leave. To change the addresses of
 // a server, serve a Front for the new ones, and then end the context of the old one.
+//
+// A Front may share its port with sockets of Go's package net, as CoreDNS's are, if it takes both
+// families as they do (Config.DualStack). Then it gets all that arrives, because its sockets ask for
+// what arrives on their CPU and Go's do not. It may also serve on the very sockets that somebody else
+// opened (Config.Given).
 //
 // The package is for Linux only and does not compile elsewhere. A program that must build for
 // other systems imports it in a file for Linux.

@@ -163,7 +163,7 @@ func givenLeave(t *testing.T, multipath bool) {
 func TestGivenLeaveBusy(t *testing.T) {
 	b, given := give(t, true)
 	var h holder
-	r := start(t, Config{Given: given, Drain: time.Hour}, h.handle)
+	r := start(t, Config{Given: given, Drain: 2 * testkit.Patience}, h.handle)
 	dial(t, "udp", b.at("127.0.0.1")).Write([]byte("query"))
 	dial(t, "tcp", b.at("127.0.0.1")).Write(frame("query"))
 	h.take(t, 2)

@@ -107,3 +107,22 @@ func TestTCPTimes(t *testing.T) {
 		t.Error("the idle connection is closed")
 	}
 }
+
+// TestTCPIdleLate gives a client all of its time after an answer that came late.
+func TestTCPIdleLate(t *testing.T) {
+	const idle = time.Second
+	sent := make(chan time.Time, 1)
+	r := start(t, Config{TCP: Limits{Idle: idle}}, func(_, _ []byte, c *Client) []byte {
+		later := c.Later()
+		time.AfterFunc(idle*3/4, func() { sent <- time.Now(); later.Send([]byte("late")) })
+		return nil
+	}, "127.0.0.1:0")
+	c := dial(t, "tcp", r.Addrs()[0])
+	c.Write(frame("query"))
+	if all, err := io.ReadAll(c); err != nil || !bytes.Equal(all, frame("late")) {
+		t.Errorf("%q, %v", all, err)
+	}
+	if d := time.Since(<-sent); d < idle {
+		t.Errorf("closed %v after the answer", d)
+	}
+}

@@ -117,7 +117,7 @@ func (t *tcpServer) expireConn(c *conn) {
 	switch {
 	case c.finished:
 		t.closeConn(c)
-	case c.queue != &t.untaken && c.owed():
+	case c.queue != &t.untaken && c.waits():
 		t.move(c, c.queue)
 	default:
 		t.count.expired.Add(1)
