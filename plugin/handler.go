@@ -57,13 +57,20 @@ func newHandler(cfg *config) *Kubernetes {
 }
 
 // install puts k into the chain of its server block, at its directive's place.
-func (k *Kubernetes) install(c *caddy.Controller) {
+func (k *Kubernetes) install(c *caddy.Controller, p *plan) {
 	block := dnsserver.GetConfig(c)
 	block.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		k.Next = next
 		return k
 	})
-	front := func(next plugin.Handler) plugin.Handler { return &udpFront{k, next} }
+	hooked := sync.OnceValue(func() bool { return p.hook(c) })
+	front := func(next plugin.Handler) plugin.Handler {
+		f := &udpFront{k: k, next: next}
+		if !hooked() {
+			f.serve = p.beside.Serve
+		}
+		return f
+	}
 	block.Plugin = append([]plugin.Plugin{front}, block.Plugin...)
 	c.OnStartup(func() error {
 		if block.Handler("bufsize") != nil {
@@ -167,8 +174,9 @@ func encrypted(ctx context.Context) bool {
 // udpFront stands before all plugins of the server block. So fitUDP also holds for our answers
 // that the cache plugin keeps, which somebody may have asked for over TCP.
 type udpFront struct {
-	k    *Kubernetes
-	next plugin.Handler
+	k     *Kubernetes
+	next  plugin.Handler
+	serve func(*dnsserver.Server) // told of each query's server; nil if CoreDNS tells it (see hook)
 }
 
 // Name implements plugin.Handler.
@@ -176,6 +184,11 @@ func (f *udpFront) Name() string { return pluginName + "-udp" }
 
 // ServeDNS implements plugin.Handler.
 func (f *udpFront) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if f.serve != nil {
+		if server, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server); ok {
+			f.serve(server)
+		}
+	}
 	if opt := r.IsEdns0(); opt != nil && opt.UDPSize() > f.k.udpSize && f.k.responder.Zones.Match(strings.ToLower(r.Question[0].Name)) != nil {
 		f.k.fitUDP(ctx, &request.Request{W: w, Req: r})
 	}

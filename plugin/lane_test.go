@@ -41,7 +41,7 @@ func throughChain(t testing.TB, k *Kubernetes, query []byte, tcp bool) *dns.Msg 
 		t.Fatal(err)
 	}
 	w := &packer{ResponseWriter: test.ResponseWriter{TCP: tcp}}
-	front := &udpFront{k, k}
+	front := &udpFront{k: k, next: k}
 	if rcode, err := front.ServeDNS(context.Background(), request.NewScrubWriter(r, w), r); err != nil || w.reply == nil {
 		t.Fatalf("%v: %s, %v", r.Question, dns.RcodeToString[rcode], err)
 	}

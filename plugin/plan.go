@@ -26,6 +26,12 @@ type plan struct {
 	blocks []serverBlock
 	err    error // why blocks are not known
 	ours   map[int]*ownBlock
+
+	instance *caddy.Instance // whose plan it is; nil if that is not known
+	beside   beside
+	hooked   []*dnsserver.Config // whose hook is ours alone
+	leaves   bool                // instance calls beside.Replaced
+	stopped  bool                // beside.Stop was called
 }
 
 // serverBlock is a block of the Corefile.
@@ -55,6 +61,7 @@ func planOf(c *caddy.Controller) *plan {
 	p, ok := c.Get(planKey{}).(*plan)
 	if !ok {
 		p = &plan{ours: map[int]*ownBlock{}}
+		p.beside = newBeside(p)
 		c.Set(planKey{}, p)
 	}
 	return p
@@ -62,9 +69,7 @@ func planOf(c *caddy.Controller) *plan {
 
 // join takes a kubernetes block in, and logs whether the lane is on for it. It is for OnStartup.
 func (p *plan) join(c *caddy.Controller, conf *config, r *reply.Responder) {
-	if p.blocks == nil && p.err == nil {
-		p.blocks, p.err = p.readCorefile(c)
-	}
+	p.read(c)
 	if p.err != nil {
 		log.Warningf("express is off: %v", p.err)
 		return
@@ -74,6 +79,13 @@ func (p *plan) join(c *caddy.Controller, conf *config, r *reply.Responder) {
 		p.ours[c.ServerBlockIndex] = &ownBlock{e.block(r), dnsserver.GetConfig(c)}
 	}
 	log.Info(e.String())
+}
+
+// read reads the Corefile, once.
+func (p *plan) read(c *caddy.Controller) {
+	if p.blocks == nil && p.err == nil {
+		p.blocks, p.err = p.readCorefile(c)
+	}
 }
 
 // readCorefile returns the server blocks of the plan's instance, from the text that it was started
@@ -86,15 +98,14 @@ func (p *plan) readCorefile(c *caddy.Controller) ([]serverBlock, error) {
 		if !found {
 			continue
 		}
+		p.instance = inst
 		in := inst.Caddyfile()
 		blocks, err := caddyfile.Parse(in.Path(), bytes.NewReader(in.Body()), dnsserver.Directives)
 		if err != nil {
 			return nil, err
 		}
 		return readBlocks(blocks, func(i int) []string {
-			other := *c
-			other.ServerBlockIndex, other.ServerBlockKeyIndex = i, 0
-			return dnsserver.GetConfig(&other).ListenHosts
+			return configOf(c, i, 0).ListenHosts
 		}), nil
 	}
 	return nil, errors.New("the Corefile is not known")

@@ -62,7 +62,7 @@ func TestMain(m *testing.M) {
 		k.upstream = counted{upstream.New()}
 		k.search = []string{"apps.example.", "other.local."}
 		k.responder.Store = written.store
-		k.install(c)
+		k.install(c, planOf(c))
 		return nil
 	})
 	os.Exit(m.Run())

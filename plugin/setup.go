@@ -34,15 +34,17 @@ func setup(c *caddy.Controller) error {
 			return plugin.Error(pluginName, cfg.origin.errorf("%v", err))
 		}
 		lanes.join(c, cfg, &k.responder)
+		lanes.replacing(run)
 		run.whenSynced(f, func() { reportMissing(cfg, k.responder.Store) })
 		return run.start(f)
 	})
 	c.OnShutdown(run.replaced)
+	c.OnFinalShutdown(lanes.stop) // while records go on changing
 	c.OnFinalShutdown(run.stop)
 	c.OnRestart(live.restarting)
 	c.OnRestartFailed(live.failed)
 
-	k.install(c)
+	k.install(c, lanes)
 	return nil
 }
 

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/testkit"
 )
 
 // service is a snapshot of one Service, with an address.
@@ -61,6 +64,47 @@ func TestLeave(t *testing.T) {
 		<-p.ended
 		if code := p.ProcessState.ExitCode(); code != 0 {
 			t.Errorf("exit code %d", code)
+		}
+	}
+}
+
+// TestLeaveUnderLoad sends SIGTERM while clients ask for names in the cluster and outside it. All
+// that was received is answered, and then the program ends.
+func TestLeaveUnderLoad(t *testing.T) {
+	for _, lameduck := range []string{"10ms", "1s"} {
+		p := start(t, `.:PORT {
+    bind HOST
+    health 127.0.0.1:0 {
+        lameduck `+lameduck+`
+    }
+    prometheus 127.0.0.1:0
+    kubernetes cluster.local {
+        snapshot records.yaml
+    }
+    whoami
+}
+`, map[string]string{"records.yaml": service("10.96.0.1")})
+		p.until(t, "it says where express is on", func() bool { return strings.Contains(p.printed(), "express is on for .:") })
+		var queries [][]byte
+		for _, name := range []string{"web.ns.svc.cluster.local.", "no.ns.svc.cluster.local.", "example.org."} {
+			q, err := new(dns.Msg).SetQuestion(name, dns.TypeA).Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			queries = append(queries, q)
+		}
+		load := testkit.NewLoad(t, netip.MustParseAddrPort(p.address), queries...)
+		load.More(500)
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		<-p.ended
+		load.End()
+		if code := p.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if _, err := net.Dial("tcp", p.address); err == nil {
+			t.Error("the port is still open")
 		}
 	}
 }

@@ -28,6 +28,9 @@ var fences = []fence{
 		"k8s.io/":              "API objects end in plugin/object",
 		"sigs.k8s.io/":         "API objects end in plugin/object",
 	}},
+	{"plugin/front", map[string]string{
+		"k8s.io/": "sockets know nothing of the API",
+	}},
 	{"plugin/lane", map[string]string{
 		"github.com/coredns/":  "the lane saves a query the way through CoreDNS; what needs it is passed on",
 		"github.com/miekg/dns": "a query and its answer are bytes",
