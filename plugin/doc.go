@@ -3,7 +3,10 @@
 //
 //	Corefile -> setup -> zone.Store <- zone.Writer <- kube (API server) or snapshot (file)
 //
-//	query -> ServeDNS -> reply.Responder (reads zone.Store) -> answer (records) -> reply
+//	query -> front -> lane -> reply.Responder -> bytes
+//	           |
+//	           v      what the lane passes on, and all queries where it is off (plan)
+//	         ServeDNS -> reply.Responder (reads zone.Store) -> answer (records) -> reply
 //	            ^                                                |
 //	            +---- the server itself <- alias, 8 in a row at most (chain)
 //

@@ -19,14 +19,14 @@ type express struct {
 	off   []string  // why it is off; empty if it is on
 	other []zoneKey // of zones, for which it is off anyway: another block has them, too
 
-	udpSize      int // bytes, the most that a reply over UDP may have
-	rotate, nsid bool
+	udpSize              int // bytes, the most that a reply over UDP may have
+	rotate, nsid, cached bool
 }
 
 // judge says what the lane is for the i-th of all server blocks, whose kubernetes block is conf.
 func judge(blocks []serverBlock, i int, conf *config) express {
 	b := &blocks[i]
-	e := express{zones: b.keys, udpSize: b.udpSize(), rotate: b.has("loadbalance"), nsid: b.has("nsid")}
+	e := express{zones: b.keys, udpSize: b.udpSize(), rotate: b.has("loadbalance"), nsid: b.has("nsid"), cached: b.has("cache")}
 	switch {
 	case runtime.GOOS != "linux":
 		e.off = append(e.off, "it needs Linux")
@@ -100,7 +100,7 @@ func (b *serverBlock) udpSize() int {
 
 // block returns the lane's block for a responder.
 func (e *express) block(r *reply.Responder) *lane.Block {
-	return &lane.Block{Responder: r, UDPSize: e.udpSize, Rotate: e.rotate, NSID: e.nsid}
+	return &lane.Block{Responder: r, UDPSize: e.udpSize, Rotate: e.rotate, NSID: e.nsid, Cached: e.cached}
 }
 
 // String says whether the lane is on, and why not.

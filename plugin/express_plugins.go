@@ -70,6 +70,7 @@ var rules = map[string]rule{
 
 	// The whole server behaves otherwise.
 	"proxyproto": {atListener, nil, "puts the client's address before each query"},
+	"dynupdate":  {atListener, nil, "has CoreDNS take updates, which no other listener does"},
 	"tsig":       {atListener, nil, "checks the signatures of all queries to this address"},
 	"tls":        {anywhere, answersACME, "may answer the challenges of ACME first, in all blocks"},
 	"view":       {inBlock, nil, "decides for each query whether this block answers it"},
@@ -91,7 +92,6 @@ var rules = map[string]rule{
 	"dnssec":       {inChain, about(all), "signs answers"},
 	"minimal":      {inChain, nil, "takes the additional records away"},
 	"template":     {inChain, about(behindTwo), answersFirst},
-	"dynupdate":    {inChain, nil, answersFirst},
 	"hosts":        {inChain, namesUs, answersFirst},
 	"route53":      {inChain, nil, answersFirst},
 	"azure":        {inChain, nil, answersFirst},

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/request"
@@ -161,6 +163,75 @@ func TestSlow(t *testing.T) {
 		if want == "fast.example." {
 			close(fast)
 		}
+	}
+}
+
+// TestQueries asks more on a connection than the server takes: the last answer is followed by the end.
+func TestQueries(t *testing.T) {
+	addr := testkit.FreeAddr(t)
+	s := newServer(t, addr, text("x"))
+	s.MaxTCPQueries = 2
+	start(t, s)
+	f, _ := newFronts()
+	beside(t, f, s)
+	conn, err := dns.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range 3 {
+		if err := conn.WriteMsg(new(dns.Msg).SetQuestion("a.example.", dns.TypeTXT)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if _, err := conn.ReadMsg(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m, err := conn.ReadMsg(); err == nil {
+		t.Errorf("a third answer: %v", m)
+	}
+}
+
+// TestSlowTransfer asks for a zone and takes nothing of it. The server is held back, and told after the
+// time that it allows.
+func TestSlowTransfer(t *testing.T) {
+	addr := testkit.FreeAddr(t)
+	var sent atomic.Int64
+	failed := make(chan error)
+	s := newServer(t, addr, func(_ context.Context, w dns.ResponseWriter, r *dns.Msg) {
+		m := txt(r, strings.Repeat("x", 255))
+		for range 200 {
+			m.Answer = append(m.Answer, m.Answer[0])
+		}
+		for {
+			if err := w.WriteMsg(m); err != nil {
+				failed <- err
+				return
+			}
+			sent.Add(1)
+		}
+	})
+	s.WriteTimeout = time.Second
+	start(t, s)
+	f, _ := newFronts()
+	beside(t, f, s)
+	conn, err := dns.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.WriteMsg(new(dns.Msg).SetAxfr("example.")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-failed:
+	case <-time.After(testkit.Patience):
+		t.Fatal("it is not told")
+	}
+	if n := sent.Load(); n > 1000 {
+		t.Errorf("%d messages of 50 KB were taken", n)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 func (f *front) prove(g *generation, query, answer []byte, c *listen.Client, v *lane.Verdict) bool {
 	hash := v.What ^ g.salt
 	return f.proof.Due(hash) && f.proof.Check(f, &proof.Query{
-		Message: query, Remote: c.Remote, Local: c.Local, TCP: c.TCP, Cached: true, Hash: hash,
+		Message: query, Remote: c.Remote, Local: c.Local, TCP: c.TCP, Cached: v.Block.Cached, Hash: hash,
 	}, answer)
 }
 

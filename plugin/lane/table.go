@@ -15,6 +15,7 @@ type Block struct {
 	UDPSize   int  // bytes, the most that a reply over UDP may have
 	Rotate    bool // loadbalance stands in the block: sets of addresses begin anywhere
 	NSID      bool // nsid stands in the block: queries that ask for it are passed on
+	Cached    bool // cache stands in the block: its answers may be as old as their TTL
 
 	off atomic.Bool
 }
