@@ -110,15 +110,15 @@ func (l *Lane) setOptions(q *query, c *listen.Client) {
 	if c.TCP && q.Keepalive { // never over UDP (RFC 7828, section 3.2.1)
 		q.options.Keepalive = true
 		if !c.Leaving { // else 0: please close (RFC 7828, section 3.3.2)
-			q.options.Timeout = keepalive(l.Idle)
+			q.options.Timeout = timeout(l.Idle)
 		}
 	}
 }
 
-// keepalive is how long a client may keep a TCP connection without a query, in units of 100 ms
+// timeout returns how long a client may keep a TCP connection without a query, in units of 100 ms
 // (RFC 7828, section 3.1). It is a second less than the listener's limit, because the query may take
 // some time to arrive.
-func keepalive(idle time.Duration) uint16 {
+func timeout(idle time.Duration) uint16 {
 	const unit, longest = 100 * time.Millisecond, 1<<16 - 1
 	return uint16(min(max(idle-time.Second, 0)/unit, longest))
 }
