@@ -202,3 +202,22 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+// TestParseMore shows that a query tells of records beside the OPT record, and of NSID in it.
+func TestParseMore(t *testing.T) {
+	nsid := &dns.EDNS0_NSID{Code: dns.EDNS0NSID}
+	for _, tt := range []struct {
+		m          *dns.Msg
+		more, nsid bool
+	}{
+		{question("a.example.", dns.TypeA), false, false},
+		{withOPT(question("a.example.", dns.TypeA), 1232, true, cookie("0102030405060708")), false, false},
+		{withOPT(question("a.example.", dns.TypeA), 1232, true, cookie("0102030405060708"), nsid), false, true},
+		{withOPT(question("a.example.", dns.TypeA).SetTsig("key.", dns.HmacSHA256, 300, 1), 1232, true, nsid), true, true},
+	} {
+		var q Query
+		if status := q.Parse(pack(t, tt.m)); status != Valid || q.More != tt.more || q.NSID != tt.nsid {
+			t.Errorf("%v: %d, more %v, NSID %v", tt.m, status, q.More, q.NSID)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package zone
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -93,6 +94,39 @@ func search(chunks []*chunk, h holder) (c, i int, found bool) {
 	}
 	i, found = slices.BinarySearchFunc(chunks[c].holders, h, holder.compare)
 	return c, i, found
+}
+
+// first returns the chunk and the place behind all holders of lower addresses. It is search for readers:
+// reverse names are asked for all the time, and to compare two addresses takes no copy of holders.
+func first(chunks []*chunk, addr *[16]byte) (c, i int) {
+	high, low := words(addr)
+	below := func(h *holder) bool {
+		hi, lo := words(&h.addr)
+		return hi < high || hi == high && lo < low
+	}
+	for n := len(chunks); c < n; {
+		if m := (c + n) / 2; below(&chunks[m].holders[0]) {
+			c = m + 1
+		} else {
+			n = m
+		}
+	}
+	if c--; c < 0 {
+		return 0, 0
+	}
+	for holders, n := chunks[c].holders, len(chunks[c].holders); i < n; {
+		if m := (i + n) / 2; below(&holders[m]) {
+			i = m + 1
+		} else {
+			n = m
+		}
+	}
+	return c, i
+}
+
+// words returns an address as two numbers.
+func words(addr *[16]byte) (high, low uint64) {
+	return binary.BigEndian.Uint64(addr[:8]), binary.BigEndian.Uint64(addr[8:])
 }
 
 // get returns the holder that equals h except for its count.
@@ -193,7 +227,7 @@ func (a *addresses) release(addr netip.Addr, e *entry) int32 {
 // from yields, in ascending order, the published holders at addr and after it.
 func (a *addresses) from(addr [16]byte, yield func(holder) bool) {
 	chunks := *a.published.Load()
-	c, i, _ := search(chunks, holder{addr: addr, vip: true})
+	c, i := first(chunks, &addr)
 	for ; c < len(chunks); c, i = c+1, 0 {
 		for _, h := range chunks[c].holders[i:] {
 			if !yield(h) {
