@@ -252,6 +252,41 @@ func TestLane(t *testing.T) {
 	}
 }
 
+// TestLaneFar asks for answers so long that no pointer reaches back to the name of an endpoint, and
+// that are cut among the addresses all the same.
+func TestLaneFar(t *testing.T) {
+	k, w := testHandler(testConfig())
+	l, table := laneOf(k)
+	for n := 200; n <= 320; n += 17 {
+		for set, zoneName := range map[zone.Set]string{zone.Local: "cluster.local.", zone.Imported: "clusterset.local."} {
+			key := zone.Key{Namespace: "ns", Name: "far"}
+			w.SetService(set, &zone.Service{Key: key, Kind: zone.Headless})
+			for i := range 3 {
+				sl := &zone.Slice{SliceKey: zone.SliceKey{Namespace: "ns", Name: fmt.Sprint(n, "-", i)}, Service: key, Ports: []zone.Port{{Name: "p", Protocol: "tcp", Number: 1}}}
+				if set == zone.Imported {
+					sl.Cluster = fmt.Sprint("cluster-", i)
+				}
+				for j := range n {
+					sl.Endpoints = append(sl.Endpoints, zone.Endpoint{Addr: netip.AddrFrom4([4]byte{10, byte(100 + i), byte(j / 250), byte(j % 250)}), Host: fmt.Sprint("a-long-label-", i, "-", 1000+j)})
+				}
+				w.SetSlice(set, sl)
+			}
+			m := new(dns.Msg)
+			m.SetQuestion("FAR.ns.svc."+zoneName, dns.TypeSRV)
+			query, err := m.Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, b := said(throughLane(t, l, table, query, true)), said(throughChain(t, k, query, true)); a != b {
+				t.Fatalf("%d endpoints:\n%.300s\nwant\n%.300s", 3*n, a, b)
+			}
+			for i := range 3 {
+				w.DeleteSlice(set, zone.SliceKey{Namespace: "ns", Name: fmt.Sprint(n, "-", i)})
+			}
+		}
+	}
+}
+
 // among shows that what is left of an answer that was cut is part of the whole answer, unless that is
 // cut as well.
 func among(t *testing.T, part, whole *dns.Msg) {

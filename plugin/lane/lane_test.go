@@ -95,6 +95,33 @@ func TestPassedOn(t *testing.T) {
 	}
 }
 
+// TestManyNames asks for the names of an address that many Services have: where they have no room,
+// CoreDNS has to answer.
+func TestManyNames(t *testing.T) {
+	b := cluster()
+	w := zone.NewWriter(b.Responder.Store)
+	for i := range 40 {
+		key := zone.Key{Namespace: "ns", Name: fmt.Sprint("many-", i)}
+		w.SetService(zone.Local, &zone.Service{Key: key, Kind: zone.Headless})
+		w.SetSlice(zone.Local, &zone.Slice{SliceKey: zone.SliceKey(key), Service: key, Endpoints: []zone.Endpoint{{Addr: addrs("10.9.9.9")[0]}}})
+	}
+	w.SetNamespace("ns")
+	l, table := newLane(b)
+	query := pack(t, question("9.9.9.10.in-addr.arpa.", dns.TypePTR))
+	if _, v := answer(t, l, table, query, client(false)); v != (Verdict{}) {
+		t.Errorf("over UDP: %+v", v)
+	}
+	m, _ := answer(t, l, table, query, client(true))
+	for i, rr := range m.Answer {
+		if !strings.HasPrefix(rr.(*dns.PTR).Ptr, "10-9-9-9.many-") || !strings.HasSuffix(rr.(*dns.PTR).Ptr, ".ns.svc.cluster.local.") {
+			t.Errorf("%d: %v", i, rr)
+		}
+	}
+	if len(m.Answer) != 40 || m.Truncated {
+		t.Errorf("over TCP: %v", m)
+	}
+}
+
 // sig0 signs a message (RFC 2931).
 var sig0 = &dns.SIG{RRSIG: dns.RRSIG{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSIG, Class: dns.ClassANY}, SignerName: "key."}}
 
