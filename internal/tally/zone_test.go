@@ -190,3 +190,20 @@ func BenchmarkObserveParallel(b *testing.B) {
 		}
 	})
 }
+
+// TestZoneOf shows zones whose answers have a label `plugin` of their own. Whatever else a zone is
+// distinguished by, its requests are one series.
+func TestZoneOf(t *testing.T) {
+	s := New(1)
+	s.ZoneOf(here, ".", "errors").Observe(&Sample{Source: Server})
+	s.ZoneOf(here, ".", "errors").Observe(&Sample{Source: Success})
+	s.ZoneOf(here, ".", "log").Observe(&Sample{Source: Server})
+	s.Zone(here, ".", "").Observe(&Sample{Source: Server})
+	const l = `server="` + here + `",view="",zone="."}`
+	wants(t, s, map[string]float64{
+		`coredns_dns_responses_total{plugin="errors",rcode="NOERROR",` + l:                                       2,
+		`coredns_dns_responses_total{plugin="log",rcode="NOERROR",` + l:                                          1,
+		`coredns_dns_responses_total{plugin="",rcode="NOERROR",` + l:                                             1,
+		`coredns_dns_requests_total{family="1",proto="udp",server="` + here + `",type="other",view="",zone="."}`: 4,
+	})
+}
