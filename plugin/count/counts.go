@@ -6,7 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/coredns/coredns/plugin/metrics/vars"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -88,19 +90,23 @@ func (c *Counts) Readers(n int) (first int) { return int(c.readers.Add(int64(n))
 // Outcome counts one query that reader read.
 func (c *Counts) Outcome(reader int, o Outcome) { c.events.Count(reader, int(o)) }
 
-// Zone returns what counts the lane's queries for zone at the server with the address server
-// (dnsserver.Server.Addr). Zone is a key of a server block, and behind is the name of the plugin that
-// stands behind prometheus there: CoreDNS 1.15.0 names it as the one that answers, whoever does (see
-// tally.Source). Without prometheus, behind is empty, and Zone returns nil: nobody counts.
+// Zone returns what counts the lane's queries for zone, a key of block, at the server with the address
+// server (dnsserver.Server.Addr). It returns nil if CoreDNS would not count them, because prometheus
+// is not in the block. The block's plugins must have been chained, as they are when CoreDNS calls a
+// plugin's OnStartup.
+//
+// The labels are those that the prometheus plugin of CoreDNS 1.15.0 writes. It names the plugin that
+// stands behind it, whoever answers (see tally.Source).
 //
 // Samples have to count as that plugin does. ReplySize is of the message as the plugins hand it out,
 // which is uncompressed, without an OPT record and not yet cut to what the client takes. Took is
 // without the way through the sockets. What CoreDNS refuses before it asks a plugin is not counted.
-func (c *Counts) Zone(server, zone, behind string) *tally.Zone {
-	if behind == "" {
+func (c *Counts) Zone(server string, block *dnsserver.Config, zone string) *tally.Zone {
+	m, ok := block.Handler("prometheus").(*metrics.Metrics)
+	if !ok {
 		return nil
 	}
-	return c.queries.ZoneOf(server, zone, behind)
+	return c.queries.ZoneOf(server, zone, m.Next.Name())
 }
 
 // Describe implements prometheus.Collector.

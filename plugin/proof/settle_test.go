@@ -136,7 +136,7 @@ func TestRestless(t *testing.T) {
 			r := &records{addr: addr, ttl: 5 * time.Second, behind: true}
 			f := &fake{lane: r.lane, chain: r.chain}
 			c, stop := run()
-			for i := range 36_000 {
+			for i := range 12_000 {
 				if i%100 == 0 {
 					c.Check(f, asked(true), f.lane(f.since()))
 				}
