@@ -73,8 +73,7 @@ func (c *conn) behind() bool {
 	return len(c.out) > 0
 }
 
-// waits reports whether the client waits for us, or got a late answer since this
-// was last asked.
+// waits reports whether the client waits for us, or got a late answer since this was last asked.
 func (c *conn) waits() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package ownbuild tests the second of README's ways to use the plugin: one line in the plugin.cfg of
-// one's own build of CoreDNS.
+// Package ownbuild tests what we say about CoreDNS's own source: the second of README's ways to use the
+// plugin, one line in the plugin.cfg of one's own build, and the patch of docs/upstream.
 package ownbuild
 
 import (
