@@ -18,7 +18,7 @@ import (
 // Outcome is what became of a query that came to one of the lane's sockets.
 type Outcome int
 
-// The outcomes. A query has one of them, apart from Different.
+// The outcomes. A query has one of them, and perhaps one of the last two besides.
 const (
 	Answered  Outcome = iota // by the lane alone
 	Compared                 // by the lane, and CoreDNS was asked as well
@@ -26,7 +26,7 @@ const (
 	Passed                   // handed to CoreDNS, which answers
 	Busy                     // dropped: CoreDNS would have had too many to answer at a time
 	Dropped                  // it was no query
-	Panicked                 // the lane panicked, and CoreDNS answers
+	Panicked                 // passed, because the lane panicked
 	Different                // compared, and CoreDNS's answer differs for good
 )
 

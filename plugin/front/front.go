@@ -82,7 +82,7 @@ func (f *front) handle(dst, query []byte, c *listen.Client) []byte {
 		if v.Count != nil {
 			v.Count.Observe(&tally.Sample{
 				Writer: c.Reader, TCP: c.TCP, IPv6: c.Remote.Addr().Is6(), DO: v.DO, Type: v.Type, Rcode: v.Rcode,
-				QuerySize: len(query), ReplySize: len(answer), Took: time.Since(began),
+				QuerySize: len(query), ReplySize: v.Size, Took: time.Since(began),
 			})
 		}
 	}

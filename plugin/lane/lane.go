@@ -40,6 +40,10 @@ type Verdict struct {
 	Block   *Block     // whose records these are
 	Count   *tally.Zone
 
+	// Size is how many bytes the reply has for CoreDNS's prometheus plugin: uncompressed, without
+	// its OPT record, and not yet cut to what the client takes.
+	Size int
+
 	// What is the same number for questions of which one comparison is enough: a name and a type
 	// with records, or the denials of a type, with one code, below one namespace. In another process
 	// it is another number.
@@ -97,7 +101,7 @@ func (l *Lane) answer(q *query, t *Table, dst []byte, c *listen.Client) ([]byte,
 		return dst, Verdict{}
 	}
 	return reply, Verdict{
-		Outcome: Answered, Rcode: q.reply.Rcode, DO: q.DO, Type: q.Type, Block: z.Block, Count: z.Count, What: q.what(),
+		Outcome: Answered, Rcode: q.reply.Rcode, DO: q.DO, Type: q.Type, Block: z.Block, Count: z.Count, Size: q.whole(), What: q.what(),
 	}
 }
 

@@ -51,9 +51,10 @@ func (q *query) nameOf(n *reply.Name, origin string) wire.Name {
 // writeNames writes PTR or NS records, and the addresses of the names that they point to.
 func (q *query) writeNames() {
 	a, extras := &q.reply.Answer, q.reply.Extra
+	q.lengths = q.lengths[:0]
 	for i := range a.Names {
 		q.atQuestion()
-		q.appendNameOf(i, len(a.Names) > 1 || len(extras) > 0)
+		q.lengths = append(q.lengths, uint8(q.appendNameOf(i, len(a.Names) > 1 || len(extras) > 0)))
 		if !q.End(wire.Answer) {
 			return
 		}
@@ -66,15 +67,16 @@ func (q *query) writeNames() {
 	}
 }
 
-// appendNameOf appends a name that the reply points to.
-func (q *query) appendNameOf(i int, compress bool) {
+// appendNameOf appends a name that the reply points to, and returns how long it is uncompressed.
+func (q *query) appendNameOf(i int, compress bool) (length int) {
 	a := &q.reply.Answer
 	n := q.nameOf(&a.Names[i], a.Origin)
 	if compress {
 		q.Compress(n)
-		return
+	} else {
+		q.Buf = append(q.Buf, n...)
 	}
-	q.Buf = append(q.Buf, n...)
+	return len(n)
 }
 
 // endExtra ends an address record of the additional section, and reports whether it had room.

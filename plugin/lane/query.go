@@ -27,6 +27,7 @@ type query struct {
 	buffers [2][wire.MaxName + 4]byte // four more for what
 	cookie  [cookie.Len]byte
 	name    [2 * wire.MaxName]byte // a name that is being written
+	lengths []uint8                // of the names that the reply points to, uncompressed
 	targets []uint16               // where the targets of SRV records stand in the message
 }
 

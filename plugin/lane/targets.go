@@ -21,7 +21,7 @@ func (q *query) writeTargets() {
 	a := &q.reply.Answer
 	base := q.nameOf(&reply.Name{Key: a.Names[0].Key}, a.Origin)
 	baseAt := q.inQuestion(base)
-	q.targets = q.targets[:0]
+	q.targets, q.lengths = q.targets[:0], q.lengths[:0]
 	for i := range a.Names {
 		q.atQuestion()
 		q.Buf = append(q.Buf, 0, 0, byte(a.Weight>>8), byte(a.Weight), byte(a.Ports[i]>>8), byte(a.Ports[i]))
@@ -31,6 +31,7 @@ func (q *query) writeTargets() {
 			baseAt = q.Offset()
 		}
 		q.Buf = append(q.Buf, base...)
+		q.lengths = append(q.lengths, uint8(q.Offset()-int(q.targets[i])))
 		if !q.End(wire.Answer) {
 			return
 		}
