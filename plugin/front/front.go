@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,13 +98,6 @@ func (f *front) answer(g *generation, dst, query []byte, c *listen.Client) (answ
 		}
 	}()
 	return f.lane.Answer(g.table, dst, query, c)
-}
-
-// panicked counts a panic, and logs the first.
-func (f *Fronts) panicked(query []byte, r any) {
-	if f.panics.Add(1) == 1 {
-		f.Log.Errorf("express: panic at the query %x, which CoreDNS answers now: %v\n%s", query, r, debug.Stack())
-	}
 }
 
 // enter returns the present generation, with one more query open, or nil once the front has left.

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -97,5 +98,12 @@ func (f *Fronts) dismiss(g *generation) {
 	if at := f.at[addr]; at != nil && at.current.Load() == g {
 		delete(f.at, addr)
 		at.cancel()
+	}
+}
+
+// panicked counts a panic, and logs the first.
+func (f *Fronts) panicked(query []byte, r any) {
+	if f.panics.Add(1) == 1 {
+		f.Log.Errorf("express: panic at the query %x, which CoreDNS answers now: %v\n%s", query, r, debug.Stack())
 	}
 }

@@ -11,10 +11,9 @@ import (
 
 // allowed are exported identifiers that only tests use, and why.
 var allowed = map[string]string{
-	"plugin.Kubernetes":         "other plugins of a build look for it, as for the stock one",
-	"internal/listen.NewClient": "whoever writes a handler tests it without sockets",
-	"internal/wire.Walker.OK":   "whoever writes replies checks in tests that they are whole",
-	"nodecache/budget.Default":  "what is divided where there is no limit, for the test of the command",
+	"plugin.Kubernetes":        "other plugins of a build look for it, as for the stock one",
+	"internal/wire.Walker.OK":  "whoever writes replies checks in tests that they are whole",
+	"nodecache/budget.Default": "what is divided where there is no limit, for the test of the command",
 }
 
 // TestExportsUsed shows that whatever a package exports is used by another one, and not only by
