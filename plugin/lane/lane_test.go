@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/plugin/zone"
 )
@@ -191,49 +192,54 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// options asks, and returns the options of the answer's OPT record, which must be there if the query
+// has one, and have our size and the query's DO bit.
+func options(t *testing.T, l *Lane, table *Table, m *dns.Msg, c *listen.Client) (cookie string, keepalive *dns.EDNS0_TCP_KEEPALIVE) {
+	t.Helper()
+	got, v := answer(t, l, table, pack(t, m), c)
+	o, asked := got.IsEdns0(), m.IsEdns0()
+	if (o != nil) != (asked != nil) {
+		t.Fatalf("%v: %v", m, got)
+	}
+	if o == nil {
+		return "", nil
+	}
+	if o.UDPSize() != 1232 || o.Do() != asked.Do() || v.DO != asked.Do() || o.Version() != 0 {
+		t.Errorf("%v", o)
+	}
+	for _, option := range o.Option {
+		switch option := option.(type) {
+		case *dns.EDNS0_COOKIE:
+			cookie = option.Cookie
+		case *dns.EDNS0_TCP_KEEPALIVE:
+			keepalive = option
+		default:
+			t.Errorf("%v", option)
+		}
+	}
+	return cookie, keepalive
+}
+
 // TestOptions shows what the OPT record of an answer holds.
 func TestOptions(t *testing.T) {
 	l, table := newLane(cluster())
-	ask := func(m *dns.Msg, tcp, leaving bool) (cookie string, keepalive *dns.EDNS0_TCP_KEEPALIVE) {
-		c := client(tcp)
-		c.Leaving = leaving
-		got, v := answer(t, l, table, pack(t, m), c)
-		o, asked := got.IsEdns0(), m.IsEdns0()
-		if (o != nil) != (asked != nil) {
-			t.Fatalf("%v: %v", m, got)
-		}
-		if o == nil {
-			return "", nil
-		}
-		if o.UDPSize() != 1232 || o.Do() != asked.Do() || v.DO != asked.Do() || o.Version() != 0 {
-			t.Errorf("%v", o)
-		}
-		for _, option := range o.Option {
-			switch option := option.(type) {
-			case *dns.EDNS0_COOKIE:
-				cookie = option.Cookie
-			case *dns.EDNS0_TCP_KEEPALIVE:
-				keepalive = option
-			default:
-				t.Errorf("%v", option)
-			}
-		}
-		return cookie, keepalive
-	}
 	const name, mine = "web.ns.svc.cluster.local.", "0102030405060708"
-	do := func(m *dns.Msg) { m.IsEdns0().SetDo() }
 	cookie := &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: mine}
 	keepalive := &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE}
-	ask(question(name, dns.TypeA), false, false)
-	got, kept := ask(question(name, dns.TypeA, edns(4096, cookie, keepalive, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}), do), false, false)
+	do := func(m *dns.Msg) { m.IsEdns0().SetDo() }
+	options(t, l, table, question(name, dns.TypeA), client(false))
+	m := question(name, dns.TypeA, edns(4096, cookie, keepalive, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}), do)
+	got, kept := options(t, l, table, m, client(false))
 	raw, err := hex.DecodeString(got)
 	if err != nil || !strings.HasPrefix(got, mine) || !l.Cookies.Valid(raw, client(false).Remote.Addr(), time.Now()) || kept != nil {
 		t.Errorf("cookie %q, keepalive %v over UDP (RFC 7828, section 3.2.1)", got, kept)
 	}
-	if got, kept = ask(question(name, dns.TypeA, edns(4096, keepalive)), true, false); got != "" || kept == nil || kept.Timeout != 90 {
+	c := client(true)
+	if got, kept = options(t, l, table, question(name, dns.TypeA, edns(4096, keepalive)), c); got != "" || kept == nil || kept.Timeout != 90 {
 		t.Errorf("cookie %q, keepalive %v over TCP", got, kept)
 	}
-	if _, kept = ask(question(name, dns.TypeA, edns(4096, keepalive)), true, true); kept == nil || kept.Timeout != 0 {
+	c.Leaving = true
+	if _, kept = options(t, l, table, question(name, dns.TypeA, edns(4096, keepalive)), c); kept == nil || kept.Timeout != 0 {
 		t.Errorf("keepalive %v of a front that leaves", kept)
 	}
 	for idle, want := range map[time.Duration]uint16{0: 0, time.Second: 0, 2 * time.Second: 10, 24 * time.Hour: 65535} {

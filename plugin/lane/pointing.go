@@ -2,11 +2,61 @@ package lane
 
 import (
 	"bytes"
+	"net/netip"
 
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/plugin/reply"
-	"github.com/neardns/neardns/plugin/zone"
 )
+
+// nameOf returns a name that the reply points to. It is valid until the next one.
+func (q *query) nameOf(n *reply.Name, origin string) wire.Name {
+	b := n.AppendTo(append(q.name[:0], 0), origin)
+	setLengths(b)
+	b[len(b)-1] = 0
+	return b
+}
+
+// writeNames writes PTR or NS records, and the addresses of the names that they point to.
+func (q *query) writeNames() {
+	a, extras := &q.reply.Answer, q.reply.Extra
+	q.lengths = q.lengths[:0]
+	for i := range a.Names {
+		q.atQuestion()
+		q.lengths = append(q.lengths, uint8(q.appendNameOf(i, len(a.Names) > 1 || len(extras) > 0)))
+		if !q.End(wire.Answer) {
+			return
+		}
+	}
+	for i := range extras {
+		q.appendNameOf(extras[i].Name, true)
+		if !q.endExtra(extras[i].Addr) {
+			return
+		}
+	}
+}
+
+// appendNameOf appends a name that the reply points to, and returns how long it is uncompressed.
+func (q *query) appendNameOf(i int, compress bool) (length int) {
+	a := &q.reply.Answer
+	n := q.nameOf(&a.Names[i], a.Origin)
+	if compress {
+		q.Compress(n)
+	} else {
+		q.Buf = append(q.Buf, n...)
+	}
+	return len(n)
+}
+
+// endExtra ends an address record of the additional section, and reports whether it had room.
+func (q *query) endExtra(addr netip.Addr) bool {
+	t := wire.AAAA
+	if addr.Is4() {
+		t = wire.A
+	}
+	q.Fixed(t, q.reply.Answer.TTL)
+	q.appendAddr(addr)
+	return q.End(wire.Additional)
+}
 
 // The targets of SRV records are names of one Service and of its endpoints:
 //
@@ -75,29 +125,4 @@ func (q *query) pointToCluster(cluster string) bool {
 		}
 	}
 	return false
-}
-
-// appendEndpoint appends the labels of a name before its base.
-func appendEndpoint(dst []byte, n *reply.Name) []byte {
-	if !n.Endpoint {
-		return dst
-	}
-	dst = appendLabel(dst, n)
-	if n.Cluster != "" {
-		dst = append(append(dst, byte(len(n.Cluster))), n.Cluster...)
-	}
-	return dst
-}
-
-// appendLabel appends the first label of an endpoint's name.
-func appendLabel(dst []byte, n *reply.Name) []byte {
-	at := len(dst)
-	dst = append(dst, 0)
-	if n.Host != "" {
-		dst = append(dst, n.Host...)
-	} else {
-		dst = zone.AppendDashed(dst, n.Addr)
-	}
-	dst[at] = byte(len(dst) - at - 1)
-	return dst
 }
