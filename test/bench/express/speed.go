@@ -11,92 +11,89 @@ import (
 	"github.com/neardns/neardns/test/bench/services"
 )
 
-// saturation is a row about a server that is asked as much as it can answer.
-type saturation struct {
-	what string
-	kind func(int) question
-	n    int // questions
-	load gauge.Load
-	of   []int // contenders
-	aims []aim
+// asking is what contenders are asked, as much of it as they can answer.
+type asking struct {
+	what  string
+	kind  func(int) question
+	n     int // questions
+	load  gauge.Load
+	aims  []aim
+	paced bool // and then also 5,000 of it a second
 }
 
 var (
-	all    = []int{ours, off, stock, unbound, echo}
-	udp    = gauge.Load{Lasts: 1500 * time.Millisecond, Outstanding: 200, Binary: true}
-	tcp    = gauge.Load{Lasts: 1500 * time.Millisecond, Outstanding: 400, Binary: true, TCP: true, Sockets: 8}
+	udp    = gauge.Load{Lasts: time.Second, Outstanding: 200, Binary: true}
+	tcp    = gauge.Load{Lasts: time.Second, Outstanding: 400, Binary: true, TCP: true, Sockets: 8}
 	little = []aim{times(8), share(1.4, echo)}
 )
 
-var saturations = []saturation{
-	{"ClusterIP A", clusterIP, services.ClusterIP, udp, all, little},
-	{"search-path NXDOMAIN", searchPath, services.ClusterIP, udp, all, little},
-	{"endpoint PTR", endpointPTR, services.ClusterIP, udp, all, little},
-	{"headless A, 50 endpoints, EDNS 1232", headlessA, services.Headless, udp, all, []aim{times(20)}},
-	{"headless SRV, 50 endpoints, EDNS 1232, truncated", headlessSRV, services.Headless, udp, all, []aim{times(30)}},
-	{"a mix", mixed, 10000, udp, all, []aim{times(8)}},
-	{"TCP, 8 connections with 50 queries each: ClusterIP A", clusterIP, services.ClusterIP, tcp, all, []aim{times(5)}},
-	{"— headless A, 50 endpoints", headlessA, services.Headless, tcp, all, nil},
-	{"— headless SRV, 50 endpoints, whole", headlessSRV, services.Headless, tcp, all, nil},
-	{"— the mix", mixed, 10000, tcp, all, []aim{times(5)}},
+// An answer over UDP with 50 SRV records is cut, by all contenders. Over TCP it is whole.
+var askings = []asking{
+	{"ClusterIP A", clusterIP, services.ClusterIP, udp, little, true},
+	{"search-path NXDOMAIN", searchPath, services.ClusterIP, udp, little, false},
+	{"endpoint PTR", endpointPTR, services.ClusterIP, udp, little, false},
+	{"headless A, 50 endpoints, EDNS 1232", headlessA, services.Headless, udp, []aim{times(20)}, false},
+	{"headless SRV, 50 endpoints, EDNS 1232, cut", headlessSRV, services.Headless, udp, []aim{times(30)}, false},
+	{"the mix", mixed, 10000, udp, []aim{times(8)}, true},
+	{"TCP, 8 connections with 50 queries each: ClusterIP A", clusterIP, services.ClusterIP, tcp, []aim{times(5)}, false},
+	{"— headless SRV, 50 endpoints, whole", headlessSRV, services.Headless, tcp, []aim{times(5)}, false},
+	{"— the mix", mixed, 10000, tcp, []aim{times(5)}, false},
 }
 
 // speed adds rows for what answers cost, and for how long they take.
 func (b *bench) speed(ctx context.Context) error {
-	running, stop, err := b.startAll(ctx, all...)
+	running, stop, err := b.startAll(ctx, ours, off, stock, unbound, echo)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	for _, s := range saturations {
-		if err := b.saturate(ctx, running, s); err != nil {
-			return fmt.Errorf("%s: %w", s.what, err)
-		}
-	}
-	for _, p := range []saturation{saturations[0], saturations[5]} {
-		if err := b.pace(ctx, running, p); err != nil {
-			return err
+	for _, a := range askings {
+		if err := b.saturate(ctx, running, a); err != nil {
+			return fmt.Errorf("%s: %w", a.what, err)
 		}
 	}
 	return b.overtake(running)
 }
 
-// saturate adds a row for the processor time of an answer.
-func (b *bench) saturate(ctx context.Context, running [count]*instance, s saturation) error {
-	list := ask(s.kind, s.n)
-	if err := same(running, s, list); err != nil {
+// saturate adds a row for the processor time of an answer, and more rows if a is paced.
+func (b *bench) saturate(ctx context.Context, running [count]*instance, a asking) error {
+	list := ask(a.kind, a.n)
+	if err := same(running, a, list); err != nil {
 		return err
 	}
 	var err error
-	if s.load.File, err = b.queries(list); err != nil {
+	if a.load.File, err = b.queries(list); err != nil {
 		return err
 	}
-	once := s.load // the first answers are compared with CoreDNS's own, and fill its cache
+	once := a.load // the lane's first answers are compared with CoreDNS's, and CoreDNS fills its cache
 	once.Once, once.Lasts = true, time.Minute
-	for _, i := range s.of {
-		if _, _, err := running[i].cost(ctx, once); err != nil {
+	for _, s := range running {
+		if _, _, err := s.cost(ctx, once); err != nil {
 			return err
 		}
 	}
 	f := new(figures)
 	for range rounds {
-		for _, i := range s.of {
-			us, _, err := running[i].cost(ctx, s.load)
+		for i, s := range running {
+			us, _, err := s.cost(ctx, a.load)
 			if err != nil {
 				return err
 			}
 			f.add(i, us)
 		}
 	}
-	b.table.add(s.what+", CPU us", f.medians(), s.aims...)
+	b.table.add(a.what+", CPU us", f.medians(), a.aims...)
+	if a.paced {
+		return b.pace(ctx, running, a.load)
+	}
 	return nil
 }
 
 // same checks that the contenders give the same answers, or their costs mean nothing. unbound adds no
 // addresses to SRV records.
-func same(running [count]*instance, s saturation, list []question) error {
+func same(running [count]*instance, a asking, list []question) error {
 	network := "udp"
-	if s.load.TCP {
+	if a.load.TCP {
 		network = "tcp"
 	}
 	for _, q := range []question{list[0], list[len(list)/2], list[len(list)-1]} {
@@ -120,18 +117,13 @@ func same(running [count]*instance, s saturation, list []question) error {
 	return nil
 }
 
-// pace adds rows for what answers cost at 5,000 queries a second, and for how long they take. The
-// contenders answered the same questions when they were saturated.
-func (b *bench) pace(ctx context.Context, running [count]*instance, s saturation) error {
-	l := gauge.Load{Lasts: 3 * time.Second, Outstanding: 200, Binary: true, Rate: 5000, Timed: true}
-	var err error
-	if l.File, err = b.queries(ask(s.kind, s.n)); err != nil {
-		return err
-	}
+// pace adds rows for what answers cost at 5,000 queries a second, and for how long they take.
+func (b *bench) pace(ctx context.Context, running [count]*instance, l gauge.Load) error {
+	l.Lasts, l.Rate, l.Timed = 2*time.Second, 5000, true
 	cost, ms := new(figures), new(figures)
 	for range rounds {
-		for _, i := range s.of {
-			us, o, err := running[i].cost(ctx, l)
+		for i, s := range running {
+			us, o, err := s.cost(ctx, l)
 			if err != nil {
 				return err
 			}
@@ -139,7 +131,7 @@ func (b *bench) pace(ctx context.Context, running [count]*instance, s saturation
 			ms.add(i, gauge.P99(o.MS))
 		}
 	}
-	b.table.add(s.what+", 5,000 a second, CPU us", cost.medians(), share(1./3, stock))
+	b.table.add("— 5,000 a second, CPU us", cost.medians(), share(1./3, stock))
 	b.table.add("— p99, ms", ms.medians(), share(1, stock))
 	return nil
 }
