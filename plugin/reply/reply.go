@@ -148,11 +148,17 @@ func (n *Name) length(origin int) int {
 	return length
 }
 
-// labelRoom is more bytes than any label has.
+// labelRoom is how many bytes the longest label takes in a message.
 const labelRoom = 64
 
-// fits reports whether a message can hold the name.
-func (n *Name) fits(origin int) bool { return n.length(origin) <= zone.MaxName }
+// fits reports whether a message can hold the name. It looks at an endpoint's label only where the
+// longest one would be too long.
+func (n *Name) fits(origin int) bool {
+	if n.Endpoint && n.NameLength(origin)+labelRoom+1+len(n.Cluster) <= zone.MaxName {
+		return true
+	}
+	return n.length(origin) <= zone.MaxName
+}
 
 // same reports whether two names are spelled the same, in one zone.
 func (n *Name) same(o *Name) bool {

@@ -122,7 +122,10 @@ func (r *Reply) fillAddrs(q *Question, found *zone.Result) {
 	if q.Type == wire.AAAA {
 		size = sizeAAAA
 	}
-	total := found.EndpointCount()
+	total := 0 // cluster IPs are few
+	if found.What == zone.ServicePods {
+		total = found.EndpointCount()
+	}
 	n := room(q, found, total, size)
 	a := &r.Answer
 	a.Addrs = found.AppendAddrs(a.Addrs, q.Type == wire.A, n)

@@ -20,6 +20,7 @@ type index[K comparable, V any] struct {
 type bucket[K comparable, V any] struct{ atomic.Pointer[node[K, V]] }
 
 type node[K comparable, V any] struct {
+	hash  uint64 // of key; another key's is seldom the same, and its strings are somewhere else in memory
 	key   K
 	value V
 	next  bucket[K, V]
@@ -32,14 +33,17 @@ func newIndex[K comparable, V any]() *index[K, V] {
 	return x
 }
 
-func (x *index[K, V]) bucket(buckets []bucket[K, V], key K) *bucket[K, V] {
-	return &buckets[maphash.Comparable(x.seed, key)&uint64(len(buckets)-1)]
+func (x *index[K, V]) hash(key K) uint64 { return maphash.Comparable(x.seed, key) }
+
+func bucketOf[K comparable, V any](buckets []bucket[K, V], hash uint64) *bucket[K, V] {
+	return &buckets[hash&uint64(len(buckets)-1)]
 }
 
 // get returns the value at key.
 func (x *index[K, V]) get(key K) (value V, ok bool) {
-	for n := x.bucket(*x.buckets.Load(), key).Load(); n != nil; n = n.next.Load() {
-		if n.key == key {
+	hash := x.hash(key)
+	for n := bucketOf(*x.buckets.Load(), hash).Load(); n != nil; n = n.next.Load() {
+		if n.hash == hash && n.key == key {
 			return n.value, true
 		}
 	}
@@ -47,9 +51,9 @@ func (x *index[K, V]) get(key K) (value V, ok bool) {
 }
 
 // link returns the pointer that leads to key's node, or the chain's last, nil one.
-func (x *index[K, V]) link(key K) *bucket[K, V] {
-	p := x.bucket(*x.buckets.Load(), key)
-	for n := p.Load(); n != nil && n.key != key; n = p.Load() {
+func (x *index[K, V]) link(key K, hash uint64) *bucket[K, V] {
+	p := bucketOf(*x.buckets.Load(), hash)
+	for n := p.Load(); n != nil && (n.hash != hash || n.key != key); n = p.Load() {
 		p = &n.next
 	}
 	return p
@@ -57,8 +61,8 @@ func (x *index[K, V]) link(key K) *bucket[K, V] {
 
 // set puts value at key. Only the writer may call it.
 func (x *index[K, V]) set(key K, value V) {
-	fresh := &node[K, V]{key: key, value: value}
-	p := x.link(key)
+	fresh := &node[K, V]{hash: x.hash(key), key: key, value: value}
+	p := x.link(key, fresh.hash)
 	if old := p.Load(); old != nil {
 		fresh.next.Store(old.next.Load())
 		p.Store(fresh)
@@ -72,7 +76,7 @@ func (x *index[K, V]) set(key K, value V) {
 
 // remove removes key. Only the writer may call it.
 func (x *index[K, V]) remove(key K) {
-	p := x.link(key)
+	p := x.link(key, x.hash(key))
 	if old := p.Load(); old != nil {
 		p.Store(old.next.Load())
 		x.count--
@@ -83,8 +87,8 @@ func (x *index[K, V]) remove(key K) {
 func (x *index[K, V]) grow() {
 	buckets := make([]bucket[K, V], 2*len(*x.buckets.Load()))
 	for key, value := range x.all {
-		p := x.bucket(buckets, key)
-		fresh := &node[K, V]{key: key, value: value}
+		fresh := &node[K, V]{hash: x.hash(key), key: key, value: value}
+		p := bucketOf(buckets, fresh.hash)
 		fresh.next.Store(p.Load())
 		p.Store(fresh)
 	}

@@ -86,6 +86,10 @@ func (r Result) alias(want *request) Result {
 }
 
 func (r Result) clusterIPs(want *request) Result {
+	if want.portName == (portName{}) { // the ports need not be looked at
+		r.Existence, r.What = Records, ServiceIPs
+		return r
+	}
 	for _, p := range declared(r.Service.Ports) {
 		if want.selects(p) {
 			r.Existence, r.What, r.want.portName = Records, ServiceIPs, want.portName
