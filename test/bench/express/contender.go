@@ -105,6 +105,18 @@ func (s *instance) cost(ctx context.Context, l gauge.Load) (us float64, o gauge.
 	return us, o, err
 }
 
+// warm asks each question of a load several times: the lane compares its first answers with CoreDNS's,
+// though not all of a burst at its first time, and CoreDNS fills its cache.
+func (s *instance) warm(ctx context.Context, l gauge.Load) error {
+	l.Once, l.Lasts = true, time.Minute
+	for range 5 {
+		if _, _, err := s.cost(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // command writes a contender's configuration, and returns how to run it.
 func (b *bench) command(who int, at netip.AddrPort, source string) ([]string, error) {
 	file := filepath.Join(b.dir, fmt.Sprintf("express-%d.conf", at.Port()))

@@ -65,10 +65,8 @@ func (b *bench) saturate(ctx context.Context, running [count]*instance, a asking
 	if a.load.File, err = b.queries(list); err != nil {
 		return err
 	}
-	once := a.load // the lane's first answers are compared with CoreDNS's, and CoreDNS fills its cache
-	once.Once, once.Lasts = true, time.Minute
 	for _, s := range running {
-		if _, _, err := s.cost(ctx, once); err != nil {
+		if err := s.warm(ctx, a.load); err != nil {
 			return err
 		}
 	}
