@@ -59,7 +59,7 @@ func judge(t *testing.T, f *fake, cached bool) *fake {
 	if !c.Check(f, asked(cached), f.lane(f.since())) {
 		t.Error("not compared")
 	}
-	time.Sleep(mostTTL + time.Minute)
+	time.Sleep(mostTTL + time.Minute) // on a virtual clock
 	stop()
 	return f
 }
