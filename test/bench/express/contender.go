@@ -109,7 +109,7 @@ func (s *instance) cost(ctx context.Context, l gauge.Load) (us float64, o gauge.
 // though not all of a burst at its first time, and CoreDNS fills its cache.
 func (s *instance) warm(ctx context.Context, l gauge.Load) error {
 	l.Once, l.Lasts = true, time.Minute
-	for range 5 {
+	for range 3 {
 		if _, _, err := s.cost(ctx, l); err != nil {
 			return err
 		}
