@@ -123,6 +123,59 @@ func TestLong(t *testing.T) {
 	}
 }
 
+// TestRoom compares answers to a query with a cookie. The lane's has one too, which takes the room
+// of records; CoreDNS's has none.
+func TestRoom(t *testing.T) {
+	var texts []string
+	for i := range 4 {
+		texts = append(texts, address("5", fmt.Sprintf("10.0.0.%d", i)))
+	}
+	answer := func(cut bool, cookie string, texts ...string) []byte {
+		m := reply(texts...)
+		m.Truncated = cut
+		m.SetEdns0(1232, false)
+		if cookie != "" {
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: cookie}}
+		}
+		return pack(m)
+	}
+	const cookie = "0123456789abcdef0123456789abcdef"
+	foreign := address("5", "10.0.0.9")
+	for _, test := range []struct {
+		name      string
+		lane, own []byte
+		want      string
+	}{
+		{"both cut", answer(true, cookie, texts[:2]...), answer(true, "", texts[1:]...), ""},
+		{"the lane's cut", answer(true, cookie, texts[:2]...), answer(false, "", texts...), ""},
+		{"a foreign address", answer(true, cookie, texts[:2]...), answer(true, "", texts[0], foreign), "the answer section"},
+		{"no address", answer(true, cookie), answer(true, "", texts...), "the answer section"},
+		{"the same room", answer(true, "", texts[:2]...), answer(true, "", texts[1:]...), "the answer section"},
+		{"cut without need", answer(true, "", texts[:2]...), answer(false, "", texts...), "the header's flags"},
+		{"one is missing", answer(false, cookie, texts[1:]...), answer(false, "", texts...), "the answer section"},
+	} {
+		j := job{Asker: &fake{lane: always(reply(texts...))}}
+		if got := j.differs(test.lane, test.own); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestFewAdditional compares truncated answers whose additional records are in another order: the
+// first of one has room, that of the other has none.
+func TestFewAdditional(t *testing.T) {
+	answer := func(cut bool, extra ...string) *dns.Msg {
+		m := reply(name + " 5 IN SRV 0 100 53 a.")
+		m.Truncated, m.Extra = cut, rrs(extra...)
+		return m
+	}
+	four, six := "a. 5 IN A 10.0.0.1", "a. 5 IN AAAA fd00::1"
+	j := job{Asker: &fake{lane: always(answer(false, six, four))}}
+	if got := j.differs(pack(answer(true)), pack(answer(true, four))); got != "" {
+		t.Error(got)
+	}
+}
+
 func TestString(t *testing.T) {
 	lane := reply(address("5", "10.0.0.1"), address("5", "10.0.0.2"))
 	var texts []string
