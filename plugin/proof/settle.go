@@ -12,9 +12,11 @@ import (
 const (
 	rounds = 3 // after so many changes of the lane's answer, nobody knows what it should be
 
-	// leastTTL is for answers without a TTL: those without records. The cache plugin keeps a
-	// SERVFAIL for 5 s.
+	// leastTTL is for answers without a TTL: those without records.
 	leastTTL = 5 * time.Second
+	// failTTL is the longest that the cache plugin may be told to keep a SERVFAIL, which it may have
+	// from before the records were complete.
+	failTTL = 5 * time.Minute
 	// mostTTL is as long as the cache plugin keeps anything, unless it is told otherwise.
 	mostTTL = time.Hour
 	// look is how often the lane is asked meanwhile, on average.
@@ -77,6 +79,9 @@ func (j *job) expiry(chain []byte) time.Duration {
 	}
 	m, highest := new(dns.Msg), uint32(0)
 	if m.Unpack(chain) == nil {
+		if m.Rcode == dns.RcodeServerFailure {
+			return pause + failTTL
+		}
 		for _, section := range sections(m) {
 			for _, r := range section {
 				highest = max(highest, r.Header().Ttl)

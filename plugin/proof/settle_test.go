@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // records is a record that changes, and a cache before it.
@@ -77,6 +79,25 @@ func TestOlder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNotYet shows that a SERVFAIL is no difference which the cache has from before the records were
+// complete, and may keep for some minutes.
+func TestNotYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		good, bad := always(reply(address("5", "10.0.0.1"))), reply()
+		bad.Rcode = dns.RcodeServerFailure
+		failed := always(bad)
+		f := &fake{lane: good, chain: func(now time.Duration) []byte {
+			if now < 5*time.Minute {
+				return failed(now)
+			}
+			return good(now)
+		}}
+		if judge(t, f, true); f.reported != nil {
+			t.Errorf("%v after %v", f.reported, f.after)
+		}
+	})
 }
 
 // TestBetween shows that a record which changes between the two answers is no difference.
