@@ -1,10 +1,9 @@
 package kubernetes
 
 import (
-	"reflect"
+	"net"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -69,10 +68,11 @@ func configOf(c *caddy.Controller, block, key int) *dnsserver.Config {
 	return dnsserver.GetConfig(&other)
 }
 
-// replacing has p's fronts leave in a reload, before any plugin of its instance shuts down: what was
-// passed on needs them. The runner is one of the instance's. It belongs into OnStartup.
+// replacing has p's fronts leave in a reload, before the instance's plugins shut down: these have to
+// answer what was passed on to them. The runner is one of the instance's. It belongs into OnStartup,
+// behind join.
 func (p *plan) replacing(run *runner) {
-	if p.instance == nil || p.leaves {
+	if len(p.ours) == 0 || p.leaves {
 		return
 	}
 	p.leaves = true
@@ -82,36 +82,51 @@ func (p *plan) replacing(run *runner) {
 		}
 		return nil
 	})
+	p.instance.SaveServer(&keeper{stopped: make(chan struct{})}, nil)
 }
 
 // stop is for caddy's OnFinalShutdown, after the lameduck time of the health plugin.
 func (p *plan) stop() error {
-	if p.instance == nil || p.stopped {
-		return nil
-	}
-	p.stopped = true
-	if hold(p.instance) {
+	if p.leaves && !p.stopped {
+		p.stopped = true
 		p.beside.Stop()
-	} else {
-		p.beside.Replaced()
 	}
 	return nil
 }
 
-// held is how long hold holds. The fronts have left by then: CoreDNS's sockets may take 5 s to close,
-// and the fronts 6 s more.
-const held = 15 * time.Second
-
-// hold keeps the program from ending for a while. CoreDNS's main function returns once the sockets of
-// all servers are closed (caddy.Instance.Wait), and then our fronts could not finish. caddy.Stop holds
-// it in the same way, but waits for OnFinalShutdown itself. After a signal, caddy ends the program.
-func hold(i *caddy.Instance) (ok bool) {
-	field := reflect.ValueOf(i).Elem().FieldByName("wg")
-	if !field.IsValid() || field.Type() != reflect.TypeFor[*sync.WaitGroup]() {
-		return false
-	}
-	servers := (*sync.WaitGroup)(field.UnsafePointer())
-	servers.Add(1)
-	time.AfterFunc(held, servers.Done)
-	return true
+// keeper is a server without sockets. CoreDNS's main function returns once all servers of the instance
+// have ended (caddy.Instance.Wait). Those that our fronts stand beside end before the fronts do, and
+// before other plugins shut down. keeper ends when caddy stops the servers, which is after all that.
+//
+// The instance's list of servers (caddy.Instance.Servers) has it in front of CoreDNS's.
+type keeper struct {
+	once    sync.Once
+	stopped chan struct{}
 }
+
+// Serve implements caddy.TCPServer.
+func (k *keeper) Serve(net.Listener) error {
+	<-k.stopped
+	return nil
+}
+
+// Stop implements caddy.Stopper.
+func (k *keeper) Stop() error {
+	k.once.Do(func() { close(k.stopped) })
+	return nil
+}
+
+// Address implements caddy.GracefulServer: caddy stops no others.
+func (k *keeper) Address() string { return "express" }
+
+// Listen implements caddy.TCPServer.
+func (k *keeper) Listen() (net.Listener, error) { return nil, nil }
+
+// ListenPacket implements caddy.UDPServer.
+func (k *keeper) ListenPacket() (net.PacketConn, error) { return nil, nil }
+
+// ServePacket implements caddy.UDPServer.
+func (k *keeper) ServePacket(net.PacketConn) error { return nil }
+
+// WrapListener implements caddy.GracefulServer.
+func (k *keeper) WrapListener(l net.Listener) net.Listener { return l }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredns/caddy"
 	_ "github.com/coredns/coredns/plugin/multisocket"
@@ -253,5 +254,35 @@ func TestStopUnderLoad(t *testing.T) {
 	load.End()
 	if _, err := net.Dial("tcp", p.addr.String()); err == nil {
 		t.Error("the port is still open")
+	}
+}
+
+// TestProgramStays has CoreDNS's main function wait, as it does, while everything shuts down: it must not
+// return, which would end the program, before caddy stops the servers itself, and must not wait longer.
+func TestProgramStays(t *testing.T) {
+	const on = ".:PORT {\n bind 127.0.0.1\n kubernetes cluster.local RECORDS\n whoami\n}\n"
+	p := run(t, on)
+	testkit.Eventually(t, "CoreDNS's servers run, or stopping them does nothing", func() bool { return p.asks(t, "udp") && p.asks(t, "tcp") })
+	if err := p.reload(on); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "so do the new ones", func() bool { return p.asks(t, "udp") && p.asks(t, "tcp") })
+	returned := make(chan struct{})
+	go func() {
+		p.now.Wait()
+		close(returned)
+	}()
+	p.now.ShutdownCallbacks()
+	time.Sleep(100 * time.Millisecond) // CoreDNS's sockets are closed, and the main function has time to return
+	select {
+	case <-returned:
+		t.Error("the program has ended")
+	default:
+	}
+	_ = p.now.Stop()
+	select {
+	case <-returned:
+	case <-time.After(testkit.Patience):
+		t.Error("the program stays")
 	}
 }

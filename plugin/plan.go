@@ -30,7 +30,7 @@ type plan struct {
 	instance *caddy.Instance // whose plan it is; nil if that is not known
 	beside   beside
 	hooked   []*dnsserver.Config // whose hook is ours alone
-	leaves   bool                // instance calls beside.Replaced
+	leaves   bool                // instance calls beside.Replaced, and has a keeper
 	stopped  bool                // beside.Stop was called
 }
 
