@@ -277,34 +277,6 @@ func TestSlowTransfer(t *testing.T) {
 	}
 }
 
-// TestBound has as many queries under way as there may be: one more is dropped.
-func TestBound(t *testing.T) {
-	addr := testkit.FreeAddr(t)
-	s := newServer(t, addr, text("x"))
-	start(t, s)
-	f, log := newFronts()
-	beside(t, f, s)
-	for range mostMisses {
-		if !f.misses.begin() {
-			t.Fatal("no room")
-		}
-	}
-	c := dns.Client{Timeout: soon}
-	for range 2 {
-		if r, _, err := c.Exchange(new(dns.Msg).SetQuestion("a.example.", dns.TypeTXT), addr.String()); err == nil {
-			t.Errorf("an answer: %v", r)
-		}
-	}
-	testkit.Eventually(t, "both are counted", func() bool { return f.misses.dropped.Load() == 2 })
-	if n := log.having("others are dropped"); n != 1 {
-		t.Errorf("%d lines", n)
-	}
-	f.misses.end()
-	if got, err := ask("udp", addr, "a.example."); got != "x" {
-		t.Errorf("%q, %v", got, err)
-	}
-}
-
 // TestPanic has the lane panic: CoreDNS answers.
 func TestPanic(t *testing.T) {
 	addr := testkit.FreeAddr(t)

@@ -24,9 +24,10 @@ type Fronts struct {
 	Log     Log
 	Cookies *cookie.Maker
 
-	misses misses
-	total  listen.Total  // of all fronts together
-	panics atomic.Uint64 // queries at which the lane did
+	misses    places
+	transfers places        // those of misses that are zone transfers
+	total     listen.Total  // of all fronts together
+	panics    atomic.Uint64 // queries at which the lane did
 
 	mu     sync.Mutex
 	at     map[string]*front // by dnsserver.Server.Addr

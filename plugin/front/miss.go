@@ -3,6 +3,7 @@ package front
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/maphash"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -12,33 +13,61 @@ import (
 	"github.com/neardns/neardns/plugin/count"
 )
 
-// mostMisses is how many queries CoreDNS may have under way from all fronts together. Each takes some
-// 20 KB, so all of them take 80 MB.
-const mostMisses = 4096
+const (
+	// mostMisses is how many queries CoreDNS may have under way from all fronts together. Each
+	// takes some 20 KB, so all of them take 80 MB.
+	mostMisses = 4096
 
-// misses counts the queries that CoreDNS has under way.
-type misses struct {
-	open    atomic.Int64
-	dropped atomic.Uint64
-	said    atomic.Int64 // when it was logged last that some were dropped, in Unix seconds
+	// mostTransfers is how many of them may be zone transfers. One takes a megabyte for as long as
+	// the client takes, and one connection could ask for hundreds.
+	mostTransfers = 16
+)
+
+// places are the places for what is under way. Each client may have as many as are free, so that some
+// stay free for others: a client alone has half, two have a third each.
+type places struct {
+	taken   atomic.Int64
+	of      [1024]atomic.Int64 // by the hash of a client's address
+	refused atomic.Uint64
+	said    atomic.Int64 // when it was logged last that some were refused, in Unix seconds
 }
 
-// begin counts one more, if there may be one more.
-func (m *misses) begin() bool {
-	if m.open.Add(1) <= mostMisses {
+var seed = maphash.MakeSeed()
+
+func (p *places) by(client netip.Addr) *atomic.Int64 {
+	addr := client.As16()
+	return &p.of[maphash.Bytes(seed, addr[:])%uint64(len(p.of))]
+}
+
+// take takes a place for a client, of most that there are for all.
+func (p *places) take(client netip.Addr, most int64) bool {
+	taken, own := p.taken.Add(1), p.by(client).Add(1)
+	if own <= most-taken+1 {
 		return true
 	}
-	m.open.Add(-1)
+	p.free(client)
+	p.refused.Add(1)
 	return false
 }
 
-func (m *misses) end() { m.open.Add(-1) }
+// free gives a client's place back.
+func (p *places) free(client netip.Addr) {
+	p.taken.Add(-1)
+	p.by(client).Add(-1)
+}
+
+// due reports whether to log that some were refused, once a minute at most.
+func (p *places) due() bool {
+	last, now := p.said.Load(), time.Now().Unix()
+	return now-last >= 60 && p.said.CompareAndSwap(last, now)
+}
 
 // passOn hands a query to CoreDNS.
 func (f *front) passOn(query []byte, c *listen.Client) {
-	if !f.fronts.misses.begin() {
+	client := c.Remote.Addr()
+	if !f.fronts.misses.take(client, mostMisses) {
 		f.counts.Outcome(c.Reader, count.Busy)
-		f.fronts.full()
+		f.fronts.busy(client)
 		return
 	}
 	f.counts.Outcome(c.Reader, count.Passed)
@@ -46,7 +75,7 @@ func (f *front) passOn(query []byte, c *listen.Client) {
 	g := f.enter()             // there is one as long as queries come
 	query = bytes.Clone(query) // it is the socket's
 	go func() {                // Responder.Send tells listen.Front.Serve, which waits for it
-		defer f.fronts.misses.end()
+		defer f.fronts.misses.free(client)
 		defer g.leave()
 		defer w.to.Send(nil) // if nothing was sent
 		g.ask(w, query)
@@ -55,7 +84,7 @@ func (f *front) passOn(query []byte, c *listen.Client) {
 
 // writer returns a writer that sends CoreDNS's answer to a query.
 func (f *front) writer(to listen.Responder, remote, local netip.AddrPort, tcp bool) *writer {
-	w := &writer{to: to, tcp: tcp, remote: clientAddr(f.zoned(remote), tcp), local: f.bound}
+	w := &writer{fronts: f.fronts, client: remote.Addr(), to: to, tcp: tcp, remote: clientAddr(f.zoned(remote), tcp), local: f.bound}
 	if tcp {
 		w.local = clientAddr(f.zoned(local), true)
 	}
@@ -70,12 +99,28 @@ func (f *front) zoned(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().WithZone(f.zone), a.Port())
 }
 
-// full counts a query that was dropped, and says so once a minute at most.
-func (f *Fronts) full() {
-	n, now := f.misses.dropped.Add(1), time.Now().Unix()
-	if last := f.misses.said.Load(); now-last >= 60 && f.misses.said.CompareAndSwap(last, now) {
-		f.Log.Warningf("express: CoreDNS has %d queries under way, and others are dropped (%d so far). Does an upstream not answer?", mostMisses, n)
+// busy says that a client's query was dropped.
+func (f *Fronts) busy(client netip.Addr) {
+	if m := &f.misses; m.due() {
+		f.Log.Warningf("express: CoreDNS has %d queries under way, %d of them from %v, and more from there are dropped (%d so far, of all clients). Does an upstream not answer?",
+			m.taken.Load(), m.by(client).Load(), client, m.refused.Load())
 	}
+}
+
+// transfer has the server send a zone, unless too many are being sent.
+func (g *generation) transfer(w *writer, r *dns.Msg) {
+	f, client := w.fronts, w.client
+	if !f.transfers.take(client, mostTransfers) {
+		w.refuse(r, dns.RcodeServerFailure)
+		if f.transfers.due() {
+			f.Log.Warningf("express: %d zones are being sent, and %v has to ask again for more (%d refused so far, of all clients)",
+				f.transfers.taken.Load(), client, f.transfers.refused.Load())
+		}
+		return
+	}
+	defer f.transfers.free(client)
+	w.stream = true
+	g.server.ServeDNS(g.ctx, w, r)
 }
 
 // ask has the server answer query, as the DNS library's own server would (dns.Server.serveDNS).
@@ -101,7 +146,10 @@ func (g *generation) ask(w *writer, query []byte) {
 		return
 	}
 	w.verify(query, r)
-	w.stream = w.tcp && len(r.Question) == 1 && (r.Question[0].Qtype == dns.TypeAXFR || r.Question[0].Qtype == dns.TypeIXFR)
+	if w.tcp && len(r.Question) == 1 && (r.Question[0].Qtype == dns.TypeAXFR || r.Question[0].Qtype == dns.TypeIXFR) {
+		g.transfer(w, r)
+		return
+	}
 	g.server.ServeDNS(g.ctx, w, r)
 }
 
@@ -109,9 +157,9 @@ func (g *generation) ask(w *writer, query []byte) {
 func (w *writer) refuse(r *dns.Msg, rcode int) {
 	opcode := r.Opcode
 	r.SetRcodeFormatError(r)
-	r.Zero = false
+	r.Zero, r.Rcode = false, rcode
 	if rcode == dns.RcodeNotImplemented {
-		r.Opcode, r.Rcode = opcode, rcode
+		r.Opcode = opcode
 	}
 	r.Answer, r.Ns, r.Extra = nil, nil, nil
 	_ = w.WriteMsg(r) // there is nobody to tell

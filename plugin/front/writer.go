@@ -10,6 +10,8 @@ import (
 
 // writer takes CoreDNS's answer to one query, as the writer of the DNS library's own server does.
 type writer struct {
+	fronts        *Fronts
+	client        netip.Addr
 	to            listen.Responder
 	local, remote net.Addr
 	tcp           bool
