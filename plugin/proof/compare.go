@@ -2,6 +2,7 @@ package proof
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -76,22 +77,36 @@ func (j *job) samePart(a, b, full []dns.RR, even bool) bool {
 	return true
 }
 
-// within reports whether all has each record of part, as often as part has it. It is quick if the
-// records have the same order, wherever they begin.
+// within reports whether all has each record of part, as often as part has it.
 func (j *job) within(part, all []dns.RR) bool {
-	taken, at := make([]bool, len(all)), 0
+	left := make(map[string][]dns.RR, len(all)) // what part may still have
+	for _, r := range all {
+		k := key(r)
+		left[k] = append(left[k], r)
+	}
 	for _, r := range part {
-		tried := 0
-		for tried < len(all) && (taken[at] || !j.sameRecord(r, all[at])) {
-			at, tried = (at+1)%len(all), tried+1
-		}
-		if tried == len(all) {
+		k := key(r)
+		at := slices.IndexFunc(left[k], func(other dns.RR) bool { return j.sameRecord(r, other) })
+		if at < 0 {
 			return false
 		}
-		taken[at] = true
-		at = (at + 1) % len(all)
+		left[k] = slices.Delete(left[k], at, at+1)
 	}
 	return true
+}
+
+// key is the same for records that are the same. Of the records that an answer may have by the
+// thousand, in an order that loadbalance makes, few others have it.
+func key(r dns.RR) string {
+	switch r := r.(type) {
+	case *dns.A:
+		return string(r.A.To16())
+	case *dns.AAAA:
+		return string(r.AAAA.To16())
+	case *dns.SRV:
+		return strings.ToLower(r.Target)
+	}
+	return ""
 }
 
 // sameRecord compares two records. Letter case does not count in names: the cache keeps that of an
