@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -30,6 +31,28 @@ func TestDue(t *testing.T) {
 	}
 	if !c.Due(2) || !c.Due(1<<40) {
 		t.Error("another hash is not due")
+	}
+}
+
+// TestForgets shows that the names of many reloads, or of a flood, don't make new ones look as if they
+// were compared before.
+func TestForgets(t *testing.T) {
+	c, r := New(), rand.New(rand.NewPCG(1, 2))
+	for range 20 * mostAdded {
+		c.seen.add(r.Uint64())
+	}
+	const asked = 10_000
+	seen := 0
+	for range asked {
+		if c.seen.has(r.Uint64()) {
+			seen++
+		}
+	}
+	if seen > asked/7 {
+		t.Errorf("%d of %d new names look as if they were compared", seen, asked)
+	}
+	if c.seen.add(7); !c.seen.has(7) {
+		t.Error("what was added last is forgotten")
 	}
 }
 
