@@ -2,6 +2,7 @@ package express
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net/netip"
@@ -199,5 +200,24 @@ func (b *bench) unboundConf(file string, at netip.AddrPort) error {
 			_, err = fmt.Fprintf(w, "\tlocal-data: \"%s 30 IN %s\"\n", owner, data)
 		})
 		return err
+	})
+}
+
+// queries writes a file of queries as dnsperf -B reads it.
+func (b *bench) queries(list []question) (file string, err error) {
+	b.files++
+	file = filepath.Join(b.dir, fmt.Sprintf("queries-%d", b.files))
+	return file, write(file, func(w io.Writer) error {
+		for _, q := range list {
+			packed, err := q.message().Pack()
+			if err != nil {
+				return err
+			}
+			framed := binary.BigEndian.AppendUint16(nil, uint16(len(packed)))
+			if _, err := w.Write(append(framed, packed...)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

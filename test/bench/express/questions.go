@@ -1,10 +1,7 @@
 package express
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
-	"path/filepath"
 
 	"github.com/miekg/dns"
 
@@ -79,23 +76,4 @@ func ask(kind func(int) question, n int) (list []question) {
 		list = append(list, kind(i))
 	}
 	return list
-}
-
-// queries writes a file of queries as dnsperf -B reads it.
-func (b *bench) queries(list []question) (file string, err error) {
-	b.files++
-	file = filepath.Join(b.dir, fmt.Sprintf("queries-%d", b.files))
-	return file, write(file, func(w io.Writer) error {
-		for _, q := range list {
-			packed, err := q.message().Pack()
-			if err != nil {
-				return err
-			}
-			framed := binary.BigEndian.AppendUint16(nil, uint16(len(packed)))
-			if _, err := w.Write(append(framed, packed...)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
