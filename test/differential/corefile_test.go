@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/coredns/coredns/plugin"
@@ -23,6 +24,11 @@ func corefile(sets []options, api string, ports []uint16) string {
 		fmt.Fprintf(&b, ".:%d {\n%s%s}\n", ports[i], o.plugin(strings.Join(o.zones, " "), api), o.others())
 	}
 	return b.String()
+}
+
+// metrics is a block that serves the program's metrics. It listens beside the blocks under test.
+func metrics(at netip.AddrPort) string {
+	return fmt.Sprintf("metrics.test:%d {\n    prometheus %s\n    whoami\n}\n", at.Port(), at)
 }
 
 // outside serves the zone outside the cluster.
@@ -74,6 +80,7 @@ func (o options) lines() []string {
 	add(len(o.multicluster) > 0, "multicluster", strings.Join(o.multicluster, " "))
 	add(o.fall != nil, "fallthrough", strings.Join(o.fall, " "))
 	add(o.ttlSet, "ttl", fmt.Sprint(o.ttl))
+	add(o.noExpress && !*selfFlag, "express", "off")
 	return lines
 }
 

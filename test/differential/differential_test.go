@@ -33,18 +33,28 @@ func TestDifferential(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := newSummary()
+	sum, lanes := newSummary(), new(laneCount)
 	for number := range uint64(clusters) {
 		t.Run(fmt.Sprint(number), func(t *testing.T) {
 			w := world.New(seed, number, local)
 			p := serve(t, b, w, optionSets(w))
 			for i := range p.sets {
-				r := rand.New(rand.NewPCG(seed, number<<32|uint64(i)))
-				if err := p.compare(t.Context(), i, r, perSet, sum); err != nil {
+				list := questions(w, p.sets[i], rand.New(rand.NewPCG(seed, number<<32|uint64(i))), perSet)
+				before := p.lane.outcomes()
+				if err := p.compare(t.Context(), i, list, sum); err != nil {
 					t.Fatalf("%s: %v", p.sets[i].name, err)
 				}
+				if !*selfFlag {
+					lanes.add(t, p.sets[i].name, len(list), since(before, p.lane.outcomes()))
+				}
+			}
+			if n := p.noLane.outcomes()["answered"]; n > 0 && !*selfFlag {
+				t.Errorf("with express off, the lane answered %d questions", n)
 			}
 		})
+	}
+	if !*selfFlag {
+		lanes.report(t)
 	}
 	if *selfFlag {
 		sum.histogram()

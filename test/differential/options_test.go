@@ -30,6 +30,16 @@ type options struct {
 	fall            []string // nil is no fallthrough, empty is for all zones
 	ttl             uint32
 	ttlSet          bool
+	noExpress       bool
+}
+
+// expressOff are the option sets without the express lane.
+func expressOff(sets []options) []options {
+	off := slices.Clone(sets)
+	for i := range off {
+		off[i].noExpress = true
+	}
+	return off
 }
 
 // usual are the zones of most clusters.

@@ -49,19 +49,29 @@ func everyType(r *rand.Rand, name string) []ask.Question {
 
 // question asks for a name in one of the ways that clients ask.
 func question(r *rand.Rand, name string, kind uint16) ask.Question {
-	q := ask.Question{Name: name, Type: kind}
+	q := ask.Question{Name: name, Type: kind, TCP: r.IntN(8) == 0}
 	switch n := r.IntN(100); {
-	case n < 10:
-		q.TCP = true
+	case n < 15: // no EDNS
 	case n < 25:
-	case n < 35:
 		q.Size = 1232
+	case n < 30: // RFC 6891, section 6.2.3: less than 512 is 512
+		q.Size = [...]uint16{1, 300, 512, 513, 700}[r.IntN(5)]
+	case n < 32:
+		q.Size = 65535
 	default:
 		q.Size = largestUDP
 	}
 	q.DO = q.Size > 0 && r.IntN(5) == 0
+	if q.Size > 0 && r.IntN(5) == 0 {
+		q.Option = ednsOptions[r.IntN(len(ednsOptions))]
+	}
 	q.RD, q.CD, q.AD = r.IntN(3) > 0, r.IntN(10) == 0, r.IntN(10) == 0
 	return q
+}
+
+// ednsOptions are those that clients send.
+var ednsOptions = []uint16{
+	dns.EDNS0NSID, dns.EDNS0SUBNET, dns.EDNS0EXPIRE, dns.EDNS0COOKIE, dns.EDNS0TCPKEEPALIVE, dns.EDNS0PADDING, 65001,
 }
 
 // spelling puts some letters of some names in upper case, as resolvers that

@@ -2,7 +2,6 @@ package differential
 
 import (
 	"context"
-	"math/rand/v2"
 	"net/netip"
 	"os/exec"
 	"sync"
@@ -26,11 +25,12 @@ const patience = 500 * time.Millisecond
 type binaries struct{ stock, ours string }
 
 // pair is both programs serving one cluster with several option sets, each set at a port of
-// its own.
+// its own. Ours runs twice: the second time with express off, so that CoreDNS's chain answers.
 type pair struct {
-	w           *world.World
-	sets        []options
-	stock, ours []uint16
+	w                  *world.World
+	sets               []options
+	stock, ours, chain []uint16
+	lane, noLane       gauge // of ours, with and without
 }
 
 // serve starts both programs on a cluster, until the test ends.
@@ -41,13 +41,17 @@ func serve(t *testing.T, b binaries, w *world.World, sets []options) *pair {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	ports := freePorts(t, 2*len(sets))
-	p := &pair{w: w, sets: sets, stock: ports[:len(sets)], ours: ports[len(sets):]}
+	n := len(sets)
+	ports := freePorts(t, 3*n+2)
+	p := &pair{w: w, sets: sets, stock: ports[:n], ours: ports[n : 2*n], chain: ports[2*n : 3*n]}
+	p.lane, p.noLane = gauge{t, address(ports[3*n])}, gauge{t, address(ports[3*n+1])}
 	stock := start(t, b.stock, folder(t, w, corefile(sets, server.URL, p.stock)))
-	ours := start(t, b.ours, folder(t, w, corefile(sets, server.URL, p.ours)))
+	ours := start(t, b.ours, folder(t, w, corefile(sets, server.URL, p.ours)+metrics(p.lane.at)))
+	chain := start(t, b.ours, folder(t, w, corefile(expressOff(sets), server.URL, p.chain)+metrics(p.noLane.at)))
 	for i := range sets { // a program listens only once it has all objects
 		stock.Answers(address(p.stock[i]))
 		ours.Answers(address(p.ours[i]))
+		chain.Answers(address(p.chain[i]))
 	}
 	return p
 }
@@ -83,9 +87,8 @@ func address(port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
 }
 
-// compare asks both programs n questions with one option set.
-func (p *pair) compare(ctx context.Context, i int, r *rand.Rand, n int, sum *summary) error {
-	list := questions(p.w, p.sets[i], r, n)
+// compare asks both programs a list of questions with one option set.
+func (p *pair) compare(ctx context.Context, i int, list []ask.Question, sum *summary) error {
 	view := newView(p.w, p.sets[i])
 	next := make(chan ask.Question, workers)
 	go func() {
@@ -119,9 +122,11 @@ func (p *pair) work(i int, blank trial, next <-chan ask.Question, sum *summary) 
 	defer stock.Close()
 	ours := ask.NewClient(address(p.ours[i]), patience)
 	defer ours.Close()
+	chain := ask.NewClient(address(p.chain[i]), patience)
+	defer chain.Close()
 	for q := range next {
 		t := blank
-		t.q, t.stock, t.ours = q, stock, ours
+		t.q, t.stock, t.ours, t.chain = q, stock, ours, chain
 		verdict, err := t.judge()
 		if err != nil {
 			for range next { // lets the sender end

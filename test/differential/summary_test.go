@@ -21,6 +21,7 @@ type summary struct {
 	mu        sync.Mutex
 	questions int
 	positive  int // answers with records
+	again     int // answers of ours to the second query only
 	verdicts  map[string]int
 	kinds     map[string]int // by type and rcode
 	failures  []string
@@ -38,13 +39,16 @@ func (s *summary) add(t *trial, verdict string) {
 	if len(t.theirs.Sections[0]) > 0 {
 		s.positive++
 	}
+	if t.own.Again && !t.own.Silent {
+		s.again++
+	}
 	s.kinds[kindOf(t)]++
 	if verdict != same {
 		s.verdicts[verdict]++
 	}
-	if verdict == different {
+	if verdict == different || verdict == laneOnly {
 		s.failed++
-		s.failures = append(s.failures, fmt.Sprintf("--- [%s] %s\n%s", t.view.o.name, t.q, ask.Difference(t.theirs, t.own)))
+		s.failures = append(s.failures, fmt.Sprintf("--- [%s] %s: %s\n%s", t.view.o.name, t.q, verdict, ask.Difference(t.theirs, t.own)))
 	}
 }
 
@@ -65,7 +69,7 @@ func (s *summary) report(t *testing.T, seed uint64) {
 	t.Helper()
 	explained := 0
 	for verdict, n := range s.verdicts {
-		if verdict != random && verdict != different {
+		if verdict != random && verdict != different && verdict != laneOnly {
 			explained += n
 		}
 	}
@@ -73,6 +77,10 @@ func (s *summary) report(t *testing.T, seed uint64) {
 		s.questions, explained, s.verdicts[random], s.failed, seed)
 	for _, verdict := range slices.Sorted(maps.Keys(s.verdicts)) {
 		fmt.Printf("  %7d %s\n", s.verdicts[verdict], verdict)
+	}
+	fmt.Printf("  %7d were answered by ours when they were asked again\n", s.again)
+	if s.again*1000 > s.questions {
+		t.Errorf("ours did not answer %d questions within %v", s.again, patience)
 	}
 	if s.failed == 0 {
 		return

@@ -18,6 +18,7 @@ type trial struct {
 	silence     *sync.Map
 	q           ask.Question
 	stock, ours *ask.Client
+	chain       *ask.Client // of ours with express off; nil if only the two are compared
 
 	theirs, own ask.Answer
 }
@@ -27,6 +28,7 @@ const (
 	same      = ""
 	random    = "stock picks at random"
 	different = "different"
+	laneOnly  = "other than with express off"
 )
 
 // judge asks both and compares.
@@ -44,7 +46,10 @@ func (t *trial) judge() (string, error) {
 			t.theirs = t.own
 		}
 	}
-	agree, err := t.agree(t.theirs)
+	if ok, err := t.asChain(); !ok || err != nil {
+		return laneOnly, err
+	}
+	agree, err := t.agree(t.theirs, t.stock)
 	if agree || err != nil {
 		return same, err
 	}
@@ -58,7 +63,7 @@ func (t *trial) judge() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if agree, err := t.agree(again); agree || err != nil {
+		if agree, err := t.agree(again, t.stock); agree || err != nil {
 			return random, err
 		}
 		if again.Silent {
@@ -91,17 +96,17 @@ type silent struct {
 	kind uint16
 }
 
-// agree tells whether an answer of stock's is ours. Of those that were cut
-// short each holds what fits, so ours has to be part of stock's whole answer.
-func (t *trial) agree(theirs ask.Answer) (bool, error) {
+// agree tells whether an answer is ours. Of those that were cut short each holds
+// what fits, so ours has to be part of the whole answer, which from is asked for.
+func (t *trial) agree(theirs ask.Answer, from *ask.Client) (bool, error) {
 	if !theirs.Truncated() || !t.own.Truncated() || !theirs.SameHeader(t.own) {
 		return theirs.Unique().Equal(t.own), nil
 	}
 	whole := t.q
 	whole.TCP = true
-	full, err := t.stock.Ask(whole)
+	full, err := from.Ask(whole)
 	if err != nil {
-		return false, fmt.Errorf("stock over TCP: %w", err)
+		return false, fmt.Errorf("over TCP: %w", err)
 	}
 	return t.own.Within(full), nil
 }

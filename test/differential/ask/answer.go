@@ -19,11 +19,14 @@ const (
 // is sorted, and an SOA's serial, which is a time, is 0.
 type Answer struct {
 	Silent   bool // the server sent nothing
+	Again    bool // it was asked twice
 	Rcode    int
 	Flags    string
 	Question string
 	Sections [3][]string
-	OPT      string
+	OPT      string // version and flags of the OPT record, as RFC 6891 has them
+	Size     uint16 // that it says, in bytes
+	Options  string // in it
 }
 
 // NewAnswer keeps all records of a message, duplicates as well.
@@ -35,7 +38,7 @@ func NewAnswer(m *dns.Msg) Answer {
 	for i, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
 		for _, rr := range section {
 			if opt, ok := rr.(*dns.OPT); ok {
-				a.OPT += opt.String()
+				a.addOPT(opt)
 				continue
 			}
 			a.Sections[i] = append(a.Sections[i], Text(rr))
@@ -43,6 +46,15 @@ func NewAnswer(m *dns.Msg) Answer {
 		slices.Sort(a.Sections[i])
 	}
 	return a
+}
+
+// addOPT adds what an OPT record says. A message has one at most, so a second one shows.
+func (a *Answer) addOPT(opt *dns.OPT) {
+	a.OPT += fmt.Sprintf("OPT version %d flags %04x;", opt.Version(), opt.Hdr.Ttl&0xffff)
+	a.Size = opt.UDPSize()
+	for _, o := range opt.Option {
+		a.Options += fmt.Sprintf("%d %s;", o.Option(), o)
+	}
 }
 
 // Text is a record with an SOA's serial set to 0.
@@ -89,7 +101,8 @@ func (a Answer) Equal(b Answer) bool {
 		slices.Equal(a.Sections[Additional], b.Sections[Additional])
 }
 
-// SameHeader reports whether two answers are the same but for their records.
+// SameHeader reports whether two answers are the same but for their records, and for the size and
+// the options that the server says of itself.
 func (a Answer) SameHeader(b Answer) bool {
 	return a.Silent == b.Silent && a.Rcode == b.Rcode && a.Flags == b.Flags &&
 		a.Question == b.Question && a.OPT == b.OPT
@@ -146,7 +159,7 @@ func lines(prefix string, a, other Answer) string {
 		}
 	}
 	if a.OPT != other.OPT && a.OPT != "" {
-		fmt.Fprintf(&b, "\n  %s%s", prefix, strings.ReplaceAll(strings.TrimSpace(a.OPT), "\n", " "))
+		fmt.Fprintf(&b, "\n  %s%s", prefix, a.OPT)
 	}
 	if n > longest {
 		fmt.Fprintf(&b, "\n  %sand %d more", prefix, n-longest)

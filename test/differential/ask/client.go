@@ -42,7 +42,8 @@ func (c *Client) Close() {
 func (c *Client) Ask(q Question) (Answer, error) {
 	a, err := c.once(q)
 	if a.Silent {
-		return c.once(q)
+		a, err = c.once(q)
+		a.Again = true
 	}
 	return a, err
 }

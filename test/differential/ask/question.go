@@ -16,6 +16,7 @@ type Question struct {
 
 	TCP    bool
 	Size   uint16 // the EDNS buffer size; 0: no EDNS
+	Option uint16 // an EDNS option; 0: none. Data says what is in it
 	DO     bool
 	RD     bool
 	CD     bool
@@ -34,6 +35,9 @@ func (q Question) String() string {
 	if q.Size > 0 {
 		words = append(words, fmt.Sprintf("+bufsize=%d", q.Size))
 	}
+	if q.Option > 0 {
+		words = append(words, fmt.Sprintf("+ednsopt=%d:%x", q.Option, Data(q.Option)))
+	}
 	return strings.Join(words, " ")
 }
 
@@ -45,6 +49,9 @@ func (q Question) Message(id uint16) *dns.Msg {
 	m.Question = []dns.Question{{Name: q.Name, Qtype: q.Type, Qclass: dns.ClassINET}}
 	if q.Size > 0 {
 		m.SetEdns0(q.Size, q.DO)
+		if q.Option > 0 {
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: q.Option, Data: Data(q.Option)}}
+		}
 	}
 	if q.Type == dns.TypeIXFR {
 		m.Ns = []dns.RR{&dns.SOA{
@@ -53,4 +60,17 @@ func (q Question) Message(id uint16) *dns.Msg {
 		}}
 	}
 	return m
+}
+
+// Data is what questions have in an EDNS option.
+func Data(option uint16) []byte {
+	switch option {
+	case dns.EDNS0COOKIE: // a client's half (RFC 7873, section 4)
+		return []byte("a client")
+	case dns.EDNS0SUBNET: // 10.1.2.0/24 (RFC 7871, section 6)
+		return []byte{0, 1, 24, 0, 10, 1, 2}
+	case dns.EDNS0PADDING:
+		return make([]byte, 20)
+	}
+	return nil
 }
