@@ -23,6 +23,8 @@ type Load struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 	asked  atomic.Int64
+	leaves atomic.Bool // refusals are no failures
+	resets atomic.Bool // a connection that is reset is no failure, if another one is not
 
 	mu     sync.Mutex
 	failed []string // queries that got no answer, or a wrong one
@@ -50,13 +52,15 @@ func NoError(m *dns.Msg) bool { return m.Rcode == dns.RcodeSuccess && len(m.Answ
 const pace = 2 * time.Millisecond
 
 func (l *Load) client(ctx context.Context, addr netip.AddrPort, network string, name func(int64) string, ok func(*dns.Msg) bool) {
-	c := connection{addr: addr.String(), client: dns.Client{Net: network, Timeout: testkit.Patience}}
+	c := connection{load: l, addr: addr.String(), client: dns.Client{Net: network, Timeout: testkit.Patience}}
 	defer c.close()
 	for ctx.Err() == nil {
 		n := l.asked.Add(1)
 		q := new(dns.Msg).SetQuestion(name(n), dns.TypeA)
 		reply, err := c.ask(q)
 		switch {
+		case l.leaves.Load() && errors.Is(err, unix.ECONNREFUSED):
+			return
 		case err != nil:
 			l.fail(fmt.Sprintf("%s %d %s: %v", network, n, q.Question[0].Name, err))
 		case !ok(reply):
@@ -96,8 +100,29 @@ func (l *Load) Stop(least int64) {
 	}
 }
 
+// MayLeave says that the server may leave from now on. A client that it refuses asks no more, and that
+// is no failure. A query that it leaves without an answer is one.
+func (l *Load) MayLeave() { l.leaves.Store(true) }
+
+// MayReset says whether the server may reset connections from now on, with queries in them that it has
+// not read. A client asks such a query again, once.
+func (l *Load) MayReset(may bool) { l.resets.Store(may) }
+
+// Left waits until the server has refused all clients, and fails the test if a query was lost.
+func (l *Load) Left() {
+	l.t.Helper()
+	late := time.AfterFunc(2*testkit.Patience, func() {
+		l.fail("the server has not left")
+		l.cancel()
+	})
+	l.group.Wait()
+	late.Stop()
+	l.Stop(0)
+}
+
 // connection is how one client asks.
 type connection struct {
+	load   *Load
 	addr   string
 	client dns.Client
 	conn   *dns.Conn // of TCP, nil for none
@@ -113,7 +138,8 @@ func (c *connection) ask(q *dns.Msg) (*dns.Msg, error) {
 	}
 	reused := c.conn != nil
 	reply, err := c.askTCP(q)
-	if reused && errors.Is(err, io.EOF) { // it closed while the query was on its way: RFC 7766, section 6.2.4
+	closed := errors.Is(err, io.EOF) || c.load.resets.Load() && errors.Is(err, unix.ECONNRESET)
+	if reused && closed { // while the query was on its way: RFC 7766, section 6.2.4
 		reply, err = c.askTCP(q)
 	}
 	return reply, err
