@@ -30,8 +30,8 @@ type siege struct {
 	others *hostile.Others
 }
 
-// patience is how long a polite client waits. Then it counts the query as lost.
-const patience = 8 * time.Second
+// patience is how long a polite client waits. If it waited longer, it would ask too few queries.
+const patience = time.Second
 
 // newSiege starts a server and the others: clients that ask for names of the cluster and others, over
 // UDP, over a connection for each query, and over one connection.
@@ -113,6 +113,12 @@ func (p *polite) ask(q *dns.Msg) (*dns.Msg, error) {
 func (s *siege) end(more int) {
 	s.t.Helper()
 	s.others.Stop()
+	s.well(more)
+}
+
+// well is end for a siege whose others have stopped.
+func (s *siege) well(more int) {
+	s.t.Helper()
 	before := s.answered()
 	for _, network := range []string{"udp", "tcp"} {
 		if m, err := s.ask(network, hit, dns.TypeA); err != nil || !right(m) {

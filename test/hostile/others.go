@@ -64,6 +64,13 @@ func (o *Others) note(ok bool, text string, took time.Duration) {
 // Stop ends the clients, and fails the test if they were not served well.
 func (o *Others) Stop() {
 	o.t.Helper()
+	o.StopWithin(othersP99, othersLost)
+}
+
+// StopWithin is Stop with other limits: how long 99 % of the queries may take, and that one of oneOf
+// may be lost.
+func (o *Others) StopWithin(most time.Duration, oneOf int) {
+	o.t.Helper()
 	o.cancel()
 	o.group.Wait()
 	took := slices.Sorted(slices.Values(o.took))
@@ -72,8 +79,8 @@ func (o *Others) Stop() {
 	}
 	p99 := took[len(took)*99/100]
 	o.t.Logf("others asked %d times: half within %v, 99 %% within %v, all within %v", len(took), took[len(took)/2], p99, took[len(took)-1])
-	if p99 > othersP99 || len(o.lost)*othersLost > len(took) {
+	if p99 > most || len(o.lost)*oneOf > len(took) {
 		o.t.Errorf("99 %% of the others' queries took up to %v, expected %v; %d had no answer within a second, such as:\n%s",
-			p99, othersP99, len(o.lost), strings.Join(o.lost[:min(5, len(o.lost))], "\n"))
+			p99, most, len(o.lost), strings.Join(o.lost[:min(5, len(o.lost))], "\n"))
 	}
 }
