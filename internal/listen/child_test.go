@@ -27,6 +27,7 @@ var children = map[string]func(args []string) error{
 	"ask":   askClient,
 
 	"without6": without6,
+	"without":  without,
 }
 
 // child is a running child process. It ends with the test, or with stop.

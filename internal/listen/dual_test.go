@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -287,6 +289,11 @@ func kernelWithout6() error {
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)},
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
 	}
+	return filter(program[:])
+}
+
+// filter has a program say for each system call what becomes of it.
+func filter(program []unix.SockFilter) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
@@ -295,5 +302,36 @@ func kernelWithout6() error {
 	if errno != 0 {
 		return os.NewSyscallError("seccomp", errno)
 	}
+	return nil
+}
+
+// TestWithout has no system call that takes or sends several datagrams. Opening a Front fails, as nobody
+// would see what its sockets receive.
+func TestWithout(t *testing.T) {
+	for _, call := range []int{unix.SYS_RECVMMSG, unix.SYS_SENDMMSG} {
+		c := startChild(t, "without", call)
+		if got := c.line(t); !strings.HasSuffix(got, "mmsg: function not implemented") {
+			t.Errorf("%d: %q", call, got)
+		}
+	}
+}
+
+// without takes a system call from this process, and says why a Front can't be opened.
+func without(args []string) error {
+	call, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	const number = 0 // in struct seccomp_data
+	if err := filter([]unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: number},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(call), Jt: 0, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}); err != nil {
+		return err
+	}
+	_, err = Open(Config{Addrs: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}})
+	fmt.Println(err)
 	return nil
 }

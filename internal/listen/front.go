@@ -21,6 +21,9 @@ type Front struct {
 // Open opens all sockets that cfg names, or none and returns an error. The error is an *OpError
 // if it concerns an address. The kernel queues what arrives until Serve is called.
 func Open(cfg Config) (*Front, error) {
+	if err := canBatch(); err != nil {
+		return nil, err
+	}
 	cpus := onlineCPUs()
 	f := &Front{config: cfg.withDefaults(len(cpus))}
 	if err := f.open(cpus); err != nil {

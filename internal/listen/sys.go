@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"os"
 	"syscall"
 	"unsafe"
 
@@ -33,6 +34,24 @@ func sendmmsg(fd int, msgs []mmsghdr) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(msgs))), uintptr(len(msgs)), unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
+}
+
+// canBatch returns an error if there is no recvmmsg or no sendmmsg, because a filter of system calls
+// (seccomp) or a kernel in user space does not have it. A socket would then take datagrams that nobody
+// ever sees.
+func canBatch() error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer closeFD(fd)
+	if _, errno := recvmmsg(fd, nil); errno != 0 {
+		return os.NewSyscallError("recvmmsg", errno)
+	}
+	if _, errno := sendmmsg(fd, nil); errno != 0 {
+		return os.NewSyscallError("sendmmsg", errno)
+	}
+	return nil
 }
 
 func sendmsg(fd int, msg *unix.Msghdr) syscall.Errno {
