@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/plugin/front"
 )
@@ -12,7 +14,9 @@ import (
 var fronts = sync.OnceValue(func() *front.Fronts {
 	var secret [16]byte
 	_, _ = rand.Read(secret[:]) // it never fails
-	return &front.Fronts{Log: log, Cookies: cookie.New(secret)}
+	f := front.New(log, cookie.New(secret))
+	prometheus.MustRegister(f.Losses())
+	return f
 })
 
 func newBeside(p *plan) beside { return fronts().NewInstance(p.table) }

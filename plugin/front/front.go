@@ -36,7 +36,7 @@ type front struct {
 func newFront(f *Fronts, sockets *listen.Front, counts *count.Counts, addr netip.AddrPort, l limits, g *generation) *front {
 	opened := &front{
 		fronts: f, sockets: sockets, limits: l, zone: addr.Addr().Zone(),
-		lane:   lane.Lane{Cookies: f.Cookies, Idle: l.idle},
+		lane:   lane.Lane{Cookies: f.cookies, Idle: l.idle},
 		bound:  net.UDPAddrFromAddrPort(sockets.Addrs()[0]),
 		counts: counts, proof: proof.New(),
 	}
@@ -50,8 +50,9 @@ func (f *front) run(ctx context.Context) {
 	left, stop := context.WithCancel(context.Background())
 	proving.Go(func() { f.proof.Run(left) })
 	if err := f.sockets.Serve(ctx, f.handle); err != nil {
-		f.fronts.Log.Warningf("express: %s: %v", f.bound, err)
+		f.fronts.log.Warningf("express: %s: %v", f.bound, err)
 	}
+	f.fronts.losses.remove(f.sockets)
 	stop()
 	proving.Wait() // it asks the server
 	f.current.Load().retire()

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/internal/listen"
 	"github.com/neardns/neardns/plugin/count"
@@ -18,11 +20,11 @@ type Log interface {
 	Errorf(format string, args ...any)
 }
 
-// Fronts are all fronts of a process. They outlive a reload. Its exported fields don't change once
-// an Instance uses them.
+// Fronts are all fronts of a process. They outlive a reload.
 type Fronts struct {
-	Log     Log
-	Cookies *cookie.Maker
+	log     Log
+	cookies *cookie.Maker
+	losses  *losses
 
 	misses    places
 	transfers places        // those of misses that are zone transfers
@@ -33,6 +35,14 @@ type Fronts struct {
 	at     map[string]*front // by dnsserver.Server.Addr
 	failed map[string]string // by address: the error that was logged last
 }
+
+// New returns the fronts of a process, none so far. Cookies makes those of all fronts.
+func New(log Log, cookies *cookie.Maker) *Fronts {
+	return &Fronts{log: log, cookies: cookies, losses: newLosses()}
+}
+
+// Losses returns what tells Prometheus of lost queries, and of connections.
+func (f *Fronts) Losses() prometheus.Collector { return f.losses }
 
 // serve lets g answer at its server's address: a front that is open there goes on with it, or one
 // is opened.
@@ -54,7 +64,7 @@ func (f *Fronts) serve(g *generation) {
 		delete(f.failed, addr)
 	case f.failed[addr] != err.Error():
 		f.failed[addr] = err.Error()
-		f.Log.Errorf("express: no sockets beside those of %s, so CoreDNS answers alone there: %v", addr, err)
+		f.log.Errorf("express: no sockets beside those of %s, so CoreDNS answers alone there: %v", addr, err)
 	}
 	switch {
 	case err != nil && old != nil:
@@ -84,6 +94,7 @@ func (f *Fronts) open(g *generation, limits limits) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.losses.add(sockets)
 	opened := newFront(f, sockets, counts, addr, limits, g)
 	var ctx context.Context
 	ctx, opened.cancel = context.WithCancel(context.Background())
@@ -105,6 +116,6 @@ func (f *Fronts) dismiss(g *generation) {
 // panicked counts a panic, and logs the first.
 func (f *Fronts) panicked(query []byte, r any) {
 	if f.panics.Add(1) == 1 {
-		f.Log.Errorf("express: panic at the query %x, which CoreDNS answers now: %v\n%s", query, r, debug.Stack())
+		f.log.Errorf("express: panic at the query %x, which CoreDNS answers now: %v\n%s", query, r, debug.Stack())
 	}
 }

@@ -52,7 +52,7 @@ func (l *lines) having(text string) (n int) {
 
 func newFronts() (*Fronts, *lines) {
 	log := new(lines)
-	return &Fronts{Log: log, Cookies: cookie.New([16]byte{1})}, log
+	return New(log, cookie.New([16]byte{1})), log
 }
 
 // handler is all plugins of a server.

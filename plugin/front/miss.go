@@ -102,7 +102,7 @@ func (f *front) zoned(a netip.AddrPort) netip.AddrPort {
 // busy says that a client's query was dropped.
 func (f *Fronts) busy(client netip.Addr) {
 	if m := &f.misses; m.due() {
-		f.Log.Warningf("express: CoreDNS has %d queries under way, %d of them from %v, and more from there are dropped (%d so far, of all clients). Does an upstream not answer?",
+		f.log.Warningf("express: CoreDNS has %d queries under way, %d of them from %v, and more from there are dropped (%d so far, of all clients). Does an upstream not answer?",
 			m.taken.Load(), m.by(client).Load(), client, m.refused.Load())
 	}
 }
@@ -113,7 +113,7 @@ func (g *generation) transfer(w *writer, r *dns.Msg) {
 	if !f.transfers.take(client, mostTransfers) {
 		w.refuse(r, dns.RcodeServerFailure)
 		if f.transfers.due() {
-			f.Log.Warningf("express: %d zones are being sent, and %v has to ask again for more (%d refused so far, of all clients)",
+			f.log.Warningf("express: %d zones are being sent, and %v has to ask again for more (%d refused so far, of all clients)",
 				f.transfers.taken.Load(), client, f.transfers.refused.Load())
 		}
 		return

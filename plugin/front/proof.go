@@ -50,7 +50,7 @@ func (f *front) Differs(q *proof.Query, d *proof.Difference) {
 	_, v := f.again(q)
 	if v.Block != nil && v.Block.TurnOff() {
 		f.counts.Outcome(0, count.Different)
-		f.fronts.Log.Errorf("express is off from now on for %s, because it does not answer as CoreDNS does; please report this: %v",
+		f.fronts.log.Errorf("express is off from now on for %s, because it does not answer as CoreDNS does; please report this: %v",
 			zonesOf(v.Block), d)
 	}
 }
