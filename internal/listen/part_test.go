@@ -198,9 +198,7 @@ func TestPartLeave(t *testing.T) {
 	go io.Copy(io.Discard, c)
 	c.Write(frame("transfer"))
 	testkit.Eventually(t, "parts", func() bool { return p.sent.Load() > 0 })
-	if err := r.stop(); err == nil {
-		t.Error("no error, though an answer was not finished")
-	}
+	_ = r.stop() // an error, unless the sender learns first that its connection is closed, and gives up
 	if err := <-p.errs; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("error %v", err)
 	}
