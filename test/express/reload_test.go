@@ -71,7 +71,7 @@ func TestReload(t *testing.T) {
 	fake := testkit.Serve(t, testkit.Late(300*time.Millisecond, testkit.Address(outsideIs, 60)))
 	s := start(t, one(""), records(), fake)
 	load := startReloadLoad(s)
-	on, before := true, true // the lane, in the last step and in the one before
+	on, before := true, true // the lane, since the last reload and before it
 	for i, change := range steps() {
 		load.mayReset(!on || !before)
 		reloads := len(s.Logged("Reloading complete"))
@@ -85,7 +85,9 @@ func TestReload(t *testing.T) {
 			s.Eventually("it has reloaded: "+change.what, func() bool { return len(s.Logged("Reloading complete")) > reloads })
 		}
 		s.is(change, load[0])
-		on, before = change.lane, on
+		if change.corefile != "" { // or the connections that CoreDNS has are the same
+			on, before = change.lane, on
+		}
 		t.Logf("%s: %s", time.Now().Format("15:04:05.000"), change.what)
 	}
 	load.stop(300)
