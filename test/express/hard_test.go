@@ -25,7 +25,7 @@ func TestStreams(t *testing.T) {
 	a.Attack(t, []hostile.Attack{
 		{Name: "random bytes", Conns: 200, Do: a.Random},
 		{Name: "empty frames", Conns: 50, Do: a.EmptyFrames},
-		{Name: "frames as long as can be", Conns: 50, Do: a.LongFrames},
+		{Name: "frames as long as can be", Conns: 50, Do: a.LongFrames, Alone: true},
 		{Name: "half a frame", Conns: 100, Do: a.HalfFrame},
 		{Name: "half-closed", Conns: 50, Do: a.HalfClosed},
 		{Name: "a byte at a time", Conns: 20, Do: a.SlowWriter},

@@ -26,6 +26,10 @@ type Attack struct {
 	Name  string
 	Conns int
 	Do    func(net.Conn) error
+
+	// Alone says that each connection is a client of its own. A front that has little room closes
+	// connections of clients that keep much, and a client keeps what all its connections do.
+	Alone bool
 }
 
 // streamTime is how long a connection without progress may stay open before the test gives up.
@@ -39,7 +43,11 @@ func (s Streams) Attack(t *testing.T, list []Attack) {
 	for _, a := range list {
 		for i := range a.Conns {
 			group.Go(func() {
-				c, err := Dial("tcp", netip.AddrFrom4([4]byte{127, 0, 8, byte(1 + i%40)}), s.To)
+				from := [4]byte{127, 0, 8, byte(1 + i%40)}
+				if a.Alone {
+					from = [4]byte{127, 0, 9, byte(1 + i)}
+				}
+				c, err := Dial("tcp", netip.AddrFrom4(from), s.To)
 				if err == nil {
 					_ = c.SetDeadline(time.Now().Add(streamTime))
 					err = a.Do(c)
