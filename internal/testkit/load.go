@@ -24,6 +24,7 @@ type Load struct {
 	cancel  context.CancelFunc
 	clients sync.WaitGroup
 	asked   atomic.Int64
+	ended   atomic.Int64 // clients that ask no more
 }
 
 // Clients of a Load over UDP, and as many over TCP.
@@ -32,7 +33,8 @@ const loadClients = 3
 // perSocket is how many queries a client of a Load asks before it takes another socket.
 const perSocket = 20
 
-// NewLoad starts clients that ask queries in turn, over UDP and TCP. The end of the test stops them.
+// NewLoad starts clients that ask queries in turn, over UDP and TCP. The server must be there: a client
+// that finds the port closed ends. The end of the test stops them.
 func NewLoad(t testing.TB, addr netip.AddrPort, queries ...[]byte) *Load {
 	t.Helper()
 	l := &Load{t: t, addr: addr.String(), queries: queries}
@@ -50,7 +52,12 @@ func NewLoad(t testing.TB, addr netip.AddrPort, queries ...[]byte) *Load {
 func (l *Load) More(n int) {
 	l.t.Helper()
 	least := l.asked.Load() + int64(n)
-	Eventually(l.t, "the clients have asked more", func() bool { return l.asked.Load() >= least })
+	Eventually(l.t, "the clients have asked more", func() bool {
+		if l.ended.Load() == 2*loadClients {
+			l.t.Fatal("all clients have ended")
+		}
+		return l.asked.Load() >= least
+	})
 }
 
 // End waits for the clients' last answers.
@@ -61,6 +68,7 @@ func (l *Load) End() {
 
 // run lets a client ask until ctx ends, or the port is closed.
 func (l *Load) run(ctx context.Context, some func(*net.Conn) error) {
+	defer l.ended.Add(1)
 	for ctx.Err() == nil {
 		var conn net.Conn
 		err := some(&conn)

@@ -183,12 +183,13 @@ func (s *Server) add(c *Session) bool {
 	return true
 }
 
+// remove counts a connection as closed before it closes it: the client may open the next one at once.
 func (s *Server) remove(c *Session) {
-	_ = c.tcp.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
 	s.Open.Add(-1)
+	_ = c.tcp.Close()
 }
 
 // stream takes the queries of a connection.

@@ -158,14 +158,15 @@ func frames(c net.Conn, queries chan<- []byte) {
 	}
 }
 
+// close counts a connection as closed before it closes it: the other side may open the next one at once.
 func (f *fake) close(c net.Conn) {
-	c.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, ok := f.pipes[c]; ok {
 		delete(f.pipes, c)
 		f.Open.Add(-1)
 	}
+	c.Close()
 }
 
 // Asked returns how many queries there were for a name, written with its final dot.

@@ -342,7 +342,7 @@ func TestAddress(t *testing.T) {
 func TestReplaced(t *testing.T) {
 	addr := testkit.FreeAddr(t)
 	f, _ := newFronts()
-	load := newLoad(t, addr)
+	var load *testkit.Load
 	var old *Instance
 	var ended [6]atomic.Bool
 	for n := range ended {
@@ -356,6 +356,9 @@ func TestReplaced(t *testing.T) {
 			s.MaxTCPQueries = 100 * n
 		}
 		start(t, s)
+		if load == nil {
+			load = newLoad(t, addr)
+		}
 		i := f.NewInstance(everywhere)
 		i.Serve(s)
 		i.Serve(s)
