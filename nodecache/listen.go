@@ -45,9 +45,6 @@ func (f *front) leave() error {
 	return <-f.done
 }
 
-// stats reads the counters.
-func (f *front) stats() (listen.UDPStats, listen.TCPStats) { return f.UDP(), f.TCP() }
-
 // fronts is the front that is in use, and those that it took over from.
 type fronts struct {
 	memory   *budget.Budget
@@ -55,6 +52,7 @@ type fronts struct {
 	log      *slog.Logger
 
 	total   listen.Total
+	ledger  listen.Ledger
 	opened  int // how many fronts there were
 	current atomic.Pointer[front]
 	old     sync.WaitGroup // fronts that were replaced and still answer
@@ -76,7 +74,12 @@ func (f *fronts) open(addrs []netip.AddrPort, h listen.Handler) (*front, error) 
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	next := &front{sockets, addrs, cancel, make(chan error, 1)}
-	go func() { next.done <- sockets.Serve(ctx, h) }()
+	f.ledger.Add(sockets)
+	go func() {
+		err := sockets.Serve(ctx, h)
+		f.ledger.Remove(sockets)
+		next.done <- err
+	}()
 	f.opened++
 	return next, nil
 }

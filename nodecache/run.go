@@ -103,6 +103,7 @@ func newRunner(c Config) *runner {
 		current: newGeneration(), stopping: make(chan struct{}),
 	}
 	r.node = intercept.Config{Host: c.Host, Checker: checker, Cluster: r.service.clusterForward, Metrics: set.Events, Log: c.Log}
+	set.WatchFronts(fronts.ledger.Counts)
 	set.Events.WatchLog(c.LogDropped, queries.Dropped)
 	set.Events.WatchPages(r.service.admin.Dropped)
 	return r

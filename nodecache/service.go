@@ -54,7 +54,6 @@ func (s *service) replace(ctx context.Context, next *generation) error {
 		return placed(next.conf, err)
 	}
 	if front != nil {
-		s.metrics.WatchFront(front.stats) // the sockets before must still be open
 		s.fronts.replace(front)
 	}
 	pages.Commit()

@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // OPT is the content of a message's OPT record (RFC 6891, section 6.1).
 type OPT struct {
@@ -19,6 +22,17 @@ type Options struct {
 	Timeout   uint16 // its TIMEOUT, in units of 100 ms
 	Error     Error
 	NSID      bool // a query asks for the server's identifier (RFC 5001, section 2.1); we send none
+}
+
+// KeepAlive tells a client how long it may keep its TCP connection without a query (RFC 7828, section
+// 3.1): a second less than idle, after which the server closes it, because the query may take some time
+// to arrive. A server that leaves asks the client to close (section 3.3.2).
+func (o *Options) KeepAlive(idle time.Duration, leaving bool) {
+	const unit, longest = 100 * time.Millisecond, 1<<16 - 1
+	o.Keepalive, o.Timeout = true, 0
+	if !leaving {
+		o.Timeout = uint16(min(max(idle-time.Second, 0)/unit, longest))
+	}
 }
 
 // Error is an extended error (RFC 8914).

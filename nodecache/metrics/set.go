@@ -21,7 +21,7 @@ type Set struct {
 
 	caches    *caches
 	plugins   *plugins
-	front     *front
+	fronts    *fronts
 	upstreams *upstreams
 	parts     []prometheus.Collector
 }
@@ -34,10 +34,10 @@ func New(writers int) *Set {
 		Events:    newEvents(),
 		caches:    newCaches(queries),
 		plugins:   newPlugins(),
-		front:     newFront(),
+		fronts:    newFronts(),
 		upstreams: newUpstreams(),
 	}
-	s.parts = []prometheus.Collector{queries, s.caches, s.plugins, s.front, s.upstreams, s.Events}
+	s.parts = []prometheus.Collector{queries, s.caches, s.plugins, s.fronts, s.upstreams, s.Events}
 	return s
 }
 
@@ -49,9 +49,8 @@ func (s *Set) Trace() upstream.Trace { return s.upstreams.trace() }
 // once more. The caches of list count from now on; those that were read before go on.
 func (s *Set) WatchCaches(list []CacheWatch) { s.caches.replace(list) }
 
-// WatchFront replaces how the front is read: watch returns what its open sockets have counted. The front
-// before is read once more, so its sockets must still be open. The new sockets count from now on.
-func (s *Set) WatchFront(watch func() (listen.UDPStats, listen.TCPStats)) { s.front.replace(watch) }
+// WatchFronts sets how the sockets' counters are read. No counter may fall.
+func (s *Set) WatchFronts(counts func() listen.Counts) { s.fronts.set(counts) }
 
 // SetPlugins replaces the list of directives that are in force. As in CoreDNS, the metric has only
 // those that are handlers there.

@@ -66,18 +66,10 @@ func (q *query) options(buf []byte, why wire.Error) (o wire.Options) {
 		o.Cookie = q.r.Cookies.Append(buf, q.Cookie, q.remote.Addr(), q.r.Clock.Time(q.began))
 	}
 	if q.tcp && q.Keepalive { // never over UDP (RFC 7828, section 3.2.1)
-		o.Keepalive, o.Timeout = true, keepalive
-		if q.leaving {
-			o.Timeout = 0 // please close (RFC 7828, section 3.3.2)
-		}
+		o.KeepAlive(listen.DefaultIdle, q.leaving)
 	}
 	return o
 }
-
-// keepalive is how long a client may keep a TCP connection without a query, in units of 100 ms
-// (RFC 7828, section 3.1). It is a second less than the front's limit, because the query may take
-// some time to arrive.
-const keepalive = uint16((listen.DefaultIdle - time.Second) / (100 * time.Millisecond))
 
 // because returns the extended error that gives the reason for a reply (RFC 8914).
 func because(code wire.ErrorCode, text string) wire.Error {

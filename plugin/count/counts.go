@@ -24,7 +24,7 @@ const (
 	Compared                 // by the lane, and CoreDNS was asked as well
 	Refused                  // by the lane, with an error: it was malformed
 	Passed                   // handed to CoreDNS, which answers
-	Busy                     // dropped: CoreDNS would have had too many to answer at a time
+	Busy                     // no answer over UDP, SERVFAIL over TCP: CoreDNS would have had too many to answer at a time
 	Dropped                  // it was no query
 	Panicked                 // passed, because the lane panicked
 	Different                // compared, and CoreDNS's answer differs for good

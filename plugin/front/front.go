@@ -52,7 +52,7 @@ func (f *front) run(ctx context.Context) {
 	if err := f.sockets.Serve(ctx, f.handle); err != nil {
 		f.fronts.log.Warningf("express: %s: %v", f.bound, err)
 	}
-	f.fronts.losses.remove(f.sockets)
+	f.fronts.losses.Remove(f.sockets)
 	stop()
 	proving.Wait() // it asks the server
 	f.current.Load().retire()
@@ -67,8 +67,7 @@ func (f *front) handle(dst, query []byte, c *listen.Client) []byte {
 	answer, v := f.answer(g, dst, query, c)
 	switch v.Outcome {
 	case lane.PassedOn:
-		f.passOn(query, c)
-		return nil
+		return f.passOn(dst, query, c)
 	case lane.Refused:
 		f.counts.Outcome(c.Reader, count.Refused)
 	case lane.Dropped:

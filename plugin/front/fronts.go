@@ -94,7 +94,7 @@ func (f *Fronts) open(g *generation, limits limits) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.losses.add(sockets)
+	f.losses.Add(sockets)
 	opened := newFront(f, sockets, counts, addr, limits, g)
 	var ctx context.Context
 	ctx, opened.cancel = context.WithCancel(context.Background())

@@ -18,10 +18,17 @@ import (
 	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/plugin/lane"
+	"github.com/neardns/neardns/test/netns"
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	netns.Enter(0, "ip link set lo up; ip link add veth0 type veth peer name veth1; ip link set veth0 up; ip link set veth1 up; ip addr add "+linkLocal+"/64 dev veth0 nodad")
+	goleak.VerifyTestMain(m)
+}
+
+// linkLocal is an address of veth0.
+const linkLocal = "fe80::53"
 
 // lines is a Log.
 type lines struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/plugin/count"
 )
 
@@ -62,13 +63,15 @@ func (p *places) due() bool {
 	return now-last >= 60 && p.said.CompareAndSwap(last, now)
 }
 
-// passOn hands a query to CoreDNS.
-func (f *front) passOn(query []byte, c *listen.Client) {
+// passOn hands a query to CoreDNS. If there is no room for it, a client over TCP hears so, and can ask
+// another server at once; one over UDP hears nothing, because its address may be forged. The answer is
+// appended to dst.
+func (f *front) passOn(dst, query []byte, c *listen.Client) []byte {
 	client := c.Remote.Addr()
 	if !f.fronts.misses.take(client, mostMisses) {
 		f.counts.Outcome(c.Reader, count.Busy)
 		f.fronts.busy(client)
-		return
+		return busy(dst, query, c.TCP)
 	}
 	f.counts.Outcome(c.Reader, count.Passed)
 	w := f.writer(c.Later(), c.Remote, c.Local, c.TCP)
@@ -80,6 +83,16 @@ func (f *front) passOn(query []byte, c *listen.Client) {
 		defer w.to.Send(nil) // if nothing was sent
 		g.ask(w, query)
 	}()
+	return nil
+}
+
+// busy appends a SERVFAIL to dst if the query came over TCP.
+func busy(dst, query []byte, tcp bool) []byte {
+	var q wire.Query
+	if !tcp || q.Parse(query) != wire.Valid {
+		return nil
+	}
+	return wire.AppendReply(dst, &q, wire.ServFail, 0, nil)
 }
 
 // writer returns a writer that sends CoreDNS's answer to a query.
@@ -99,10 +112,10 @@ func (f *front) zoned(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().WithZone(f.zone), a.Port())
 }
 
-// busy says that a client's query was dropped.
+// busy says that there was no room for a client's query.
 func (f *Fronts) busy(client netip.Addr) {
 	if m := &f.misses; m.due() {
-		f.log.Warningf("express: CoreDNS has %d queries under way, %d of them from %v, and more from there are dropped (%d so far, of all clients). Does an upstream not answer?",
+		f.log.Warningf("express: CoreDNS has %d queries under way, %d of them from %v, and more from there get no answer (%d so far, of all clients). Does an upstream not answer?",
 			m.taken.Load(), m.by(client).Load(), client, m.refused.Load())
 	}
 }

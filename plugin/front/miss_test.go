@@ -11,8 +11,8 @@ import (
 	"github.com/neardns/neardns/internal/testkit"
 )
 
-// TestBound has one client take as many places as it may have: one more query is dropped, but another
-// client's is answered.
+// TestBound has one client take as many places as it may have: one more query is
+// dropped, over TCP with an error, but another client's is answered.
 func TestBound(t *testing.T) {
 	addr := testkit.FreeAddr(t)
 	s := newServer(t, addr, text("x"))
@@ -31,8 +31,13 @@ func TestBound(t *testing.T) {
 			t.Errorf("an answer: %v", r)
 		}
 	}
-	testkit.Eventually(t, "both are counted", func() bool { return f.misses.refused.Load() == 2 })
-	if n := log.having("more from there are dropped"); n != 1 {
+	c = dns.Client{Net: "tcp", Timeout: testkit.Patience}
+	r, _, err := c.Exchange(new(dns.Msg).SetQuestion("a.example.", dns.TypeTXT), addr.String())
+	if err != nil || r.Rcode != dns.RcodeServerFailure {
+		t.Errorf("over TCP: %v, %v", r, err)
+	}
+	testkit.Eventually(t, "all are counted", func() bool { return f.misses.refused.Load() == 3 })
+	if n := log.having("more from there get no answer"); n != 1 {
 		t.Errorf("%d lines", n)
 	}
 	c = dns.Client{Timeout: testkit.Patience, Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}}}

@@ -112,17 +112,6 @@ func (l *Lane) setOptions(q *query, c *listen.Client) {
 		q.options.Cookie = l.Cookies.Append(q.cookie[:0], q.Cookie, c.Remote.Addr(), time.Now())
 	}
 	if c.TCP && q.Keepalive { // never over UDP (RFC 7828, section 3.2.1)
-		q.options.Keepalive = true
-		if !c.Leaving { // else 0: please close (RFC 7828, section 3.3.2)
-			q.options.Timeout = timeout(l.Idle)
-		}
+		q.options.KeepAlive(l.Idle, c.Leaving)
 	}
-}
-
-// timeout returns how long a client may keep a TCP connection without a query, in units of 100 ms
-// (RFC 7828, section 3.1). It is a second less than the listener's limit, because the query may take
-// some time to arrive.
-func timeout(idle time.Duration) uint16 {
-	const unit, longest = 100 * time.Millisecond, 1<<16 - 1
-	return uint16(min(max(idle-time.Second, 0)/unit, longest))
 }

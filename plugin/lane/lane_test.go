@@ -243,11 +243,6 @@ func TestOptions(t *testing.T) {
 	if _, kept = options(t, l, table, question(name, dns.TypeA, edns(4096, keepalive)), c); kept == nil || kept.Timeout != 0 {
 		t.Errorf("keepalive %v of a front that leaves", kept)
 	}
-	for idle, want := range map[time.Duration]uint16{0: 0, time.Second: 0, 2 * time.Second: 10, 24 * time.Hour: 65535} {
-		if got := timeout(idle); got != want {
-			t.Errorf("idle %v: %d", idle, got)
-		}
-	}
 }
 
 // TestSize shows that an answer has the bytes that the query and the block allow, and no more.
