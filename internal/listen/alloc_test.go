@@ -47,7 +47,7 @@ func TestTCPAllocs(t *testing.T) {
 	c := dial(t, "tcp", f.Addrs()[0])
 	query, buf := append(frame("one"), frame("two")...), make([]byte, 512)
 	f.tcp.turn()
-	if f.TCP().Open != 1 {
+	if f.counts().TCP.Open != 1 {
 		t.Fatal("not accepted")
 	}
 	allocs := testing.AllocsPerRun(100, func() {

@@ -98,7 +98,7 @@ func TestFairLater(t *testing.T) {
 	if place <= at || place > at+answersMost+fairShare {
 		t.Errorf("asked while %d was answered, answered as %d", at, place)
 	}
-	if s := r.UDP(); answered != count+1 || s.Shed+s.Overflow > 0 {
+	if s := r.counts().UDP; answered != count+1 || s.Shed+s.Overflow > 0 {
 		t.Errorf("%d answered, %+v", answered, s)
 	}
 }
@@ -122,7 +122,7 @@ func TestFairShed(t *testing.T) {
 		}
 	}()
 	defer func() { ended.Store(true); <-done }()
-	testkit.Eventually(t, "shed", func() bool { return r.UDP().Shed > 0 })
+	testkit.Eventually(t, "shed", func() bool { return r.counts().UDP.Shed > 0 })
 	const count = 50
 	lost := 0
 	for range count {
@@ -132,7 +132,7 @@ func TestFairShed(t *testing.T) {
 			lost++
 		}
 	}
-	t.Logf("%d of %d lost; %+v", lost, count, r.UDP())
+	t.Logf("%d of %d lost; %+v", lost, count, r.counts().UDP)
 	if lost > count/2 { // of all datagrams, nine in ten
 		t.Errorf("%d of %d lost", lost, count)
 	}
@@ -255,7 +255,7 @@ func fairTail(t *testing.T, network string, conns int) {
 	calm := start(t, Config{Sockets: 1}, hit, "127.0.0.1:0")
 	flood := startChild(t, "flood", network, flooded.Addrs()[0], conns)
 	flood.line(t)
-	testkit.Eventually(t, "flood", func() bool { return flooded.UDP().Shed > 0 || asked.tcp.Load() > 1e5 })
+	testkit.Eventually(t, "flood", func() bool { return flooded.counts().UDP.Shed > 0 || asked.tcp.Load() > 1e5 })
 	for range 5 { // other work on the machine may fall on the one and not on the other
 		ask := startChild(t, "ask", network, flooded.Addrs()[0], calm.Addrs()[0])
 		with, _ := strconv.Atoi(ask.line(t))
@@ -265,5 +265,5 @@ func fairTail(t *testing.T, network string, conns int) {
 			return
 		}
 	}
-	t.Errorf("more than doubled; %+v, %+v", flooded.UDP(), flooded.TCP())
+	t.Errorf("more than doubled; %+v, %+v", flooded.counts().UDP, flooded.counts().TCP)
 }

@@ -168,8 +168,8 @@ func (f *Front) Serve(ctx context.Context, h Handler) error {
 
 // unanswered returns an error if clients still wait for an answer.
 func (f *Front) unanswered() error {
-	if n := f.TCP().Waiting + f.UDP().Waiting; n > 0 {
-		return fmt.Errorf("%d queries were not answered within %v of leaving", n, f.config.Drain)
+	if n := f.counts(); n.TCP.Waiting+n.UDP.Waiting > 0 {
+		return fmt.Errorf("%d queries were not answered within %v of leaving", n.TCP.Waiting+n.UDP.Waiting, f.config.Drain)
 	}
 	return nil
 }
@@ -184,18 +184,13 @@ func (f *Front) Close() {
 	}
 }
 
-// UDP returns the counters of all UDP sockets together.
-func (f *Front) UDP() (sum UDPStats) {
+// counts reads all counters.
+func (f *Front) counts() (n Counts) {
 	for _, s := range f.udp {
-		s.addStats(&sum)
+		s.addStats(&n.UDP)
 	}
-	return sum
-}
-
-// TCP returns the counters of all TCP connections.
-func (f *Front) TCP() TCPStats {
-	if f.tcp == nil {
-		return TCPStats{}
+	if f.tcp != nil {
+		n.TCP = f.tcp.count.stats()
 	}
-	return f.tcp.count.stats()
+	return n
 }

@@ -123,8 +123,8 @@ func TestFilesUsedUp(t *testing.T) {
 	}
 	limitFiles(t, 5)
 	r := serve(t, f, echo)
-	testkit.Eventually(t, "all accepted", func() bool { return r.TCP().Accepted == 20 })
-	if s := r.TCP(); s.Open == 0 || s.Open > 5 || s.Evicted != 20-uint64(s.Open) {
+	testkit.Eventually(t, "all accepted", func() bool { return r.counts().TCP.Accepted == 20 })
+	if s := r.counts().TCP; s.Open == 0 || s.Open > 5 || s.Evicted != 20-uint64(s.Open) {
 		t.Errorf("%+v", s)
 	}
 }
@@ -137,7 +137,7 @@ func TestFilesNone(t *testing.T) {
 	restore := limitFiles(t, 0)
 	r := serve(t, f, echo)
 	time.Sleep(50 * time.Millisecond) // the front tries in vain, which leaves no trace to wait for
-	if n := r.TCP().Accepted; n != 0 {
+	if n := r.counts().TCP.Accepted; n != 0 {
 		t.Errorf("%d accepted", n)
 	}
 	restore()

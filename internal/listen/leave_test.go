@@ -64,7 +64,7 @@ func TestLeaveBacklog(t *testing.T) {
 		return append(dst, query...)
 	}))
 	err := r.stop()
-	if n := r.UDP().Waiting; err == nil || n == 0 || int(asked.udp.Load())+n != count {
+	if n := r.counts().UDP.Waiting; err == nil || n == 0 || int(asked.udp.Load())+n != count {
 		t.Errorf("%v, %d asked and %d waiting", err, asked.udp.Load(), n)
 	}
 }

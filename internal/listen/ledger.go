@@ -54,7 +54,7 @@ func (l *Ledger) Counts() Counts {
 // follow brings n up to what f says now.
 func (n *Counts) follow(f *Front) {
 	overflow := n.UDP.Overflow
-	*n = Counts{f.UDP(), f.TCP()}
+	*n = f.counts()
 	n.UDP.Overflow = max(n.UDP.Overflow, overflow) // the one counter that is the kernel's
 }
 

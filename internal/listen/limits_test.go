@@ -44,7 +44,7 @@ func TestTCPIdle(t *testing.T) {
 	if d := time.Since(begin); d < 550*time.Millisecond || d > testkit.Patience/2 {
 		t.Errorf("connection with half a message closed after %v", d)
 	}
-	testkit.Eventually(t, "counters", func() bool { s := r.TCP(); return s.Expired == 2 && s.Open == 0 && r.buffered() == 0 })
+	testkit.Eventually(t, "counters", func() bool { s := r.counts().TCP; return s.Expired == 2 && s.Open == 0 && r.buffered() == 0 })
 }
 
 // TestTCPSlowReader sends queries and reads no answers. What is kept for the client stays
@@ -69,7 +69,7 @@ func TestTCPSlowReader(t *testing.T) {
 		if !isOpen(good) {
 			t.Fatal("the other connection is closed")
 		}
-		return r.TCP().Open == 1
+		return r.counts().TCP.Open == 1
 	})
 	if most == 0 || most > 300<<10 {
 		t.Errorf("%d bytes kept", most)
@@ -95,7 +95,7 @@ func TestTCPSlowReaderLate(t *testing.T) {
 			t.Fatalf("%d bytes kept", n)
 		}
 	}
-	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && r.buffered() == 0 && s.Waiting == 0 })
+	testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && r.buffered() == 0 && s.Waiting == 0 })
 }
 
 // TestTCPBuffers has more half messages sent than the front keeps.
@@ -105,7 +105,7 @@ func TestTCPBuffers(t *testing.T) {
 	for range 30 {
 		dial(t, "tcp", r.Addrs()[0]).Write(half)
 	}
-	testkit.Eventually(t, "evicted", func() bool { s := r.TCP(); return s.Accepted == 30 && s.Open == 8 && s.Evicted == 22 })
+	testkit.Eventually(t, "evicted", func() bool { s := r.counts().TCP; return s.Accepted == 30 && s.Open == 8 && s.Evicted == 22 })
 	if n := r.buffered(); n > 512<<10 {
 		t.Errorf("%d bytes kept", n)
 	}
@@ -125,7 +125,7 @@ func TestTCPHoarder(t *testing.T) {
 	for range 1200 {
 		streamFrom(t, "127.0.0.9", r.Addrs()[0]).Write(half)
 	}
-	testkit.Eventually(t, "evicted", func() bool { s := r.TCP(); return s.Evicted >= 900 && r.buffered() <= 16<<20 })
+	testkit.Eventually(t, "evicted", func() bool { s := r.counts().TCP; return s.Evicted >= 900 && r.buffered() <= 16<<20 })
 	for i, c := range slow {
 		c.Write(message[4:])
 		if _, err := readFrame(c); err != nil {
@@ -180,7 +180,7 @@ func TestTCPCaps(t *testing.T) {
 	if isOpen(mine[0]) || !isOpen(mine[2]) || !isOpen(other) {
 		t.Error("not the idlest was closed")
 	}
-	if s := r.TCP(); s.Open != 6 || s.Evicted != 2 {
+	if s := r.counts().TCP; s.Open != 6 || s.Evicted != 2 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -250,8 +250,8 @@ func TestTCPUnsent(t *testing.T) {
 					t.Fatal("the other connection is closed")
 				}
 			}
-			testkit.Eventually(t, "room is made", func() bool { return r.TCP().Evicted > 20 && total.unsent.Load() <= most })
-			testkit.Eventually(t, "some may stay", func() bool { return r.TCP().Open > 3 })
+			testkit.Eventually(t, "room is made", func() bool { return r.counts().TCP.Evicted > 20 && total.unsent.Load() <= most })
+			testkit.Eventually(t, "some may stay", func() bool { return r.counts().TCP.Open > 3 })
 		})
 	}
 	if n := total.conns.Load() + total.buffered.Load() + total.unsent.Load(); n != 0 {
@@ -271,7 +271,7 @@ func TestTCPTotal(t *testing.T) {
 			t.Fatal("closed at once")
 		}
 	}
-	testkit.Eventually(t, "evicted", func() bool { return a.TCP().Open+b.TCP().Open == 6 })
+	testkit.Eventually(t, "evicted", func() bool { return a.counts().TCP.Open+b.counts().TCP.Open == 6 })
 }
 
 // TestTCPManyIdle holds 10,000 connections from 50 addresses, which the defaults allow and which have
@@ -285,7 +285,7 @@ func TestTCPManyIdle(t *testing.T) {
 	if line := client.line(t); line != "connected" {
 		t.Fatalf("client: %q", line)
 	}
-	if s := r.TCP(); s.Open != count || s.Evicted != 0 {
+	if s := r.counts().TCP; s.Open != count || s.Evicted != 0 {
 		t.Errorf("%+v, want %d open", s, count)
 	}
 	each := (heap() - before) / count
@@ -297,7 +297,7 @@ func TestTCPManyIdle(t *testing.T) {
 	if !isOpen(dial(t, "tcp", r.Addrs()[0])) {
 		t.Error("not served")
 	}
-	if s := r.TCP(); s.Open != count || s.Evicted != 1 {
+	if s := r.counts().TCP; s.Open != count || s.Evicted != 1 {
 		t.Errorf("%+v, want %d open and 1 evicted", s, count)
 	}
 }
@@ -353,8 +353,8 @@ func TestGreedyExpire(t *testing.T) {
 	if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("idle connection: %v", err)
 	}
-	testkit.Eventually(t, "closed", func() bool { return r.TCP().Open < 5 })
-	if s := r.TCP(); s.Expired != 1 || s.Open != 4 {
+	testkit.Eventually(t, "closed", func() bool { return r.counts().TCP.Open < 5 })
+	if s := r.counts().TCP; s.Expired != 1 || s.Open != 4 {
 		t.Errorf("%+v, want 1 expired and 4 open", s)
 	}
 }

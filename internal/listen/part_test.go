@@ -95,7 +95,7 @@ func TestPartSlowReader(t *testing.T) {
 	if err := <-p.errs; err != nil {
 		t.Error(err)
 	}
-	if s := r.TCP(); s.Waiting != 0 || s.Expired != 0 || r.buffered() != 0 {
+	if s := r.counts().TCP; s.Waiting != 0 || s.Expired != 0 || r.buffered() != 0 {
 		t.Errorf("%+v, %d bytes kept", s, r.buffered())
 	}
 }
@@ -114,7 +114,7 @@ func TestPartStopped(t *testing.T) {
 	if d := time.Since(begin); d < write {
 		t.Errorf("closed after %v", d)
 	}
-	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Expired == 1 && s.Waiting == 0 && r.buffered() == 0 })
+	testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && s.Expired == 1 && s.Waiting == 0 && r.buffered() == 0 })
 }
 
 // TestPartGone has the client reset the connection while parts go out, and while one waits.
@@ -127,7 +127,7 @@ func TestPartGone(t *testing.T) {
 	if err := <-p.errs; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("error %v", err)
 	}
-	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Waiting == 0 && r.buffered() == 0 })
+	testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && s.Waiting == 0 && r.buffered() == 0 })
 }
 
 // TestPartInterleaved sends parts for several queries of one connection. Each comes whole and in the

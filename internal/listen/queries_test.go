@@ -45,7 +45,7 @@ func TestTCPQueries(t *testing.T) {
 				c.Write(bytes.Repeat(frame("more"), 100))
 				c.Close()
 			}
-			testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Expired == 0 && s.Malformed == 0 })
+			testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && s.Expired == 0 && s.Malformed == 0 })
 			if n := asked.tcp.Load(); n != 2*most {
 				t.Errorf("%d queries answered, want %d", n, 2*most)
 			}
@@ -80,11 +80,11 @@ func TestTCPWriteOwed(t *testing.T) {
 			_, err = c.Write(frame("query"))
 		}
 	}()
-	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Expired == 1 })
+	testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && s.Expired == 1 })
 	for _, later := range h.take(t, count)[next:] {
 		later.Send(nil)
 	}
-	testkit.Eventually(t, "all answered", func() bool { return r.TCP().Waiting == 0 && r.buffered() == 0 })
+	testkit.Eventually(t, "all answered", func() bool { return r.counts().TCP.Waiting == 0 && r.buffered() == 0 })
 }
 
 // TestTCPTimes has the times of a connection apart: half a message has Limits.Read, whatever the

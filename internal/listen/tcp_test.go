@@ -134,7 +134,7 @@ func TestTCPTooLong(t *testing.T) {
 	if got := mustReadFrame(t, c); got != "short" {
 		t.Errorf("answer %q", got)
 	}
-	if n := r.TCP().Unsent; n != 2 {
+	if n := r.counts().TCP.Unsent; n != 2 {
 		t.Errorf("%d unsent, want 2", n)
 	}
 }
@@ -156,7 +156,7 @@ func TestTCPEmpty(t *testing.T) {
 					t.Errorf("%s, %s, %d queries: %q, %v", addr, name, queries, all, err)
 				}
 				c.Close()
-				testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Malformed == 1 && r.buffered() == 0 })
+				testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && s.Malformed == 1 && r.buffered() == 0 })
 			}
 		}
 	}
@@ -171,7 +171,7 @@ func TestTCPEmptyHeld(t *testing.T) {
 	c.Write([]byte{0, 0})
 	testkit.Eventually(t, "closed", func() bool {
 		c.Write(frame("query"))
-		return r.TCP().Open == 0
+		return r.counts().TCP.Open == 0
 	})
 	if n := asked.tcp.Load(); n != 0 {
 		t.Errorf("%d queries behind an empty message were answered", n)
@@ -189,7 +189,7 @@ func TestTCPHalfClosed(t *testing.T) {
 		if want := append(frame("one"), frame("two")...); err != nil || len(all) != len(want) {
 			t.Errorf("%s: %q, %v", name, all, err)
 		}
-		testkit.Eventually(t, "closed", func() bool { return r.TCP().Open == 0 })
+		testkit.Eventually(t, "closed", func() bool { return r.counts().TCP.Open == 0 })
 	}
 }
 
@@ -217,7 +217,7 @@ func TestTCPHalfClosedLateACK(t *testing.T) {
 		}
 		c.Close()
 	}
-	testkit.Eventually(t, "closed", func() bool { return r.TCP().Open == 0 })
+	testkit.Eventually(t, "closed", func() bool { return r.counts().TCP.Open == 0 })
 }
 
 // TestTCPGone answers clients that have reset their connections meanwhile.
@@ -234,7 +234,7 @@ func TestTCPGone(t *testing.T) {
 	for _, later := range h.take(t, 20) {
 		later.Send([]byte("answer"))
 	}
-	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && s.Waiting == 0 })
+	testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && s.Waiting == 0 })
 }
 
 // TestTCPGarbage sends random bytes on many connections while another is served.
@@ -258,5 +258,5 @@ func TestTCPGarbage(t *testing.T) {
 		}
 	}
 	good.Close()
-	testkit.Eventually(t, "closed", func() bool { s := r.TCP(); return s.Open == 0 && r.buffered() == 0 })
+	testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && r.buffered() == 0 })
 }

@@ -169,7 +169,7 @@ func TestUDPOverflow(t *testing.T) {
 		for range 1000 {
 			c.Write([]byte("x"))
 		}
-		return f.UDP().Overflow > 0
+		return f.counts().UDP.Overflow > 0
 	})
 	f.Close()
 }
@@ -189,5 +189,5 @@ func TestUDPRefused(t *testing.T) {
 	if got := ask(t, c, "short"); got != "short" {
 		t.Errorf("answer %q", got)
 	}
-	testkit.Eventually(t, "counters", func() bool { return r.UDP().Unsent == 10 })
+	testkit.Eventually(t, "counters", func() bool { return r.counts().UDP.Unsent == 10 })
 }
