@@ -41,7 +41,9 @@ func TestReportMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := zone.New(zone.Options{})
-	zone.NewWriter(store).SetNamespace("ns")
+	w := zone.NewWriter(store)
+	w.SetNamespace("ns")
+	w.SetSynced()
 	got := logged(t, func() { reportMissing(cfg, store) })
 	if strings.Count(got, "\n") != 1 || !strings.Contains(got, `Testfile:3: namespaces: there is no Namespace "gone"`) {
 		t.Error(got)

@@ -108,6 +108,7 @@ func TestManyNames(t *testing.T) {
 		w.SetSlice(zone.Local, &zone.Slice{SliceKey: zone.SliceKey(key), Service: key, Endpoints: []zone.Endpoint{{Addr: addrs("10.9.9.9")[0]}}})
 	}
 	w.SetNamespace("ns")
+	w.SetSynced()
 	l, table := newLane(b)
 	query := pack(t, question("9.9.9.10.in-addr.arpa.", dns.TypePTR))
 	if _, v := answer(t, l, table, query, client(false)); v != (Verdict{}) {

@@ -145,8 +145,10 @@ func TestRoom(t *testing.T) {
 	for i := range 200 {
 		sl.Endpoints = append(sl.Endpoints, zone.Endpoint{Addr: netip.AddrFrom4([4]byte{10, 1, 0, byte(i)})})
 	}
+	w.SetNamespace("ns")
 	w.SetService(zone.Local, &zone.Service{Key: key, Kind: zone.Headless})
 	w.SetSlice(zone.Local, sl)
+	w.SetSynced()
 	q, _ := s.Zones.Question("big.ns.svc.cluster.local.", wire.A)
 	q.Size = 1232
 	var first []netip.Addr

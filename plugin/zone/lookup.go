@@ -34,7 +34,8 @@ const (
 // Lookup finds name in set. The name is the part left of the zone, in lower case and without
 // the dot at its end. It is empty at the zone's apex. The Result keeps no part of it.
 func (s *Store) Lookup(set Set, name string) Result {
-	if !s.Synced() {
+	t := s.shown.Load()
+	if t == nil {
 		return Result{Existence: NotSynced}
 	}
 	rest, top := cut(name)
@@ -42,9 +43,9 @@ func (s *Store) Lookup(set Set, name string) Result {
 	case "":
 		return Result{Existence: NoData}
 	case labelService:
-		return s.lookupService(set, rest)
+		return t.lookupService(set, rest)
 	case labelPod:
-		return s.lookupPod(rest)
+		return t.lookupPod(rest)
 	case labelDNS:
 		return lookupDNS(rest)
 	case labelVersion:
@@ -66,38 +67,38 @@ func lookupDNS(rest string) Result {
 	return Result{Existence: NoName}
 }
 
-func (s *Store) lookupService(set Set, name string) Result {
+func (t *tables) lookupService(set Set, name string) Result {
 	if name == "" {
 		return Result{Existence: NoData}
 	}
 	name, namespace := cut(name)
-	if !s.NamespaceExists(namespace) {
+	if !t.namespaceExists(namespace) {
 		return Result{Existence: NoName}
 	}
 	if name == "" {
 		return Result{Existence: NoData}
 	}
 	name, service := cut(name)
-	st := s.sets[set].get(Key{namespace, service})
-	if st == nil || st.service == nil || s.ignored(st) {
+	st := t.sets[set].get(Key{namespace, service})
+	if st == nil || st.service == nil || t.ignored(st) {
 		return Result{Existence: NoName}
 	}
 	var r request
 	b := splitBelow(name)
-	if r.parse(b, set, s.options.Zonal) {
+	if r.parse(b, set, t.options.Zonal) {
 		if found := st.whole().find(&r); found.Existence != NoName {
 			return found
 		}
 	}
-	if s.standsAbove(st, b, set) {
+	if t.standsAbove(st, b, set) {
 		return Result{Existence: NoData}
 	}
 	return Result{Existence: NoName}
 }
 
 // ignored reports whether `ignore empty_service` hides the Service.
-func (s *Store) ignored(st *state) bool {
-	return s.options.IgnoreEmptyService && st.service.Kind == ClusterIP && !st.hasEndpoints()
+func (t *tables) ignored(st *state) bool {
+	return t.options.IgnoreEmptyService && st.service.Kind == ClusterIP && !st.hasEndpoints()
 }
 
 func (st *state) hasEndpoints() bool {
@@ -112,8 +113,8 @@ func (st *state) whole() Result {
 // standsAbove reports whether names with records lie below the labels b of a Service, so
 // that b is an empty non-terminal (RFC 8020, section 2): a protocol above its ports, a
 // cluster above its endpoints, the fixed labels of zonal names.
-func (s *Store) standsAbove(st *state, b below, set Set) bool {
-	if s.options.Zonal && set == Local && st.service.Kind == Headless && b.labels[0] == labelZonal {
+func (t *tables) standsAbove(st *state, b below, set Set) bool {
+	if t.options.Zonal && set == Local && st.service.Kind == Headless && b.labels[0] == labelZonal {
 		return b.count == 1 || b.count == 2 && (b.labels[1] == directivePin || b.labels[1] == directivePrefer)
 	}
 	return b.count == 1 && (st.hasNamedPort(b.labels[0]) || set == Imported && st.hasCluster(b.labels[0]))
@@ -145,19 +146,19 @@ func (st *state) hasNamedPort(label string) bool {
 
 // lookupPod finds a name below pod.<zone>. Like the stock plugin, it ignores up to two labels
 // left of the address.
-func (s *Store) lookupPod(name string) Result {
+func (t *tables) lookupPod(name string) Result {
 	if name == "" {
 		return Result{Existence: NoData}
 	}
 	name, namespace := cut(name)
-	if s.options.Pods == PodsDisabled || !s.NamespaceExists(namespace) {
+	if t.options.Pods == PodsDisabled || !t.namespaceExists(namespace) {
 		return Result{Existence: NoName}
 	}
 	if name == "" {
 		return Result{Existence: NoData}
 	}
 	name, label := cut(name)
-	addr, ok := s.podAddr(namespace, parseDashed(label))
+	addr, ok := t.podAddr(namespace, parseDashed(label))
 	if !ok || splitBelow(name).count > 2 {
 		return Result{Existence: NoName}
 	}
@@ -165,15 +166,15 @@ func (s *Store) lookupPod(name string) Result {
 }
 
 // podAddr returns the address that a Pod's name stands for, if the name exists.
-func (s *Store) podAddr(namespace string, d dashed) (netip.Addr, bool) {
+func (t *tables) podAddr(namespace string, d dashed) (netip.Addr, bool) {
 	for _, addr := range [...]netip.Addr{d.addr, d.mixed} {
-		if addr.IsValid() && (s.options.Pods == PodsInsecure || s.hasPod(namespace, addr)) {
+		if addr.IsValid() && (t.options.Pods == PodsInsecure || t.hasPod(namespace, addr)) {
 			return addr, true
 		}
 	}
 	return netip.Addr{}, false
 }
 
-func (s *Store) hasPod(namespace string, addr netip.Addr) bool {
-	return slices.ContainsFunc(s.PodsAt(addr), func(p *Pod) bool { return p.Namespace == namespace })
+func (t *tables) hasPod(namespace string, addr netip.Addr) bool {
+	return slices.ContainsFunc(t.podsAt(addr), func(p *Pod) bool { return p.Namespace == namespace })
 }

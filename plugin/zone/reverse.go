@@ -36,7 +36,8 @@ func isMapped(addr [16]byte) bool { return netip.AddrFrom16(addr).Is4In6() }
 // to: the Service with that cluster IP, or else each Service's endpoint with that address. A PTR
 // record points only to names that Lookup finds. The name is fully qualified and in lower case.
 func (s *Store) Reverse(dst []Pointer, name string) ([]Pointer, Existence) {
-	if !s.Synced() {
+	t := s.shown.Load()
+	if t == nil {
 		return dst, NotSynced
 	}
 	p, ok := parseReverse(name)
@@ -44,13 +45,13 @@ func (s *Store) Reverse(dst []Pointer, name string) ([]Pointer, Existence) {
 		return dst, NoName
 	}
 	if p.bits < 128 {
-		return dst, s.anyBelow(p)
+		return dst, t.anyBelow(p)
 	}
 	if p.v6 && isMapped(p.addr) {
 		return dst, NoName // an IPv4 address is named below in-addr.arpa
 	}
 	n := len(dst)
-	if dst = s.appendPointers(dst, p.addr); len(dst) == n {
+	if dst = t.appendPointers(dst, p.addr); len(dst) == n {
 		return dst, NoName
 	}
 	return dst, Records
@@ -119,10 +120,10 @@ func (p prefix) contains(addr [16]byte) bool {
 }
 
 // anyBelow tells an empty non-terminal from a name that does not exist.
-func (s *Store) anyBelow(p prefix) Existence {
-	found, stopped := s.scan(p, p.addr)
+func (t *tables) anyBelow(p prefix) Existence {
+	found, stopped := t.scan(p, p.addr)
 	if stopped {
-		found, _ = s.scan(p, afterMapped)
+		found, _ = t.scan(p, afterMapped)
 	}
 	return found
 }
@@ -130,14 +131,14 @@ func (s *Store) anyBelow(p prefix) Existence {
 // scan looks for an address below p, starting at from. If p is IPv6, it stops where IPv4
 // begins. It passes over 64 holders without a PTR record at most; after that it returns NoData,
 // which is the safe answer.
-func (s *Store) scan(p prefix, from [16]byte) (found Existence, stopped bool) {
+func (t *tables) scan(p prefix, from [16]byte) (found Existence, stopped bool) {
 	found = NoName
 	left := 64
-	s.sets[Local].addrs.from(from, func(h holder) bool {
+	t.sets[Local].addrs.from(from, func(h holder) bool {
 		if stopped = p.v6 && isMapped(h.addr); stopped || !p.contains(h.addr) {
 			return false
 		}
-		if left--; left == 0 || s.named(h) {
+		if left--; left == 0 || t.named(h) {
 			found = NoData
 		}
 		return found == NoName
@@ -146,18 +147,18 @@ func (s *Store) scan(p prefix, from [16]byte) (found Existence, stopped bool) {
 }
 
 // named reports whether the holder's Service exists and has names of its own kind.
-func (s *Store) named(h holder) bool {
+func (t *tables) named(h holder) bool {
 	st := h.entry.state.Load()
 	return st.service != nil && st.service.Kind != ExternalName &&
-		!s.ignored(st) && s.NamespaceExists(h.entry.key.Namespace)
+		!t.ignored(st) && t.namespaceExists(h.entry.key.Namespace)
 }
 
-func (s *Store) appendPointers(dst []Pointer, addr [16]byte) []Pointer {
-	s.sets[Local].addrs.from(addr, func(h holder) bool {
+func (t *tables) appendPointers(dst []Pointer, addr [16]byte) []Pointer {
+	t.sets[Local].addrs.from(addr, func(h holder) bool {
 		if h.addr != addr {
 			return false
 		}
-		if !s.named(h) {
+		if !t.named(h) {
 			return true
 		}
 		if h.vip {
@@ -190,11 +191,12 @@ func (s *Store) Pointers() iter.Seq2[netip.Addr, []Pointer] {
 	return func(yield func(netip.Addr, []Pointer) bool) {
 		var last [16]byte
 		var buf []Pointer
-		s.sets[Local].addrs.from(last, func(h holder) bool {
+		t := s.view()
+		t.sets[Local].addrs.from(last, func(h holder) bool {
 			if h.addr == last {
 				return true
 			}
-			last, buf = h.addr, s.appendPointers(buf[:0], h.addr)
+			last, buf = h.addr, t.appendPointers(buf[:0], h.addr)
 			return len(buf) == 0 || yield(netip.AddrFrom16(h.addr).Unmap(), buf)
 		})
 	}
@@ -214,14 +216,15 @@ func containsPointer(ps []Pointer, p Pointer) bool {
 func (s *Store) ServicesAt(addr netip.Addr) iter.Seq[Result] {
 	key := addr.As16()
 	return func(yield func(Result) bool) {
-		s.sets[Local].addrs.from(key, func(h holder) bool {
+		t := s.view()
+		t.sets[Local].addrs.from(key, func(h holder) bool {
 			if h.addr != key {
 				return false
 			}
-			if h.vip || !s.named(h) {
+			if h.vip || !t.named(h) {
 				return true
 			}
-			r, ok := s.own(h.entry)
+			r, ok := t.own(h.entry)
 			return !ok || yield(r)
 		})
 	}

@@ -34,14 +34,34 @@ const (
 	Imported
 )
 
-// Store holds the records. All its methods are safe for concurrent use and never lock.
-// A Writer writes it.
+// Store holds the records. All its methods are safe for concurrent use and never lock. Writers
+// write it, and readers see all records of one Writer, the last that showed its own.
 type Store struct {
+	options Options
+	shown   atomic.Pointer[tables] // nil until a Writer has a full set of objects
+}
+
+// tables are all records that one Writer has written. Once they are shown, the Writer goes on
+// changing them, entry by entry.
+type tables struct {
 	options    Options
-	synced     atomic.Bool
+	asOf       time.Time // when the records were true; zero if a Writer keeps them current
 	namespaces *index[string, struct{}]
 	pods       *index[[16]byte, []*Pod]
 	sets       [2]*records
+}
+
+func newTables(o Options, asOf time.Time) *tables {
+	t := &tables{
+		options:    o,
+		asOf:       asOf,
+		namespaces: newIndex[string, struct{}](),
+		pods:       newIndex[[16]byte, []*Pod](),
+	}
+	for i := range t.sets {
+		t.sets[i] = &records{entries: newIndex[Key, *entry](), addrs: newAddresses()}
+	}
+	return t
 }
 
 // records is one name tree.
@@ -65,26 +85,36 @@ type state struct {
 }
 
 // New returns an empty Store that is not synced.
-func New(o Options) *Store {
-	s := &Store{
-		options:    o,
-		namespaces: newIndex[string, struct{}](),
-		pods:       newIndex[[16]byte, []*Pod](),
+func New(o Options) *Store { return &Store{options: o} }
+
+// Synced reports whether a full set of objects has been written.
+func (s *Store) Synced() bool { return s.shown.Load() != nil }
+
+// lastTrue returns when the records were true. The time is zero while a Writer keeps them current, and
+// before there are any.
+func (s *Store) lastTrue() time.Time {
+	if t := s.shown.Load(); t != nil {
+		return t.asOf
 	}
-	for i := range s.sets {
-		s.sets[i] = &records{entries: newIndex[Key, *entry](), addrs: newAddresses()}
-	}
-	return s
+	return time.Time{}
 }
 
-// Synced reports whether the first full set of objects has been written.
-func (s *Store) Synced() bool { return s.synced.Load() }
+// none is what a Store shows that is not synced.
+var none = newTables(Options{}, time.Time{})
+
+// view returns the tables that readers see. There are none in an unsynced Store's.
+func (s *Store) view() *tables {
+	if t := s.shown.Load(); t != nil {
+		return t
+	}
+	return none
+}
 
 // Serial returns the SOA serial of a set: the Unix time of its last change, and one more once
 // that second has passed. So every change moves the serial, at the latest a second later, and
 // the serial never runs ahead of the clock.
 func (s *Store) Serial(set Set) uint32 {
-	return serial(s.sets[set].changed.Load(), time.Now().Unix())
+	return serial(s.view().sets[set].changed.Load(), time.Now().Unix())
 }
 
 func serial(changed, now int64) uint32 {
@@ -104,21 +134,25 @@ func (r *records) get(key Key) *state {
 
 // Service returns the Service at key, or nil.
 func (s *Store) Service(set Set, key Key) *Service {
-	if st := s.sets[set].get(key); st != nil {
+	if st := s.view().sets[set].get(key); st != nil {
 		return st.service
 	}
 	return nil
 }
 
 // PodsAt returns the Pods with address addr. The caller must not change the slice.
-func (s *Store) PodsAt(addr netip.Addr) []*Pod {
-	pods, _ := s.pods.get(addr.As16())
+func (s *Store) PodsAt(addr netip.Addr) []*Pod { return s.view().podsAt(addr) }
+
+func (t *tables) podsAt(addr netip.Addr) []*Pod {
+	pods, _ := t.pods.get(addr.As16())
 	return pods
 }
 
 // NamespaceExists reports whether the namespace exists and is served.
-func (s *Store) NamespaceExists(name string) bool {
-	_, ok := s.namespaces.get(name)
+func (s *Store) NamespaceExists(name string) bool { return s.view().namespaceExists(name) }
+
+func (t *tables) namespaceExists(name string) bool {
+	_, ok := t.namespaces.get(name)
 	return ok
 }
 
@@ -126,11 +160,12 @@ func (s *Store) NamespaceExists(name string) bool {
 // cluster IPs, alias or endpoints.
 func (s *Store) Services(set Set) iter.Seq[Result] {
 	return func(yield func(Result) bool) {
-		for key, e := range s.sets[set].entries.all {
-			if !s.NamespaceExists(key.Namespace) {
+		t := s.view()
+		for key, e := range t.sets[set].entries.all {
+			if !t.namespaceExists(key.Namespace) {
 				continue
 			}
-			if r, ok := s.own(e); ok && !yield(r) {
+			if r, ok := t.own(e); ok && !yield(r) {
 				return
 			}
 		}
@@ -138,9 +173,9 @@ func (s *Store) Services(set Set) iter.Seq[Result] {
 }
 
 // own returns what stands at a Service's own name, and whether anything does.
-func (s *Store) own(e *entry) (Result, bool) {
+func (t *tables) own(e *entry) (Result, bool) {
 	st := e.state.Load()
-	if st.service == nil || s.ignored(st) {
+	if st.service == nil || t.ignored(st) {
 		return Result{}, false
 	}
 	r := st.whole().find(&request{})
@@ -174,10 +209,11 @@ func (s *Store) PodNames() iter.Seq2[string, netip.Addr] {
 		if s.options.Pods != PodsVerified {
 			return
 		}
-		for key, pods := range s.pods.all {
+		t := s.view()
+		for key, pods := range t.pods.all {
 			addr, done := netip.AddrFrom16(key).Unmap(), []string(nil)
 			for _, p := range pods {
-				if slices.Contains(done, p.Namespace) || !s.NamespaceExists(p.Namespace) {
+				if slices.Contains(done, p.Namespace) || !t.namespaceExists(p.Namespace) {
 					continue
 				}
 				done = append(done, p.Namespace)

@@ -11,38 +11,51 @@ import (
 // Writer writes a Store. It is safe for concurrent use: each call waits for the one before. Once
 // written, a value belongs to the Store, and the caller must not change it. Writing a value that
 // equals the present one changes nothing.
+//
+// A Writer begins with no records. Readers see none of its records before SetSynced, and all of
+// them from then on, in the place of another Writer's.
 type Writer struct {
 	mu    sync.Mutex
 	store *Store
+	*tables
 
 	slices [2]map[SliceKey]*Slice
 	podsOf map[SliceKey]*Pod
 }
 
-// NewWriter returns the Writer of a Store. A Store has only one.
-func NewWriter(s *Store) *Writer {
+// NewWriter returns a Writer of a Store that keeps its records current.
+func NewWriter(s *Store) *Writer { return newWriterAsOf(s, time.Time{}) }
+
+// newWriterAsOf returns a Writer for records that were true at a time, and may be so no longer. It
+// can fill a Store that is not synced yet, and no other.
+func newWriterAsOf(s *Store, asOf time.Time) *Writer {
 	return &Writer{
 		store:  s,
+		tables: newTables(s.options, asOf),
 		slices: [2]map[SliceKey]*Slice{{}, {}},
 		podsOf: map[SliceKey]*Pod{},
 	}
 }
 
-// SetSynced makes Store.Synced true: the first complete set of objects has been written.
+// SetSynced shows readers what was written, which is the first complete set of objects.
 func (w *Writer) SetSynced() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.store.sets[Local].addrs.publish()
-	w.store.sets[Imported].addrs.publish()
-	w.store.synced.Store(true)
+	w.sets[Local].addrs.publish()
+	w.sets[Imported].addrs.publish()
+	if w.asOf.IsZero() {
+		w.store.shown.Store(w.tables)
+	} else {
+		w.store.shown.CompareAndSwap(nil, w.tables)
+	}
 }
 
 // SetNamespace adds a namespace.
 func (w *Writer) SetNamespace(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.store.NamespaceExists(name) {
-		w.store.namespaces.set(name, struct{}{})
+	if !w.namespaceExists(name) {
+		w.namespaces.set(name, struct{}{})
 		w.touch(Local)
 		w.touch(Imported)
 	}
@@ -52,8 +65,8 @@ func (w *Writer) SetNamespace(name string) {
 func (w *Writer) DeleteNamespace(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.store.NamespaceExists(name) {
-		w.store.namespaces.remove(name)
+	if w.namespaceExists(name) {
+		w.namespaces.remove(name)
 		w.touch(Local)
 		w.touch(Imported)
 	}
@@ -73,13 +86,13 @@ func (w *Writer) SetService(set Set, s *Service) {
 func (w *Writer) DeleteService(set Set, key Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e, ok := w.store.sets[set].entries.get(key); ok && e.state.Load().service != nil {
+	if e, ok := w.sets[set].entries.get(key); ok && e.state.Load().service != nil {
 		w.putService(set, e, nil)
 	}
 }
 
 func (w *Writer) putService(set Set, e *entry, s *Service) {
-	r, next := w.store.sets[set], *e.state.Load()
+	r, next := w.sets[set], *e.state.Load()
 	for _, a := range next.addrs() {
 		r.addrs.removeVIP(a, e)
 	}
@@ -127,7 +140,7 @@ func (w *Writer) DeleteSlice(set Set, key SliceKey) {
 func (w *Writer) putSlice(set Set, e *entry, old, fresh *Slice) {
 	next := *e.state.Load()
 	next.slices = replaced(next.slices, old, fresh)
-	next.shared += w.store.sets[set].move(e, old, fresh)
+	next.shared += w.sets[set].move(e, old, fresh)
 	w.publish(set, e, &next)
 }
 
@@ -181,7 +194,7 @@ func (s *Slice) endpoints() []Endpoint {
 // entry returns the entry at key, and makes it if it is not there. Readers don't see a new entry,
 // as it has no Service.
 func (w *Writer) entry(set Set, key Key) *entry {
-	r := w.store.sets[set]
+	r := w.sets[set]
 	if e, ok := r.entries.get(key); ok {
 		return e
 	}
@@ -193,9 +206,9 @@ func (w *Writer) entry(set Set, key Key) *entry {
 
 // publish shows readers the next state of an entry, and removes the entry if that state is empty.
 func (w *Writer) publish(set Set, e *entry, next *state) {
-	r := w.store.sets[set]
+	r := w.sets[set]
 	e.state.Store(next)
-	if w.store.Synced() { // nobody reads before
+	if w.store.shown.Load() == w.tables { // nobody reads before
 		r.addrs.publish()
 	}
 	if next.service == nil && len(next.slices) == 0 {
@@ -204,7 +217,7 @@ func (w *Writer) publish(set Set, e *entry, next *state) {
 	w.touch(set)
 }
 
-func (w *Writer) touch(set Set) { w.store.sets[set].changed.Store(time.Now().Unix()) }
+func (w *Writer) touch(set Set) { w.sets[set].changed.Store(time.Now().Unix()) }
 
 // SetPod adds or replaces a Pod.
 func (w *Writer) SetPod(p *Pod) {
@@ -236,11 +249,11 @@ func (w *Writer) putPod(key SliceKey, old, fresh *Pod) {
 		w.podsOf[key] = fresh
 	}
 	for _, a := range fresh.addrs() {
-		w.setPodsAt(a, append(without(w.store.PodsAt(a), old), fresh))
+		w.setPodsAt(a, append(without(w.podsAt(a), old), fresh))
 	}
 	for _, a := range old.addrs() {
 		if !slices.Contains(fresh.addrs(), a) {
-			w.setPodsAt(a, without(w.store.PodsAt(a), old))
+			w.setPodsAt(a, without(w.podsAt(a), old))
 		}
 	}
 	if !slices.Equal(old.addrs(), fresh.addrs()) {
@@ -262,10 +275,10 @@ func without(pods []*Pod, one *Pod) []*Pod {
 
 func (w *Writer) setPodsAt(addr netip.Addr, pods []*Pod) {
 	if len(pods) == 0 {
-		w.store.pods.remove(addr.As16())
+		w.pods.remove(addr.As16())
 		return
 	}
-	w.store.pods.set(addr.As16(), pods)
+	w.pods.set(addr.As16(), pods)
 }
 
 // The Replace methods write a complete list. First they write all of it, then they delete what
@@ -279,7 +292,7 @@ func (w *Writer) ReplaceNamespaces(scope string, names []string) {
 		keep[name] = true
 		w.SetNamespace(name)
 	}
-	for name := range w.store.namespaces.all {
+	for name := range w.namespaces.all {
 		if inScope(scope, name) && !keep[name] {
 			w.DeleteNamespace(name)
 		}
@@ -293,7 +306,7 @@ func (w *Writer) ReplaceServices(set Set, namespace string, list []*Service) {
 		keep[s.Key] = true
 		w.SetService(set, s)
 	}
-	for key := range w.store.sets[set].entries.all {
+	for key := range w.sets[set].entries.all {
 		if inScope(namespace, key.Namespace) && !keep[key] {
 			w.DeleteService(set, key)
 		}

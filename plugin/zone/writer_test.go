@@ -76,7 +76,7 @@ func TestSlicesBeforeService(t *testing.T) {
 	w.DeleteService(Local, Key{"ns", "db"})
 	expectPTR(t, s, "deleted", "1.0.96.10.in-addr.arpa.", "noname")
 	w.DeleteSlice(Local, SliceKey{"ns", "a"})
-	if _, ok := s.sets[Local].entries.get(Key{"ns", "db"}); ok {
+	if _, ok := s.view().sets[Local].entries.get(Key{"ns", "db"}); ok {
 		t.Error("the entry of a Service that is gone stays")
 	}
 }
@@ -115,13 +115,13 @@ func TestReplace(t *testing.T) {
 func TestEqualChangesNothing(t *testing.T) {
 	s, w := headless()
 	w.SetSlice(Local, slice("a", "db", "10.0.0.1"))
-	s.sets[Local].changed.Store(1)
-	before := s.sets[Local].get(Key{"ns", "db"})
+	s.view().sets[Local].changed.Store(1)
+	before := s.view().sets[Local].get(Key{"ns", "db"})
 	w.SetSlice(Local, slice("a", "db", "10.0.0.1"))
 	w.SetService(Local, &Service{Key: Key{"ns", "db"}, Kind: Headless})
 	w.SetNamespace("ns")
 	w.DeleteSlice(Local, SliceKey{"ns", "missing"})
-	if s.sets[Local].get(Key{"ns", "db"}) != before || s.sets[Local].changed.Load() != 1 {
+	if s.view().sets[Local].get(Key{"ns", "db"}) != before || s.view().sets[Local].changed.Load() != 1 {
 		t.Error("an equal value was written")
 	}
 }
