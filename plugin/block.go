@@ -35,6 +35,7 @@ type config struct {
 	fallthroughZones []string // normalized
 	startupTimeout   time.Duration
 	expressOff       bool // express off
+	explainOff       bool // explain off
 
 	places   map[string]place // where each option stands
 	warnings []string         // what is odd about the block, each with its place

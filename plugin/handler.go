@@ -48,6 +48,7 @@ func newHandler(cfg *config) *Kubernetes {
 			Zones:       reply.NewZones(cfg.zones, cfg.multicluster),
 			TTL:         cfg.ttl,
 			Fallthrough: cfg.fallthroughZones,
+			Explain:     !cfg.explainOff,
 		},
 		podMode: cfg.names.Pods,
 		zonal:   cfg.names.Zonal,
@@ -171,8 +172,8 @@ func encrypted(ctx context.Context) bool {
 	return ok && !strings.HasPrefix(server.Addr, transport.DNS+"://")
 }
 
-// udpFront stands before all plugins of the server block. So fitUDP also holds for our answers
-// that the cache plugin keeps, which somebody may have asked for over TCP.
+// udpFront stands before all plugins of the server block. So fitUDP and the explainer also see our
+// answers that the cache plugin keeps, which somebody may have asked for over TCP.
 type udpFront struct {
 	k     *Kubernetes
 	next  plugin.Handler
@@ -189,8 +190,12 @@ func (f *udpFront) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 			f.serve(server)
 		}
 	}
-	if opt := r.IsEdns0(); opt != nil && opt.UDPSize() > f.k.udpSize && f.k.responder.Zones.Match(strings.ToLower(r.Question[0].Name)) != nil {
+	opt := r.IsEdns0()
+	if opt != nil && opt.UDPSize() > f.k.udpSize && f.k.responder.Zones.Match(strings.ToLower(r.Question[0].Name)) != nil {
 		f.k.fitUDP(ctx, &request.Request{W: w, Req: r})
+	}
+	if opt != nil && f.k.responder.Explain {
+		w = &explainer{w, f.k, r}
 	}
 	return plugin.NextOrFailure(f.Name(), f.next, ctx, w, r)
 }

@@ -46,8 +46,10 @@ func TestLaneSize(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := &measurer{ResponseWriter: test.ResponseWriter{TCP: tcp}}
-			front := &udpFront{k: k, next: k}
-			if _, err := front.ServeDNS(context.Background(), out, m); err != nil {
+			front := &udpFront{k: k, next: test.HandlerFunc(func(ctx context.Context, _ dns.ResponseWriter, r *dns.Msg) (int, error) {
+				return k.ServeDNS(ctx, out, r) // where that plugin stands
+			})}
+			if _, err := front.ServeDNS(context.Background(), &test.ResponseWriter{TCP: tcp}, m); err != nil {
 				t.Fatal(err)
 			}
 			if out.truncated && m.Question[0].Qtype == dns.TypeSRV {

@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/neardns/neardns/internal/cookie"
 	"github.com/neardns/neardns/internal/listen"
+	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/plugin/lane"
 	"github.com/neardns/neardns/plugin/reply"
 	"github.com/neardns/neardns/plugin/zone"
@@ -212,21 +213,26 @@ func (r *random) query(t testing.TB) (query []byte, tcp bool) {
 }
 
 // TestLane asks the lane and the server block the same questions: the answers are the same records
-// in the same sections, with the same flags, cut at the same place.
+// in the same sections, with the same flags and the same extended error, cut at the same place.
 func TestLane(t *testing.T) {
 	root := testConfig()
 	root.zones = []string{"."}
-	bufsize := testConfig()
-	for name, cfg := range map[string]*config{"": testConfig(), "the root": root, "bufsize": bufsize} {
+	bufsize, notice := testConfig(), testConfig()
+	for name, cfg := range map[string]*config{"": testConfig(), "the root": root, "bufsize": bufsize, "a notice": notice} {
 		t.Run(name, func(t *testing.T) {
 			k, w := testHandler(cfg)
 			if cfg == bufsize {
 				k.udpSize = 65535
 			}
+			if cfg == notice {
+				k.responder.Notice = func() wire.Error {
+					return wire.Error{Set: true, Code: wire.StaleAnswer, Text: []byte("the records are old")}
+				}
+			}
 			r := &random{Rand: rand.New(rand.NewPCG(1, 2))}
 			r.fill(k, w)
 			l, table := laneOf(k)
-			passed, cut := 0, 0
+			passed, cut, noted := 0, 0, 0
 			for range 10000 {
 				query, tcp := r.query(t)
 				got := throughLane(t, l, table, query, tcp)
@@ -238,6 +244,9 @@ func TestLane(t *testing.T) {
 				if want.Truncated {
 					cut++
 				}
+				if o := want.IsEdns0(); o != nil && len(o.Option) > 0 {
+					noted++
+				}
 				if a, b := said(got), said(want); a != b {
 					t.Fatalf("TCP %v, %v\n%s\nwant\n%s", tcp, want.Question, a, b)
 				}
@@ -245,8 +254,8 @@ func TestLane(t *testing.T) {
 					among(t, got, throughChain(t, k, query, true))
 				}
 			}
-			if passed > 2000 || cut < 100 {
-				t.Errorf("%d passed on, %d cut", passed, cut)
+			if passed > 2000 || cut < 100 || cfg == notice && noted < 5000 {
+				t.Errorf("%d passed on, %d cut, %d with a notice", passed, cut, noted)
 			}
 		})
 	}

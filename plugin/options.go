@@ -47,6 +47,7 @@ var options = map[string]option{
 	"multicluster":           {usage: "ZONES...", min: 1, max: many, read: multicluster},
 	"startup_timeout":        {usage: "DURATION", min: 1, max: 1, read: startupTimeout},
 	"express":                {usage: "off", min: 1, max: 1, read: expressLane},
+	"explain":                {usage: "off", min: 1, max: 1, read: explainOff},
 }
 
 // gone are properties of older versions of the stock plugin, and what to do instead.
@@ -235,5 +236,13 @@ func expressLane(b *block, args []string) error {
 		return b.Errf("express %s: the express lane is on by itself, unless a plugin beside us has to see the queries; expected 'express off', or no express at all", args[0])
 	}
 	b.config.expressOff = true
+	return nil
+}
+
+func explainOff(b *block, args []string) error {
+	if args[0] != "off" {
+		return b.Errf("explain %s: answers without records say why, to queries with EDNS; expected 'explain off', or no explain at all", args[0])
+	}
+	b.config.explainOff = true
 	return nil
 }

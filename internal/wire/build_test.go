@@ -31,7 +31,7 @@ func TestAppendReply(t *testing.T) {
 	o := &Options{
 		Cookie:    append(bytes.Clone(q.Cookie), "sixteen of ours!"...),
 		Keepalive: true, Timeout: 300,
-		Error: Error{Set: true, Code: StaleAnswer, Text: "upstream is out"},
+		Error: Error{Set: true, Code: StaleAnswer, Text: []byte("upstream is out")},
 	}
 	b := AppendReply([]byte("xx"), q, BadCookie, RA, o)[2:]
 	m := unpack(t, b)
@@ -118,7 +118,7 @@ func TestAppendRecord(t *testing.T) {
 // TestErrorTextIsCut keeps a long explanation from breaking the option's length.
 func TestErrorTextIsCut(t *testing.T) {
 	q := parse(t, withOPT(question("a.", dns.TypeA), 1232, false))
-	o := &Options{Error: Error{Set: true, Text: strings.Repeat("x", 70000)}}
+	o := &Options{Error: Error{Set: true, Text: []byte(strings.Repeat("x", 70000))}}
 	b := AppendReply(nil, q, ServFail, RA, o)
 	if e := unpack(t, b).IsEdns0().Option[0].(*dns.EDNS0_EDE); len(e.ExtraText) != maxErrorText {
 		t.Error(len(e.ExtraText))

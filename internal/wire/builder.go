@@ -29,7 +29,8 @@ type Builder struct {
 
 // Open begins the reply to q behind dst: the header and the question, as AppendHeader writes them.
 // The reply will have size bytes at most, of which an OPT record with the options o takes its part if
-// q has one. The query and the options must not change until Close.
+// q has one. Only an extended error takes none: it gets what the records leave. The query and the
+// options must not change until Close.
 func (b *Builder) Open(dst []byte, q *Query, rcode Rcode, claims Flags, size int, o *Options) {
 	b.q, b.options, b.rcode, b.start = q, o, rcode, len(dst)
 	b.cut, b.learned = false, false
@@ -37,6 +38,9 @@ func (b *Builder) Open(dst []byte, q *Query, rcode Rcode, claims Flags, size int
 	b.record, b.room = len(b.Buf), b.start+size
 	if q.EDNS {
 		b.room -= o.len()
+		if o != nil {
+			b.room += o.Error.len()
+		}
 	}
 }
 
@@ -87,10 +91,18 @@ func (b *Builder) End(s Section) bool {
 // Cut reports whether a record was left out.
 func (b *Builder) Cut() bool { return b.cut }
 
-// Close ends the reply and returns Buf. Truncated sets TC although all records did fit.
+// Close ends the reply and returns Buf. Truncated sets TC although all records did fit. An extended
+// error without room for all of its text loses the end of it, and without room for its code it is left
+// out. TC does not tell of that, although RFC 8914, section 3, would have it: the client would ask again
+// over TCP, for nothing but words.
 func (b *Builder) Close(truncated bool) []byte {
 	if b.cut || truncated {
 		Message(b.Buf[b.start:]).SetFlags(TC, 0)
+	}
+	if o := b.options; o != nil && o.Error.Set {
+		fitting := *o
+		fitting.Error = o.Error.Within(b.room - len(b.Buf))
+		return appendOPT(b.Buf, b.start, b.q, b.rcode, &fitting)
 	}
 	return appendOPT(b.Buf, b.start, b.q, b.rcode, b.options)
 }

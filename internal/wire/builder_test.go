@@ -3,7 +3,9 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/miekg/dns"
 )
@@ -107,5 +109,32 @@ func TestBuilderEnds(t *testing.T) {
 	before := bytes.Clone(b.Buf)
 	if b.Point(0x4000) || !bytes.Equal(b.Buf, before) || !b.Point(0x3FFF) {
 		t.Error("a pointer reaches as far as 14 bits do")
+	}
+}
+
+// TestBuilderExtendedErrorRFC8914 adds an extended error at every size: the same records are left as
+// without it, TC is the same, and of the text there is as much as fits, in whole characters.
+func TestBuilderExtendedErrorRFC8914(t *testing.T) {
+	text := "no such namespace: größer"
+	for size := 512; size < 1300; size++ {
+		q := parse(t, withOPT(question("db.example.", dns.TypeSRV), uint16(size), false))
+		plain := build(t, services(t, 20), q, size, &Options{})
+		b := build(t, services(t, 20), q, size, &Options{Error: Error{Set: true, Code: NotReady, Text: []byte(text)}})
+		want, got := unpack(t, plain), unpack(t, b)
+		if len(b) > size || got.Truncated != want.Truncated || len(got.Answer) != len(want.Answer) || len(got.Extra) != len(want.Extra) {
+			t.Fatalf("%d bytes: %d bytes, TC %v, %d and %d records; want TC %v, %d, %d", size, len(b), got.Truncated,
+				len(got.Answer), len(got.Extra), want.Truncated, len(want.Answer), len(want.Extra))
+		}
+		room, options := size-len(plain), got.IsEdns0().Option
+		if room < 6 {
+			if len(options) > 0 {
+				t.Errorf("%d bytes: %v", size, options)
+			}
+			continue
+		}
+		e := options[0].(*dns.EDNS0_EDE)
+		if e.InfoCode != uint16(NotReady) || !strings.HasPrefix(text, e.ExtraText) || !utf8.ValidString(e.ExtraText) || len(e.ExtraText) < min(room-6, len(text))-1 {
+			t.Errorf("%d bytes, room for %d: %v", size, room, e)
+		}
 	}
 }

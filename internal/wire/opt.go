@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"time"
+	"unicode/utf8"
 )
 
 // OPT is the content of a message's OPT record (RFC 6891, section 6.1).
@@ -39,11 +40,42 @@ func (o *Options) KeepAlive(idle time.Duration, leaving bool) {
 type Error struct {
 	Set  bool // there is one; needed because the code 0 has a meaning
 	Code ErrorCode
-	Text string // UTF-8, for people; we send at most maxErrorText bytes of it
+	Text []byte // UTF-8, for people; we send at most maxErrorText bytes of it
 }
 
-// maxErrorText, in bytes, keeps an explanation from pushing records out of a reply.
+// maxErrorText is how much of the text of an extended error we send and keep, in bytes.
 const maxErrorText = 128
+
+// Within returns e with as much of its text as an option of room bytes holds. It is not set if there is
+// no room even for the code.
+func (e Error) Within(room int) Error {
+	const code = 4 + 2 // with what stands before every option
+	if !e.Set || room < code {
+		return Error{}
+	}
+	e.Text = wholeRunes(e.Text, min(room-code, maxErrorText))
+	return e
+}
+
+// wholeRunes cuts text to n bytes, and leaves no part of a character at its end: it has to be UTF-8 (RFC
+// 8914, section 2).
+func wholeRunes(text []byte, n int) []byte {
+	if n >= len(text) {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+// len returns the length of the option, in bytes.
+func (e *Error) len() int {
+	if !e.Set {
+		return 0
+	}
+	return 4 + 2 + len(wholeRunes(e.Text, maxErrorText))
+}
 
 // read fills o from an OPT record. It returns false if an option is malformed.
 func (o *OPT) read(msg []byte, r *Record) bool {
@@ -116,10 +148,7 @@ func (o *Options) len() int {
 	if o.Keepalive {
 		n += 4 + 2
 	}
-	if o.Error.Set {
-		n += 4 + 2 + min(len(o.Error.Text), maxErrorText)
-	}
-	return n
+	return n + o.Error.len()
 }
 
 // appendOPT ends the reply to q that begins at dst[start] with an OPT record, if q has one. The
@@ -159,7 +188,7 @@ func (o *Options) append(dst []byte) []byte {
 		dst = binary.BigEndian.AppendUint16(dst, o.Timeout)
 	}
 	if o.Error.Set {
-		text := o.Error.Text[:min(len(o.Error.Text), maxErrorText)]
+		text := wholeRunes(o.Error.Text, maxErrorText)
 		dst = append(dst, 0, byte(optionError), 0, byte(2+len(text)))
 		dst = binary.BigEndian.AppendUint16(dst, uint16(o.Error.Code))
 		dst = append(dst, text...)

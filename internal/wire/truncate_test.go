@@ -102,7 +102,7 @@ func sized(t testing.TB, size int, extra bool) []byte {
 // bring the same. Options go first, then the additional section, then the OPT record.
 func TestCloseReplyTCP(t *testing.T) {
 	q := parse(t, withOPT(question("db.example.", dns.TypeNULL), 1232, true, cookie("0102030405060708")))
-	o := &Options{Cookie: make([]byte, 24), Keepalive: true, Error: Error{Set: true, Text: "stale"}}
+	o := &Options{Cookie: make([]byte, 24), Keepalive: true, Error: Error{Set: true, Text: []byte("stale")}}
 	for _, extra := range []bool{false, true} {
 		for spare := range 2 * o.len() { // how much room the reply leaves
 			b := sized(t, MaxMessage-spare, extra)
@@ -141,7 +141,7 @@ func TestCloseReplyTCPOver(t *testing.T) {
 // TestCloseReplyReason leaves a reason out before any record, with TC (RFC 8914, section 3).
 func TestCloseReplyReason(t *testing.T) {
 	q := parse(t, withOPT(question("db.example.", dns.TypeA), 1232, true, cookie("0102030405060708")))
-	o := &Options{Cookie: make([]byte, 24), Error: Error{Set: true, Code: StaleAnswer, Text: "upstream is out"}}
+	o := &Options{Cookie: make([]byte, 24), Error: Error{Set: true, Code: StaleAnswer, Text: []byte("upstream is out")}}
 	const cookieLen = 4 + 24
 	for spare, options := range map[int]int{o.len(): 2, o.len() - 1: 1, optLen + cookieLen: 1} {
 		m := unpack(t, CloseReply(sized(t, 1232-spare, false), 0, 1232, q, o))

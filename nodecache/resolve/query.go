@@ -73,7 +73,7 @@ func (q *query) options(buf []byte, why wire.Error) (o wire.Options) {
 
 // because returns the extended error that gives the reason for a reply (RFC 8914).
 func because(code wire.ErrorCode, text string) wire.Error {
-	return wire.Error{Set: true, Code: code, Text: text}
+	return wire.Error{Set: true, Code: code, Text: []byte(text)}
 }
 
 // finish completes the reply that begins at dst[start]. It makes the reply as short as the asker needs

@@ -101,7 +101,7 @@ func (q *query) ask(b *Block, tcp bool) (ok bool) {
 	if !tcp {
 		q.size = max(min(int(q.UDPSize), b.UDPSize), wire.MinUDPSize)
 	}
-	q.question.Size = q.size
+	q.question.Size, q.question.EDNS = q.size, q.EDNS
 	b.Responder.Answer(&q.question, &q.reply)
 	r := &q.reply
 	return !r.PassOn && !r.Follow && r.Rcode != wire.ServFail // not synced: CoreDNS says so

@@ -13,6 +13,9 @@ import (
 // cut must end where CoreDNS cuts it, and for sets of names that is not worth the work.
 func (q *query) write(dst []byte, rotate bool) (message []byte, ok bool) {
 	r := &q.reply
+	if r.Error.Set {
+		q.options.Error = r.Error
+	}
 	q.Open(dst, &q.Query, r.Rcode, wire.AA, q.size, &q.options)
 	switch r.Answer.Type {
 	case 0:

@@ -26,10 +26,14 @@ type Reply struct {
 	SOA SOA
 	// Extra is the additional section: addresses of what Answer points to.
 	Extra []Extra
+	// Error is an extended error (RFC 8914): why there are no records, or what is to be known of those
+	// there are. Its text is r's own memory, or that of Responder.Notice.
+	Error wire.Error
 
 	seed       maphash.Seed
 	seenNames  seen // places in Answer.Names
 	seenExtras seen // places in Extra
+	why        text // of Error
 }
 
 // Records are the records of one type at one name. Only the fields that Type has need of mean
@@ -80,7 +84,7 @@ func (s *SOA) join(lower, labels string) string {
 // reset empties r, and keeps its memory. It leaves alone what Answer.Type makes meaningless: a
 // pointer written to memory costs more than a number while the garbage collector is at work.
 func (r *Reply) reset(ttl uint32) {
-	r.Rcode, r.PassOn, r.Truncated, r.Follow = wire.NoError, false, false, false
+	r.Rcode, r.PassOn, r.Truncated, r.Follow, r.Error.Set = wire.NoError, false, false, false, false
 	a := &r.Answer
 	a.Type, a.TTL = 0, ttl
 	a.Addrs, a.Names, a.Ports, r.Extra = a.Addrs[:0], a.Names[:0], a.Ports[:0], r.Extra[:0]

@@ -17,6 +17,11 @@ type Responder struct {
 	TTL         uint32       // seconds, of all records but dns-version's
 	Fallthrough []string     // zones whose missing names are passed on: fully qualified, in lower case
 	Addrs       []netip.Addr // addresses that the server is bound to
+	Explain     bool         // replies to queries with EDNS carry extended errors (RFC 8914)
+
+	// Notice returns an extended error that belongs to every reply, such as Stale Answer, if there is one
+	// at present. It may be nil.
+	Notice func() wire.Error
 }
 
 // What dns-version.<zone> says: the version of the Kubernetes DNS specification.
@@ -36,7 +41,8 @@ const (
 // Answer makes r the reply to q.
 func (s *Responder) Answer(q *Question, r *Reply) {
 	r.reset(s.TTL)
-	switch s.find(q, r) {
+	existence := s.find(q, r)
+	switch existence {
 	case zone.NotSynced:
 		r.Rcode = wire.ServFail
 	case zone.NoName:
@@ -45,6 +51,9 @@ func (s *Responder) Answer(q *Question, r *Reply) {
 	}
 	if r.Answer.Type == 0 && !r.PassOn {
 		s.setSOA(q, &r.SOA)
+	}
+	if q.EDNS && s.Explain && !r.PassOn {
+		s.explain(existence, r)
 	}
 }
 

@@ -98,11 +98,12 @@ type Question struct {
 	Rest  string // Lower, left of the zone and without its last dot; empty at the apex
 	Zone  *Zone
 	Type  wire.Type
-	Size  int // bytes that the reply may have
+	Size  int  // bytes that the reply may have
+	EDNS  bool // it may have an OPT record
 }
 
 // Question finds the zone that a name stands in. It returns false if there is none. The caller
-// sets Size.
+// sets Size and EDNS.
 func (zs Zones) Question(name string, qtype wire.Type) (Question, bool) {
 	return zs.QuestionLower(name, strings.ToLower(name), qtype)
 }
