@@ -33,6 +33,8 @@ func TestParse(t *testing.T) {
 		ignore empty_service
 		multicluster b.local
 		zonal
+		serving_endpoints
+		explain off
 		startup_timeout 1m
 	}`)
 	if err != nil {
@@ -40,9 +42,9 @@ func TestParse(t *testing.T) {
 	}
 	got := fmt.Sprint(cfg.zones, cfg.multicluster, cfg.namespaces, cfg.labels, cfg.podNames, cfg.ttl, cfg.fallthroughZones, cfg.names, cfg.startupTimeout)
 	want := "[a.local. b.local. in-addr.arpa.] [b.local.] [one two three] application=nginx,environment in (qa,staging) " +
-		"true 30 [in-addr.arpa.] {2 true true} 1m0s"
-	if got != want {
-		t.Errorf("\n got %s\nwant %s", got, want)
+		"true 30 [in-addr.arpa.] {2 true true true} 1m0s"
+	if got != want || !cfg.explainOff {
+		t.Errorf("explain off %v,\n got %s\nwant %s", cfg.explainOff, got, want)
 	}
 	if a := cfg.access; a.Endpoint != "http://localhost:8080" || a.Cert != "cert" || a.Key != "key" || a.CA != "ca" ||
 		a.Kubeconfig != "file" || a.Context != "context" || a.QPS != 1.5 || a.Burst != 2 || a.MaxInflight != 3 {
@@ -55,7 +57,7 @@ func TestParseDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(cfg.zones, cfg.ttl, cfg.startupTimeout, cfg.names); got != "[cluster.local. 10.in-addr.arpa.] 5 5s {0 false false}" {
+	if got := fmt.Sprint(cfg.zones, cfg.ttl, cfg.startupTimeout, cfg.names); got != "[cluster.local. 10.in-addr.arpa.] 5 5s {0 false false false}" {
 		t.Error(got)
 	}
 }

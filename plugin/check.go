@@ -18,6 +18,7 @@ var differences = []struct {
 	{"a name above others, such as dns.cluster.local or _tcp.web.my-ns.svc.cluster.local, gets NODATA instead of NXDOMAIN (RFC 8020)", always},
 	{"an ExternalName whose target does not exist gets NXDOMAIN, and one whose target can't be looked up SERVFAIL, both with its CNAME record (RFC 6604)", always},
 	{"over UDP at most 1,232 bytes are sent, unless bufsize is in the same server block (RFC 9715)", always},
+	{"with EDNS in the query, an answer without records, and SERVFAIL, says why (RFC 8914); explain off switches it off", func(c *config) bool { return !c.explainOff }},
 	{"PTR answers with names that resolve, and no others", always},
 	{"after it was away, the API server is followed again within some 5 s", always},
 	{"namespaces: nothing of other namespaces is watched, and Roles in these suffice", func(c *config) bool { return len(c.namespaces) > 0 }},
@@ -26,6 +27,8 @@ var differences = []struct {
 	{"pods verified: a Pod that is terminating has its name until it is gone", func(c *config) bool { return c.names.Pods == zone.PodsVerified }},
 	{"multicluster: a ServiceImport without ports has its addresses", func(c *config) bool { return len(c.multicluster) > 0 }},
 	{"zonal: an address that a slice lists in two zones is an endpoint of each", func(c *config) bool { return c.names.Zonal }},
+	{"serving_endpoints: a Service without ready endpoints has those that serve while they terminate; the stock plugin has no such option",
+		func(c *config) bool { return c.names.Serving }},
 	{"snapshot: serves a file; the stock plugin has no such option", func(c *config) bool { return c.snapshot != "" }},
 }
 

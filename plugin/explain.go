@@ -12,7 +12,7 @@ import (
 // explainer adds extended errors (RFC 8914) to our answers to r, a query with EDNS. It stands before
 // all plugins of the server block, because the cache plugin takes OPT records away: from the answers
 // that it keeps, and from those that it passes on. So the question is looked up once more, unless the
-// answer has records and nothing is to be said of those.
+// answer has what was asked for, and nothing is to be said of that.
 type explainer struct {
 	dns.ResponseWriter
 	k *Kubernetes
@@ -21,7 +21,7 @@ type explainer struct {
 
 // WriteMsg implements dns.ResponseWriter.
 func (e *explainer) WriteMsg(m *dns.Msg) error {
-	if len(m.Answer) == 0 || e.k.responder.Notice != nil {
+	if failed(m) || e.k.responder.Notice != nil {
 		e.explain(m)
 	}
 	return e.ResponseWriter.WriteMsg(m)
@@ -52,9 +52,31 @@ func (e *explainer) explain(m *dns.Msg) {
 	}
 	defer e.k.pool.Put(r)
 	e.k.responder.Answer(&q, r)
+	if r.Follow && failed(m) {
+		if alias := lastAlias(m); alias != nil {
+			e.add(m, e.k.responder.WhyNoTarget(&q, r, alias.Target, wire.Rcode(m.Rcode)))
+		}
+		return
+	}
 	if !r.PassOn && int(r.Rcode) == m.Rcode && (r.Answer.Type == 0) == (len(m.Answer) == 0) {
 		e.add(m, r.Error)
 	}
+}
+
+// failed reports whether m lacks what was asked for. Aliases come before all else.
+func failed(m *dns.Msg) bool {
+	n := len(m.Answer)
+	return n == 0 || m.Rcode != dns.RcodeSuccess || m.Answer[n-1].Header().Rrtype == dns.TypeCNAME
+}
+
+// lastAlias returns the last alias of a chain, or nil if there is none.
+func lastAlias(m *dns.Msg) (alias *dns.CNAME) {
+	for _, rr := range m.Answer {
+		if c, ok := rr.(*dns.CNAME); ok {
+			alias = c
+		}
+	}
+	return alias
 }
 
 // add adds an extended error to m, as far as there is room: m loses no record.

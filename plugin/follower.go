@@ -29,6 +29,7 @@ func newFollower(cfg *config, store *zone.Store) (follower, error) {
 		PodNames: cfg.podNames,
 		Zonal:    cfg.names.Zonal,
 		Labels:   cfg.names.Pods == zone.PodsVerified,
+		Serving:  cfg.names.Serving,
 		Skipped:  new(skips).skipped,
 	}
 	zones := reply.NewZones(cfg.zones, cfg.multicluster)

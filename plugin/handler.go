@@ -49,6 +49,10 @@ func newHandler(cfg *config) *Kubernetes {
 			TTL:         cfg.ttl,
 			Fallthrough: cfg.fallthroughZones,
 			Explain:     !cfg.explainOff,
+			Unserved: reply.Unserved{
+				Namespaces: len(cfg.namespaces) > 0 || cfg.namespaceLabels != nil,
+				Labels:     cfg.labels != nil, Endpoints: cfg.noEndpoints,
+			},
 		},
 		podMode: cfg.names.Pods,
 		zonal:   cfg.names.Zonal,

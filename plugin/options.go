@@ -41,6 +41,7 @@ var options = map[string]option{
 	"endpoint_pod_names":     {read: flag(func(b *block) { b.podNames = true })},
 	"noendpoints":            {read: flag(func(b *block) { b.noEndpoints = true })},
 	"zonal":                  {read: flag(func(b *block) { b.names.Zonal = true })},
+	"serving_endpoints":      {read: flag(func(b *block) { b.names.Serving = true })},
 	"ttl":                    {usage: "TTL", min: 1, max: 1, read: ttl},
 	"fallthrough":            {usage: "[ZONES...]", max: many, read: fallThrough},
 	"ignore":                 {usage: "empty_service", min: 1, max: 1, read: ignore},

@@ -120,7 +120,7 @@ func TestErrorTextIsCut(t *testing.T) {
 	q := parse(t, withOPT(question("a.", dns.TypeA), 1232, false))
 	o := &Options{Error: Error{Set: true, Text: []byte(strings.Repeat("x", 70000))}}
 	b := AppendReply(nil, q, ServFail, RA, o)
-	if e := unpack(t, b).IsEdns0().Option[0].(*dns.EDNS0_EDE); len(e.ExtraText) != maxErrorText {
+	if e := unpack(t, b).IsEdns0().Option[0].(*dns.EDNS0_EDE); len(e.ExtraText) != MaxErrorText {
 		t.Error(len(e.ExtraText))
 	}
 	if got := len(b) - len(AppendHeader(nil, q, ServFail, RA)); got != o.len() {

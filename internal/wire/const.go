@@ -122,6 +122,7 @@ type ErrorCode uint16
 
 // The extended errors that we send.
 const (
+	OtherError           ErrorCode = 0
 	StaleAnswer          ErrorCode = 3
 	CachedError          ErrorCode = 13
 	NotReady             ErrorCode = 14

@@ -40,11 +40,11 @@ func (o *Options) KeepAlive(idle time.Duration, leaving bool) {
 type Error struct {
 	Set  bool // there is one; needed because the code 0 has a meaning
 	Code ErrorCode
-	Text []byte // UTF-8, for people; we send at most maxErrorText bytes of it
+	Text []byte // UTF-8, for people; we send at most MaxErrorText bytes of it
 }
 
-// maxErrorText is how much of the text of an extended error we send and keep, in bytes.
-const maxErrorText = 128
+// MaxErrorText is how much of the text of an extended error we send and keep, in bytes.
+const MaxErrorText = 128
 
 // Within returns e with as much of its text as an option of room bytes holds. It is not set if there is
 // no room even for the code.
@@ -53,7 +53,7 @@ func (e Error) Within(room int) Error {
 	if !e.Set || room < code {
 		return Error{}
 	}
-	e.Text = wholeRunes(e.Text, min(room-code, maxErrorText))
+	e.Text = wholeRunes(e.Text, min(room-code, MaxErrorText))
 	return e
 }
 
@@ -74,7 +74,7 @@ func (e *Error) len() int {
 	if !e.Set {
 		return 0
 	}
-	return 4 + 2 + len(wholeRunes(e.Text, maxErrorText))
+	return 4 + 2 + len(wholeRunes(e.Text, MaxErrorText))
 }
 
 // read fills o from an OPT record. It returns false if an option is malformed.
@@ -188,7 +188,7 @@ func (o *Options) append(dst []byte) []byte {
 		dst = binary.BigEndian.AppendUint16(dst, o.Timeout)
 	}
 	if o.Error.Set {
-		text := wholeRunes(o.Error.Text, maxErrorText)
+		text := wholeRunes(o.Error.Text, MaxErrorText)
 		dst = append(dst, 0, byte(optionError), 0, byte(2+len(text)))
 		dst = binary.BigEndian.AppendUint16(dst, uint16(o.Error.Code))
 		dst = append(dst, text...)

@@ -48,6 +48,22 @@ func (t Type) signs() bool { return t == RRSIG || t == NSEC || t == NSEC3 }
 
 // String returns the type's mnemonic, or TYPE and its number (RFC 3597, section 5).
 func (t Type) String() string {
+	if m := t.mnemonic(); m != "" {
+		return m
+	}
+	return string(t.AppendTo(nil))
+}
+
+// AppendTo appends what String returns. It does not allocate if dst has room.
+func (t Type) AppendTo(dst []byte) []byte {
+	if m := t.mnemonic(); m != "" {
+		return append(dst, m...)
+	}
+	return strconv.AppendUint(append(dst, "TYPE"...), uint64(t), 10)
+}
+
+// mnemonic returns the type's mnemonic, or "" if we know none.
+func (t Type) mnemonic() string {
 	switch t {
 	case A:
 		return "A"
@@ -72,10 +88,10 @@ func (t Type) String() string {
 	case NAPTR:
 		return "NAPTR"
 	}
-	return t.rareString()
+	return t.rareMnemonic()
 }
 
-func (t Type) rareString() string {
+func (t Type) rareMnemonic() string {
 	switch t {
 	case DNAME:
 		return "DNAME"
@@ -102,5 +118,5 @@ func (t Type) rareString() string {
 	case ANY:
 		return "ANY"
 	}
-	return "TYPE" + strconv.Itoa(int(t))
+	return ""
 }

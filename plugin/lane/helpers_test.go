@@ -28,6 +28,7 @@ func cluster() *Block {
 		TTL:         5,
 		Fallthrough: []string{"in-addr.arpa."},
 		Addrs:       addrs("10.0.0.53"),
+		Explain:     true,
 	}
 	w, http := zone.NewWriter(s.Store), []zone.Port{{Name: "http", Protocol: "tcp", Number: 80}}
 	w.SetNamespace("ns")

@@ -20,6 +20,7 @@ type Translator struct {
 	PodNames bool          // name endpoints without a host name after their Pod
 	Zonal    bool          // keep endpoints' topology zones
 	Labels   bool          // keep Pods' labels
+	Serving  bool          // keep endpoints that serve while they terminate
 	Local    int           // length in bytes of the longest zone that serves Services; 0 if none does
 	Imported int           // the same for ServiceImports
 	Skipped  func(Problem) // called for each part that can't be used; must not be nil

@@ -26,6 +26,9 @@ func (t *Translator) ImportedSlice(o *discoveryv1.EndpointSlice) *zone.Slice {
 	if r != nil {
 		s := subject{t, "EndpointSlice", &o.ObjectMeta}
 		s.setCluster(r, o.Labels[mcs.LabelSourceCluster])
+		if r.Serving != nil {
+			r.Serving.Cluster, r.Serving.Nameless = r.Cluster, r.Nameless
+		}
 		s.measureSlice(r, t.Imported)
 	}
 	return r
@@ -64,21 +67,30 @@ func (t *Translator) slice(o *discoveryv1.EndpointSlice, label string) (r *zone.
 		Service:  zone.Key{Namespace: namespace, Name: share(service)},
 		Ports:    s.slicePorts(o.Ports),
 	}
-	r.Endpoints, r.Zones = s.endpoints(o.Endpoints)
-	zone.SortEndpoints(r.Endpoints, r.Zones)
+	r.Endpoints, r.Zones = s.endpoints(o.Endpoints, ready)
+	family := 0
+	if o.AddressType == discoveryv1.AddressTypeIPv6 {
+		family = 1
+	}
+	r.NotReady[family] = int32(len(o.Endpoints) - count(o.Endpoints, ready))
+	if s.Serving && count(o.Endpoints, lastServing) > 0 {
+		serving := *r
+		serving.Endpoints, serving.Zones = s.endpoints(o.Endpoints, lastServing)
+		r.Serving = &serving
+	}
 	return r
 }
 
-// endpoints translates the ready endpoints and, with Zonal, their topology zones.
-func (s subject) endpoints(list []discoveryv1.Endpoint) ([]zone.Endpoint, []string) {
-	count := countReady(list)
-	endpoints := make([]zone.Endpoint, 0, count)
+// endpoints translates the endpoints that are of a kind and, with Zonal, their topology zones.
+func (s subject) endpoints(list []discoveryv1.Endpoint, of func(*discoveryv1.Endpoint) bool) ([]zone.Endpoint, []string) {
+	n := count(list, of)
+	endpoints := make([]zone.Endpoint, 0, n)
 	var zones []string
 	if s.Zonal {
-		zones = make([]string, 0, count)
+		zones = make([]string, 0, n)
 	}
 	for i := range list {
-		if !ready(&list[i]) {
+		if !of(&list[i]) {
 			continue
 		}
 		host := s.host(i, &list[i])
@@ -94,7 +106,9 @@ func (s subject) endpoints(list []discoveryv1.Endpoint) ([]zone.Endpoint, []stri
 			}
 		}
 	}
-	return fit(endpoints), fit(zones)
+	endpoints, zones = fit(endpoints), fit(zones)
+	zone.SortEndpoints(endpoints, zones)
+	return endpoints, zones
 }
 
 // topology returns the endpoint's zone, or "" if that can't stand in a name.
@@ -129,11 +143,18 @@ func ready(e *discoveryv1.Endpoint) bool {
 	return e.Conditions.Ready == nil || *e.Conditions.Ready
 }
 
-func countReady(list []discoveryv1.Endpoint) int {
-	n := 0
+// lastServing reports whether the endpoint takes traffic though it terminates. Kube-proxy sends some there
+// while no endpoint is ready (KEP-1669). An unknown state counts as the API's description says.
+func lastServing(e *discoveryv1.Endpoint) bool {
+	c := &e.Conditions
+	return !ready(e) && (c.Serving == nil || *c.Serving) && value(c.Terminating)
+}
+
+// count counts the endpoints that are of a kind.
+func count(list []discoveryv1.Endpoint, of func(*discoveryv1.Endpoint) bool) (n int) {
 	for i := range list {
-		if ready(&list[i]) {
-			n += len(list[i].Addresses)
+		if of(&list[i]) {
+			n++
 		}
 	}
 	return n

@@ -41,6 +41,19 @@ func wantSlice(endpoints ...zone.Endpoint) *zone.Slice {
 	}
 }
 
+func notReady(n int32, s *zone.Slice) *zone.Slice {
+	s.NotReady[0] = n
+	return s
+}
+
+// withServing adds endpoints that serve while they terminate.
+func withServing(s *zone.Slice, endpoints ...zone.Endpoint) *zone.Slice {
+	serving := *s
+	serving.Endpoints = endpoints
+	s.Serving = &serving
+	return s
+}
+
 func TestSliceEndpoints(t *testing.T) {
 	named, pod := endpoint("10.1.0.1"), endpoint("10.1.0.2")
 	named.Hostname = ptr("Web-0")
@@ -49,6 +62,13 @@ func TestSliceEndpoints(t *testing.T) {
 	unready, unknown := endpoint("10.1.0.3"), endpoint("10.1.0.4")
 	unready.Conditions.Ready = ptr(false)
 	unknown.Conditions.Serving = ptr(false)
+	serving, ended, starting := endpoint("10.1.0.11"), endpoint("10.1.0.12"), endpoint("10.1.0.13")
+	for _, e := range []*discoveryv1.Endpoint{&serving, &ended, &starting} {
+		e.Conditions.Ready = ptr(false)
+	}
+	serving.Conditions.Terminating = ptr(true) // an unknown Serving counts as true
+	ended.Conditions.Terminating, ended.Conditions.Serving = ptr(true), ptr(false)
+	starting.Conditions.Serving = ptr(true)
 	bad := discoveryv1.Endpoint{Addresses: []string{"10.1.0", "10.1.0.5", "fe80::1%eth0"}}
 	long, dotted, unnamed := endpoint("10.1.0.6"), endpoint("10.1.0.7"), endpoint("10.1.0.8")
 	long.Hostname = ptr(strings.Repeat("x", 300))
@@ -83,7 +103,18 @@ func TestSliceEndpoints(t *testing.T) {
 		{
 			name:  "readiness",
 			slice: newSlice(unready, unknown),
-			want:  wantSlice(at("10.1.0.4", "")),
+			want:  notReady(1, wantSlice(at("10.1.0.4", ""))),
+		},
+		{
+			name:  "terminating",
+			slice: newSlice(serving, ended, starting),
+			want:  notReady(3, wantSlice()),
+		},
+		{
+			name:  "serving while terminating",
+			tr:    Translator{Serving: true},
+			slice: newSlice(serving, ended, starting, unknown),
+			want:  withServing(notReady(3, wantSlice(at("10.1.0.4", ""))), at("10.1.0.11", "")),
 		},
 		{
 			name:    "bad addresses",

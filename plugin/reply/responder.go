@@ -18,6 +18,7 @@ type Responder struct {
 	Fallthrough []string     // zones whose missing names are passed on: fully qualified, in lower case
 	Addrs       []netip.Addr // addresses that the server is bound to
 	Explain     bool         // replies to queries with EDNS carry extended errors (RFC 8914)
+	Unserved    Unserved
 
 	// Notice returns an extended error that belongs to every reply, such as Stale Answer, if there is one
 	// at present. It may be nil.
@@ -53,7 +54,7 @@ func (s *Responder) Answer(q *Question, r *Reply) {
 		s.setSOA(q, &r.SOA)
 	}
 	if q.EDNS && s.Explain && !r.PassOn {
-		s.explain(existence, r)
+		s.explain(q, existence, r)
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *Store) Lookup(set Set, name string) Result {
 			return Result{Existence: Records, What: Version}
 		}
 	}
-	return Result{Existence: NoName}
+	return Result{Existence: NoName, Why: NoSuchForm}
 }
 
 // lookupDNS finds a name below dns.<zone>, which stands above ns.dns.<zone>.
@@ -64,7 +64,7 @@ func lookupDNS(rest string) Result {
 	case labelNS:
 		return Result{Existence: Records, What: NameServer}
 	}
-	return Result{Existence: NoName}
+	return Result{Existence: NoName, Why: NoSuchForm}
 }
 
 func (t *tables) lookupService(set Set, name string) Result {
@@ -73,27 +73,32 @@ func (t *tables) lookupService(set Set, name string) Result {
 	}
 	name, namespace := cut(name)
 	if !t.namespaceExists(namespace) {
-		return Result{Existence: NoName}
+		return Result{Existence: NoName, Why: NoNamespace}
 	}
 	if name == "" {
 		return Result{Existence: NoData}
 	}
 	name, service := cut(name)
 	st := t.sets[set].get(Key{namespace, service})
-	if st == nil || st.service == nil || t.ignored(st) {
-		return Result{Existence: NoName}
+	if st == nil || st.service == nil {
+		return Result{Existence: NoName, Why: NoService}
+	}
+	if t.ignored(st) {
+		return st.whole().absent(NoEndpoints)
 	}
 	var r request
-	b := splitBelow(name)
+	b, why := splitBelow(name), NoSuchForm
 	if r.parse(b, set, t.options.Zonal) {
-		if found := st.whole().find(&r); found.Existence != NoName {
+		found := st.whole().find(&r)
+		if found.Existence != NoName {
 			return found
 		}
+		why = found.Why
 	}
 	if t.standsAbove(st, b, set) {
 		return Result{Existence: NoData}
 	}
-	return Result{Existence: NoName}
+	return st.whole().absent(why)
 }
 
 // ignored reports whether `ignore empty_service` hides the Service.
@@ -107,7 +112,7 @@ func (st *state) hasEndpoints() bool {
 
 // whole returns all there is of a Service, for Result.find to narrow.
 func (st *state) whole() Result {
-	return Result{Service: st.service, slices: st.slices, shared: st.shared > 0}
+	return Result{Service: st.service, slices: st.slices, shared: st.shared > 0 || st.serving}
 }
 
 // standsAbove reports whether names with records lie below the labels b of a Service, so
@@ -151,16 +156,23 @@ func (t *tables) lookupPod(name string) Result {
 		return Result{Existence: NoData}
 	}
 	name, namespace := cut(name)
-	if t.options.Pods == PodsDisabled || !t.namespaceExists(namespace) {
-		return Result{Existence: NoName}
+	if t.options.Pods == PodsDisabled {
+		return Result{Existence: NoName, Why: PodsOff}
+	}
+	if !t.namespaceExists(namespace) {
+		return Result{Existence: NoName, Why: NoNamespace}
 	}
 	if name == "" {
 		return Result{Existence: NoData}
 	}
 	name, label := cut(name)
-	addr, ok := t.podAddr(namespace, parseDashed(label))
-	if !ok || splitBelow(name).count > 2 {
-		return Result{Existence: NoName}
+	d := parseDashed(label)
+	addr, ok := t.podAddr(namespace, d)
+	switch {
+	case splitBelow(name).count > 2 || !d.addr.IsValid() && !d.mixed.IsValid():
+		return Result{Existence: NoName, Why: NoSuchForm}
+	case !ok:
+		return Result{Existence: NoName, Why: NoPod}
 	}
 	return Result{Existence: Records, What: PodIP, Addr: addr}
 }
@@ -177,4 +189,21 @@ func (t *tables) podAddr(namespace string, d dashed) (netip.Addr, bool) {
 
 func (t *tables) hasPod(namespace string, addr netip.Addr) bool {
 	return slices.ContainsFunc(t.podsAt(addr), func(p *Pod) bool { return p.Namespace == namespace })
+}
+
+// AppendNearNamespace appends the name of a namespace that is served and that one slip of the typing
+// hand away from name: a letter too many, too few, wrong, or in the place of its neighbour. It appends
+// nothing if there is none, or if it has been asked too often of late.
+func (s *Store) AppendNearNamespace(dst []byte, name string) []byte {
+	t := s.view()
+	return s.near.append(dst, name, t.namespaceExists)
+}
+
+// AppendNearService is AppendNearNamespace for the Services of a namespace.
+func (s *Store) AppendNearService(dst []byte, set Set, key Key) []byte {
+	t := s.view()
+	return s.near.append(dst, key.Name, func(name string) bool {
+		st := t.sets[set].get(Key{Namespace: key.Namespace, Name: name})
+		return st != nil && st.service != nil && !t.ignored(st)
+	})
 }

@@ -66,6 +66,11 @@ type Slice struct {
 	Ports     []Port
 	Endpoints []Endpoint // ascending by address; see SortEndpoints
 	Zones     []string   // Endpoints' topology zones, lower case; nil unless zonal names are served
+	NotReady  [2]int32   // how many endpoints are not ready: with addresses of IPv4, and of IPv6
+
+	// Serving has, in place of the ready endpoints, those that still serve while they terminate. It is nil
+	// if there are none, and unless Options.Serving is on.
+	Serving *Slice
 }
 
 // Endpoint is one ready address. Host is its label below the Service's name. It is empty if the
@@ -87,7 +92,8 @@ func (e Endpoint) Label() string {
 func (s *Slice) equal(o *Slice) bool {
 	return s.SliceKey == o.SliceKey && s.Service == o.Service && s.Cluster == o.Cluster && s.Nameless == o.Nameless &&
 		slices.Equal(s.Ports, o.Ports) && slices.Equal(s.Endpoints, o.Endpoints) &&
-		slices.Equal(s.Zones, o.Zones)
+		slices.Equal(s.Zones, o.Zones) && s.NotReady == o.NotReady &&
+		(s.Serving == o.Serving || s.Serving != nil && o.Serving != nil && s.Serving.equal(o.Serving))
 }
 
 // at returns the endpoints of the slice with address addr.

@@ -13,6 +13,7 @@ type Result struct {
 	What      What
 	Service   *Service   // for ServiceIPs, Alias, ServicePods
 	Addr      netip.Addr // for PodIP
+	Why       Why        // for NoName and NoData
 
 	slices []*Slice
 	shared bool   // slices may list an address more than once
@@ -72,14 +73,14 @@ func (r Result) find(want *request) Result {
 		}
 		return r.endpoints(want)
 	case want.topology != "":
-		return Result{Existence: NoName}
+		return Result{Existence: NoName, Why: NoSuchForm}
 	}
 	return r.clusterIPs(want)
 }
 
 func (r Result) alias(want *request) Result {
 	if want.endpoint != "" || want.portName != (portName{}) || want.topology != "" {
-		return Result{Existence: NoName}
+		return Result{Existence: NoName, Why: BelowAlias}
 	}
 	r.Existence, r.What = Records, Alias
 	return r
@@ -97,7 +98,7 @@ func (r Result) clusterIPs(want *request) Result {
 			return r
 		}
 	}
-	return Result{Existence: NoName}
+	return Result{Existence: NoName, Why: NoPort}
 }
 
 // endpoints returns r if it names any endpoints. A zonal name exists without endpoints as well;
@@ -112,7 +113,7 @@ func (r Result) endpoints(want *request) Result {
 		return r.endpoints(want)
 	}
 	if want.topology == "" {
-		return Result{Existence: NoName}
+		return Result{Existence: NoName, Why: r.whyNoEndpoint()}
 	}
 	if want.prefer {
 		r.want.topology = ""
@@ -121,7 +122,7 @@ func (r Result) endpoints(want *request) Result {
 			return r
 		}
 	}
-	return Result{Existence: NoData}
+	return Result{Existence: NoData, Why: r.whyNoEndpoint(), Service: r.Service, slices: r.slices}
 }
 
 // anyEndpoint reports whether r names any endpoint. If so, r names it by the Store's own strings

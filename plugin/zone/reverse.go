@@ -57,6 +57,19 @@ func (s *Store) Reverse(dst []Pointer, name string) ([]Pointer, Existence) {
 	return dst, Records
 }
 
+// ReverseAddr returns the address that a reverse name stands for, or the leading bits of one, and how many
+// bits these are. It returns false if the name stands for none.
+func ReverseAddr(name string) (addr netip.Addr, bits int, ok bool) {
+	p, ok := parseReverse(name)
+	switch addr = netip.AddrFrom16(p.addr); {
+	case !ok || p.v6 && isMapped(p.addr):
+		return netip.Addr{}, 0, false // an IPv4 address is named below in-addr.arpa
+	case p.v6:
+		return addr, p.bits, true
+	}
+	return addr.Unmap(), p.bits - 96, true
+}
+
 // IsReverse reports whether name, fully qualified and in lower case, is a reverse name.
 func IsReverse(name string) bool {
 	_, _, ok := cutArpa(name)

@@ -23,6 +23,7 @@ type Options struct {
 	Pods               PodMode
 	Zonal              bool // serve <topology zone>.pin|prefer._zone.<headless Service>
 	IgnoreEmptyService bool // a ClusterIP Service without ready endpoints does not exist
+	Serving            bool // a Service without ready endpoints has those that serve while they terminate
 }
 
 // Set selects one of the two name trees that a Store holds.
@@ -39,6 +40,7 @@ const (
 type Store struct {
 	options Options
 	shown   atomic.Pointer[tables] // nil until a Writer has a full set of objects
+	near    guesses
 }
 
 // tables are all records that one Writer has written. Once they are shown, the Writer goes on
@@ -80,8 +82,9 @@ type entry struct {
 // state is everything known of one Service, published as one value.
 type state struct {
 	service *Service // nil while only slices have arrived
-	slices  []*Slice
-	shared  int // how many addresses stand in more than one of slices
+	slices  []*Slice // what is answered: the Writer's, or the Serving of each
+	shared  int      // how many ready addresses stand in more than one of the slices
+	serving bool     // no endpoint is ready, and others stand in
 }
 
 // New returns an empty Store that is not synced.

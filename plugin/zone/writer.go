@@ -141,14 +141,35 @@ func (w *Writer) putSlice(set Set, e *entry, old, fresh *Slice) {
 	next := *e.state.Load()
 	next.slices = replaced(next.slices, old, fresh)
 	next.shared += w.sets[set].move(e, old, fresh)
+	if w.options.Serving {
+		next.serving = w.standIn(set, next.slices)
+	}
 	w.publish(set, e, &next)
+}
+
+// standIn puts into list, which has all slices of a Service, what they answer: their ready endpoints or,
+// if there are none, those that serve while they terminate, as kube-proxy does (KEP-1669). It reports
+// whether these stand in. PTR records still point to ready endpoints only.
+func (w *Writer) standIn(set Set, list []*Slice) (serving bool) {
+	for i := range list {
+		list[i] = w.slices[set][list[i].SliceKey]
+		if len(list[i].Endpoints) > 0 {
+			return false
+		}
+	}
+	for i, sl := range list {
+		if sl.Serving != nil {
+			list[i], serving = sl.Serving, true
+		}
+	}
+	return serving
 }
 
 // replaced returns a copy of list with fresh in old's place.
 func replaced(list []*Slice, old, fresh *Slice) []*Slice {
 	next := make([]*Slice, 0, len(list)+1)
 	for _, s := range list {
-		if s != old {
+		if old == nil || s.SliceKey != old.SliceKey {
 			next = append(next, s)
 		} else if fresh != nil {
 			next = append(next, fresh)

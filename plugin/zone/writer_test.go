@@ -251,3 +251,44 @@ func TestReadersNeverTear(t *testing.T) {
 	close(done)
 	readers.Wait()
 }
+
+// TestServing lets endpoints terminate one after the other: while none is ready, those that still serve
+// stand in for them, below the Service and in its SRV records. PTR records point to ready ones alone.
+func TestServing(t *testing.T) {
+	s := New(Options{Serving: true})
+	w := NewWriter(s)
+	w.SetNamespace("ns")
+	w.SetService(Local, &Service{Key: Key{"ns", "db"}, Kind: Headless})
+	w.SetSynced()
+	serving := func(sl *Slice, ips ...string) *Slice {
+		sl.Serving = slice(sl.Name, "db", ips...)
+		return sl
+	}
+	steps := []struct {
+		what string
+		do   func()
+		want string
+	}{
+		{"both ready", func() {
+			w.SetSlice(Local, slice("a", "db", "10.0.0.1"))
+			w.SetSlice(Local, slice("b", "db", "10.0.0.2"))
+		}, "10.0.0.1 10.0.0.2"},
+		{"one terminates", func() { w.SetSlice(Local, serving(slice("a", "db"), "10.0.0.1")) }, "10.0.0.2"},
+		{"both terminate", func() { w.SetSlice(Local, serving(slice("b", "db"), "10.0.0.2")) }, "10.0.0.1 10.0.0.2"},
+		{"listed twice", func() { w.SetSlice(Local, serving(slice("c", "db"), "10.0.0.2")) }, "10.0.0.1 10.0.0.2"},
+		{"listed once", func() { w.DeleteSlice(Local, SliceKey{"ns", "c"}) }, "10.0.0.1 10.0.0.2"},
+		{"another becomes ready", func() { w.SetSlice(Local, slice("d", "db", "10.0.0.4")) }, "10.0.0.4"},
+		{"it is gone", func() { w.DeleteSlice(Local, SliceKey{"ns", "d"}) }, "10.0.0.1 10.0.0.2"},
+		{"one has ended", func() { w.DeleteSlice(Local, SliceKey{"ns", "a"}) }, "10.0.0.2"},
+		{"all have ended", func() { w.SetSlice(Local, slice("b", "db")) }, "noname"},
+	}
+	for _, step := range steps {
+		step.do()
+		expect(t, s, step.what, "db.ns.svc", step.want)
+		pointer := "noname"
+		if step.what == "both ready" {
+			pointer = "10.0.0.1.db"
+		}
+		expectPTR(t, s, step.what, "1.0.0.10.in-addr.arpa.", pointer)
+	}
+}

@@ -26,7 +26,8 @@ type Answer struct {
 	Sections [3][]string
 	OPT      string // version and flags of the OPT record, as RFC 6891 has them
 	Size     uint16 // that it says, in bytes
-	Options  string // in it
+	Options  string // in it, but for the
+	Why      string // extended errors (RFC 8914)
 }
 
 // NewAnswer keeps all records of a message, duplicates as well.
@@ -53,6 +54,10 @@ func (a *Answer) addOPT(opt *dns.OPT) {
 	a.OPT += fmt.Sprintf("OPT version %d flags %04x;", opt.Version(), opt.Hdr.Ttl&0xffff)
 	a.Size = opt.UDPSize()
 	for _, o := range opt.Option {
+		if e, ok := o.(*dns.EDNS0_EDE); ok {
+			a.Why += fmt.Sprintf("%d %s;", e.InfoCode, e.ExtraText)
+			continue
+		}
 		a.Options += fmt.Sprintf("%d %s;", o.Option(), o)
 	}
 }
