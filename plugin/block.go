@@ -22,7 +22,8 @@ type config struct {
 
 	origin   place       // of the option that says where records come from, or of the directive
 	access   kube.Access // how to reach the API server
-	snapshot string      // absolute path of a file to serve instead
+	snapshot string      // absolute path of a file to serve instead, or to keep records in
+	keep     bool        // the latter
 
 	namespaces      []string
 	namespaceLabels labels.Selector // nil for all
@@ -180,8 +181,8 @@ func (b *block) check() error {
 	if b.names.Zonal && b.noEndpoints {
 		return b.at("noendpoints", "zonal requires the endpoint cache; remove noendpoints")
 	}
-	if b.snapshot != "" && b.apiOption != "" {
-		return b.at(b.apiOption, "snapshot serves a file and %s is about the API server: expected one or the other", b.apiOption)
+	if b.snapshot != "" && !b.keep && b.apiOption != "" {
+		return b.at(b.apiOption, "snapshot serves a file and %s is about the API server: expected one or the other, or `snapshot FILE keep`", b.apiOption)
 	}
 	if p, ok := b.places[b.originOption()]; ok {
 		b.origin = p
@@ -191,7 +192,7 @@ func (b *block) check() error {
 
 // originOption is the option that says where records come from, or "" if none does.
 func (b *block) originOption() string {
-	if b.snapshot != "" {
+	if b.snapshot != "" && !b.keep {
 		return "snapshot"
 	}
 	return b.apiOption

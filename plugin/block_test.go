@@ -73,6 +73,14 @@ func TestSnapshotPath(t *testing.T) {
 	}
 }
 
+// TestSnapshotKeep reads a snapshot beside an API server.
+func TestSnapshotKeep(t *testing.T) {
+	cfg, err := read("kubernetes {\n endpoint http://a\n snapshot /f keep\n}")
+	if err != nil || cfg.snapshot != "/f" || !cfg.keep || cfg.origin.line != 2 {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+}
+
 // TestParseMistakes shows that the error for each mistake names its line and what was expected.
 func TestParseMistakes(t *testing.T) {
 	for _, tt := range []struct{ body, want string }{
@@ -125,6 +133,9 @@ func TestParseMistakes(t *testing.T) {
 		{"apiserver_max_inflight -1", "invalid apiserver_max_inflight"},
 		{"apiserver_max_inflight", "Wrong argument count"},
 		{"snapshot", "Wrong argument count"},
+		{"snapshot f keep x", "expected 'snapshot FILE [keep]', got 3"},
+		{"snapshot f keepp", "expected 'snapshot FILE', which serves the file, or 'snapshot FILE keep'"},
+		{"snapshot f keep\nsnapshot g", "snapshot appears twice"},
 		{"snapshot f\nendpoint u", "endpoint is about the API server"},
 		{"snapshot f\nkubeconfig u", "kubeconfig is about the API server"},
 		{"snapshot f\napiserver_qps 1", "apiserver_qps is about the API server"},

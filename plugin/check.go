@@ -5,6 +5,7 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
+	"github.com/neardns/neardns/plugin/snapshot"
 	"github.com/neardns/neardns/plugin/zone"
 )
 
@@ -29,7 +30,9 @@ var differences = []struct {
 	{"zonal: an address that a slice lists in two zones is an endpoint of each", func(c *config) bool { return c.names.Zonal }},
 	{"serving_endpoints: a Service without ready endpoints has those that serve while they terminate; the stock plugin has no such option",
 		func(c *config) bool { return c.names.Serving }},
-	{"snapshot: serves a file; the stock plugin has no such option", func(c *config) bool { return c.snapshot != "" }},
+	{"snapshot: serves a file; the stock plugin has no such option", func(c *config) bool { return c.snapshot != "" && !c.keep }},
+	{"snapshot FILE keep: keeps the records in a file, and serves them from there if the API server is away at the start; the stock plugin has no such option",
+		func(c *config) bool { return c.keep }},
 }
 
 func always(*config) bool { return true }
@@ -54,7 +57,12 @@ func Check(c *caddy.Controller, blocks []caddyfile.ServerBlock) (found Checked, 
 	if autopath && conf.names.Pods != zone.PodsVerified {
 		log.Warning(noSearchPath)
 	}
-	if conf.snapshot != "" {
+	switch {
+	case conf.keep:
+		if err := snapshot.Keepable(conf.snapshot); err != nil { // a start goes on
+			log.Warningf("%v: %v", conf.places["snapshot"], err)
+		}
+	case conf.snapshot != "":
 		if err := readSnapshot(conf); err != nil {
 			return found, conf.origin.errorf("%v", err)
 		}

@@ -21,7 +21,7 @@ type explainer struct {
 
 // WriteMsg implements dns.ResponseWriter.
 func (e *explainer) WriteMsg(m *dns.Msg) error {
-	if failed(m) || e.k.responder.Notice != nil {
+	if notice := e.k.responder.Notice; failed(m) || notice != nil && notice().Set {
 		e.explain(m)
 	}
 	return e.ResponseWriter.WriteMsg(m)

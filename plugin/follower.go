@@ -14,8 +14,8 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// follower fills the store and keeps it current: kube.Follower from an API server,
-// snapshot.Follower from a file.
+// follower fills the store and keeps it current: kube.Follower from an API server, kept from both an
+// API server and a file, snapshot.Follower from a file.
 type follower interface {
 	// Run follows the objects until ctx ends. Everything it started has ended when it returns.
 	Run(ctx context.Context)
@@ -34,14 +34,25 @@ func newFollower(cfg *config, store *zone.Store) (follower, error) {
 	}
 	zones := reply.NewZones(cfg.zones, cfg.multicluster)
 	t.Local, t.Imported = zones.Longest(zone.Local), zones.Longest(zone.Imported)
-	if cfg.snapshot != "" {
-		return newSnapshot(cfg, t, zone.NewWriter(store))
+	switch {
+	case cfg.keep:
+		api, err := newAPI(cfg, t, store)
+		if err != nil {
+			return nil, err
+		}
+		return newKept(cfg, api, snapshotConfig(cfg, t), store), nil
+	case cfg.snapshot != "":
+		c := snapshotConfig(cfg, t)
+		c.Writer = zone.NewWriter(store)
+		f := snapshot.New(c)
+		return f, f.Load()
 	}
 	return newAPI(cfg, t, store)
 }
 
-func newSnapshot(cfg *config, t *object.Translator, w *zone.Writer) (follower, error) {
-	f := snapshot.New(snapshot.Config{
+// snapshotConfig returns how to read and write the file of `snapshot`, but for its Writer.
+func snapshotConfig(cfg *config, t *object.Translator) snapshot.Config {
+	return snapshot.Config{
 		File:            cfg.snapshot,
 		Namespaces:      cfg.namespaces,
 		NamespaceLabels: cfg.namespaceLabels,
@@ -50,19 +61,17 @@ func newSnapshot(cfg *config, t *object.Translator, w *zone.Writer) (follower, e
 		Pods:            cfg.names.Pods == zone.PodsVerified,
 		Imports:         len(cfg.multicluster) > 0,
 		Translator:      t,
-		Writer:          w,
 		Log:             log,
-	})
-	return f, f.Load()
+	}
 }
 
-func newAPI(cfg *config, t *object.Translator, store *zone.Store) (follower, error) {
+func newAPI(cfg *config, t *object.Translator, store *zone.Store) (*kube.Follower, error) {
 	access := cfg.access
 	access.UserAgent = fmt.Sprintf("%s/%s git_commit:%s (%s/%s/%s)", coremain.CoreName,
 		coremain.CoreVersion, coremain.GitCommit, runtime.GOOS, runtime.GOARCH, runtime.Version())
 	c := kube.Config{
 		Access:     access,
-		Namespaces: cfg.namespaces,
+		Namespaces: cfg.namespaces, NamespaceLabels: selectorText(cfg.namespaceLabels), Labels: selectorText(cfg.labels),
 		Endpoints:  !cfg.noEndpoints,
 		Pods:       cfg.names.Pods == zone.PodsVerified,
 		Imports:    len(cfg.multicluster) > 0,
@@ -72,12 +81,6 @@ func newAPI(cfg *config, t *object.Translator, store *zone.Store) (follower, err
 			observeProgramming(store.Service(set, key), time.Since(trigger))
 		},
 		Log: log,
-	}
-	if cfg.namespaceLabels != nil {
-		c.NamespaceLabels = cfg.namespaceLabels.String()
-	}
-	if cfg.labels != nil {
-		c.Labels = cfg.labels.String()
 	}
 	return kube.New(c)
 }

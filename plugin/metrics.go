@@ -12,7 +12,7 @@ import (
 )
 
 // Metrics outlive a reload, so they are globals. Their names are those of the stock plugin, except
-// for objects_skipped_total and log_dropped_total, which are ours.
+// for data_age_seconds, log_dropped_total, objects_skipped_total and those of snapshots, which are ours.
 var (
 	// programming is the DNS programming latency SLI of Kubernetes' SIG Scalability: the time from
 	// the change of a Pod or Service to the change in DNS.
@@ -38,6 +38,27 @@ var (
 		Name:      "log_dropped_total",
 		Help:      "Counter of the lines of this plugin's log that were dropped, as nobody read them in time.",
 	}, func() float64 { return float64(log.queue.Dropped()) })
+
+	_ = promauto.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "data_age_seconds",
+		Help:      "How old the served records may be: 0 while the API server is followed, NaN before there are any.",
+	}, func() float64 { return live.longest((*runner).age) })
+
+	_ = promauto.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "snapshot_behind_seconds",
+		Help:      "For how long the file of `snapshot FILE keep` has lacked a change: a few seconds after each, more if it can't be written. NaN without such a file.",
+	}, func() float64 { return live.longest((*runner).behind) })
+
+	snapshotWrites = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "snapshot_writes_total",
+		Help:      "Counter of the attempts to write the file of `snapshot FILE keep`, by result: ok or failed.",
+	}, []string{"result"})
 
 	requestDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace:                   plugin.Namespace,
@@ -82,6 +103,15 @@ func init() {
 
 // valid makes s a valid label value: UTF-8.
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// observeWrite records how a write of a kept file went.
+func observeWrite(err error) {
+	result := "ok"
+	if err != nil {
+		result = "failed"
+	}
+	snapshotWrites.WithLabelValues(result).Inc()
+}
 
 // observeProgramming records that a change of s took d to arrive here. s may be nil.
 func observeProgramming(s *zone.Service, d time.Duration) {

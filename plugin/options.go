@@ -33,7 +33,7 @@ var options = map[string]option{
 	"apiserver_qps":          {usage: "QPS", min: 1, max: 1, api: true, read: apiserverQPS},
 	"apiserver_burst":        {usage: "BURST", min: 1, max: 1, api: true, read: apiserverBurst},
 	"apiserver_max_inflight": {usage: "MAX", min: 1, max: 1, api: true, read: apiserverMaxInflight},
-	"snapshot":               {usage: "FILE", min: 1, max: 1, read: snapshotFile},
+	"snapshot":               {usage: "FILE [keep]", min: 1, max: 2, read: snapshotFile},
 	"namespaces":             {usage: "NAMESPACE...", min: 1, max: many, again: true, read: namespaces},
 	"namespace_labels":       {usage: "EXPRESSION", min: 1, max: many, read: namespaceLabels},
 	"labels":                 {usage: "EXPRESSION", min: 1, max: many, read: objectLabels},
@@ -135,6 +135,9 @@ func snapshotFile(b *block, args []string) error {
 	if b.snapshot != "" {
 		return b.Errf("snapshot appears twice: expected one file")
 	}
+	if len(args) == 2 && args[1] != "keep" {
+		return b.Errf("snapshot %s %s: expected 'snapshot FILE', which serves the file, or 'snapshot FILE keep', which keeps the API server's records in it", args[0], args[1])
+	}
 	path := args[0]
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(b.File()), path)
@@ -143,7 +146,7 @@ func snapshotFile(b *block, args []string) error {
 	if err != nil {
 		return b.Errf("snapshot %s: %v", args[0], err)
 	}
-	b.snapshot = abs
+	b.snapshot, b.keep = abs, len(args) == 2
 	return nil
 }
 

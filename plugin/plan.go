@@ -26,6 +26,7 @@ type plan struct {
 	blocks []serverBlock
 	err    error // why blocks are not known
 	ours   map[int]*ownBlock
+	keeps  map[string]place // files that records are kept in, and where they are named
 
 	instance *caddy.Instance // whose plan it is; nil if that is not known
 	beside   beside
@@ -60,11 +61,24 @@ type planKey struct{}
 func planOf(c *caddy.Controller) *plan {
 	p, ok := c.Get(planKey{}).(*plan)
 	if !ok {
-		p = &plan{ours: map[int]*ownBlock{}}
+		p = &plan{ours: map[int]*ownBlock{}, keeps: map[string]place{}}
 		p.beside = newBeside(p)
 		c.Set(planKey{}, p)
 	}
 	return p
+}
+
+// keep refuses a file for a block's records that another block has.
+func (p *plan) keep(conf *config) error {
+	if !conf.keep {
+		return nil
+	}
+	here := conf.places["snapshot"]
+	if other, taken := p.keeps[conf.snapshot]; taken {
+		return here.errorf("snapshot %s keep: %v keeps its records there; expected a file of its own for each block", conf.snapshot, other)
+	}
+	p.keeps[conf.snapshot] = here
+	return nil
 }
 
 // join takes a kubernetes block in, and logs whether the lane is on for it. It is for OnStartup.

@@ -2,9 +2,12 @@ package kubernetes
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/neardns/neardns/plugin/zone"
 )
 
 // runner starts and joins a follower.
@@ -13,6 +16,9 @@ type runner struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
+
+	follower follower    // set by start
+	store    *zone.Store // which the follower fills
 }
 
 func newRunner(timeout time.Duration) *runner {
@@ -23,7 +29,8 @@ func newRunner(timeout time.Duration) *runner {
 
 // start runs the follower, and waits until the store is filled or the timeout is over. Then the
 // server starts. Without records it answers SERVFAIL, and the follower goes on trying.
-func (r *runner) start(f follower) error {
+func (r *runner) start(f follower, store *zone.Store) error {
+	r.follower, r.store = f, store
 	live.add(r)
 	r.done.Go(func() { f.Run(r.ctx) })
 	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
@@ -52,6 +59,37 @@ func (r *runner) whenSynced(f follower, then func()) {
 			then()
 		}
 	})
+}
+
+// age returns how old the records are at most, and false if there are none. They are not old while they
+// are current.
+func (r *runner) age() (time.Duration, bool) {
+	if !r.store.Synced() {
+		return 0, false
+	}
+	since := r.store.AsOf()
+	if f, ok := r.follower.(interface{ AwaySince() time.Time }); ok && since.IsZero() {
+		since = f.AwaySince()
+	}
+	return elapsed(since), true
+}
+
+// behind returns for how long the file that records are kept in has lacked a change, and false if there
+// is no such file.
+func (r *runner) behind() (time.Duration, bool) {
+	f, ok := r.follower.(*kept)
+	if !ok {
+		return 0, false
+	}
+	return elapsed(f.Behind()), true
+}
+
+// elapsed returns the time since then, and 0 for the zero time.
+func elapsed(then time.Time) time.Duration {
+	if then.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(then))
 }
 
 // replaced is for caddy's OnShutdown: it ends the follower of an instance whose place another
@@ -98,6 +136,20 @@ func (l *runners) remove(r *runner) {
 	defer l.mu.Unlock()
 	same := func(o *runner) bool { return o == r }
 	l.all, l.before = slices.DeleteFunc(l.all, same), slices.DeleteFunc(l.before, same)
+}
+
+// longest returns the greatest of the times that one function returns for each runner, in seconds, or NaN
+// if there is none.
+func (l *runners) longest(of func(*runner) (time.Duration, bool)) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	longest := math.NaN()
+	for _, r := range l.all {
+		if d, ok := of(r); ok && !(longest > d.Seconds()) {
+			longest = d.Seconds()
+		}
+	}
+	return longest
 }
 
 // leaves reports whether, in a restart, another instance takes r's place.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coredns/caddy"
 	_ "github.com/coredns/coredns/plugin/bind"
+	"github.com/neardns/neardns/plugin/zone"
 )
 
 // idle is a follower that is never synced.
@@ -33,7 +34,7 @@ func (s *idle) WaitSynced(ctx context.Context) error {
 func TestStartTimeout(t *testing.T) {
 	s := &idle{}
 	r := newRunner(20 * time.Millisecond)
-	if err := r.start(s); err != nil {
+	if err := r.start(s, zone.New(zone.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.stop(); err != nil || s.running.Load() != 0 {

@@ -27,16 +27,22 @@ func setup(c *caddy.Controller) error {
 	k.upstream = upstream.New()
 	run := newRunner(cfg.startupTimeout)
 	lanes := planOf(c)
+	if err := lanes.keep(cfg); err != nil {
+		return plugin.Error(pluginName, err)
+	}
 	c.OnStartup(func() error {
 		k.responder.Addrs = boundIPs(dnsserver.GetConfig(c).ListenHosts)
 		f, err := newFollower(cfg, k.responder.Store)
 		if err != nil {
 			return plugin.Error(pluginName, cfg.origin.errorf("%v", err))
 		}
+		if cfg.keep {
+			k.responder.Notice = staleNotice(k.responder.Store)
+		}
 		lanes.join(c, cfg, &k.responder)
 		lanes.replacing(run)
 		run.whenSynced(f, func() { reportMissing(cfg, k.responder.Store) })
-		return run.start(f)
+		return run.start(f, k.responder.Store)
 	})
 	c.OnShutdown(run.replaced)
 	c.OnFinalShutdown(lanes.stop) // while records go on changing

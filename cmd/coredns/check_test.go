@@ -44,6 +44,8 @@ func TestExplain(t *testing.T) {
 		{"a directive that is none", ".:53 {\n forwardy . 192.0.2.1\n}\n", "", "F:2 - Error during parsing: Unknown directive 'forwardy'"},
 		{"left out", ".:53 {\n k8s_external a.example\n}\n", "", "F:2 - Error during parsing: k8s_external is not in this program"},
 		{"a snapshot that is none", ".:53 {\n kubernetes cluster.local {\n  snapshot /none\n  ttl 5\n }\n}\n", "", "F:3 - Error during parsing: /none: no such file"},
+		{"a snapshot that is kept", ".:53 {\n kubernetes cluster.local {\n  snapshot /none/cluster.json keep\n }\n}\n",
+			"F:2: kubernetes: snapshot FILE keep: keeps the records in a file", ""},
 		{"no end", ".:53 {\n", "", "F:1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,12 +1,16 @@
 package kube
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // for kubeconfig files
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/cert"
 )
 
 // Access says how to reach the API server. The zero value is for a Pod: it takes the server and
@@ -84,4 +88,27 @@ func (a Access) kubeconfig() (*rest.Config, error) {
 		return nil, fmt.Errorf("reading kubeconfig %s: %w", a.Kubeconfig, err)
 	}
 	return cfg, nil
+}
+
+// identity returns what tells the server's cluster from others, before the server answers: the
+// fingerprints of the keys of its CA's certificates, of which a renewed CA keeps one for a while, or
+// the server's URL if its CA is not its cluster's own.
+func identity(cfg *rest.Config) ([]string, error) {
+	pem := cfg.CAData
+	if len(pem) == 0 && cfg.CAFile != "" {
+		var err error
+		if pem, err = os.ReadFile(cfg.CAFile); err != nil {
+			return nil, err
+		}
+	}
+	certs, err := cert.ParseCertsPEM(pem)
+	if err != nil {
+		return []string{cfg.Host}, nil
+	}
+	var ids []string
+	for _, c := range certs {
+		sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+		ids = append(ids, "sha256:"+hex.EncodeToString(sum[:]))
+	}
+	return ids, nil
 }

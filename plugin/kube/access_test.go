@@ -1,10 +1,18 @@
 package kube
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const testKubeconfig = `apiVersion: v1
@@ -78,6 +86,44 @@ func TestNoAccess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCluster tells clusters apart by the keys of their CA, of which each certificate has one.
+func TestCluster(t *testing.T) {
+	a, b, c := testCA(t), testCA(t), testCA(t)
+	ids := func(pem string) []string {
+		file := filepath.Join(t.TempDir(), "ca")
+		if err := os.WriteFile(file, []byte(pem), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := New(Config{Access: Access{Endpoint: "https://a.example", CA: file}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Cluster()
+	}
+	before, during, after, other := ids(a), ids(a+b), ids(b), ids(c)
+	if len(before) != 1 || !slices.Equal(during, append(before, after...)) || other[0] == before[0] || !strings.HasPrefix(other[0], "sha256:") {
+		t.Errorf("%q, %q, %q, %q", before, during, after, other)
+	}
+	f, err := New(Config{Access: Access{Endpoint: "http://a.example"}})
+	if err != nil || !slices.Equal(f.Cluster(), []string{"http://a.example"}) {
+		t.Error(f.Cluster(), err)
+	}
+}
+
+// testCA returns the certificate of a new CA.
+func testCA(t *testing.T) (text string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true}
+	der, err := x509.CreateCertificate(rand.Reader, ca, ca, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 func TestNoServiceAccount(t *testing.T) {

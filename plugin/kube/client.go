@@ -37,6 +37,7 @@ const (
 type client struct {
 	rest  *rest.RESTClient
 	host  string
+	ids   []string // of the cluster; see identity
 	conns *connrotation.Dialer
 
 	// strict makes every page count as a request of its own. Otherwise a list counts as one
@@ -60,7 +61,10 @@ func newClient(a Access) (*client, error) {
 	if a.MaxInflight > 0 {
 		cfg.Wrap(limit(a.MaxInflight))
 	}
-	if c.rest, err = newREST(cfg); err != nil {
+	if c.rest, err = newREST(cfg); err == nil {
+		c.ids, err = identity(cfg)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("client of the Kubernetes API at %s: %w", cfg.Host, err)
 	}
 	return c, nil

@@ -124,6 +124,14 @@ func (f *Follower) WaitSynced(ctx context.Context) error {
 	}
 }
 
+// Cluster returns what tells the cluster from others. Another process that has one of these follows the
+// same cluster.
+func (f *Follower) Cluster() []string { return f.client.ids }
+
+// AwaySince returns since when the server can't be reached or does not accept our credentials, so that
+// changes may be missing. It is zero while neither is so.
+func (f *Follower) AwaySince() time.Time { return f.report.awaySince() }
+
 // Run follows the objects until ctx ends, through any failure of the server. It may be
 // called once. When it returns, nothing writes to the zone or the log any more, and no
 // connection is open.

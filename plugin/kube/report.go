@@ -218,6 +218,18 @@ func (r *report) end(key string, t *trouble) {
 	r.log.Infof("%s, after %s", t.over, t.well.Sub(t.since).Round(time.Second))
 }
 
+// awaySince returns when the first trouble of all requests began that still shows.
+func (r *report) awaySince() (since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.troubles {
+		if t.common && t.well.IsZero() && (since.IsZero() || t.since.Before(since)) {
+			since = t.since
+		}
+	}
+	return since
+}
+
 // close makes sure that the report logs nothing any more.
 func (r *report) close() {
 	r.mu.Lock()

@@ -46,8 +46,14 @@ func testReportConnection(t *testing.T) {
 			t.Errorf("%v is not %v any more", got, err)
 		}
 		time.Sleep(6 * time.Second) // virtual time
+		if away := time.Since(r.awaySince()); away != time.Duration(i+1)*6*time.Second {
+			t.Fatalf("away for %v", away)
+		}
 	}
 	_ = r.outcome(ctx, "watch", testResource(), nil)
+	if !r.awaySince().IsZero() {
+		t.Errorf("away since %v, after an answer", r.awaySince())
+	}
 	time.Sleep(settleAfter) // virtual time
 	synctest.Wait()
 	const want = `WARNING cannot reach the Kubernetes API at https://api.example: dial: connection refused; trying until it answers

@@ -34,6 +34,7 @@ const (
 // The values of a zone's SOA record, in seconds.
 const (
 	MaxSOATTL = 300
+	staleTTL  = 5 // at most, of records that may be old: soon there may be new ones
 	refresh   = 7200
 	retry     = 1800
 	expire    = 86400
@@ -41,7 +42,7 @@ const (
 
 // Answer makes r the reply to q.
 func (s *Responder) Answer(q *Question, r *Reply) {
-	r.reset(s.TTL)
+	r.reset(s.ttl())
 	existence := s.find(q, r)
 	switch existence {
 	case zone.NotSynced:
@@ -56,6 +57,14 @@ func (s *Responder) Answer(q *Question, r *Reply) {
 	if q.EDNS && s.Explain && !r.PassOn {
 		s.explain(q, existence, r)
 	}
+}
+
+// ttl returns the TTL of records, in seconds.
+func (s *Responder) ttl() uint32 {
+	if s.Store.AsOf().IsZero() {
+		return s.TTL
+	}
+	return min(s.TTL, staleTTL)
 }
 
 // find puts the records that answer q into r, and says whether the name exists.
@@ -94,14 +103,15 @@ func (s *Responder) SOA(q *Question) (soa SOA) {
 
 func (s *Responder) setSOA(q *Question, soa *SOA) {
 	soa.Origin, soa.zone = q.origin(), q.Zone
-	soa.TTL, soa.Minimum, soa.Serial = min(s.TTL, MaxSOATTL), s.TTL, s.Store.Serial(q.Zone.Set)
+	ttl := s.ttl()
+	soa.TTL, soa.Minimum, soa.Serial = min(ttl, MaxSOATTL), ttl, s.Store.Serial(q.Zone.Set)
 	soa.Refresh, soa.Retry, soa.Expire = refresh, retry, expire
 }
 
 // Fill makes r the reply to q from what a lookup of q's name has found, which must be records. It
 // sets no SOA.
 func (s *Responder) Fill(q *Question, found *zone.Result, r *Reply) {
-	r.reset(s.TTL)
+	r.reset(s.ttl())
 	s.fill(q, found, r)
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/plugin/zone"
@@ -116,6 +117,32 @@ func TestAnswer(t *testing.T) {
 	q, _ := s.Zones.Question("1.0.0.10.in-addr.arpa.", wire.PTR)
 	if s.Answer(&q, r); r.Rcode != wire.ServFail || r.PassOn {
 		t.Errorf("not synced: %s", r.text())
+	}
+}
+
+// TestStale answers from records that may be old: their TTL is short, as is that of denials (RFC 8767,
+// section 5).
+func TestStale(t *testing.T) {
+	s, r := responder(), new(Reply)
+	s.Store = zone.New(zone.Options{})
+	w := zone.NewWriterAsOf(s.Store, time.Now())
+	w.SetNamespace("ns")
+	w.SetService(zone.Local, &zone.Service{Key: zone.Key{Namespace: "ns", Name: "web"}, Addrs: addrs("10.96.0.20")})
+	w.SetSynced()
+	for name, want := range map[string]string{
+		"web.ns.svc.cluster.local.": "NOERROR type 1 TTL 5 10.96.0.20",
+		"no.ns.svc.cluster.local.":  "NXDOMAIN SOA cluster.local. ns.dns.cluster.local. hostmaster.cluster.local. 5 5",
+	} {
+		q, _ := s.Zones.Question(name, wire.A)
+		q.Size = 1232
+		if s.Answer(&q, r); r.text() != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, r.text(), want)
+		}
+		s.TTL = 3 // if it is shorter anyway, it stays
+		if s.Answer(&q, r); r.Answer.TTL != 3 {
+			t.Errorf("%s: TTL %d", name, r.Answer.TTL)
+		}
+		s.TTL = 400
 	}
 }
 

@@ -35,8 +35,9 @@ func (a sight) same(b sight) bool {
 		a.info.ModTime().Equal(b.info.ModTime()) && a.info.Mode() == b.info.Mode()
 }
 
-// read returns the content of a file, and how the file looked after that was read.
-func read(name string) ([]byte, sight, error) {
+// read returns the content of a file of at most limit bytes, and how the file looked after that was
+// read.
+func read(name string, limit int64) ([]byte, sight, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, sight{}, named(name, err)
@@ -44,20 +45,20 @@ func read(name string) ([]byte, sight, error) {
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
 		return nil, sight{}, fmt.Errorf("%s: not a regular file", name)
 	}
-	if info.Size() > maxSize {
-		return nil, sight{}, tooLarge(name)
+	if info.Size() > limit {
+		return nil, sight{}, tooLarge(name, limit)
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, sight{}, named(name, err)
 	}
 	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, sight{}, named(name, err)
 	}
-	if len(data) > maxSize {
-		return nil, sight{}, tooLarge(name)
+	if int64(len(data)) > limit {
+		return nil, sight{}, tooLarge(name, limit)
 	}
 	if info, err = f.Stat(); err != nil {
 		return nil, sight{}, named(name, err)
@@ -65,17 +66,24 @@ func read(name string) ([]byte, sight, error) {
 	return data, sight{info}, nil
 }
 
-func tooLarge(name string) error {
-	return fmt.Errorf("%s: larger than %d MiB", name, maxSize>>20)
+func tooLarge(name string, limit int64) error {
+	return fmt.Errorf("%s: larger than %d MiB", name, limit>>20)
 }
 
 // named puts the file's name before the error, as all errors about its content have it.
-func named(name string, err error) error {
+func named(name string, err error) error { return fmt.Errorf("%s: %w", name, cause(err)) }
+
+// cause returns an error of the operating system without the names of files.
+func cause(err error) error {
 	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return err
 }
 
 // digest is different for different contents.

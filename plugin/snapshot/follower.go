@@ -77,7 +77,7 @@ func (f *Follower) WaitSynced(ctx context.Context) error {
 // the file, document, object and field, and the line unless the file is very long.
 func (f *Follower) Load() error {
 	f.since = time.Now()
-	data, seen, err := read(f.cfg.File)
+	data, seen, err := read(f.cfg.File, maxSize)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (f *Follower) poll(now time.Time) {
 
 // examine reads the file and serves it if its content is new.
 func (f *Follower) examine() {
-	data, seen, err := read(f.cfg.File)
+	data, seen, err := read(f.cfg.File, maxSize)
 	if err != nil {
 		f.report(err)
 		return

@@ -112,7 +112,7 @@ func (st *state) hasEndpoints() bool {
 
 // whole returns all there is of a Service, for Result.find to narrow.
 func (st *state) whole() Result {
-	return Result{Service: st.service, slices: st.slices, shared: st.shared > 0 || st.serving}
+	return Result{Service: st.service, slices: st.slices, shared: st.shared > 0 || st.replaced != nil}
 }
 
 // standsAbove reports whether names with records lie below the labels b of a Service, so

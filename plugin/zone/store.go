@@ -84,7 +84,16 @@ type state struct {
 	service *Service // nil while only slices have arrived
 	slices  []*Slice // what is answered: the Writer's, or the Serving of each
 	shared  int      // how many ready addresses stand in more than one of the slices
-	serving bool     // no endpoint is ready, and others stand in
+
+	replaced []*Slice // the Writer's, if no endpoint is ready and others stand in; nil otherwise
+}
+
+// written returns the Writer's slices.
+func (st *state) written() []*Slice {
+	if st.replaced != nil {
+		return st.replaced
+	}
+	return st.slices
 }
 
 // New returns an empty Store that is not synced.
@@ -93,9 +102,9 @@ func New(o Options) *Store { return &Store{options: o} }
 // Synced reports whether a full set of objects has been written.
 func (s *Store) Synced() bool { return s.shown.Load() != nil }
 
-// lastTrue returns when the records were true. The time is zero while a Writer keeps them current, and
-// before there are any.
-func (s *Store) lastTrue() time.Time {
+// AsOf returns when the records were true (see NewWriterAsOf). It is zero while a Writer keeps them
+// current, and before there are any.
+func (s *Store) AsOf() time.Time {
 	if t := s.shown.Load(); t != nil {
 		return t.asOf
 	}
@@ -157,6 +166,46 @@ func (s *Store) NamespaceExists(name string) bool { return s.view().namespaceExi
 func (t *tables) namespaceExists(name string) bool {
 	_, ok := t.namespaces.get(name)
 	return ok
+}
+
+// Namespaces, Written and Pods yield, in no order, all that was written, whether it makes names or
+// not: from it another Store can be filled that answers the same. What is written meanwhile may be
+// among it or not.
+
+// Namespaces yields every namespace.
+func (s *Store) Namespaces() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name := range s.view().namespaces.all {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// Written yields every Service of a set, with its slices. The Service is nil where there are only
+// slices. The caller must not change the list.
+func (s *Store) Written(set Set) iter.Seq2[*Service, []*Slice] {
+	return func(yield func(*Service, []*Slice) bool) {
+		for _, e := range s.view().sets[set].entries.all {
+			if st := e.state.Load(); !yield(st.service, st.written()) {
+				return
+			}
+		}
+	}
+}
+
+// Pods yields every Pod.
+func (s *Store) Pods() iter.Seq[*Pod] {
+	return func(yield func(*Pod) bool) {
+		for addr, pods := range s.view().pods.all {
+			for _, p := range pods {
+				if p.Addrs[0].As16() == addr && !yield(p) { // it stands at each of its addresses
+					return
+				}
+			}
+		}
+	}
 }
 
 // Services yields, in no order, every Service of a set whose own name has records, with its

@@ -19,7 +19,7 @@ func inNamespace(w *Writer, services ...string) {
 func TestSwitch(t *testing.T) {
 	s := New(Options{})
 	asOf := time.Now().Add(-time.Hour)
-	before, live := newWriterAsOf(s, asOf), NewWriter(s)
+	before, live := NewWriterAsOf(s, asOf), NewWriter(s)
 	expect := func(when string, want map[string]Existence, wantAsOf time.Time) {
 		t.Helper()
 		for name, existence := range want {
@@ -27,7 +27,7 @@ func TestSwitch(t *testing.T) {
 				t.Errorf("%s: %s: %v, want %v", when, name, got, existence)
 			}
 		}
-		if got := s.lastTrue(); !got.Equal(wantAsOf) {
+		if got := s.AsOf(); !got.Equal(wantAsOf) {
 			t.Errorf("%s: as of %v, want %v", when, got, wantAsOf)
 		}
 	}
@@ -57,7 +57,7 @@ func TestSwitch(t *testing.T) {
 func TestSwitchBlinks(t *testing.T) {
 	for range 200 {
 		s := New(Options{})
-		before, live := newWriterAsOf(s, time.Now()), NewWriter(s)
+		before, live := NewWriterAsOf(s, time.Now()), NewWriter(s)
 		inNamespace(before, "a", "goes", "b")
 		inNamespace(live, "a", "comes", "b")
 		before.SetSynced()

@@ -24,11 +24,11 @@ type Writer struct {
 }
 
 // NewWriter returns a Writer of a Store that keeps its records current.
-func NewWriter(s *Store) *Writer { return newWriterAsOf(s, time.Time{}) }
+func NewWriter(s *Store) *Writer { return NewWriterAsOf(s, time.Time{}) }
 
-// newWriterAsOf returns a Writer for records that were true at a time, and may be so no longer. It
+// NewWriterAsOf returns a Writer for records that were true at a time, and may be so no longer. It
 // can fill a Store that is not synced yet, and no other.
-func newWriterAsOf(s *Store, asOf time.Time) *Writer {
+func NewWriterAsOf(s *Store, asOf time.Time) *Writer {
 	return &Writer{
 		store:  s,
 		tables: newTables(s.options, asOf),
@@ -142,27 +142,30 @@ func (w *Writer) putSlice(set Set, e *entry, old, fresh *Slice) {
 	next.slices = replaced(next.slices, old, fresh)
 	next.shared += w.sets[set].move(e, old, fresh)
 	if w.options.Serving {
-		next.serving = w.standIn(set, next.slices)
+		w.standIn(set, &next)
 	}
 	w.publish(set, e, &next)
 }
 
-// standIn puts into list, which has all slices of a Service, what they answer: their ready endpoints or,
-// if there are none, those that serve while they terminate, as kube-proxy does (KEP-1669). It reports
-// whether these stand in. PTR records still point to ready endpoints only.
-func (w *Writer) standIn(set Set, list []*Slice) (serving bool) {
-	for i := range list {
-		list[i] = w.slices[set][list[i].SliceKey]
-		if len(list[i].Endpoints) > 0 {
-			return false
-		}
+// standIn puts into next.slices, which has all slices of a Service, what they answer: their ready
+// endpoints or, if there are none, those that serve while they terminate, as kube-proxy does (KEP-1669).
+// PTR records still point to ready endpoints only.
+func (w *Writer) standIn(set Set, next *state) {
+	ready := false
+	for i, sl := range next.slices {
+		next.slices[i] = w.slices[set][sl.SliceKey]
+		ready = ready || len(next.slices[i].Endpoints) > 0
 	}
-	for i, sl := range list {
+	next.replaced = nil
+	if ready || !slices.ContainsFunc(next.slices, func(sl *Slice) bool { return sl.Serving != nil }) {
+		return
+	}
+	next.replaced = slices.Clone(next.slices)
+	for i, sl := range next.slices {
 		if sl.Serving != nil {
-			list[i], serving = sl.Serving, true
+			next.slices[i] = sl.Serving
 		}
 	}
-	return serving
 }
 
 // replaced returns a copy of list with fresh in old's place.

@@ -279,6 +279,8 @@ func TestServing(t *testing.T) {
 		{"listed once", func() { w.DeleteSlice(Local, SliceKey{"ns", "c"}) }, "10.0.0.1 10.0.0.2"},
 		{"another becomes ready", func() { w.SetSlice(Local, slice("d", "db", "10.0.0.4")) }, "10.0.0.4"},
 		{"it is gone", func() { w.DeleteSlice(Local, SliceKey{"ns", "d"}) }, "10.0.0.1 10.0.0.2"},
+		{"the first becomes ready", func() { w.SetSlice(Local, slice("a", "db", "10.0.0.1")) }, "10.0.0.1"},
+		{"it terminates again", func() { w.SetSlice(Local, serving(slice("a", "db"), "10.0.0.1")) }, "10.0.0.1 10.0.0.2"},
 		{"one has ended", func() { w.DeleteSlice(Local, SliceKey{"ns", "a"}) }, "10.0.0.2"},
 		{"all have ended", func() { w.SetSlice(Local, slice("b", "db")) }, "noname"},
 	}
@@ -286,7 +288,7 @@ func TestServing(t *testing.T) {
 		step.do()
 		expect(t, s, step.what, "db.ns.svc", step.want)
 		pointer := "noname"
-		if step.what == "both ready" {
+		if step.what == "both ready" || step.what == "the first becomes ready" {
 			pointer = "10.0.0.1.db"
 		}
 		expectPTR(t, s, step.what, "1.0.0.10.in-addr.arpa.", pointer)
