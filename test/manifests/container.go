@@ -17,6 +17,7 @@ type Container struct {
 	Env          []string          // NAME=VALUE
 	Files        map[string]string // of ConfigMaps, by path
 	Host         []string          // folders of the node's that are mounted, at the same path
+	Empty        []string          // folders that anybody can write to, empty at first
 	User, Group  int
 	Capabilities []string // such as NET_ADMIN: all that it may ever have
 	ReadOnly     bool     // the root file system is
@@ -124,6 +125,8 @@ func (o Objects) mount(c *Container, volumes []corev1.Volume, mounts []corev1.Vo
 			if err := o.files(c, v.ConfigMap, m.MountPath); err != nil {
 				return err
 			}
+		case v.EmptyDir != nil:
+			c.Empty = append(c.Empty, m.MountPath)
 		case v.HostPath != nil && v.HostPath.Path == m.MountPath:
 			c.Host = append(c.Host, m.MountPath)
 		default:

@@ -3,6 +3,10 @@ package manifests
 import (
 	"maps"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -11,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/test/nodecache/run"
 )
 
@@ -24,7 +29,13 @@ const (
 // startCoreDNS starts the CoreDNS of applied objects, with its service account's token.
 func startCoreDNS(t testing.TB, objects Objects, kind string) (*run.Process, *Container) {
 	t.Helper()
-	at, err := url.Parse(api.URL())
+	return startCoreDNSIn(t, newRoot(t, "coredns"), api.URL(), objects, kind)
+}
+
+// startCoreDNSIn starts it with a root file system and the URL of an API server.
+func startCoreDNSIn(t testing.TB, root, apiServer string, objects Objects, kind string) (*run.Process, *Container) {
+	t.Helper()
+	at, err := url.Parse(apiServer)
 	must(t, err)
 	c, err := objects.ContainerOf(kind, "coredns", nodeName, map[string]string{
 		"KUBERNETES_SERVICE_HOST": at.Hostname(), "KUBERNETES_SERVICE_PORT": at.Port(),
@@ -34,7 +45,7 @@ func startCoreDNS(t testing.TB, objects Objects, kind string) (*run.Process, *Co
 		c.User, c.Group = 65532, 65532 // the image's, where a manifest names none
 	}
 	maps.Copy(c.Files, token(t, objects, kind))
-	cmd, err := c.Command(newRoot(t, "coredns"), "/coredns", c.Args...)
+	cmd, err := c.Command(root, "/coredns", c.Args...)
 	must(t, err)
 	return run.Start(t, cmd, t.TempDir()), c
 }
@@ -82,6 +93,55 @@ func TestCoreDNS(t *testing.T) {
 				t.Errorf("it complains: %q", lines)
 			}
 		})
+	}
+}
+
+// TestCoreDNSRestarts kills a container of CoreDNS, and starts the next one of the Pod while there is no
+// API server.
+func TestCoreDNSRestarts(t *testing.T) {
+	newOutside(t)
+	node := newPlace(t, "vn", nodeAddr)
+	secure(t, "privileged")
+	for overlay, kind := range map[string]string{"overlays/iptables-nftables": "Deployment", "overlays/authority-on-node": "DaemonSet"} {
+		t.Run(overlay, func(t *testing.T) {
+			objects, root := render(t, overlay), newRoot(t, "coredns")
+			newClient(t).applyAll(objects)
+			p, _ := startCoreDNSIn(t, root, api.URL(), objects, kind)
+			node.digs(t, clusterAddr, kubernetesName, kubernetesIP)
+			testkit.Eventually(t, "the records are kept", func() bool {
+				text, err := os.ReadFile(filepath.Join(root, "var/lib/neardns/cluster.json"))
+				return err == nil && strings.Contains(string(text), `"name":"kubernetes"`)
+			})
+			p.Kill()
+			p, _ = startCoreDNSIn(t, root, "https://127.0.0.1:1", objects, kind)
+			node.digs(t, clusterAddr, kubernetesName, kubernetesIP)
+			p.Logs("/var/lib/neardns/cluster.json: serving ", "until the Kubernetes API answers")
+			if code, text := run.Get(t, "http://127.0.0.1:8181/ready"); code != 200 {
+				t.Errorf("ready: %d %s", code, text)
+			}
+			p.Kill()
+		})
+	}
+}
+
+// TestRecordsOnNode adds the component that keeps records on the node to overlays.
+func TestRecordsOnNode(t *testing.T) {
+	for overlay, kind := range map[string]string{"iptables-nftables": "Deployment", "authority-on-node": "DaemonSet"} {
+		dir := t.TempDir()
+		must(t, os.CopyFS(dir, os.DirFS(Dir())))
+		path := filepath.Join(dir, "overlays", overlay, "kustomization.yaml")
+		before, err := os.ReadFile(path)
+		must(t, err)
+		after := strings.Replace(string(before), "- ../../images\n", "- ../../images\n- ../../records-on-node\n", 1)
+		must(t, os.WriteFile(path, []byte(after), 0o600))
+		objects, err := Render(filepath.Dir(path))
+		must(t, err)
+		newClient(t).applyAll(objects)
+		c, err := objects.ContainerOf(kind, "coredns", nodeName, nil)
+		must(t, err)
+		if !slices.Equal(c.Host, []string{"/var/lib/neardns"}) || len(c.Empty) > 0 {
+			t.Errorf("%s: of the node %q, empty %q", overlay, c.Host, c.Empty)
+		}
 	}
 }
 

@@ -85,6 +85,9 @@ func (e *entry) mount() error {
 	for _, path := range append([]string{"/proc"}, e.Container.Host...) {
 		err = errors.Join(err, share(path, filepath.Join(e.Root, path)))
 	}
+	for _, path := range e.Container.Empty {
+		err = errors.Join(err, empty(filepath.Join(e.Root, path)))
+	}
 	if e.Container.ReadOnly {
 		err = errors.Join(err, unix.Mount("", e.Root, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
 	}
@@ -92,6 +95,12 @@ func (e *entry) mount() error {
 		return err
 	}
 	return errors.Join(unix.Chroot(e.Root), os.Chdir("/"))
+}
+
+// empty makes a folder of the root's a mount of its own, which stays writable if the root is not. What
+// is in it stays for the next container with the same root.
+func empty(at string) error {
+	return errors.Join(os.MkdirAll(at, 0o755), os.Chmod(at, 0o777), unix.Mount(at, at, "", unix.MS_BIND, ""))
 }
 
 // share mounts a folder of the node. For a file it puts an empty one.
