@@ -1,4 +1,4 @@
-// Package object translates Kubernetes API objects to the records of package zone.
+// Package object translates Kubernetes API objects to the records of package zone, and these to objects.
 //
 // Nothing of an object stays in memory but its records: a record refers to no memory of its object
 // other than single strings, and strings that many objects share are stored once.
