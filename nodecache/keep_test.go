@@ -97,7 +97,7 @@ func TestKeepFailures(t *testing.T) {
 		kept.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, wire.RA, nil), by.Blamed(), &p, 0)
 	}
 	failed := func() bool {
-		_, state := kept.Append(nil, &q, &p, 0)
+		_, _, state := kept.Append(nil, &q, &p, 0)
 		return state == cache.Failed
 	}
 
@@ -198,10 +198,10 @@ func TestKeepDenials(t *testing.T) {
 		}
 		g.build(text(tt.after...)).follow(old)
 		for i, n := range names {
-			if _, state := kept.Append(nil, query(n, wire.A), &p, 0); state == cache.Fresh != tt.kept[i] {
+			if _, _, state := kept.Append(nil, query(n, wire.A), &p, 0); state == cache.Fresh != tt.kept[i] {
 				t.Errorf("%s: denial of %v: state %d", what, n, state)
 			}
-			if _, state := kept.Append(nil, query(n, wire.AAAA), &p, 0); state != cache.Fresh {
+			if _, _, state := kept.Append(nil, query(n, wire.AAAA), &p, 0); state != cache.Fresh {
 				t.Errorf("%s: success of %v: state %d", what, n, state)
 			}
 		}

@@ -127,6 +127,8 @@ const (
 	CachedError          ErrorCode = 13
 	NotReady             ErrorCode = 14
 	StaleNXDomain        ErrorCode = 19
+	NotSupported         ErrorCode = 21
 	NoReachableAuthority ErrorCode = 22
 	InvalidData          ErrorCode = 24
+	Synthesized          ErrorCode = 29 // in IANA's registry, as RFC 8914 ends with 24
 )

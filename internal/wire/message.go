@@ -70,6 +70,12 @@ func (m Message) OPT() (o OPT, ok bool) {
 	return o, false
 }
 
+// Error returns the extended error of the message's OPT record. Its text is a view of m.
+func (m Message) Error() Error {
+	o, _ := m.OPT()
+	return o.Error
+}
+
 // FinishReply turns the response of an upstream into our reply to q. It writes q's ID, RD, CD
 // and letter case, sets RA, and leaves AD only to a client that asked for it (RFC 6840, section
 // 5.8). It does not touch the records.

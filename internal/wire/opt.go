@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -124,12 +126,21 @@ func (o *Options) readOption(code uint16, data []byte) bool {
 	return true
 }
 
-// read reads the code only. The text is for people, and Options does not copy it.
+// read reads an extended error. The text is a view of data; see MaxErrorText. It is left out if people
+// can't read it: whoever sent it may have put control characters into it. Of several extended errors the
+// first one counts.
 func (e *Error) read(data []byte) bool {
 	if len(data) < 2 {
 		return false
 	}
+	if e.Set {
+		return true
+	}
 	e.Set, e.Code = true, ErrorCode(binary.BigEndian.Uint16(data))
+	e.Text = wholeRunes(data[2:], MaxErrorText)
+	if bytes.ContainsFunc(e.Text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		e.Text = nil
+	}
 	return true
 }
 

@@ -50,16 +50,21 @@ func (m Message) truncate(size int) Message {
 // CloseReply ends the reply to q that begins at dst[start]. It truncates the reply to size bytes
 // and, if q has an OPT record, appends ours: with our own size, the DO bit of q (RFC 6891,
 // section 6.1.4) and, as far as there is room, the options o, which may be nil. Over UDP the size
-// is q.UDPSize or less, over TCP it is MaxMessage.
+// is q.UDPSize or less, over TCP it is MaxMessage. An extended error has to do with the room that is left,
+// and TC does not tell if it is cut or left out; see Builder.Close.
 func CloseReply(dst []byte, start, size int, q *Query, o *Options) []byte {
 	m := Message(dst[start:])
+	if o != nil && o.Error.Set {
+		fitting := *o
+		fitting.Error = o.Error.Within(size - len(m) - o.len() + o.Error.len())
+		o = &fitting
+	}
 	switch {
 	case !q.EDNS:
 		return dst[:start+len(m.truncate(size))]
 	case len(m)+o.len() <= size:
 		return appendOPT(dst, start, q, NoError, o)
 	case size < MaxMessage:
-		o = m.dropReason(o)
 	case m.fits(size) && !m.fits(size-optLen):
 		return dst[:start+len(m.truncate(size))]
 	default: // TC would tell a client that asked over TCP to ask over TCP
@@ -67,18 +72,6 @@ func CloseReply(dst []byte, start, size int, q *Query, o *Options) []byte {
 	}
 	m = m.truncate(size - o.len())
 	return appendOPT(dst[:start+len(m)], start, q, NoError, o)
-}
-
-// dropReason returns o without its extended error, which goes before any record does. It sets
-// TC to say so (RFC 8914, section 3).
-func (m Message) dropReason(o *Options) *Options {
-	if o == nil || !o.Error.Set {
-		return o
-	}
-	m.SetFlags(TC, 0)
-	rest := *o
-	rest.Error = Error{}
-	return &rest
 }
 
 // fits reports whether m has at most size bytes without its additional section.

@@ -118,7 +118,7 @@ func TestCloseReplyTCP(t *testing.T) {
 				t.Fatalf("%d to spare: %d bytes, TC %v", spare, len(b), m.Truncated)
 			case (opt != nil) != (whole+optLen <= MaxMessage):
 				t.Errorf("%d to spare: OPT %v", spare, opt)
-			case opt != nil && len(opt.Option) > 0 != (spare >= o.len()):
+			case opt != nil && len(opt.Option) > 1 != (spare >= o.len()-o.Error.len()): // the reason has less
 				t.Errorf("%d to spare: options %v", spare, opt.Option)
 			}
 			if has := len(m.Extra) > 0 && m.Extra[0].Header().Rrtype == dns.TypeA; extra && has != (spare >= optLen || opt == nil) {
@@ -138,15 +138,21 @@ func TestCloseReplyTCPOver(t *testing.T) {
 	}
 }
 
-// TestCloseReplyReason leaves a reason out before any record, with TC (RFC 8914, section 3).
-func TestCloseReplyReason(t *testing.T) {
+// TestCloseReplyReasonRFC8914 cuts a reason, and leaves it out, before any record goes, and without TC.
+func TestCloseReplyReasonRFC8914(t *testing.T) {
 	q := parse(t, withOPT(question("db.example.", dns.TypeA), 1232, true, cookie("0102030405060708")))
 	o := &Options{Cookie: make([]byte, 24), Error: Error{Set: true, Code: StaleAnswer, Text: []byte("upstream is out")}}
 	const cookieLen = 4 + 24
-	for spare, options := range map[int]int{o.len(): 2, o.len() - 1: 1, optLen + cookieLen: 1} {
+	for spare, text := range map[int]string{
+		o.len(): "upstream is out", o.len() - 1: "upstream is ou", optLen + cookieLen + 6: "", optLen + cookieLen + 5: "none", optLen + cookieLen: "none",
+	} {
 		m := unpack(t, CloseReply(sized(t, 1232-spare, false), 0, 1232, q, o))
-		if len(m.Answer) != 1 || m.Truncated != (options == 1) || len(m.IsEdns0().Option) != options {
-			t.Errorf("%d to spare: %v, want %d options", spare, m, options)
+		got := "none"
+		if options := m.IsEdns0().Option; len(options) == 2 {
+			got = options[1].(*dns.EDNS0_EDE).ExtraText
+		}
+		if len(m.Answer) != 1 || m.Truncated || got != text {
+			t.Errorf("%d to spare: %v, want %q", spare, m, text)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func BenchmarkAppend(b *testing.B) {
 func hit(b *testing.B, c *Cache, q *wire.Query, p *Policy) {
 	buf := make([]byte, 0, 4096)
 	for b.Loop() {
-		if _, state := c.Append(buf, q, p, 5*second); state != Fresh {
+		if _, _, state := c.Append(buf, q, p, 5*second); state != Fresh {
 			b.Fatal(state)
 		}
 	}
@@ -77,7 +77,7 @@ func hitMany(b *testing.B, names int) {
 	for b.Loop() {
 		var q wire.Query
 		q.Parse(queries[i*7919%names])
-		if _, state := c.Append(buf, &q, p, 5*second); state != Fresh {
+		if _, _, state := c.Append(buf, &q, p, 5*second); state != Fresh {
 			b.Fatal(state)
 		}
 		i++

@@ -95,37 +95,40 @@ func (c *Cache) locate(buf *[wire.MaxKey]byte, q *wire.Query) (key []byte, hash 
 // from q. Its TTLs have aged, and its addresses come in another order each time.
 // For Failed and Retry the reply has no records, only a code: that of upstream's last answer, or
 // SERVFAIL if upstream did not answer.
-func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, state State) {
+//
+// Why is the extended error that came with the answer, or the one given to Fail. Its text is the cache's,
+// and never changes.
+func (c *Cache) Append(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, why wire.Error, state State) {
 	var buf [wire.MaxKey]byte
 	key, hash, s := c.locate(&buf, q)
 	e, found := s.fresh(hash, key, p, now)
 	switch found {
 	case classes:
-		return dst, Miss
+		return dst, why, Miss
 	case failure:
 		return e.appendFailure(dst, q, now)
 	}
 	if p.Prefetch.due(e, now) {
-		return e.appendFresh(dst, q, p, now), Prefetch
+		return e.appendFresh(dst, q, p, now), e.extended(), Prefetch
 	}
-	return e.appendFresh(dst, q, p, now), Fresh
+	return e.appendFresh(dst, q, p, now), e.extended(), Fresh
 }
 
 // AppendStale appends the reply to q from an answer that expired less than the policy's Stale
 // ago. The answer may be a success or a denial, but never a failure. Each of its TTLs is
-// StaleTTL. If a fresh answer has arrived meanwhile, AppendStale uses that.
-func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, state State) {
+// StaleTTL. If a fresh answer has arrived meanwhile, AppendStale uses that. Why is as for Append.
+func (c *Cache) AppendStale(dst []byte, q *wire.Query, p *Policy, now time.Duration) (reply []byte, why wire.Error, state State) {
 	e := c.expired(q, p, now)
 	if e == nil {
-		return dst, Miss
+		return dst, why, Miss
 	}
 	if e.fresh(now) {
-		return e.appendFresh(dst, q, p, now), Fresh
+		return e.appendFresh(dst, q, p, now), e.extended(), Fresh
 	}
 	start := len(dst)
 	dst = e.append(dst, q)
 	e.setTTLs(dst[start:], p.StaleTTL)
-	return dst, Stale
+	return dst, e.extended(), Stale
 }
 
 // HasStale reports whether AppendStale would find an answer.
@@ -171,16 +174,18 @@ func (c *Cache) Knows(q *wire.Query, now time.Duration) Knowledge {
 
 // AppendDenied appends an NXDOMAIN reply to q if the cache knows that the name of above, which
 // must be above q's, does not exist. The reply carries the SOA record of that denial, with what
-// is left of its TTL.
-func (c *Cache) AppendDenied(dst []byte, q, above *wire.Query, now time.Duration) (reply []byte, ok bool) {
+// is left of its TTL. Why is the denial's, as for Append: what it says of the name above holds for
+// all names below.
+func (c *Cache) AppendDenied(dst []byte, q, above *wire.Query, now time.Duration) (reply []byte, why wire.Error, ok bool) {
 	var buf [wire.MaxKey]byte
 	key, hash, s := c.locate(&buf, above)
 	e := s.get(denial, hash, key)
 	if e == nil || !e.deniesName() || !e.fresh(now) || !q.Name.Below(above.Name) {
-		return dst, false
+		return dst, why, false
 	}
 	left := (e.expires - max(now, e.stored) + time.Second - 1) / time.Second // q may have come before e
-	return wire.AppendDenial(dst, q, e.data[:e.size], uint32(left))
+	reply, ok = wire.AppendDenial(dst, q, e.data[:e.size], uint32(left))
+	return reply, e.extended(), ok
 }
 
 // Remove forgets what the cache has for q's question: success, denial and failure.

@@ -66,11 +66,11 @@ func TestFlags(t *testing.T) {
 	for text, want := range map[string]wire.Flags{
 		"a.example.": 0, "a.example. ad": wire.AD, "a.example. do": wire.AD, "a.example. do ad": wire.AD,
 	} {
-		b, _ := c.Append(nil, ask(t, text), p, 0)
+		b, _, _ := c.Append(nil, ask(t, text), p, 0)
 		if got := wire.Message(b).Flags(); got != wire.QR|wire.RD|wire.RA|want {
 			t.Errorf("%s: %04x", text, got)
 		}
-		b, _ = c.AppendStale(nil, ask(t, text), p, 61*second)
+		b, _, _ = c.AppendStale(nil, ask(t, text), p, 61*second)
 		if wire.Message(b).Flags()&wire.AA != 0 {
 			t.Errorf("%s: authoritative and stale", text)
 		}
@@ -248,19 +248,19 @@ func TestDenied(t *testing.T) {
 		}
 	}
 	q := ask(t, "api.GitHub.com.ns.Example. AAAA")
-	b, ok := c.AppendDenied([]byte("xy"), q, above, 20*second)
+	b, _, ok := c.AppendDenied([]byte("xy"), q, above, 20*second)
 	if got := describe(t, q, b, Fresh); !ok || got != "NXDOMAIN; Example. 10 IN SOA ns.Example. root.Example. 1 2 3 4 30" {
 		t.Error(got)
 	}
 	store(t, c, above, p, 5*second, "NXDOMAIN", "--", soa)
-	b, ok = c.AppendDenied([]byte("xy"), q, above, 5*second-1) // which came while that was stored
+	b, _, ok = c.AppendDenied([]byte("xy"), q, above, 5*second-1) // which came while that was stored
 	if got := describe(t, q, b, Fresh); !ok || got != "NXDOMAIN; Example. 30 IN SOA ns.Example. root.Example. 1 2 3 4 30" {
 		t.Error(got)
 	}
-	if b, ok := c.AppendDenied(nil, ask(t, "api.github.org.ns.example."), above, 0); ok {
+	if b, _, ok := c.AppendDenied(nil, ask(t, "api.github.org.ns.example."), above, 0); ok {
 		t.Errorf("%q is not below", b)
 	}
-	if b, ok := c.AppendDenied(nil, q, above, 35*second); ok {
+	if b, _, ok := c.AppendDenied(nil, q, above, 35*second); ok {
 		t.Errorf("%q from what has expired", b)
 	}
 }

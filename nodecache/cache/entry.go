@@ -11,9 +11,10 @@ import (
 
 // entry is one answer or failure. Its data never changes, so a reply is copied without a lock.
 type entry struct {
-	data    []byte // the message, followed by the offsets of its TTLs, two bytes each
+	data    []byte // the message, the offsets of its TTLs, two bytes each, and the text of why
 	size    uint16 // of the message
-	bits    byte   // the key's last byte; the rest of the key is the question
+	why     reason
+	bits    byte // the key's last byte; the rest of the key is the question
 	kind    wire.Kind
 	alias   bool // see wire.Verdict
 	run     wire.Run
@@ -29,6 +30,13 @@ type entry struct {
 	taken atomic.Int64  // when an asker claimed the prefetch or retry; 0 for never
 }
 
+// reason is the extended error of an answer (RFC 8914), or why there is none.
+type reason struct {
+	set  bool
+	text uint8 // length of the text
+	code wire.ErrorCode
+}
+
 // recheck is why upstream is not asked again for an expired answer, and until when.
 type recheck struct {
 	*fault
@@ -42,18 +50,30 @@ const overhead = 256
 // weight returns the bytes that e takes in memory.
 func (e *entry) weight() int64 { return int64(cap(e.data)) + overhead }
 
-// newEntry returns an entry for the question of key. It copies msg, which must be repacked.
-func newEntry(key, msg []byte, now, life time.Duration) *entry {
+// newEntry returns an entry for the question of key. It copies msg, which must be repacked, and the text
+// of why.
+func newEntry(key, msg []byte, why wire.Error, now, life time.Duration) *entry {
 	name := len(key) - 5
+	text := why.Text[:min(len(why.Text), wire.MaxErrorText)]
 	e := &entry{size: uint16(len(msg)), bits: key[len(key)-1], stored: now, expires: now + life}
-	e.data = append(make([]byte, 0, len(msg)+2*records(msg)), msg...)
+	e.why = reason{why.Set, uint8(len(text)), why.Code}
+	e.data = append(make([]byte, 0, len(msg)+2*records(msg)+len(text)), msg...)
 	m := wire.Message(e.data)
 	copy(m[wire.HeaderLen:], key[:name])
 	e.run = m.AddressRun()
 	for w := wire.Walk(msg); w.Next(); {
 		e.data = binary.BigEndian.AppendUint16(e.data, uint16(w.TTLOffset()))
 	}
+	e.data = append(e.data, text...)
 	return e
+}
+
+// ttls returns the offsets of the TTLs.
+func (e *entry) ttls() []byte { return e.data[e.size : len(e.data)-int(e.why.text)] }
+
+// extended returns the extended error. Its text is a view of e, which never changes.
+func (e *entry) extended() wire.Error {
+	return wire.Error{Set: e.why.set, Code: e.why.code, Text: e.data[len(e.data)-int(e.why.text):]}
 }
 
 // records counts the records of msg.
@@ -150,7 +170,7 @@ func (e *entry) turned(dst []byte) []byte {
 // ageTTLs subtracts seconds from every TTL of m, a copy of e's message. No TTL reaches 0: the
 // least of them is e's life, and once e has expired its TTLs are not aged.
 func (e *entry) ageTTLs(m []byte, seconds uint32) {
-	for at := e.data[e.size:]; len(at) >= 2 && seconds > 0; at = at[2:] {
+	for at := e.ttls(); len(at) >= 2 && seconds > 0; at = at[2:] {
 		ttl := m[binary.BigEndian.Uint16(at):]
 		left := binary.BigEndian.Uint32(ttl)
 		binary.BigEndian.PutUint32(ttl, max(left, seconds+1)-seconds)
@@ -159,22 +179,22 @@ func (e *entry) ageTTLs(m []byte, seconds uint32) {
 
 // setTTLs writes ttl into every record of m, a copy of e's message.
 func (e *entry) setTTLs(m []byte, ttl uint32) {
-	for at := e.data[e.size:]; len(at) >= 2; at = at[2:] {
+	for at := e.ttls(); len(at) >= 2; at = at[2:] {
 		binary.BigEndian.PutUint32(m[binary.BigEndian.Uint16(at):], ttl)
 	}
 }
 
 // appendFailure appends a reply with the code of a failure. For an expired answer for which
 // upstream is not to be asked yet, the code is SERVFAIL.
-func (e *entry) appendFailure(dst []byte, q *wire.Query, now time.Duration) ([]byte, State) {
+func (e *entry) appendFailure(dst []byte, q *wire.Query, now time.Duration) ([]byte, wire.Error, State) {
 	if e.fault == nil {
-		return wire.AppendHeader(dst, q, wire.ServFail, wire.RA), Failed
+		return wire.AppendHeader(dst, q, wire.ServFail, wire.RA), wire.Error{}, Failed
 	}
 	dst = wire.AppendHeader(dst, q, wire.Message(e.data).HeaderRcode(), wire.RA)
 	if e.retries(now) {
-		return dst, Retry
+		return dst, e.extended(), Retry
 	}
-	return dst, Failed
+	return dst, e.extended(), Failed
 }
 
 // retries reports true to one asker once a SERVFAIL has been kept for half of its time, but not
@@ -218,7 +238,7 @@ func (e *entry) within(c class, p *Policy) *entry {
 		return e
 	}
 	n := &entry{
-		data: bytes.Clone(e.data), size: e.size, bits: e.bits, kind: e.kind, alias: e.alias, run: e.run,
+		data: bytes.Clone(e.data), size: e.size, why: e.why, bits: e.bits, kind: e.kind, alias: e.alias, run: e.run,
 		stored: e.stored, expires: e.stored + min(e.expires-e.stored, life), fault: e.fault,
 	}
 	wire.Message(n.data[:n.size]).ClampTTLs(0, ttl)

@@ -110,14 +110,14 @@ func store(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duration, 
 // get returns the state of a lookup, and its reply as text: the code and the records.
 func get(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duration) (State, string) {
 	t.Helper()
-	b, state := c.Append([]byte("xy"), q, p, now)
+	b, _, state := c.Append([]byte("xy"), q, p, now)
 	return state, describe(t, q, b, state)
 }
 
 // getStale is get with AppendStale.
 func getStale(t testing.TB, c *Cache, q *wire.Query, p *Policy, now time.Duration) (State, string) {
 	t.Helper()
-	b, state := c.AppendStale([]byte("xy"), q, p, now)
+	b, _, state := c.AppendStale([]byte("xy"), q, p, now)
 	return state, describe(t, q, b, state)
 }
 

@@ -190,8 +190,8 @@ func TestFail(t *testing.T) {
 		s, _ := get(t, c, q, p, now)
 		return s
 	}
-	c.Fail(a, &one, p, 0)
-	c.Fail(b, &two, p, 0)
+	c.Fail(a, &one, p, wire.Error{}, 0)
+	c.Fail(b, &two, p, wire.Error{}, 0)
 	if state(a, second-1) != Failed || state(a, second) != Miss || state(b, 0) != Failed {
 		t.Error("not a second")
 	}
@@ -199,7 +199,7 @@ func TestFail(t *testing.T) {
 	if state(a, 0) != Miss || state(b, 0) != Failed {
 		t.Error("recovery clears what it should not, or not what it should")
 	}
-	c.Fail(a, &one, p, 0)
+	c.Fail(a, &one, p, wire.Error{}, 0)
 	if state(a, 0) != Failed {
 		t.Error("a failure after recovery is void")
 	}
@@ -238,7 +238,7 @@ func TestReplaced(t *testing.T) {
 	if state(b, second-1) != Failed || state(b, second) != Miss {
 		t.Error("the failures of the servers before still count")
 	}
-	c.Fail(b, &two, p, 0)
+	c.Fail(b, &two, p, wire.Error{}, 0)
 	two.Replaced()
 	if state(b, 0) != Miss {
 		t.Error("a timeout of the replaced servers did not end")

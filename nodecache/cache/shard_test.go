@@ -45,7 +45,7 @@ func TestBound(t *testing.T) {
 	for i := range names {
 		switch unique(q, yes, i); i % 4 {
 		case 0:
-			c.Fail(q, new(Servers), p, 0)
+			c.Fail(q, new(Servers), p, wire.Error{}, 0)
 		case 1:
 			unique(q, no, i)
 			c.Store(nil, q, no, &anyone, p, 0)
@@ -130,7 +130,7 @@ func TestUsedStays(t *testing.T) {
 		unique(q, b, i)
 		c.Store(nil, q, b, &anyone, p, 0)
 		unique(q, b, i%50)
-		if _, state := c.Append(nil, q, p, 0); state != Fresh && i > 50 {
+		if _, _, state := c.Append(nil, q, p, 0); state != Fresh && i > 50 {
 			t.Fatalf("%v is gone after %d", q.Name, i)
 		}
 	}
@@ -141,7 +141,7 @@ func TestCollision(t *testing.T) {
 	s := newShard([classes]Limits{{10, 1 << 20}, {10, 1 << 20}, {10, 1 << 20}})
 	key := func(text string) []byte { return wire.AppendKey(nil, ask(t, text)) }
 	entry := func(text string) *entry {
-		return newEntry(key(text), wire.AppendHeader(nil, ask(t, text), wire.NoError, wire.RA), 0, second)
+		return newEntry(key(text), wire.AppendHeader(nil, ask(t, text), wire.NoError, wire.RA), wire.Error{}, 0, second)
 	}
 	a := entry("a.example.")
 	s.put(success, 7, a, usual())
@@ -200,7 +200,7 @@ func TestRace(t *testing.T) {
 					unique(q, no, i%150)
 					c.Store(nil, q, no, &anyone, p, now)
 				case 2:
-					c.Fail(q, &servers, p, now)
+					c.Fail(q, &servers, p, wire.Error{}, now)
 					servers.Recovered()
 				case 3:
 					c.AppendStale(nil, q, p, now)
@@ -209,7 +209,7 @@ func TestRace(t *testing.T) {
 				case 4:
 					c.Remove(q)
 				default:
-					reply, state := c.Append(buf[:0], q, p, now)
+					reply, _, state := c.Append(buf[:0], q, p, now)
 					if buf = reply; state != Miss {
 						hits.Add(1)
 						check(t, q, reply)

@@ -43,7 +43,7 @@ func TestStaleFailure(t *testing.T) {
 	}
 	store(t, c, q, p, 0, "NXDOMAIN", "--", soa)
 	store(t, c, q, p, 40*second, "SERVFAIL")
-	c.Fail(q, new(Servers), p, 40*second)
+	c.Fail(q, new(Servers), p, wire.Error{}, 40*second)
 	if state, _ := get(t, c, q, p, 40*second); state != Failed {
 		t.Error("the failure is not known")
 	}
@@ -105,7 +105,7 @@ func TestRecheck(t *testing.T) {
 			}
 			now := 2 * time.Minute
 			if len(tt.new) == 0 {
-				c.Fail(q, s, p, now)
+				c.Fail(q, s, p, wire.Error{}, now)
 			} else {
 				c.Store(nil, q, response(t, q, tt.new...), s, p, now)
 				s.Recovered() // it did answer
@@ -140,7 +140,7 @@ func TestRecheckEnds(t *testing.T) {
 			p.Recheck, p.Stale = 5*time.Minute, 30*second
 			store(t, c, q, p, 0, "a.example. 60 A 10.0.0.1")
 			if tt.unanswered {
-				c.Fail(q, s, p, 60*second)
+				c.Fail(q, s, p, wire.Error{}, 60*second)
 			} else {
 				c.Store(nil, q, response(t, q, "REFUSED"), s, p, 60*second)
 			}

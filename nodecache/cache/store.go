@@ -22,6 +22,8 @@ import (
 // Replaced of s is called. A SERVFAIL also ends once s answers a query for any name below the
 // failed name's parent.
 //
+// An extended error of the response (RFC 8914) is kept with it.
+//
 // If an expired answer stays because the response does not replace it, upstream is not asked for
 // q again until the policy's Recheck is over.
 func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Servers, p *Policy, now time.Duration) (clean []byte, v wire.Verdict, kept bool) {
@@ -38,16 +40,17 @@ func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Servers, p 
 	default:
 		clean, msg = clean[:start], nil
 	}
+	why := wire.Message(response).Error()
 	switch {
 	case msg.Truncated() || q.Type.Meta():
 		return clean, v, false
 	case v.Kind == wire.Failed:
-		kept = c.storeServFail(q, s, p, now)
+		kept = c.storeServFail(q, s, p, why, now)
 	case v.Kind == wire.Refusal:
-		kept = c.storeRefusal(q, msg, s, now)
+		kept = c.storeRefusal(q, msg, s, why, now)
 	case v.Kind != wire.Malformed:
 		s.parents.works(q.Name)
-		kept = c.storeAnswer(q, msg, &v, p, now)
+		kept = c.storeAnswer(q, msg, &v, p, why, now)
 	}
 	if v.Kind != wire.Malformed && !p.Replaces(&v) {
 		c.putOff(q, &fault{servers: s, epoch: s.replaced.Load(), times: 1}, p, now)
@@ -56,7 +59,7 @@ func (c *Cache) Store(dst []byte, q *wire.Query, response []byte, s *Servers, p 
 }
 
 // storeAnswer keeps a repacked message, and changes its TTLs.
-func (c *Cache) storeAnswer(q *wire.Query, msg wire.Message, v *wire.Verdict, p *Policy, now time.Duration) bool {
+func (c *Cache) storeAnswer(q *wire.Query, msg wire.Message, v *wire.Verdict, p *Policy, why wire.Error, now time.Duration) bool {
 	part, bounds := success, p.Positive
 	switch v.Kind {
 	case wire.Positive:
@@ -76,7 +79,7 @@ func (c *Cache) storeAnswer(q *wire.Query, msg wire.Message, v *wire.Verdict, p 
 	msg.ClampTTLs(bounds.Min, bounds.Max)
 	var buf [wire.MaxKey]byte
 	key, hash, s := c.locate(&buf, q)
-	e := newEntry(key, msg, now, time.Duration(ttl)*time.Second)
+	e := newEntry(key, msg, why, now, time.Duration(ttl)*time.Second)
 	e.kind, e.alias = v.Kind, v.Alias
 	return s.put(part, hash, e, p)
 }
@@ -84,32 +87,32 @@ func (c *Cache) storeAnswer(q *wire.Query, msg wire.Message, v *wire.Verdict, p 
 // Fail remembers for 1 s that q got no usable answer from the servers s, which must not be nil,
 // so that asking again costs no wait. If there is an expired answer that may still be used, Fail
 // also keeps upstream from being asked for the policy's Recheck. Both end when Recovered of s is
-// called.
-func (c *Cache) Fail(q *wire.Query, s *Servers, p *Policy, now time.Duration) {
+// called. Why says what happened, and is kept.
+func (c *Cache) Fail(q *wire.Query, s *Servers, p *Policy, why wire.Error, now time.Duration) {
 	f := &fault{servers: s, epoch: s.epoch.Load()}
-	c.putFailure(q, f, wire.ServFail, now, unanswered)
+	c.putFailure(q, f, wire.ServFail, why, now, unanswered)
 	c.putOff(q, f, p, now)
 	s.failed.Store(true) // last: a call of Recovered before this line clears nothing
 }
 
 // storeServFail keeps a SERVFAIL of s. The more often it comes in a row, the longer it is kept.
-func (c *Cache) storeServFail(q *wire.Query, s *Servers, p *Policy, now time.Duration) bool {
+func (c *Cache) storeServFail(q *wire.Query, s *Servers, p *Policy, why wire.Error, now time.Duration) bool {
 	if p.ServFail.First <= 0 {
 		return false
 	}
 	times := c.timesFailed(q, now) + 1
 	f := &fault{servers: s, epoch: s.replaced.Load(), times: times, parent: s.parents.of(q.Name)}
-	return c.putFailure(q, f, wire.ServFail, now, p.ServFail.after(times))
+	return c.putFailure(q, f, wire.ServFail, why, now, p.ServFail.after(times))
 }
 
 // storeRefusal keeps a response of s without records whose code is neither NOERROR, NXDOMAIN nor
 // SERVFAIL. It keeps it for the shortest time that RFC 9520, section 3.2, allows.
-func (c *Cache) storeRefusal(q *wire.Query, msg wire.Message, s *Servers, now time.Duration) bool {
+func (c *Cache) storeRefusal(q *wire.Query, msg wire.Message, s *Servers, why wire.Error, now time.Duration) bool {
 	if msg.Answers() > 0 {
 		return false // a YXDOMAIN with its DNAME, for example
 	}
 	f := &fault{servers: s, epoch: s.replaced.Load(), times: 1}
-	return c.putFailure(q, f, msg.HeaderRcode(), now, shortestFailure)
+	return c.putFailure(q, f, msg.HeaderRcode(), why, now, shortestFailure)
 }
 
 // putOff notes in the expired answer to q, if there is one, that upstream sent nothing to replace
@@ -136,11 +139,11 @@ func (c *Cache) timesFailed(q *wire.Query, now time.Duration) uint8 {
 }
 
 // putFailure keeps a reply of our own to q that has a code and no records.
-func (c *Cache) putFailure(q *wire.Query, f *fault, code wire.Rcode, now, life time.Duration) bool {
+func (c *Cache) putFailure(q *wire.Query, f *fault, code wire.Rcode, why wire.Error, now, life time.Duration) bool {
 	var buf [wire.MaxKey]byte
 	var msg [wire.HeaderLen + wire.MaxKey]byte
 	key, hash, s := c.locate(&buf, q)
-	e := newEntry(key, wire.AppendHeader(msg[:0], q, code, wire.RA), now, life)
+	e := newEntry(key, wire.AppendHeader(msg[:0], q, code, wire.RA), why, now, life)
 	e.kind, e.fault = wire.Failed, f
 	if code != wire.ServFail {
 		e.kind = wire.Refusal

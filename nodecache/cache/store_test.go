@@ -26,14 +26,14 @@ func FuzzStore(f *testing.F) {
 		}
 		seconds %= 4000
 		now := time.Duration(seconds) * time.Second
-		reply, state := c.Append(nil, q, p, now)
+		reply, _, state := c.Append(nil, q, p, now)
 		if state != Miss && !kept || seconds == 0 && state == Miss && kept {
 			t.Fatalf("%+v kept %v: state %d", v, kept, state)
 		}
 		if state != Miss && state != Failed {
 			checkStored(t, q, reply, 3600-seconds)
 		}
-		if reply, state = c.AppendStale(nil, q, p, now); state == Stale {
+		if reply, _, state = c.AppendStale(nil, q, p, now); state == Stale {
 			checkStored(t, q, reply, p.StaleTTL)
 		}
 	})

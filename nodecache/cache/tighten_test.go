@@ -43,7 +43,7 @@ func TestTighten(t *testing.T) {
 			}
 			return *tt.now
 		})
-		reply, state := c.Append(nil, q, tt.now, came+tt.after)
+		reply, _, state := c.Append(nil, q, tt.now, came+tt.after)
 		if state != tt.state {
 			t.Errorf("%s: state %d, want %d", tt.what, state, tt.state)
 		}
@@ -54,10 +54,10 @@ func TestTighten(t *testing.T) {
 		if got := fmt.Sprint(ttls); len(reply) > 0 && got != tt.ttls {
 			t.Errorf("%s: TTLs %s, want %s", tt.what, got, tt.ttls)
 		}
-		if _, state := c.Append(nil, q, tt.now, came+tt.until); state != Miss {
+		if _, _, state := c.Append(nil, q, tt.now, came+tt.until); state != Miss {
 			t.Errorf("%s: it is there after %v", tt.what, tt.until)
 		}
-		if _, state := c.Append(nil, q, tt.now, came+tt.until-1); tt.until > 0 && (state == Miss) != (tt.state == Miss) {
+		if _, _, state := c.Append(nil, q, tt.now, came+tt.until-1); tt.until > 0 && (state == Miss) != (tt.state == Miss) {
 			t.Errorf("%s: state %d just before %v", tt.what, state, tt.until)
 		}
 	}
@@ -70,12 +70,12 @@ func TestTightenStale(t *testing.T) {
 	c.Store(nil, q, response(t, q, "a.example. 900 A 10.0.0.1"), &anyone, p, 0)
 	p.Positive.Max = 5
 	c.Tighten(func(wire.Name) Policy { return *p })
-	if _, state := c.AppendStale(nil, q, p, time.Minute); state != Stale {
+	if _, _, state := c.AppendStale(nil, q, p, time.Minute); state != Stale {
 		t.Errorf("shortened: state %d", state)
 	}
 	p.Positive.Max = 0
 	c.Tighten(func(wire.Name) Policy { return *p })
-	if _, state := c.AppendStale(nil, q, p, time.Minute); state != Miss || c.held(success) != 0 {
+	if _, _, state := c.AppendStale(nil, q, p, time.Minute); state != Miss || c.held(success) != 0 {
 		t.Errorf("disabled: state %d, %+v", state, c.Stats().Success)
 	}
 }
@@ -95,7 +95,7 @@ func TestTightenOrder(t *testing.T) {
 	c.Tighten(func(wire.Name) Policy { return *p })
 	for i, want := range []string{"a.", "b.", "c."} {
 		store(fmt.Sprint("new-", i, "."), "900")
-		if _, state := c.Append(nil, ask(t, want), p, 0); state != Miss {
+		if _, _, state := c.Append(nil, ask(t, want), p, 0); state != Miss {
 			t.Errorf("%s was not the next to go", want)
 		}
 	}
@@ -133,7 +133,7 @@ func TestFlush(t *testing.T) {
 		}
 		left := 0
 		for _, question := range stay {
-			if _, state := c.Append(nil, ask(t, question), p, 0); state != Miss {
+			if _, _, state := c.Append(nil, ask(t, question), p, 0); state != Miss {
 				left++
 			}
 		}

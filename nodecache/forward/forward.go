@@ -129,6 +129,17 @@ func (f *Forward) Blamed() *cache.Servers { return &f.blamed }
 // Servers returns the servers that are asked at present, in order of preference.
 func (f *Forward) Servers() []upstream.Endpoint { return f.asks.Servers() }
 
+// Names returns the addresses of the servers that are asked at present, as text for people. The caller must
+// not change it.
+func (f *Forward) Names() []byte {
+	if f.allLoop.Load() {
+		return looping
+	}
+	return f.asks.Names()
+}
+
+var looping = []byte("any upstream, as all send queries back here")
+
 // Found returns the servers that `follow` found last, sorted. The caller must not change them.
 func (f *Forward) Found() []netip.AddrPort { return f.asks.Found() }
 

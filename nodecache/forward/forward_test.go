@@ -120,7 +120,7 @@ func newFailure(servers *cache.Servers) (kept func() bool) {
 	p := cache.Policy{ServFail: cache.Backoff{First: time.Minute}}
 	c.Store(nil, &q, wire.AppendReply(nil, &q, wire.ServFail, wire.RA, nil), servers, &p, 0)
 	return func() bool {
-		_, state := c.Append(nil, &q, &p, 0)
+		_, _, state := c.Append(nil, &q, &p, 0)
 		return state == cache.Failed
 	}
 }

@@ -36,7 +36,7 @@ func warm(t testing.TB) *rig {
 	r.up.say("bad.example. A", "SERVFAIL")
 	r.up.say("team-1.svc.cluster.local. A", "--", strings.ReplaceAll(soa, "30", "3600"))
 	for _, question := range []string{"nx.example. A", team("com") + " A"} {
-		r.up.say(question, "NXDOMAIN", "--", strings.ReplaceAll(soa, "30", "3600"))
+		r.up.say(question, "NXDOMAIN", "--", strings.ReplaceAll(soa, "30", "3600"), "EDE 0 no such name")
 	}
 	for _, words := range []string{"a.example.", "a.example. ANY", team("db"), "bad.example.", "nx.example.", "team-1.svc.cluster.local.", team("com")} {
 		r.ask(words)

@@ -31,12 +31,14 @@ func (q *query) answer(dst []byte, status wire.Status) ([]byte, origin) {
 		return wire.AppendReply(dst, &q.Query, status.Rcode(), wire.RA, nil), origin{}
 	case q.Class == wire.CH:
 		return q.chaos(dst), origin{}
-	case q.route == nil || q.Class != wire.IN:
-		return q.code(dst, wire.Refused, wire.Error{}), origin{}
+	case q.route == nil:
+		return q.code(dst, wire.Refused, whyNoBlock), origin{}
+	case q.Class != wire.IN:
+		return q.code(dst, wire.Refused, whyNoClass), origin{}
 	case q.Type == wire.AXFR || q.Type == wire.IXFR:
-		return q.code(dst, wire.Refused, wire.Error{}), origin{}
+		return q.code(dst, wire.Refused, whyNoTransfer), origin{}
 	case q.Type.Meta():
-		return q.code(dst, wire.NotImpl, wire.Error{}), origin{}
+		return q.code(dst, wire.NotImpl, whyNoType), origin{}
 	}
 	if reply, source, ok := q.localAnswer(dst); ok {
 		return reply, origin{source: source}
@@ -57,7 +59,7 @@ func (q *query) cookieOnly(dst []byte) []byte {
 // cached answers q from the cache, or sees to an answer later.
 func (q *query) cached(dst []byte) ([]byte, origin) {
 	b, start := q.route.Block, len(dst)
-	reply, state := b.Cache.Append(dst, &q.Query, &b.Policy, q.began)
+	reply, why, state := b.Cache.Append(dst, &q.Query, &b.Policy, q.began)
 	switch state {
 	case cache.Miss:
 		return q.missed(dst)
@@ -65,27 +67,24 @@ func (q *query) cached(dst []byte) ([]byte, origin) {
 		q.r.refresh(b, &q.Query)
 		fallthrough
 	case cache.Failed:
-		return q.failedBefore(dst, wire.Message(reply[start:]).HeaderRcode())
+		return q.failedBefore(dst, wire.Message(reply[start:]).HeaderRcode(), why)
 	}
 	from := fromCache(reply[start:])
 	if from.prefetch = state == cache.Prefetch; from.prefetch {
 		q.r.refresh(b, &q.Query)
 	}
-	return q.finish(reply, start, wire.Error{}), from
+	return q.finish(reply, start, why), from
 }
 
-// failedBefore answers q after upstream has just failed to answer it, with a code.
-func (q *query) failedBefore(dst []byte, code wire.Rcode) ([]byte, origin) {
+// failedBefore answers q after upstream has just failed to answer it, with a code, and with what was kept
+// as the reason.
+func (q *query) failedBefore(dst []byte, code wire.Rcode, why wire.Error) ([]byte, origin) {
 	if q.route.Block.mayBeStale(q.Name) {
 		if reply, from, ok := q.stale(dst); ok {
 			return reply, from
 		}
 	}
-	why := wire.Error{}
-	if code == wire.ServFail {
-		why = because(wire.CachedError, "") // RFC 8914, section 4.14
-	}
-	return q.code(dst, code, why), origin{source: tally.Failure}
+	return q.code(dst, code, ofFailure(code, why)), origin{source: tally.Failure}
 }
 
 // missed answers q, which the cache has no answer for: from what is known of a name above, or with a
@@ -94,7 +93,7 @@ func (q *query) missed(dst []byte) ([]byte, origin) {
 	b := q.route.Block
 	first := b.firstForward(q.Name)
 	if first == nil {
-		return q.code(dst, wire.ServFail, because(wire.NotReady, "no upstream for this name")), origin{}
+		return q.code(dst, wire.ServFail, whyNoForward), origin{}
 	}
 	if reply, ok := q.cut(dst); ok {
 		return reply, origin{source: tally.Cut}
@@ -114,14 +113,17 @@ func (q *query) cut(dst []byte) (reply []byte, ok bool) {
 	var names [deepest]wire.Name
 	above := b.above(&names, q.Name)
 	for i := len(above) - 1; i > 0; i-- { // in most cases the longest name is denied
-		reply, ok := b.denied(dst, q, above[i])
+		reply, why, ok := b.denied(dst, q, above[i])
 		if !ok {
 			continue
 		}
 		if q.inHosts || b.knows(above[0], &q.Query, q.began) != cache.Exists || b.cuts.barred(above[i], q.began) || b.cuts.isSample() {
 			return dst, false
 		}
-		return q.finish(reply, start, wire.Error{}), true
+		if !why.Set {
+			why = whyCut
+		}
+		return q.finish(reply, start, why), true
 	}
 	return dst, false
 }
@@ -129,20 +131,18 @@ func (q *query) cut(dst []byte) (reply []byte, ok bool) {
 // stale appends a reply to q from a stale answer, if there is one.
 func (q *query) stale(dst []byte) (reply []byte, from origin, ok bool) {
 	b, start := q.route.Block, len(dst)
-	reply, state := b.Cache.AppendStale(dst, &q.Query, &b.Policy, q.r.now())
+	reply, why, state := b.Cache.AppendStale(dst, &q.Query, &b.Policy, q.r.now())
 	if state == cache.Miss {
 		return dst, origin{}, false
 	}
 	from = fromCache(reply[start:])
 	if state == cache.Fresh { // it came this very moment
-		return q.finish(reply, start, wire.Error{}), from, true
+		return q.finish(reply, start, why), from, true
 	}
 	from.stale = true
-	code := wire.StaleAnswer // RFC 8914, sections 4.4 and 4.20
-	if wire.Message(reply[start:]).HeaderRcode() == wire.NXDomain {
-		code = wire.StaleNXDomain
-	}
-	return q.finish(reply, start, because(code, "")), from, true
+	var buf [3 * wire.MaxErrorText]byte // two texts and some words
+	why = ofStale(buf[:0], b.firstForward(q.Name), wire.Message(reply[start:]).HeaderRcode(), why)
+	return q.finish(reply, start, why), from, true
 }
 
 // ask puts q on a flight, which answers it later. If that flight is late already, q gets a stale answer
@@ -156,7 +156,7 @@ func (q *query) ask(dst []byte) ([]byte, origin) {
 		boarded = q.r.board(q, true)
 	}
 	if boarded == full {
-		return q.code(dst, wire.Refused, wire.Error{}), origin{}
+		return q.code(dst, wire.Refused, whyBusy), origin{}
 	}
 	return nil, origin{}
 }

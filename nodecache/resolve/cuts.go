@@ -79,14 +79,14 @@ func existenceQueries(name wire.Name, q *wire.Query) (queries [2]wire.Query, n i
 }
 
 // denied appends an NXDOMAIN reply to q if the cache has that name, which is above q's, does not exist.
-func (b *Block) denied(dst []byte, q *query, name wire.Name) (reply []byte, ok bool) {
+func (b *Block) denied(dst []byte, q *query, name wire.Name) (reply []byte, why wire.Error, ok bool) {
 	queries, n := existenceQueries(name, &q.Query)
 	for i := range queries[:n] {
-		if reply, ok = b.Cache.AppendDenied(dst, &q.Query, &queries[i], q.began); ok {
-			return reply, true
+		if reply, why, ok = b.Cache.AppendDenied(dst, &q.Query, &queries[i], q.began); ok {
+			return reply, why, true
 		}
 	}
-	return dst, false
+	return dst, why, false
 }
 
 // knows returns what the cache knows of a name.

@@ -48,8 +48,8 @@ func TestCutFound(t *testing.T) {
 		left := strings.Replace(denied, "30 SOA", "20 SOA", 1)
 		for _, words := range []string{"a.example.com", "b.example.com", "other.com", "x.y.z.com"} {
 			r.want(team(words), left)
-			r.want(team(words)+" AAAA edns", left+"; OPT 1232")
-			r.want(team(words)+" TYPE65 do tcp", left+"; OPT 1232 do")
+			r.want(team(words)+" AAAA edns", left+"; OPT 1232 ede=29")
+			r.want(team(words)+" TYPE65 do tcp", left+"; OPT 1232 do ede=29")
 		}
 		r.want("O.Com.TEAM-1.svc.cluster.LOCAL.", "NXDOMAIN; cluster.LOCAL. 20 SOA ns.dns.cluster.LOCAL. hostmaster.cluster.LOCAL. 1 7200 1800 86400 30")
 		r.asked()
@@ -68,7 +68,7 @@ func TestCutKnown(t *testing.T) {
 		r.want(team("a.com")+" AAAA", denied)
 		r.want(team("b.a.com")+" SRV", denied)
 		r.want(team("net")+" do", denied+"; OPT 1232 do")
-		r.want(team("a.net")+" do", denied+"; OPT 1232 do")
+		r.want(team("a.net")+" do", denied+"; OPT 1232 do ede=29")
 		r.asked(team("net") + " A")
 	})
 }

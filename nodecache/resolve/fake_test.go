@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,6 +97,9 @@ func (f *fake) Exchange(ctx context.Context, dst []byte, of *wire.Query, options
 	return append(dst, response(q, records)...), nil
 }
 
+// Names implements Exchanger.
+func (f *fake) Names() []byte { return []byte("192.0.2.53") }
+
 // Out implements Exchanger.
 func (f *fake) Out() bool { return f.out.Load() }
 
@@ -103,10 +107,15 @@ func (f *fake) Out() bool { return f.out.Load() }
 func response(q *dns.Msg, records []string) []byte {
 	m := new(dns.Msg)
 	m.SetReply(q)
-	section := &m.Answer
+	section, reason := &m.Answer, dns.EDNS0(&dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: "6162"})
 	for _, text := range records {
 		code, ok := dns.StringToRcode[text]
+		why, because := strings.CutPrefix(text, "EDE ")
 		switch {
+		case because:
+			n, text, _ := strings.Cut(why, " ")
+			code, _ := strconv.Atoi(n)
+			reason = &dns.EDNS0_EDE{InfoCode: uint16(code), ExtraText: text}
 		case ok:
 			m.Rcode = code
 		case text == "--":
@@ -130,7 +139,7 @@ func response(q *dns.Msg, records []string) []byte {
 		}
 	}
 	m.SetEdns0(4096, false)
-	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: "6162"}}
+	m.IsEdns0().Option = []dns.EDNS0{reason}
 	b, err := m.Pack()
 	if err != nil {
 		panic(err)

@@ -47,7 +47,7 @@ type result struct {
 	clean   []byte // the answer, as the cache would give it; empty if there is only a code
 	run     wire.Run
 	rcode   wire.Rcode
-	why     wire.Error // the reason for a failure
+	why     wire.Error // the reason for a failure, or what upstream gave as one; its text may be of scratch
 	dropped bool       // upstream's answer was malformed
 	stale   bool       // a stale answer would be better, if there is one
 
@@ -92,7 +92,7 @@ func (f *flight) fetch(s *scratch, res *result) {
 	}
 	p := f.block.policy(f.query.Name)
 	clean, v, kept := f.block.Cache.Store(s.clean[:0], &f.query, s.response, to.Servers, &p, f.r.now())
-	s.clean, res.clean = clean, clean
+	s.clean, res.clean, res.why = clean, clean, wire.Message(s.response).Error()
 	res.stale = !p.Replaces(&v)
 	switch {
 	case v.Kind == wire.Failed:
@@ -100,9 +100,8 @@ func (f *flight) fetch(s *scratch, res *result) {
 		res.run = wire.Message(clean).AddressRun()
 		f.learn(&v, kept)
 	default: // a code that needs an OPT record ends here too: it is about one hop only
-		f.block.Cache.Fail(&f.query, to.Servers, &p, f.r.now())
-		res.dropped = true
-		res.why = because(wire.InvalidData, "upstream sent a malformed answer")
+		res.dropped, res.why = true, whyMalformed
+		f.block.Cache.Fail(&f.query, to.Servers, &p, res.why, f.r.now())
 	}
 }
 
@@ -145,17 +144,17 @@ func (f *flight) failed(to *Forward, err error, res *result) {
 	res.stale = true
 	switch {
 	case errors.Is(err, upstream.ErrBusy):
-		res.rcode, res.stale = wire.Refused, false // like the stock plugin with max_concurrent
+		res.rcode, res.stale, res.why = wire.Refused, false, whyBusy // like the stock plugin with max_concurrent
 		return
 	case errors.Is(err, upstream.ErrClosed) || f.r.ctx.Err() != nil:
-		res.why = because(wire.NotReady, "shutting down")
+		res.why = whyLeaving
 		return
 	}
-	f.block.Cache.Fail(&f.query, to.Servers, &f.block.Policy, f.r.now())
+	res.why = noAnswer(nil, to)
+	f.block.Cache.Fail(&f.query, to.Servers, &f.block.Policy, res.why, f.r.now())
 	if f.block.Errors != nil {
 		f.block.Errors(&f.query, err)
 	}
-	res.why = because(wire.NoReachableAuthority, "upstream did not answer")
 }
 
 // watch sets a timer for Stale.Wait, if there is a stale answer to give then. The function that it
@@ -270,5 +269,5 @@ func (w *waiter) reply(dst []byte, n int, res *result) ([]byte, origin) {
 	m := wire.Message(dst[start:])
 	m.Rotate(res.run, n)
 	m.FinishReply(&w.Query)
-	return w.finish(dst, start, wire.Error{}), origin{source: res.source}
+	return w.finish(dst, start, res.why), origin{source: res.source}
 }

@@ -25,6 +25,7 @@ type Forward struct {
 type Exchanger interface {
 	Exchange(ctx context.Context, dst []byte, q *wire.Query, options []byte, scope upstream.Scope) ([]byte, error)
 	Out() bool
+	Names() []byte // the addresses of the servers, for people; the caller must not change them
 }
 
 // serves reports whether f is asked for name.

@@ -68,7 +68,7 @@ func TestFlights(t *testing.T) {
 			list = append(list, r.send(fmt.Sprintf("n%d.example.", i)))
 		}
 		r.client = client(flights)
-		r.want("more.example. edns", "REFUSED; OPT 1232")
+		r.want("more.example. edns", "REFUSED; OPT 1232 ede=0")
 		list = append(list, r.send("n0.example."))
 		if n := len(r.take()); n != flights {
 			t.Errorf("upstream was asked %d times", n)

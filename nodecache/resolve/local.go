@@ -36,7 +36,7 @@ func (q *query) localAnswer(dst []byte) (reply []byte, source tally.Source, ok b
 		return q.code(dst, wire.NXDomain, wire.Error{}), tally.Server, true
 	}
 	if q.Type == wire.AAAA && belowAny(q.Name, b.IPv4Only) {
-		return q.code(dst, wire.NoError, wire.Error{}), tally.Template, true
+		return q.code(dst, wire.NoError, whyIPv4Only), tally.Template, true
 	}
 	var state hosts.State
 	if b.Hosts != nil {
@@ -50,7 +50,7 @@ func (q *query) localAnswer(dst []byte) (reply []byte, source tally.Source, ok b
 	case q.Name.Below(invalid) && !q.route.Zone.Below(invalid):
 		return q.invalid(dst), tally.Server, true
 	case state == hosts.Absent:
-		return q.code(dst, wire.ServFail, wire.Error{}), tally.Hosts, true
+		return q.code(dst, wire.ServFail, whyNoHost), tally.Hosts, true
 	}
 	return dst, tally.Server, false
 }
@@ -91,7 +91,7 @@ func (q *query) localhost(dst []byte) []byte {
 func (q *query) invalid(dst []byte) []byte {
 	start := len(dst)
 	dst = appendSOA(wire.AppendHeader(dst, &q.Query, wire.NXDomain, wire.RA), start, invalid)
-	return q.finish(dst, start, wire.Error{})
+	return q.finish(dst, start, whyInvalid)
 }
 
 // appendSOA appends an SOA record that lets a client keep a denial for an hour (RFC 2308, section 5).

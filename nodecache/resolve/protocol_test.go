@@ -52,7 +52,7 @@ func TestProtocol(t *testing.T) {
 		{"RFC 8906, 8.1.4: nothing echoed", "a.example. opcode=15 nord ad cd", "NOTIMP noquestion"},
 		{"RFC 8906, 8.1.3: the reserved bit is not echoed", "a.example. z", "NOERROR" + a},
 		{"RFC 5936, 2.2: no transfer", "a.example. AXFR", "REFUSED"},
-		{"RFC 1995: no transfer", "a.example. IXFR tcp edns", "REFUSED; OPT 1232"},
+		{"RFC 1995: no transfer", "a.example. IXFR tcp edns", "REFUSED; OPT 1232 ede=21"},
 		{"RFC 6895, 3.1: no type of records", "a.example. TKEY", "NOTIMP"},
 		{"RFC 6895, 3.1: OPT in a question", "a.example. OPT", "NOTIMP"},
 		{"RFC 1035, 3.2.4: class HS", "a.example. class=4", "REFUSED"},

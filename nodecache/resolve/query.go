@@ -71,11 +71,6 @@ func (q *query) options(buf []byte, why wire.Error) (o wire.Options) {
 	return o
 }
 
-// because returns the extended error that gives the reason for a reply (RFC 8914).
-func because(code wire.ErrorCode, text string) wire.Error {
-	return wire.Error{Set: true, Code: code, Text: []byte(text)}
-}
-
 // finish completes the reply that begins at dst[start]. It makes the reply as short as the asker needs
 // it, and leaves one set of records in an answer to ANY over UDP. The zero why is no reason.
 func (q *query) finish(dst []byte, start int, why wire.Error) []byte {

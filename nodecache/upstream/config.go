@@ -40,6 +40,14 @@ type Endpoint struct {
 	ServerName string // for TLS; if empty, Config.TLS.ServerName counts, or else the address
 }
 
+// appendName appends the address, with its port where that is not DNS's own.
+func (e Endpoint) appendName(dst []byte) []byte {
+	if e.Addr.Port() == 53 {
+		return e.Addr.Addr().AppendTo(dst)
+	}
+	return e.Addr.AppendTo(dst)
+}
+
 // Policy says in which order healthy servers are asked.
 type Policy uint8
 

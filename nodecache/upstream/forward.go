@@ -197,6 +197,9 @@ func (f *Forward) Servers() []Endpoint {
 	return list
 }
 
+// Names returns the addresses of the servers in use, as text for people. The caller must not change it.
+func (f *Forward) Names() []byte { return f.set.Load().names }
+
 // Found returns the servers that the last look-up found at Config.Name, sorted. The caller must
 // not change them.
 func (f *Forward) Found() []netip.AddrPort {
@@ -262,6 +265,7 @@ type set struct {
 	preferred int       // so many come first; the others are asked only while none of these is well
 	check     bool      // ask once, whatever is known of the server
 	whole     bool      // ask with the OPT record, and not again without it
+	names     []byte    // the servers' addresses, with a port where it is not DNS's own
 }
 
 // most returns how often an Exchange may ask, configured as most.
@@ -308,6 +312,12 @@ func (f *Forward) arrangeLocked() {
 		if s := f.servers[e]; len(next.order) < MaxAsks && !slices.Contains(next.order, s) {
 			next.order = append(next.order, s)
 		}
+	}
+	for i, s := range next.order {
+		if i > 0 {
+			next.names = append(next.names, ", "...)
+		}
+		next.names = s.Endpoint.appendName(next.names)
 	}
 	f.set.Store(next)
 }
