@@ -92,8 +92,8 @@ func newNames(set *reply.Records) []string {
 			continue
 		}
 		name := n.AppendTo(buf[:0], set.Origin)
-		if i == 0 && n.Endpoint {
-			text.Grow(len(set.Names) * (len(name) + label - len(n.Host)))
+		if i == 0 && n.Label != "" {
+			text.Grow(len(set.Names) * (len(name) + label - len(n.Label)))
 		}
 		start := text.Len()
 		text.Write(name)

@@ -1,9 +1,6 @@
 package lane
 
-import (
-	"github.com/neardns/neardns/plugin/reply"
-	"github.com/neardns/neardns/plugin/zone"
-)
+import "github.com/neardns/neardns/plugin/reply"
 
 // appendLabels appends the labels of a text such as "ns.dns.", which has no escapes. It ends in a
 // dot, and the root's 0 is not appended.
@@ -40,25 +37,16 @@ func appendName(dst []byte, text string) []byte {
 
 // appendEndpoint appends the labels of a name before its base.
 func appendEndpoint(dst []byte, n *reply.Name) []byte {
-	if !n.Endpoint {
+	if n.Label == "" {
 		return dst
 	}
-	dst = appendLabel(dst, n)
+	dst = appendLabel(dst, n.Label)
 	if n.Cluster != "" {
-		dst = append(append(dst, byte(len(n.Cluster))), n.Cluster...)
+		dst = appendLabel(dst, n.Cluster)
 	}
 	return dst
 }
 
-// appendLabel appends the first label of an endpoint's name.
-func appendLabel(dst []byte, n *reply.Name) []byte {
-	at := len(dst)
-	dst = append(dst, 0)
-	if n.Host != "" {
-		dst = append(dst, n.Host...)
-	} else {
-		dst = zone.AppendDashed(dst, n.Addr)
-	}
-	dst[at] = byte(len(dst) - at - 1)
-	return dst
+func appendLabel(dst []byte, label string) []byte {
+	return append(append(dst, byte(len(label))), label...)
 }

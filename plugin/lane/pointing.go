@@ -19,10 +19,9 @@ func (q *query) nameOf(n *reply.Name, origin string) wire.Name {
 // writeNames writes PTR or NS records, and the addresses of the names that they point to.
 func (q *query) writeNames() {
 	a, extras := &q.reply.Answer, q.reply.Extra
-	q.lengths = q.lengths[:0]
 	for i := range a.Names {
 		q.atQuestion()
-		q.lengths = append(q.lengths, uint8(q.appendNameOf(i, len(a.Names) > 1 || len(extras) > 0)))
+		q.appendNameOf(i, len(a.Names) > 1 || len(extras) > 0)
 		if !q.End(wire.Answer) {
 			return
 		}
@@ -35,8 +34,8 @@ func (q *query) writeNames() {
 	}
 }
 
-// appendNameOf appends a name that the reply points to, and returns how long it is uncompressed.
-func (q *query) appendNameOf(i int, compress bool) (length int) {
+// appendNameOf appends a name that the reply points to.
+func (q *query) appendNameOf(i int, compress bool) {
 	a := &q.reply.Answer
 	n := q.nameOf(&a.Names[i], a.Origin)
 	if compress {
@@ -44,7 +43,6 @@ func (q *query) appendNameOf(i int, compress bool) (length int) {
 	} else {
 		q.Buf = append(q.Buf, n...)
 	}
-	return len(n)
 }
 
 // endExtra ends an address record of the additional section, and reports whether it had room.
@@ -71,7 +69,7 @@ func (q *query) writeTargets() {
 	a := &q.reply.Answer
 	base := q.nameOf(&reply.Name{Key: a.Names[0].Key}, a.Origin)
 	baseAt := q.inQuestion(base)
-	q.targets, q.lengths = q.targets[:0], q.lengths[:0]
+	q.targets = q.targets[:0]
 	for i := range a.Names {
 		q.atQuestion()
 		q.Buf = append(q.Buf, 0, 0, byte(a.Weight>>8), byte(a.Weight), byte(a.Ports[i]>>8), byte(a.Ports[i]))
@@ -81,7 +79,6 @@ func (q *query) writeTargets() {
 			baseAt = q.Offset()
 		}
 		q.Buf = append(q.Buf, base...)
-		q.lengths = append(q.lengths, uint8(q.Offset()-int(q.targets[i])))
 		if !q.End(wire.Answer) {
 			return
 		}
@@ -107,12 +104,12 @@ func (q *query) inQuestion(n wire.Name) int {
 // appendFar appends the name of an endpoint that stands so far from the beginning that no pointer
 // reaches it. Pointers reach its base, and often the first name of its cluster.
 func (q *query) appendFar(n *reply.Name, baseAt int) {
-	q.Buf = appendLabel(q.Buf, n)
+	q.Buf = appendLabel(q.Buf, n.Label)
 	if n.Cluster != "" {
 		if q.pointToCluster(n.Cluster) {
 			return
 		}
-		q.Buf = append(append(q.Buf, byte(len(n.Cluster))), n.Cluster...)
+		q.Buf = appendLabel(q.Buf, n.Cluster)
 	}
 	q.Point(baseAt)
 }
@@ -121,7 +118,7 @@ func (q *query) appendFar(n *reply.Name, baseAt int) {
 func (q *query) pointToCluster(cluster string) bool {
 	for i := range q.reply.Answer.Names {
 		if n := &q.reply.Answer.Names[i]; n.Cluster == cluster {
-			return q.Point(int(q.targets[i]) + len(appendLabel(q.name[:0], n)))
+			return q.Point(int(q.targets[i]) + 1 + len(n.Label))
 		}
 	}
 	return false

@@ -27,7 +27,6 @@ type query struct {
 	buffers [2][wire.MaxName + 4]byte // four more for what
 	cookie  [cookie.Len]byte
 	name    [2 * wire.MaxName]byte // a name that is being written
-	lengths []uint8                // of the names that the reply points to, uncompressed
 	targets []uint16               // where the targets of SRV records stand in the message; see pointing.go
 }
 
@@ -164,15 +163,13 @@ func (q *query) whole() int {
 // their addresses.
 func (q *query) wholeNames() (size int) {
 	a := &q.reply.Answer
-	for i := len(q.lengths); i < len(a.Names); i++ { // those that had no room
-		q.lengths = append(q.lengths, uint8(len(q.nameOf(&a.Names[i], a.Origin))))
-	}
-	for _, n := range q.lengths {
-		size += int(n)
+	origin := reply.Length(a.Origin)
+	for i := range a.Names {
+		size += a.Names[i].Length(origin)
 	}
 	for i := range q.reply.Extra {
 		e := &q.reply.Extra[i]
-		size += int(q.lengths[e.Name]) + fixedLen + e.Addr.BitLen()/8
+		size += a.Names[e.Name].Length(origin) + fixedLen + e.Addr.BitLen()/8
 	}
 	return size
 }

@@ -3,14 +3,15 @@ package reply
 import (
 	"hash/maphash"
 	"net/netip"
+	"unsafe"
 
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/plugin/zone"
 )
 
-// Reply is what a reply to one question holds. Its slices are its own memory, which the next
-// Answer overwrites; its strings are the question's and the store's. The zero value is ready for
-// use. It must not be copied once it was used.
+// Reply is what a reply to one question holds. Its slices and Name.Label are its own memory, which the
+// next Answer overwrites; its other strings are the question's and the store's. The zero value is ready
+// for use. It must not be copied once it was used.
 type Reply struct {
 	Rcode     wire.Rcode
 	PassOn    bool // the name does not exist, and the block passes such questions on (fallthrough)
@@ -34,6 +35,7 @@ type Reply struct {
 	seenNames  seen // places in Answer.Names
 	seenExtras seen // places in Extra
 	why        text // of Error
+	labels     []byte
 }
 
 // Records are the records of one type at one name. Only the fields that Type has need of mean
@@ -87,39 +89,31 @@ func (r *Reply) reset(ttl uint32) {
 	r.Rcode, r.PassOn, r.Truncated, r.Follow, r.Error.Set = wire.NoError, false, false, false, false
 	a := &r.Answer
 	a.Type, a.TTL = 0, ttl
-	a.Addrs, a.Names, a.Ports, r.Extra = a.Addrs[:0], a.Names[:0], a.Ports[:0], r.Extra[:0]
+	a.Addrs, a.Names, a.Ports, r.Extra, r.labels = a.Addrs[:0], a.Names[:0], a.Ports[:0], r.Extra[:0], r.labels[:0]
 }
 
 // Name is the name of a Service, of one of its endpoints, or of a zone's server: ns.dns.
 type Name struct {
-	zone.Key      // the Service; empty for ns.dns
-	Endpoint bool // the name is an endpoint's, by its
-	Host     string
-	Addr     netip.Addr // written with dashes, if Host is empty
-	Cluster  string     // between the endpoint and the Service; may be empty
+	zone.Key        // the Service; empty for ns.dns
+	Label    string // the endpoint's, if the name is an endpoint's
+	Cluster  string // between the endpoint and the Service; may be empty
 }
 
-// endpointName is the name of an endpoint of a Service.
-func endpointName(service zone.Key, cluster, host string, addr netip.Addr) Name {
-	n := Name{Key: service, Endpoint: true, Host: host, Cluster: cluster}
-	if host == "" {
-		n.Addr = addr
+// label returns an endpoint's label: its host name, or its address with dashes.
+func (r *Reply) label(host string, addr netip.Addr) string {
+	if host != "" {
+		return host
 	}
-	return n
-}
-
-// appendLabel appends an endpoint's label.
-func (n *Name) appendLabel(dst []byte) []byte {
-	if n.Host != "" {
-		return append(dst, n.Host...)
-	}
-	return zone.AppendDashed(dst, n.Addr)
+	start := len(r.labels)
+	r.labels = zone.AppendDashed(r.labels, addr)
+	b := r.labels[start:] // stays as it is until the next Answer, also if labels moves
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
 // AppendTo appends the name as text, fully qualified.
 func (n *Name) AppendTo(dst []byte, origin string) []byte {
-	if n.Endpoint {
-		dst = append(n.appendLabel(dst), '.')
+	if n.Label != "" {
+		dst = append(append(dst, n.Label...), '.')
 		if n.Cluster != "" {
 			dst = append(append(dst, n.Cluster...), '.')
 		}
@@ -136,15 +130,14 @@ func (n *Name) AppendTo(dst []byte, origin string) []byte {
 	return append(dst, origin...)
 }
 
-// length returns how many bytes the name takes in a message, in a zone whose name takes origin.
-func (n *Name) length(origin int) int {
+// Length returns how many bytes the name takes in a message, in a zone whose name takes origin.
+func (n *Name) Length(origin int) int {
 	if n.Key == (zone.Key{}) {
 		return len(NameServerLabels) + origin
 	}
 	length := n.NameLength(origin)
-	if n.Endpoint {
-		var buf [labelRoom]byte
-		length += 1 + len(n.appendLabel(buf[:0]))
+	if n.Label != "" {
+		length += 1 + len(n.Label)
 		if n.Cluster != "" {
 			length += 1 + len(n.Cluster)
 		}
@@ -152,44 +145,15 @@ func (n *Name) length(origin int) int {
 	return length
 }
 
-// labelRoom is how many bytes the longest label takes in a message.
-const labelRoom = 64
-
-// fits reports whether a message can hold the name. It looks at an endpoint's label only where the
-// longest one would be too long.
-func (n *Name) fits(origin int) bool {
-	if n.Endpoint && n.NameLength(origin)+labelRoom+1+len(n.Cluster) <= zone.MaxName {
-		return true
-	}
-	return n.length(origin) <= zone.MaxName
-}
-
-// same reports whether two names are spelled the same, in one zone.
-func (n *Name) same(o *Name) bool {
-	if n.Name != o.Name || n.Namespace != o.Namespace || n.Endpoint != o.Endpoint || n.Cluster != o.Cluster {
-		return false
-	}
-	if n.Host == o.Host {
-		return n.Addr == o.Addr
-	}
-	if n.Host != "" && o.Host != "" {
-		return false
-	}
-	var a, b [labelRoom]byte // a host name that looks like an address
-	return string(n.appendLabel(a[:0])) == string(o.appendLabel(b[:0]))
-}
+// fits reports whether a message can hold the name.
+func (n *Name) fits(origin int) bool { return n.Length(origin) <= zone.MaxName }
 
 // hash returns the same number for names of one Service that are the same.
 func (n *Name) hash(seed maphash.Seed) (h uint64) {
-	if !n.Endpoint {
+	if n.Label == "" {
 		return 0
 	}
-	if n.Host != "" {
-		h = maphash.String(seed, n.Host)
-	} else {
-		var buf [labelRoom]byte
-		h = maphash.Bytes(seed, n.appendLabel(buf[:0]))
-	}
+	h = maphash.String(seed, n.Label)
 	if n.Cluster != "" {
 		h ^= maphash.String(seed, n.Cluster)
 	}

@@ -190,7 +190,7 @@ func (s *Responder) pointers(q *Question, r *Reply) zone.Existence {
 	for _, p := range found {
 		n := Name{Key: p.Key}
 		if !p.Whole {
-			n = endpointName(p.Key, "", p.Host, p.Addr)
+			n.Label = r.label(p.Host, p.Addr)
 		}
 		if n.fits(primary.length) {
 			a.Names = append(a.Names, n)

@@ -26,7 +26,7 @@ func (s *servers) add(n Name, addr netip.Addr) {
 	if s.zone.Reverse || s.zone.Set == zone.Imported {
 		n = Name{}
 	}
-	known := slices.ContainsFunc(s.list, func(o server) bool { return o.addr == addr && o.name.same(&n) })
+	known := slices.ContainsFunc(s.list, func(o server) bool { return o.addr == addr && o.name == n })
 	if !known && n.fits(s.zone.length) {
 		s.list = append(s.list, server{n, addr})
 	}
@@ -43,7 +43,7 @@ func (s *servers) addService(found *zone.Result, ip netip.Addr) {
 	}
 	for slice, e := range found.Endpoints() {
 		if slice.Has(ip) {
-			s.add(endpointName(found.Service.Key, "", e.Host, e.Addr), e.Addr)
+			s.add(Name{Key: found.Service.Key, Label: e.Label()}, e.Addr)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (s *Responder) nameServers(q *Question, r *Reply) {
 	a := &r.Answer
 	a.Origin = q.origin()
 	for _, server := range s.servers(q.Zone) {
-		i := slices.IndexFunc(a.Names, func(n Name) bool { return n.same(&server.name) })
+		i := slices.IndexFunc(a.Names, func(n Name) bool { return n == server.name })
 		if i < 0 {
 			i = len(a.Names)
 			a.Names = append(a.Names, server.name)

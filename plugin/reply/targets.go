@@ -28,7 +28,7 @@ func (r *Reply) fillTargets(q *Question, found *zone.Result) {
 		}
 		n := Name{Key: found.Service.Key}
 		if found.What == zone.ServicePods {
-			n = endpointName(n.Key, t.Cluster, t.Host, t.Addr)
+			n.Label, n.Cluster = r.label(t.Host, t.Addr), t.Cluster
 		}
 		if n.fits(origin) { // an endpoint whose name is too long has no record
 			r.addTarget(&n, t.Addr, t.Port, extras)
@@ -52,14 +52,14 @@ func (r *Reply) grow(names, extras int) {
 // addTarget adds a target and its address, unless there are as many extras already.
 func (r *Reply) addTarget(n *Name, addr netip.Addr, port uint16, extras int) {
 	a, hash := &r.Answer, n.hash(r.seed)
-	at, fresh := r.seenNames.add(hash, len(a.Names), func(i int) bool { return a.Ports[i] == port && a.Names[i].same(n) })
+	at, fresh := r.seenNames.add(hash, len(a.Names), func(i int) bool { return a.Ports[i] == port && a.Names[i] == *n })
 	if fresh {
 		a.Names, a.Ports = append(a.Names, *n), append(a.Ports, port)
 	}
 	if len(r.Extra) == extras {
 		return
 	}
-	same := func(i int) bool { return r.Extra[i].Addr == addr && a.Names[r.Extra[i].Name].same(n) }
+	same := func(i int) bool { return r.Extra[i].Addr == addr && a.Names[r.Extra[i].Name] == *n }
 	if _, fresh := r.seenExtras.add(hash, len(r.Extra), same); fresh {
 		r.Extra = append(r.Extra, Extra{at, addr})
 	}

@@ -2,7 +2,6 @@ package zone
 
 import (
 	"bytes"
-	"encoding/binary"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -12,8 +11,9 @@ import (
 type holder struct {
 	addr   [16]byte
 	entry  *entry
-	slices int32 // how many of the Service's slices list the address
-	vip    bool  // the address is a cluster IP
+	slices int32  // how many of the Service's slices list the address
+	vip    bool   // the address is a cluster IP
+	place  uint16 // of the address in one of the slices when it was new; it may have moved since
 }
 
 // compare orders holders by address, then a cluster IP before endpoints, then by Service. A holder
@@ -58,6 +58,7 @@ type addresses struct {
 type chunk struct {
 	holders []holder
 	turn    uint64 // the turn in which it was made, and may be changed
+	first   number // the first holder's address, once it is published
 }
 
 // chunkSize is the length at which a chunk is split. A chunk then takes 4 kB, so that a change
@@ -74,6 +75,9 @@ func newAddresses() *addresses {
 func (a *addresses) publish() {
 	for _, c := range a.fresh {
 		c.holders = slices.Clip(slices.Clone(c.holders))
+		if len(c.holders) > 0 { // else the chunk is in the list no more
+			c.first = numberOf(&c.holders[0].addr)
+		}
 	}
 	list := a.chunks
 	a.published.Store(&list)
@@ -97,36 +101,25 @@ func search(chunks []*chunk, h holder) (c, i int, found bool) {
 }
 
 // first returns the chunk and the place behind all holders of lower addresses. It is search for readers:
-// reverse names are asked for all the time, and to compare two addresses takes no copy of holders.
+// reverse names are asked for all the time, and little of the list is in the processor's cache.
 func first(chunks []*chunk, addr *[16]byte) (c, i int) {
-	high, low := words(addr)
-	below := func(h *holder) bool {
-		hi, lo := words(&h.addr)
-		return hi < high || hi == high && lo < low
-	}
-	for n := len(chunks); c < n; {
-		if m := (c + n) / 2; below(&chunks[m].holders[0]) {
+	n := numberOf(addr)
+	for high := len(chunks); c < high; {
+		if m := (c + high) / 2; chunks[m].first.less(n) {
 			c = m + 1
 		} else {
-			n = m
+			high = m
 		}
 	}
-	if c--; c < 0 {
+	if c == 0 {
 		return 0, 0
 	}
-	for holders, n := chunks[c].holders, len(chunks[c].holders); i < n; {
-		if m := (i + n) / 2; below(&holders[m]) {
-			i = m + 1
-		} else {
-			n = m
-		}
+	holders, behind := chunks[c-1].holders, number{high: ^uint64(0)}
+	if c < len(chunks) {
+		behind = chunks[c].first
 	}
-	return c, i
-}
-
-// words returns an address as two numbers.
-func words(addr *[16]byte) (high, low uint64) {
-	return binary.BigEndian.Uint64(addr[:8]), binary.BigEndian.Uint64(addr[8:])
+	guess := n.guess(chunks[c-1].first, behind, len(holders))
+	return c - 1, place(len(holders), guess, func(i int) bool { return numberOf(&holders[i].addr).less(n) })
 }
 
 // get returns the holder that equals h except for its count.
@@ -202,9 +195,9 @@ func (a *addresses) removeVIP(addr netip.Addr, e *entry) {
 	a.remove(holder{addr: addr.As16(), entry: e, vip: true})
 }
 
-// acquire records that one more slice of e lists addr, and returns how many now do.
-func (a *addresses) acquire(addr netip.Addr, e *entry) int32 {
-	h, _ := a.get(holder{addr: addr.As16(), entry: e})
+// acquire records that one more slice of e lists addr, at the place given, and returns how many now do.
+func (a *addresses) acquire(addr netip.Addr, e *entry, place int) int32 {
+	h, _ := a.get(holder{addr: addr.As16(), entry: e, place: uint16(place)})
 	h.slices++
 	a.set(h)
 	return h.slices

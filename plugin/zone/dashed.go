@@ -124,12 +124,32 @@ func hexDigit(c byte) (byte, bool) {
 
 // appendDashes appends the label of a Pod: its address (RFC 5952) with dashes for dots or colons.
 func appendDashes(dst []byte, addr netip.Addr) []byte {
+	if addr.Is4() {
+		return appendDashed4(dst, addr.As4())
+	}
 	start := len(dst)
 	dst = addr.AppendTo(dst)
 	for i := start; i < len(dst); i++ {
 		if dst[i] == '.' || dst[i] == ':' {
 			dst[i] = '-'
 		}
+	}
+	return dst
+}
+
+// appendDashed4 appends an IPv4 address. An answer with SRV records has many.
+func appendDashed4(dst []byte, addr [4]byte) []byte {
+	for i, b := range addr {
+		if i > 0 {
+			dst = append(dst, '-')
+		}
+		if b >= 100 {
+			dst = append(dst, '0'+b/100)
+		}
+		if b >= 10 {
+			dst = append(dst, '0'+b/10%10)
+		}
+		dst = append(dst, '0'+b%10)
 	}
 	return dst
 }

@@ -96,12 +96,11 @@ func (s *Slice) equal(o *Slice) bool {
 		(s.Serving == o.Serving || s.Serving != nil && o.Serving != nil && s.Serving.equal(o.Serving))
 }
 
-// at returns the endpoints of the slice with address addr.
-func (s *Slice) at(addr netip.Addr) []Endpoint {
-	lo, found := slices.BinarySearchFunc(s.Endpoints, addr, func(e Endpoint, a netip.Addr) int {
-		return e.Addr.Compare(a)
-	})
-	if !found {
+// at returns the endpoints of the slice with address addr. Guess is where they may begin.
+func (s *Slice) at(addr netip.Addr, guess int) []Endpoint {
+	n := len(s.Endpoints)
+	lo := place(n, min(guess, n-1), func(i int) bool { return s.Endpoints[i].Addr.Less(addr) })
+	if lo == n || s.Endpoints[lo].Addr != addr {
 		return nil
 	}
 	hi := lo + 1
@@ -112,7 +111,7 @@ func (s *Slice) at(addr netip.Addr) []Endpoint {
 }
 
 // Has reports whether an endpoint of the slice has address addr.
-func (s *Slice) Has(addr netip.Addr) bool { return len(s.at(addr)) > 0 }
+func (s *Slice) Has(addr netip.Addr) bool { return len(s.at(addr, len(s.Endpoints)/2)) > 0 }
 
 // Pod is the part of a Pod that `pods verified`, autopath and metadata need.
 // It is immutable once written to a Store.

@@ -33,7 +33,7 @@ type selection struct {
 }
 
 // matches reports whether the endpoint is the one that w names, if w names one.
-func (w *selection) matches(e Endpoint) bool {
+func (w *selection) matches(e *Endpoint) bool {
 	if !w.endpoint {
 		return true
 	}
@@ -137,7 +137,7 @@ func (r *Result) anyEndpoint() bool {
 
 // keep replaces the strings of r.want by equal ones of the slice sl and its endpoint e, both of
 // which r names.
-func (r *Result) keep(sl *Slice, e Endpoint) {
+func (r *Result) keep(sl *Slice, e *Endpoint) {
 	w := &r.want
 	label := w.host
 	if w.topology != "" {
@@ -186,8 +186,8 @@ func (r *Result) chosen(sl *Slice) bool {
 
 // Endpoints yields the endpoints that r names, each with its slice. An endpoint that slices list
 // twice is yielded twice.
-func (r *Result) Endpoints() iter.Seq2[*Slice, Endpoint] {
-	return func(yield func(*Slice, Endpoint) bool) {
+func (r *Result) Endpoints() iter.Seq2[*Slice, *Endpoint] {
+	return func(yield func(*Slice, *Endpoint) bool) {
 		n := len(r.slices)
 		for i := range uint64(n) {
 			sl := r.slices[(i+r.start)%uint64(n)]
@@ -199,14 +199,18 @@ func (r *Result) Endpoints() iter.Seq2[*Slice, Endpoint] {
 }
 
 // each yields the endpoints of one slice and reports whether to go on.
-func (r *Result) each(sl *Slice, yield func(*Slice, Endpoint) bool) bool {
-	n := len(sl.Endpoints)
-	turn := r.start / uint64(len(r.slices)) // start modulo len(r.slices) chose the first slice
-	for i := range n {
-		if turn != 0 {
-			i = int((uint64(i) + turn) % uint64(n))
-		}
-		e := sl.Endpoints[i]
+func (r *Result) each(sl *Slice, yield func(*Slice, *Endpoint) bool) bool {
+	n, first := len(sl.Endpoints), 0
+	if r.start != 0 && n > 0 {
+		first = int(r.start / uint64(len(r.slices)) % uint64(n)) // start modulo len(r.slices) chose the first slice
+	}
+	return r.between(sl, first, n, yield) && r.between(sl, 0, first, yield)
+}
+
+// between is each for the endpoints from one place to another.
+func (r *Result) between(sl *Slice, from, to int, yield func(*Slice, *Endpoint) bool) bool {
+	for i := from; i < to; i++ {
+		e := &sl.Endpoints[i]
 		if r.want.matches(e) && r.inTopology(sl, i) && !yield(sl, e) {
 			return false
 		}

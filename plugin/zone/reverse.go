@@ -188,7 +188,7 @@ func (t *tables) appendPointers(dst []Pointer, addr [16]byte) []Pointer {
 func (h holder) appendPointers(dst []Pointer) []Pointer {
 	first, addr := len(dst), netip.AddrFrom16(h.addr).Unmap()
 	for _, sl := range h.entry.state.Load().slices {
-		for _, e := range sl.at(addr) {
+		for _, e := range sl.at(addr, int(h.place)) {
 			p := Pointer{Key: h.entry.key, Host: e.Host, Addr: addr}
 			if !containsPointer(dst[first:], p) {
 				dst = append(dst, p)

@@ -197,7 +197,7 @@ func (r *records) move(e *entry, old, fresh *Slice) (shared int) {
 			}
 			a = a[1:]
 		case len(a) == 0 || b[0].Addr.Less(a[0].Addr):
-			if r.addrs.acquire(b[0].Addr, e) > 1 {
+			if r.addrs.acquire(b[0].Addr, e, len(fresh.Endpoints)-len(b)) > 1 {
 				shared++
 			}
 			b = b[1:]
