@@ -14,21 +14,25 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// keepPatience is how long a start waits for the API server before it serves the records that
-// `snapshot FILE keep` kept. With those of 100,000 endpoints, the server then answers within a second.
+// keepPatience is how long a start waits for any answer of the API server before it serves the records
+// that `snapshot FILE keep` kept. With those of 100,000 endpoints, it then serves within a second. If
+// there was an answer, the records should come as without a file, and the start waits for them, for up to
+// half of startup_timeout: the other half is for what the file takes.
 const keepPatience = 300 * time.Millisecond
 
 // kept follows an API server and keeps the records in a file. Until the API server's are there, it
 // serves what the file has.
 //
-//	start --300 ms--> the file's records --API server's are complete--> all of those at once
-//	           |                                                            |
-//	           +-- they are complete already -------------------------------+--> the file is written
+//	start --no answer--> the file's records --API server's are complete--> all of those at once
+//	   |                                                                     |
+//	   +-- the API server's are complete in time ----------------------------+--> the file is written
 type kept struct {
 	*kube.Follower
 	file   *snapshot.Keeper
 	filled chan struct{} // closed, by full, when the store has records
 	full   func()
+
+	patience time.Duration // for an API server that has answered
 }
 
 // newKept returns the follower of a block with `keep`.
@@ -40,7 +44,7 @@ func newKept(cfg *config, api *kube.Follower, keep snapshot.Config, store *zone.
 		Store:  store,
 		Away:   api.AwaySince,
 		Wrote:  observeWrite,
-	}), filled, sync.OnceFunc(func() { close(filled) })}
+	}), filled, sync.OnceFunc(func() { close(filled) }), cfg.startupTimeout / 2}
 }
 
 // selectorText returns a selector as text.
@@ -71,10 +75,8 @@ func (k *kept) Run(ctx context.Context) {
 // fill returns once the API server's records are in the store. If that takes long, it fills the store
 // from the file meanwhile.
 func (k *kept) fill(ctx context.Context) error {
-	soon, cancel := context.WithTimeout(ctx, keepPatience)
-	defer cancel()
 	loaded := make(chan bool, 1)
-	if k.Follower.WaitSynced(soon) != nil && ctx.Err() == nil {
+	if !k.inTime(ctx) && ctx.Err() == nil {
 		go func() { // the disk may hang
 			_, ok := k.file.Load()
 			if ok {
@@ -95,6 +97,16 @@ func (k *kept) fill(ctx context.Context) error {
 	default:
 	}
 	return nil
+}
+
+// inTime reports whether the API server's records come so soon that the file's need not be served.
+func (k *kept) inTime(ctx context.Context) bool {
+	within := func(d time.Duration) bool {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		return k.Follower.WaitSynced(ctx) == nil
+	}
+	return within(keepPatience) || k.Answered() && within(k.patience)
 }
 
 // WaitSynced implements follower: the API server's records are in the store, or those of the file.

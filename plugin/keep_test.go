@@ -1,16 +1,29 @@
 package kubernetes
 
 import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/coredns/caddy"
+	"github.com/neardns/neardns/internal/testkit"
 	"github.com/neardns/neardns/internal/wire"
 	"github.com/neardns/neardns/plugin/reply"
 	"github.com/neardns/neardns/plugin/zone"
+	"github.com/neardns/neardns/test/differential/api"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
@@ -104,5 +117,106 @@ func TestStaleNotice(t *testing.T) {
 	write(zone.NewWriter(store))
 	if e := answer(); e.Set {
 		t.Errorf("current: %+v", e)
+	}
+}
+
+// apiServer stands before an API server with a Service, ns/web. It says what is forwarded.
+type apiServer struct {
+	*httptest.Server
+	mode atomic.Value // "all", "namespaces" alone, while other requests hang, or "none", as a balancer says it
+}
+
+func startAPI(t *testing.T) *apiServer {
+	behind, err := api.Start(&api.Objects{
+		Namespaces: []*corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "ns"}}},
+		Services:   []*corev1.Service{{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web"}, Spec: corev1.ServiceSpec{ClusterIP: "10.96.0.20"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = behind.Close() })
+	to, err := url.Parse(behind.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, forward := &apiServer{}, httputil.NewSingleHostReverseProxy(to)
+	forward.FlushInterval = -1
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch mode := a.mode.Load(); {
+		case mode == "none":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case mode == "namespaces" && !strings.HasSuffix(r.URL.Path, "/namespaces"):
+			<-r.Context().Done()
+		default:
+			forward.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+// follow runs the follower of a block that keeps its records in a file, until the end of the test or the
+// call of stop.
+func (a *apiServer) follow(t *testing.T, file string, timeout time.Duration) (f *kept, store *zone.Store, stop func()) {
+	t.Helper()
+	cfg := &config{zones: []string{"cluster.local."}, snapshot: file, keep: true, startupTimeout: timeout}
+	cfg.access.Endpoint = a.URL
+	store = zone.New(cfg.names)
+	of, err := newFollower(cfg, store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		of.Run(ctx)
+	}()
+	stop = sync.OnceFunc(func() { cancel(); <-done })
+	t.Cleanup(stop)
+	if err := of.WaitSynced(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return of.(*kept), store, stop
+}
+
+// TestKeptPatience shows for what a start waits: not for an API server that is away, for a while for one
+// that has answered something, and never for the file if the API server is there.
+func TestKeptPatience(t *testing.T) {
+	t.Parallel()
+	const forever = 4 * testkit.Patience // a start that waits for half of it fails
+	a, file := startAPI(t), filepath.Join(t.TempDir(), "cluster.json")
+	exists := func(store *zone.Store) bool { return store.Lookup(zone.Local, "web.ns.svc").Existence == zone.Records }
+	a.mode.Store("all")
+	f, store, stop := a.follow(t, file, forever)
+	if !store.AsOf().IsZero() || !exists(store) {
+		t.Errorf("live: as of %v", store.AsOf())
+	}
+	testkit.Eventually(t, "the file is written", func() bool {
+		_, err := os.Stat(file)
+		return err == nil && f.Behind().IsZero()
+	})
+	_, store, again := a.follow(t, file, forever)
+	if !store.AsOf().IsZero() {
+		t.Errorf("live, with a file: as of %v", store.AsOf())
+	}
+	stop()
+	again()
+
+	a.mode.Store("none")
+	began := time.Now()
+	_, store, stop = a.follow(t, file, forever)
+	if took := time.Since(began); took > testkit.Patience || store.AsOf().IsZero() || !exists(store) {
+		t.Errorf("away: as of %v, after %v", store.AsOf(), took)
+	}
+	a.mode.Store("all")
+	testkit.Eventually(t, "the records are current", func() bool { return store.AsOf().IsZero() })
+	stop()
+
+	a.mode.Store("namespaces")
+	began = time.Now()
+	_, store, _ = a.follow(t, file, 3*time.Second)
+	if took := time.Since(began); took < 3*time.Second/2 || store.AsOf().IsZero() || !exists(store) {
+		t.Errorf("slow: as of %v, after %v", store.AsOf(), took)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +41,8 @@ type client struct {
 	ids   []string // of the cluster; see identity
 	conns *connrotation.Dialer
 
+	answered atomic.Bool // the server has answered a request, by more than that it can't
+
 	// strict makes every page count as a request of its own. Otherwise a list counts as one
 	// request, since no more than one page is under way. At client-go's rate of 5 requests a
 	// second, a hundred pages would take 20 s.
@@ -58,6 +61,7 @@ func newClient(a Access) (*client, error) {
 	}
 	cfg.Dial = c.conns.DialContext // unlike any other, so that no transport is shared
 	cfg.Wrap(ping)
+	cfg.Wrap(c.noteAnswers)
 	if a.MaxInflight > 0 {
 		cfg.Wrap(limit(a.MaxInflight))
 	}
@@ -197,6 +201,17 @@ func below(rt http.RoundTripper) http.RoundTripper {
 		return w.WrappedRoundTripper()
 	}
 	return nil
+}
+
+// noteAnswers takes note of answers. A balancer says 502 or 503 for servers that are away.
+func (c *client) noteAnswers(rt http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		response, err := rt.RoundTrip(r)
+		if err == nil && response.StatusCode < http.StatusInternalServerError && !c.answered.Load() {
+			c.answered.Store(true)
+		}
+		return response, err
+	})
 }
 
 // limit lets at most n requests wait for the head of their response. A watch no longer counts

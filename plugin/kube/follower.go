@@ -128,6 +128,9 @@ func (f *Follower) WaitSynced(ctx context.Context) error {
 // same cluster.
 func (f *Follower) Cluster() []string { return f.client.ids }
 
+// Answered reports whether the server has answered a request, whatever it said.
+func (f *Follower) Answered() bool { return f.client.answered.Load() }
+
 // AwaySince returns since when the server can't be reached or does not accept our credentials, so that
 // changes may be missing. It is zero while neither is so.
 func (f *Follower) AwaySince() time.Time { return f.report.awaySince() }

@@ -25,6 +25,7 @@ const (
 	keepPoll  = time.Second      // between two looks at whether records have changed
 	keepDelay = 3 * time.Second  // for further changes, before a write
 	keepAgain = 10 * time.Second // after a write that failed
+	keepRest  = 30               // times as long as a write took is the pause behind it, but at most keepAgain
 	keepSlow  = 10 * time.Second // after which a write is reported that has not ended
 	keepFresh = 5 * time.Minute  // after which records are written that have not changed, as they were true until now
 	keepLeave = time.Second      // for a write under way, when Run ends
@@ -132,7 +133,14 @@ func (k *Keeper) Run(ctx context.Context) {
 		if !k.due(time.Now()) {
 			continue
 		}
-		if !pause(ctx, keepDelay) || !k.keep(ctx) && !pause(ctx, keepAgain) {
+		if !pause(ctx, keepDelay) {
+			return
+		}
+		began, rest := time.Now(), keepAgain
+		if k.keep(ctx) {
+			rest = min(keepRest*time.Since(began), keepAgain)
+		}
+		if !pause(ctx, rest) {
 			return
 		}
 	}

@@ -54,7 +54,7 @@ func (l *latency) run(ctx context.Context, dir string, c *cluster.Cluster, order
 	defer stop()
 	var servers [2]*server
 	for _, i := range order {
-		s, err := startServer(ctx, dir, contenders[i], c)
+		s, err := startServer(ctx, dir, contenders[i], c, "")
 		if err != nil {
 			return err
 		}

@@ -114,7 +114,11 @@ func measureCluster(ctx context.Context, dir string, c *cluster.Cluster) error {
 	}
 	measureUpdate(t)
 	say("changing slices")
-	return measureLatency(ctx, t, dir, c)
+	if err := measureLatency(ctx, t, dir, c); err != nil {
+		return err
+	}
+	say("keeping records")
+	return measureKeep(ctx, t, dir, c)
 }
 
 func measurePlugins(ctx context.Context, t *table, dir string, c *cluster.Cluster) error {

@@ -13,7 +13,7 @@ func measureMemory(ctx context.Context, t *table, dir string, c *cluster.Cluster
 	var peak, after [2][]float64
 	for range 3 {
 		for i, who := range contenders {
-			s, err := startServer(ctx, dir, who, c)
+			s, err := startServer(ctx, dir, who, c, "")
 			if err != nil {
 				return err
 			}

@@ -71,7 +71,7 @@ func access(dir string, c *cluster.Cluster) (string, error) {
 }
 
 // writeCorefile writes a Corefile that serves the cluster on a loopback port.
-func writeCorefile(dir string, c *cluster.Cluster, port int, extra string) (string, error) {
+func writeCorefile(dir string, c *cluster.Cluster, port int, extra, option string) (string, error) {
 	access, err := access(dir, c)
 	if err != nil {
 		return "", err
@@ -81,10 +81,11 @@ func writeCorefile(dir string, c *cluster.Cluster, port int, extra string) (stri
 	%s
 	kubernetes cluster.local in-addr.arpa ip6.arpa {
 		%s
+		%s
 		startup_timeout 5m
 	}
 }
-`, port, extra, access)
+`, port, extra, access, option)
 	file := filepath.Join(dir, fmt.Sprintf("Corefile-%d", port))
 	return file, os.WriteFile(file, []byte(text), 0o600)
 }
@@ -95,13 +96,14 @@ type server struct {
 	addr string
 }
 
-// startServer starts a contender's server and waits until it answers for the cluster.
-func startServer(ctx context.Context, dir string, who contender, c *cluster.Cluster) (*server, error) {
+// startServer starts a contender's server, with an option of the kubernetes block or without, and waits
+// until it answers for the cluster.
+func startServer(ctx context.Context, dir string, who contender, c *cluster.Cluster, option string) (*server, error) {
 	port, err := gauge.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	corefile, err := writeCorefile(dir, c, port, "")
+	corefile, err := writeCorefile(dir, c, port, "", option)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +143,7 @@ func startMeter(ctx context.Context, dir string, who contender, c *cluster.Clust
 	if err != nil {
 		return nil, err
 	}
-	corefile, err := writeCorefile(dir, c, port, "meter")
+	corefile, err := writeCorefile(dir, c, port, "meter", "")
 	if err != nil {
 		return nil, err
 	}
