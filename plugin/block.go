@@ -35,8 +35,9 @@ type config struct {
 	ttl              uint32   // seconds
 	fallthroughZones []string // normalized
 	startupTimeout   time.Duration
-	expressOff       bool // express off
-	explainOff       bool // explain off
+	resync           time.Duration // 0 for never
+	expressOff       bool          // express off
+	explainOff       bool          // explain off
 
 	places   map[string]place // where each option stands
 	warnings []string         // what is odd about the block, each with its place
@@ -45,6 +46,8 @@ type config struct {
 const (
 	defaultTTL            = 5 // seconds
 	defaultStartupTimeout = 5 * time.Second
+	defaultResync         = 5 * time.Minute
+	leastResync           = time.Second
 )
 
 // block is a `kubernetes` block while it is read.
@@ -59,7 +62,7 @@ type block struct {
 // what it expected.
 func parse(c *caddy.Controller) (*config, error) {
 	c.Next()
-	b := block{Controller: c, config: &config{places: map[string]place{}, ttl: defaultTTL, startupTimeout: defaultStartupTimeout}}
+	b := block{Controller: c, config: &config{places: map[string]place{}, ttl: defaultTTL, startupTimeout: defaultStartupTimeout, resync: defaultResync}}
 	b.origin = b.here()
 	if err := b.readZones(c.RemainingArgs()); err != nil {
 		return nil, err

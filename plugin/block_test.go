@@ -36,13 +36,14 @@ func TestParse(t *testing.T) {
 		serving_endpoints
 		explain off
 		startup_timeout 1m
+		resync 1h
 	}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(cfg.zones, cfg.multicluster, cfg.namespaces, cfg.labels, cfg.podNames, cfg.ttl, cfg.fallthroughZones, cfg.names, cfg.startupTimeout)
+	got := fmt.Sprint(cfg.zones, cfg.multicluster, cfg.namespaces, cfg.labels, cfg.podNames, cfg.ttl, cfg.fallthroughZones, cfg.names, cfg.startupTimeout, cfg.resync)
 	want := "[a.local. b.local. in-addr.arpa.] [b.local.] [one two three] application=nginx,environment in (qa,staging) " +
-		"true 30 [in-addr.arpa.] {2 true true true} 1m0s"
+		"true 30 [in-addr.arpa.] {2 true true true} 1m0s 1h0m0s"
 	if got != want || !cfg.explainOff {
 		t.Errorf("explain off %v,\n got %s\nwant %s", cfg.explainOff, got, want)
 	}
@@ -57,8 +58,15 @@ func TestParseDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(cfg.zones, cfg.ttl, cfg.startupTimeout, cfg.names); got != "[cluster.local. 10.in-addr.arpa.] 5 5s {0 false false false}" {
+	if got := fmt.Sprint(cfg.zones, cfg.ttl, cfg.startupTimeout, cfg.resync, cfg.names); got != "[cluster.local. 10.in-addr.arpa.] 5 5s 5m0s {0 false false false}" {
 		t.Error(got)
+	}
+}
+
+// TestResyncOff switches the comparison off.
+func TestResyncOff(t *testing.T) {
+	if cfg, err := read("kubernetes {\n resync off\n}"); err != nil || cfg.resync != 0 {
+		t.Errorf("%+v, %v", cfg, err)
 	}
 }
 
@@ -88,6 +96,8 @@ func TestParseMistakes(t *testing.T) {
 		{"upstream", "unknown property 'upstream': it is gone"},
 		{"express on", "Testfile:2 - Error during parsing: express on: the express lane is on by itself, unless a plugin beside us has to see the queries; expected 'express off'"},
 		{"express", "Wrong argument count after 'express': expected 'express off', got 0"},
+		{"resync 5", "resync 5: expected off, or a duration of at least 1s, such as 5m0s"},
+		{"resync 1ms", "expected off, or a duration of at least 1s"},
 		{"resyncperiod 5m", "unknown property 'resyncperiod': it is gone"},
 		{"transfer to *", "unknown property 'transfer': it is gone; since CoreDNS 1.8 the transfer plugin does it"},
 		{"ttl 5 6", "Wrong argument count after 'ttl': expected 'ttl TTL', got 2"},

@@ -22,6 +22,8 @@ var differences = []struct {
 	{"with EDNS in the query, an answer without records, and SERVFAIL, says why (RFC 8914); explain off switches it off", func(c *config) bool { return !c.explainOff }},
 	{"PTR answers with names that resolve, and no others", always},
 	{"after it was away, the API server is followed again within some 5 s", always},
+	{"the versions of all objects are compared with the API server's every few minutes; resync says how often",
+		func(c *config) bool { return c.resync > 0 && (c.snapshot == "" || c.keep) }},
 	{"namespaces: nothing of other namespaces is watched, and Roles in these suffice", func(c *config) bool { return len(c.namespaces) > 0 }},
 	{"namespace_labels with multicluster: selects namespaces, whatever labels ServiceImports have themselves",
 		func(c *config) bool { return c.namespaceLabels != nil && len(c.multicluster) > 0 }},

@@ -80,7 +80,7 @@ func newAPI(cfg *config, t *object.Translator, store *zone.Store) (*kube.Followe
 		Programmed: func(key zone.Key, set zone.Set, trigger time.Time) {
 			observeProgramming(store.Service(set, key), time.Since(trigger))
 		},
-		Log: log,
+		Log: log, Metrics: kubeMetrics{}, Resync: cfg.resync,
 	}
 	return kube.New(c)
 }

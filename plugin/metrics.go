@@ -12,7 +12,8 @@ import (
 )
 
 // Metrics outlive a reload, so they are globals. Their names are those of the stock plugin, except
-// for data_age_seconds, log_dropped_total, objects_skipped_total and those of snapshots, which are ours.
+// for data_age_seconds, log_dropped_total, objects_skipped_total, repairs_total, silent_watches_total and those of
+// snapshots, which are ours.
 var (
 	// programming is the DNS programming latency SLI of Kubernetes' SIG Scalability: the time from
 	// the change of a Pod or Service to the change in DNS.
@@ -59,6 +60,20 @@ var (
 		Name:      "snapshot_writes_total",
 		Help:      "Counter of the attempts to write the file of `snapshot FILE keep`, by result: ok or failed.",
 	}, []string{"result"})
+
+	repairs = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "repairs_total",
+		Help:      "Counter of the Kubernetes objects that a comparison with the API server found different, so that they were fetched again.",
+	}, []string{"kind"})
+
+	silentWatches = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "silent_watches_total",
+		Help:      "Counter of the watches of the API server that said nothing although objects changed, and were begun anew.",
+	}, []string{"kind"})
 
 	requestDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace:                   plugin.Namespace,
@@ -112,6 +127,15 @@ func observeWrite(err error) {
 	}
 	snapshotWrites.WithLabelValues(result).Inc()
 }
+
+// kubeMetrics implements kube.Metrics.
+type kubeMetrics struct{}
+
+// Silent implements kube.Metrics.
+func (kubeMetrics) Silent(kind string) { silentWatches.WithLabelValues(kind).Inc() }
+
+// Repaired implements kube.Metrics.
+func (kubeMetrics) Repaired(kind string, n int) { repairs.WithLabelValues(kind).Add(float64(n)) }
 
 // observeProgramming records that a change of s took d to arrive here. s may be nil.
 func observeProgramming(s *zone.Service, d time.Duration) {

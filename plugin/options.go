@@ -47,6 +47,7 @@ var options = map[string]option{
 	"ignore":                 {usage: "empty_service", min: 1, max: 1, read: ignore},
 	"multicluster":           {usage: "ZONES...", min: 1, max: many, read: multicluster},
 	"startup_timeout":        {usage: "DURATION", min: 1, max: 1, read: startupTimeout},
+	"resync":                 {usage: "DURATION|off", min: 1, max: 1, api: true, read: resync},
 	"express":                {usage: "off", min: 1, max: 1, read: expressLane},
 	"explain":                {usage: "off", min: 1, max: 1, read: explainOff},
 }
@@ -54,7 +55,7 @@ var options = map[string]option{
 // gone are properties of older versions of the stock plugin, and what to do instead.
 var gone = map[string]string{
 	"upstream":     "since CoreDNS 1.7 names outside the zones are resolved by the server itself: remove it",
-	"resyncperiod": "changes are watched, and nothing is fetched again: remove it",
+	"resyncperiod": "changes are watched, and `resync` says how often it is checked that none was missed: remove it",
 	"transfer":     "since CoreDNS 1.8 the transfer plugin does it: remove it, and write `transfer { to ... }` beside the kubernetes block",
 }
 
@@ -232,6 +233,19 @@ func startupTimeout(b *block, args []string) error {
 		return b.Errf("failed to parse startup_timeout: expected a duration such as 5s, got %s", args[0])
 	}
 	b.config.startupTimeout = d
+	return nil
+}
+
+func resync(b *block, args []string) error {
+	if args[0] == "off" {
+		b.config.resync = 0
+		return nil
+	}
+	d, err := time.ParseDuration(args[0])
+	if err != nil || d < leastResync {
+		return b.Errf("resync %s: expected off, or a duration of at least %v, such as %v", args[0], leastResync, defaultResync)
+	}
+	b.config.resync = d
 	return nil
 }
 

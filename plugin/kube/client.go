@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/connrotation"
@@ -123,16 +124,29 @@ func (c *client) request(r *resource, o *metav1.ListOptions) *rest.Request {
 // anew.
 func (c *client) list(ctx context.Context, r *resource) (runtime.Object, error) {
 	all := &internalversion.List{}
-	for {
-		page, err := c.page(ctx, r, all.Continue)
+	err := c.pages(ctx, r, func(page runtime.Object) error { return appendItems(all, page, r) })
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// pages asks for r's objects, page by page.
+func (c *client) pages(ctx context.Context, r *resource, each func(page runtime.Object) error) error {
+	for after := ""; ; {
+		page, err := c.page(ctx, r, after)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := appendItems(all, page, r); err != nil {
-			return nil, fmt.Errorf("reading a list of %v: %w", r, err)
+		list, err := meta.ListAccessor(page)
+		if err == nil {
+			err = each(page)
 		}
-		if all.Continue == "" {
-			return all, nil
+		if err != nil {
+			return fmt.Errorf("reading a list of %v: %w", r, err)
+		}
+		if after = list.GetContinue(); after == "" {
+			return nil
 		}
 	}
 }
@@ -154,7 +168,7 @@ func appendItems(all *internalversion.List, page runtime.Object, r *resource) er
 	if err != nil {
 		return err
 	}
-	all.ResourceVersion, all.Continue = list.GetResourceVersion(), list.GetContinue()
+	all.ResourceVersion = list.GetResourceVersion()
 	transform := r.store.Transformer()
 	return meta.EachListItem(page, func(o runtime.Object) error {
 		i, err := transform(o)
@@ -255,6 +269,7 @@ func codecs() runtime.NegotiatedSerializer {
 		&corev1.Namespace{}, &corev1.NamespaceList{},
 		&corev1.Service{}, &corev1.ServiceList{},
 		&corev1.Pod{}, &corev1.PodList{})
+	utilruntime.Must(metav1.AddMetaToScheme(s))
 	add(discoveryv1.SchemeGroupVersion, &discoveryv1.EndpointSlice{}, &discoveryv1.EndpointSliceList{})
 	add(schema.GroupVersion(mcs.GroupVersion), &mcs.ServiceImport{}, &mcs.ServiceImportList{})
 	return serializer.NewCodecFactory(s).WithoutConversion()

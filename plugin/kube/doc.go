@@ -12,8 +12,9 @@
 //	zone.Writer
 //
 // A Reflector lists its resource, then watches it from there on. It lists again whenever the
-// watch can't go on where it ended, and deletes what the new list lacks. So an event that was
-// missed does not stay missed. If the server can stream a list (KEP-3157), the Reflector collects
+// watch can't go on where it ended, and deletes what the new list lacks. It also does so if a
+// comparison of all versions shows that the watch has missed something (resync.go), and it watches
+// anew if the watch is silent (watch.go). So an event that was missed does not stay missed. If the server can stream a list (KEP-3157), the Reflector collects
 // it in a store of its own. That holds records too, as store is a cache.TransformingStore. From
 // other servers, client.list fetches pages.
 //

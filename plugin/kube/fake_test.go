@@ -35,6 +35,7 @@ type fakeAPI struct {
 
 	// refuse, if set, may answer a request in the server's place. It is called locked.
 	refuse    func(r *http.Request) *apierrors.StatusError
+	swallow   bool // watches pass over changes
 	watchList bool
 	onPage    func() // called before a page after the first
 }
@@ -230,6 +231,9 @@ func (f *fakeAPI) serveList(w http.ResponseWriter, r *http.Request) {
 		page["continue"] = fmt.Sprintf("%d:%d", version, end)
 	}
 	kind, group := kinds(r.URL.Path)
+	if strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadataList") {
+		kind, group = "PartialObjectMetadata", "meta.k8s.io/v1"
+	}
 	reply(w, http.StatusOK, map[string]any{
 		"kind": kind + "List", "apiVersion": group, "metadata": page, "items": objects[offset:end],
 	})
@@ -310,7 +314,7 @@ func (f *fakeAPI) serveWatch(w http.ResponseWriter, r *http.Request) {
 	}()
 	for cut := f.cut; f.cut == cut && r.Context().Err() == nil; f.changed.Wait() {
 		for ; from < len(f.history); from++ {
-			if s.holds(f.history[from]) {
+			if s.holds(f.history[from]) && !f.swallow {
 				send(f.history[from].kind, f.history[from].object)
 			}
 		}

@@ -36,6 +36,10 @@ type Config struct {
 	Translator *object.Translator
 	Writer     *zone.Writer
 	Log        Logger
+	Metrics    Metrics
+
+	// Resync is how often what was taken in is compared with what the server has; 0 for never.
+	Resync time.Duration
 
 	// Programmed, if not nil, is called after an EndpointSlice that came by a watch was written.
 	// The trigger is the time of the change that made it necessary, as the endpoints controller
@@ -48,6 +52,14 @@ type Logger interface {
 	Infof(format string, args ...any)
 	Warningf(format string, args ...any)
 	Errorf(format string, args ...any)
+}
+
+// Metrics is told what a Follower noticed and mended. It must be safe for concurrent use.
+type Metrics interface {
+	// Silent says that a watch of objects of a kind said nothing, although there was something to say.
+	Silent(kind string)
+	// Repaired says that n objects of a kind differed from the API server's.
+	Repaired(kind string, n int)
 }
 
 // A Reflector that failed waits before it lists again: half a second at first, 4 to 6 s at
@@ -72,9 +84,10 @@ type Follower struct {
 	client    *client
 	report    *report
 	resources []*resource
-	unfilled  atomic.Int32  // how many of resources have not been listed yet
-	synced    chan struct{} // closed when there are none
-	listing   sync.RWMutex  // read-locked by each list, locked for good when Run ends
+	unfilled  atomic.Int32   // how many of resources have not been listed yet
+	synced    chan struct{}  // closed when there are none
+	attending sync.WaitGroup // watches
+	listing   sync.RWMutex   // read-locked by each list, locked for good when Run ends
 }
 
 // New returns a Follower that is not running. It fails if the configuration can't be used. It
@@ -144,7 +157,11 @@ func (f *Follower) Run(ctx context.Context) {
 	for _, r := range f.resources {
 		reflectors.Go(func() { f.follow(ctx, r) })
 	}
+	if f.cfg.Resync > 0 {
+		reflectors.Go(func() { f.resync(ctx) })
+	}
 	reflectors.Wait()
+	f.attending.Wait()
 	f.listing.Lock() // a Reflector leaves its list behind when it ends
 	f.client.close()
 	f.report.close()
@@ -197,7 +214,10 @@ func (f *Follower) watch(ctx context.Context, r *resource, o metav1.ListOptions)
 	if apierrors.IsForbidden(err) && o.SendInitialEvents == nil {
 		sleep(ctx, forbiddenPause)
 	}
-	return w, err
+	if err != nil {
+		return nil, err
+	}
+	return f.attend(r, w), nil
 }
 
 // sleep returns after d, or when ctx ends.

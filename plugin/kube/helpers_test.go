@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,8 +73,15 @@ type running struct {
 	*Follower
 	zone *zone.Store
 	log  *logged
+	mended
 	stop func()
 }
+
+// mended counts what a Follower noticed.
+type mended struct{ silent, repaired atomic.Int64 }
+
+func (m *mended) Silent(string)            { m.silent.Add(1) }
+func (m *mended) Repaired(_ string, n int) { m.repaired.Add(int64(n)) }
 
 // run starts a Follower that follows everything, unless change says otherwise.
 func run(t *testing.T, f *fakeAPI, change func(*Config)) *running {
@@ -85,6 +93,7 @@ func run(t *testing.T, f *fakeAPI, change func(*Config)) *running {
 		Translator: &object.Translator{Skipped: func(p object.Problem) { t.Errorf("skipped: %v", p) }},
 		Writer:     zone.NewWriter(r.zone),
 		Log:        r.log,
+		Metrics:    &r.mended,
 	}
 	if change != nil {
 		change(&cfg)

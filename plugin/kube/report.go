@@ -153,6 +153,12 @@ func cause(err error) error {
 	return err
 }
 
+// missed takes note of a watch that said nothing, although there was something to say.
+func (r *report) missed(res *resource) {
+	r.begin("silent "+res.String(), trouble{line: fmt.Sprintf(
+		"the watch of %v said nothing for %v, although its connection lived and there were changes; they are known now", res, silence)})
+}
+
 // begin logs a trouble, unless it is known.
 func (r *report) begin(key string, t trouble) {
 	r.mu.Lock()

@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/neardns/neardns/plugin/zone"
@@ -18,6 +19,7 @@ import (
 // resource is a list of objects of the API server that we follow.
 type resource struct {
 	group     schema.GroupVersion
+	kind      string // of one object: Service
 	name      string // plural: services
 	namespace string // all if empty
 	only      string // name of the one object to follow, all if empty
@@ -26,8 +28,16 @@ type resource struct {
 	accept    string // media type, the client's if empty
 	object    runtime.Object
 	list      func() runtime.Object // a new, empty list
-	store     cache.TransformingStore
-	custom    bool // a CustomResourceDefinition defines it, which may be missing
+	store     objects
+	custom    bool          // a CustomResourceDefinition defines it, which may be missing
+	silent    atomic.Bool   // its watch was ended because it said nothing
+	again     chan struct{} // holds one: the resource is to be listed again
+}
+
+// objects takes the objects of a resource.
+type objects interface {
+	cache.TransformingStore
+	differing(*listed) map[id]uint64
 }
 
 // path returns the resource's path on the server.
@@ -82,13 +92,16 @@ func (c *Config) resources(filled func()) []*resource {
 			list = append(list, c.imports(ns, filled), c.importedSlices(ns, filled))
 		}
 	}
+	for _, r := range list {
+		r.again = make(chan struct{}, 1)
+	}
 	return list
 }
 
 // namespaces follows one namespace, or all.
 func (c *Config) namespaces(only string, filled func()) *resource {
 	r := &resource{
-		group: corev1.SchemeGroupVersion, name: "namespaces", only: only, labels: c.NamespaceLabels,
+		group: corev1.SchemeGroupVersion, kind: "Namespace", name: "namespaces", only: only, labels: c.NamespaceLabels,
 		object: &corev1.Namespace{},
 		list:   func() runtime.Object { return &corev1.NamespaceList{} },
 		store: &store[*corev1.Namespace, string]{
@@ -115,7 +128,7 @@ func values[T any](list []*T) []T {
 
 func (c *Config) services(namespace string, filled func()) *resource {
 	return &resource{
-		group: corev1.SchemeGroupVersion, name: "services", namespace: namespace, labels: c.Labels,
+		group: corev1.SchemeGroupVersion, kind: "Service", name: "services", namespace: namespace, labels: c.Labels,
 		object: &corev1.Service{},
 		list:   func() runtime.Object { return &corev1.ServiceList{} },
 		store: &store[*corev1.Service, zone.Service]{
@@ -132,7 +145,7 @@ func (c *Config) services(namespace string, filled func()) *resource {
 // own, and imports don't carry its labels.
 func (c *Config) imports(namespace string, filled func()) *resource {
 	return &resource{
-		group: schema.GroupVersion(mcs.GroupVersion), name: "serviceimports", namespace: namespace, accept: typeJSON, custom: true,
+		group: schema.GroupVersion(mcs.GroupVersion), kind: "ServiceImport", name: "serviceimports", namespace: namespace, accept: typeJSON, custom: true,
 		object: &mcs.ServiceImport{},
 		list:   func() runtime.Object { return &mcs.ServiceImportList{} },
 		store: &store[*mcs.ServiceImport, zone.Service]{
@@ -159,7 +172,7 @@ func (c *Config) importedSlices(namespace string, filled func()) *resource {
 
 func (c *Config) slicesOf(set zone.Set, translate func(*discoveryv1.EndpointSlice) *zone.Slice, namespace, labels string, filled func()) *resource {
 	return &resource{
-		group: discoveryv1.SchemeGroupVersion, name: "endpointslices", namespace: namespace, labels: labels,
+		group: discoveryv1.SchemeGroupVersion, kind: "EndpointSlice", name: "endpointslices", namespace: namespace, labels: labels,
 		object: &discoveryv1.EndpointSlice{},
 		list:   func() runtime.Object { return &discoveryv1.EndpointSliceList{} },
 		store: &store[*discoveryv1.EndpointSlice, zone.Slice]{
@@ -186,7 +199,7 @@ func (c *Config) programmed(set zone.Set, o *discoveryv1.EndpointSlice, s *zone.
 
 func (c *Config) pods(namespace string, filled func()) *resource {
 	return &resource{
-		group: corev1.SchemeGroupVersion, name: "pods", namespace: namespace, labels: c.Labels, fields: livePods,
+		group: corev1.SchemeGroupVersion, kind: "Pod", name: "pods", namespace: namespace, labels: c.Labels, fields: livePods,
 		object: &corev1.Pod{},
 		list:   func() runtime.Object { return &corev1.PodList{} },
 		store: &store[*corev1.Pod, zone.Pod]{

@@ -20,12 +20,17 @@ type store[O metav1.Object, R any] struct {
 	changed   func(O, *R) // called after the record of a watched object was set; may be nil
 	filled    func()      // called after the first Replace
 	once      sync.Once
+	seen      versions
 }
 
 // item stands for an object in the lists that lead to Replace: in the store where a Reflector
 // collects a streamed list, and in the list that client.list returns. The record is nil if the
 // object has none.
-type item[R any] struct{ record *R }
+type item[R any] struct {
+	record  *R
+	id      id
+	version uint64
+}
 
 // GetObjectKind implements runtime.Object.
 func (i *item[R]) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
@@ -41,22 +46,24 @@ func (s *store[O, R]) transform(v any) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("unexpected object of type %T", v)
 	}
-	return &item[R]{s.translate(o)}, nil
+	return &item[R]{s.translate(o), idOf(o), versionOf(o)}, nil
 }
 
 // Replace implements cache.ReflectorStore. The list holds items.
 func (s *store[O, R]) Replace(list []any, _ string) error {
-	records := make([]*R, 0, len(list))
+	records, all := make([]*R, 0, len(list)), make(map[id]uint64, len(list))
 	for _, v := range list {
 		i, ok := v.(*item[R])
 		if !ok {
 			return fmt.Errorf("unexpected list item of type %T", v)
 		}
+		all[i.id] = i.version
 		if i.record != nil {
 			records = append(records, i.record)
 		}
 	}
 	s.replace(records)
+	s.seen.replace(all)
 	s.once.Do(s.filled)
 	return nil
 }
@@ -64,11 +71,15 @@ func (s *store[O, R]) Replace(list []any, _ string) error {
 // Add implements cache.ReflectorStore.
 func (s *store[O, R]) Add(v any) error { return s.Update(v) }
 
-// Update implements cache.ReflectorStore.
+// Update implements cache.ReflectorStore. An event that comes twice, or after a newer one, changes
+// nothing.
 func (s *store[O, R]) Update(v any) error {
 	o, ok := v.(O)
 	if !ok {
 		return fmt.Errorf("unexpected object of type %T", v)
+	}
+	if !s.seen.set(o) {
+		return nil
 	}
 	r := s.translate(o)
 	if r == nil {
@@ -88,9 +99,14 @@ func (s *store[O, R]) Delete(v any) error {
 	if !ok {
 		return fmt.Errorf("unexpected object of type %T", v)
 	}
-	s.remove(o.GetNamespace(), o.GetName())
+	if s.seen.remove(o) {
+		s.remove(o.GetNamespace(), o.GetName())
+	}
 	return nil
 }
+
+// differing returns the objects that differ from what a server had; see versions.differing.
+func (s *store[O, R]) differing(l *listed) map[id]uint64 { return s.seen.differing(l) }
 
 // Resync implements cache.ReflectorStore. It has nothing to do.
 func (s *store[O, R]) Resync() error { return nil }

@@ -112,6 +112,9 @@ func measureCluster(ctx context.Context, dir string, c *cluster.Cluster) error {
 	if err := measurePlugins(ctx, t, dir, c); err != nil {
 		return err
 	}
+	if err := measureResync(ctx, t, c); err != nil {
+		return err
+	}
 	measureUpdate(t)
 	say("changing slices")
 	if err := measureLatency(ctx, t, dir, c); err != nil {
