@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	cryptotls "crypto/tls"
+	"slices"
 
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
@@ -93,6 +94,9 @@ func (e *explainer) add(m *dns.Msg, why wire.Error) {
 	}
 	for i, extra := range m.Extra {
 		if opt, ok := extra.(*dns.OPT); ok {
+			if slices.ContainsFunc(opt.Option, isError) {
+				return // another plugin has answered, and knows why
+			}
 			opt = dns.Copy(opt).(*dns.OPT)
 			opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: uint16(why.Code), ExtraText: string(why.Text)})
 			m.Extra[i] = opt
@@ -100,3 +104,5 @@ func (e *explainer) add(m *dns.Msg, why wire.Error) {
 		}
 	}
 }
+
+func isError(o dns.EDNS0) bool { return o.Option() == dns.EDNS0EDE }

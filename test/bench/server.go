@@ -112,11 +112,11 @@ func startServer(ctx context.Context, dir string, who contender, c *cluster.Clus
 		return nil, err
 	}
 	s := &server{Process: p, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
-	for range 3000 {
+	for range 30000 {
 		if m, err := s.ask("service-0.team-0.svc.cluster.local.", dns.TypeA); err == nil && m.Rcode == dns.RcodeSuccess {
 			return s, nil
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 	s.Stop()
 	return nil, fmt.Errorf("%s does not answer:\n%s", who.name, s.Log())

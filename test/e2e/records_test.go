@@ -3,11 +3,15 @@ package e2e
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/neardns/neardns/test/nodecache/run"
 )
 
 func TestClusterIP(t *testing.T) {
@@ -92,4 +96,45 @@ func reverse(t *testing.T, addr string) string {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// TestServingEndpoints shows what serving_endpoints does for a headless Service whose last endpoints
+// terminate, and that without it the name is denied, with the reason (RFC 8914).
+func TestServingEndpoints(t *testing.T) {
+	t.Parallel()
+	n := newNamespace(t, streaming, "serving")
+	with := serve(t, "kubeconfig "+streaming.Kubeconfig(), "serving_endpoints")
+	without := serve(t, "kubeconfig "+streaming.Kubeconfig())
+	n.service("db", corev1.ServiceSpec{ClusterIP: "None"})
+	slices := n.client.DiscoveryV1().EndpointSlices(n.name)
+	ptr := func(b bool) *bool { return &b }
+	ready := discoveryv1.EndpointConditions{Ready: ptr(true), Serving: ptr(true), Terminating: ptr(false)}
+	ending := discoveryv1.EndpointConditions{Ready: ptr(false), Serving: ptr(true), Terminating: ptr(true)}
+	http, tcp, port := "http", corev1.ProtocolTCP, int32(80)
+	s, err := slices.Create(t.Context(), &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Name: "db-1", Labels: map[string]string{discoveryv1.LabelServiceName: "db"}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Ports:       []discoveryv1.EndpointPort{{Name: &http, Protocol: &tcp, Port: &port}},
+		Endpoints: []discoveryv1.Endpoint{
+			{Addresses: []string{"10.244.7.1"}, Conditions: ready}, {Addresses: []string{"10.244.7.2"}, Conditions: ending},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range []*server{with, without} {
+		server.expect(n.svc("db"), "A", "NOERROR A 10.244.7.1")
+	}
+	s.Endpoints[0].Conditions = ending
+	if _, err := slices.Update(t.Context(), s, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	with.expect(n.svc("db"), "A", "NOERROR A 10.244.7.1 A 10.244.7.2")
+	with.expect(n.svc("_http._tcp.db"), "SRV", fmt.Sprintf("NOERROR SRV 0 50 80 %s. SRV 0 50 80 %s.", n.svc("10-244-7-1.db"), n.svc("10-244-7-2.db")))
+	with.expect(reverse(t, "10.244.7.1"), "PTR", "NXDOMAIN") // PTR records are of ready endpoints
+	without.expect(n.svc("db"), "A", "NXDOMAIN")
+	want := "; EDE: 0 (Other): (service serving/db has no ready endpoints (2 not ready))"
+	if a := run.Dig(t, without.addr, n.svc("db")); !strings.Contains(a.Text, want) {
+		t.Errorf("want %s:\n%s", want, a.Text)
+	}
 }

@@ -112,6 +112,8 @@ func TestCoreDNSRestarts(t *testing.T) {
 				text, err := os.ReadFile(filepath.Join(root, "var/lib/neardns/cluster.json"))
 				return err == nil && strings.Contains(string(text), `"name":"kubernetes"`)
 			})
+			kubectl(t, filepath.Join(root, "var/lib/neardns"),
+				"kubectl create --dry-run=client -o name -f cluster.json | grep -qx service/kubernetes")
 			p.Kill()
 			p, _ = startCoreDNSIn(t, root, "https://127.0.0.1:1", objects, kind)
 			node.digs(t, clusterAddr, kubernetesName, kubernetesIP)
