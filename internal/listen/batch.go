@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -81,7 +82,7 @@ func (b *batch) receive(fd, controlLen int) (int, syscall.Errno) {
 func (b *batch) begin(s *udpSocket) {
 	b.socket = s
 	b.client.Local, b.client.Reader = s.addr, s.reader
-	b.client.Leaving = s.deadline.Load() != nil
+	b.client.Leaving, b.client.Received = s.deadline.Load() != nil, time.Now()
 }
 
 // isQuery reports whether datagram i may be a query: whether it has content.

@@ -255,3 +255,23 @@ func TestReadersAt(t *testing.T) {
 		}
 	}
 }
+
+// TestReceived gives the handler the time at which a query was taken from its socket, anew for each
+// query that comes alone.
+func TestReceived(t *testing.T) {
+	times := make(chan time.Time, 1)
+	r := start(t, Config{}, func(dst, query []byte, c *Client) []byte {
+		times <- c.Received
+		return append(dst, query...)
+	}, "127.0.0.1:0")
+	for _, network := range []string{"udp", "tcp"} {
+		c := dial(t, network, r.Addrs()[0])
+		for range 3 {
+			before := time.Now()
+			ask(t, c, string(frame("query")))
+			if got := <-times; got.Before(before) || got.After(time.Now()) {
+				t.Errorf("%s: received at %v, asked at %v", network, got, before)
+			}
+		}
+	}
+}

@@ -59,7 +59,7 @@ func (t *tcpServer) progress(c *conn) bool {
 // ask answers as many messages in buf as the connection may ask now, and keeps the rest.
 func (t *tcpServer) ask(c *conn, buf []byte) bool {
 	t.current, t.out = c, t.out[:0]
-	t.client.Remote, t.client.Local, t.client.Leaving = c.remote, c.local, t.leaving
+	t.client.Remote, t.client.Local, t.client.Leaving, t.client.Received = c.remote, c.local, t.leaving, time.Now()
 	for t.mayAsk(c) {
 		message, rest, ok := cut(buf)
 		if !ok {

@@ -100,7 +100,8 @@ func (c *Counts) Outcome(reader int, o Outcome) { c.events.Count(reader, int(o))
 //
 // Samples have to count as that plugin does. ReplySize is of the message as the plugins hand it out,
 // which is uncompressed, without an OPT record and not yet cut to what the client takes. Took is
-// without the way through the sockets. What CoreDNS refuses before it asks a plugin is not counted.
+// without the way through the sockets, but with the wait for the queries that were read together with
+// this one. What CoreDNS refuses before it asks a plugin is not counted.
 func (c *Counts) Zone(server string, block *dnsserver.Config, zone string) *tally.Zone {
 	m, ok := block.Handler("prometheus").(*metrics.Metrics)
 	if !ok {

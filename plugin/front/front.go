@@ -63,7 +63,7 @@ func (f *front) take(g *generation) { f.current.Swap(g).retire() }
 
 // handle is the listen.Handler.
 func (f *front) handle(dst, query []byte, c *listen.Client) []byte {
-	began, g := time.Now(), f.current.Load()
+	g := f.current.Load()
 	answer, v := f.answer(g, dst, query, c)
 	switch v.Outcome {
 	case lane.PassedOn:
@@ -81,7 +81,7 @@ func (f *front) handle(dst, query []byte, c *listen.Client) []byte {
 		if v.Count != nil {
 			v.Count.Observe(&tally.Sample{
 				Writer: c.Reader, TCP: c.TCP, IPv6: c.Remote.Addr().Is6(), DO: v.DO, Type: v.Type, Rcode: v.Rcode,
-				QuerySize: len(query), ReplySize: v.Size, Took: time.Since(began),
+				QuerySize: len(query), ReplySize: v.Size, Took: time.Since(c.Received),
 			})
 		}
 	}

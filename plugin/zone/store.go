@@ -71,6 +71,7 @@ type records struct {
 	entries *index[Key, *entry]
 	addrs   *addresses
 	changed atomic.Int64 // Unix time, in seconds, of the last change
+	passed  atomic.Int64 // the last change of which that second has passed
 }
 
 // entry is where a Service's name leads. It stays while the writer replaces its state.
@@ -126,14 +127,19 @@ func (s *Store) view() *tables {
 // that second has passed. So every change moves the serial, at the latest a second later, and
 // the serial never runs ahead of the clock.
 func (s *Store) Serial(set Set) uint32 {
-	return serial(s.view().sets[set].changed.Load(), time.Now().Unix())
+	return s.view().sets[set].serial()
 }
 
-func serial(changed, now int64) uint32 {
-	if now > changed {
-		changed++
+// serial reads the clock no more once that second has passed: each denial has a serial.
+func (r *records) serial() uint32 {
+	changed := r.changed.Load()
+	if r.passed.Load() != changed {
+		if time.Now().Unix() <= changed {
+			return uint32(changed) // wraps in 2106, which RFC 1982 allows for
+		}
+		r.passed.Store(changed)
 	}
-	return uint32(changed) // wraps in 2106, which RFC 1982 allows for
+	return uint32(changed + 1)
 }
 
 // get returns the state of the Service at key, or nil.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func slice(name, service string, ips ...string) *Slice {
@@ -127,14 +129,23 @@ func TestEqualChangesNothing(t *testing.T) {
 }
 
 func TestSerial(t *testing.T) {
-	for _, tt := range []struct {
-		changed, now int64
-		want         uint32
-	}{{100, 100, 100}, {100, 101, 101}, {100, 5000, 101}, {101, 101, 101}, {101, 102, 102}} {
-		if got := serial(tt.changed, tt.now); got != tt.want {
-			t.Errorf("changed %d, now %d: %d, want %d", tt.changed, tt.now, got, tt.want)
+	synctest.Test(t, func(t *testing.T) {
+		r := new(records)
+		for range 2 {
+			changed := time.Now().Unix()
+			r.changed.Store(changed)
+			for _, later := range []int64{0, 0, 1, 0, 5000} {
+				time.Sleep(time.Duration(later) * time.Second)
+				want := uint32(changed) + 1
+				if time.Now().Unix() == changed {
+					want--
+				}
+				if got := r.serial(); got != want {
+					t.Errorf("changed %d, now %d: %d, want %d", changed, time.Now().Unix(), got, want)
+				}
+			}
 		}
-	}
+	})
 }
 
 func TestSortEndpoints(t *testing.T) {
