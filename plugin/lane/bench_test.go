@@ -64,6 +64,12 @@ func BenchmarkAnswer(b *testing.B) {
 		{"search-path NXDOMAIN", benchServices, func(i int) *dns.Msg {
 			return question(fmt.Sprintf("api-%d.example.com.team-%d.svc.cluster.local.", i/100, i%100), dns.TypeA)
 		}},
+		{"search-path NXDOMAIN, with the reason", benchServices, func(i int) *dns.Msg {
+			return question(fmt.Sprintf("api-%d.example.com.team-%d.svc.cluster.local.", i/100, i%100), dns.TypeA, edns(1232))
+		}},
+		{"wrong Service, guessing", benchServices, func(i int) *dns.Msg { // a flood: only some are guessed
+			return question(fmt.Sprintf("wrong-%d.team-%d.svc.cluster.local.", i, i%100), dns.TypeA, edns(1232))
+		}},
 		{"endpoint PTR", 50 * benchHeadless, func(i int) *dns.Msg {
 			a := addr4(10<<24 | 16<<16 + i).As4()
 			return question(fmt.Sprintf("%d.%d.%d.%d.in-addr.arpa.", a[3], a[2], a[1], a[0]), dns.TypePTR)
