@@ -14,7 +14,7 @@ import (
 const (
 	OurCoreDNS   = "./cmd/coredns"
 	StockCoreDNS = "./test/differential/stock"
-	nodecache    = "./cmd/nodecache"
+	OurNodeCache = "./cmd/nodecache"
 )
 
 // built are the paths of the programs, once Main has begun.
@@ -23,7 +23,7 @@ var built = map[string]string{}
 // Main runs the tests of a package once dig and the programs are there: nodecache, our CoreDNS
 // and, if asked for, stock CoreDNS. It returns the exit code.
 func Main(m *testing.M, withStock bool) int {
-	programs := []string{nodecache, OurCoreDNS}
+	programs := []string{OurNodeCache, OurCoreDNS}
 	if withStock {
 		programs = append(programs, StockCoreDNS)
 	}
@@ -47,7 +47,7 @@ func prepare(programs []string) (err error) {
 }
 
 // Program returns the path of nodecache, for tests of its command line.
-func Program() string { return built[nodecache] }
+func Program() string { return built[OurNodeCache] }
 
 // Build builds a program of this repository and returns its path, which is below the build
 // folder: the next build only has to look whether something changed.
