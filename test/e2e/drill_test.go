@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -156,10 +155,7 @@ func (d *drill) everythingLive() {
 		d.clients.Go(func() { d.client(ctx, first) })
 	}
 	d.rounds(3)
-	testkit.Eventually(d.T, "the records are kept", func() bool {
-		text, _ := os.ReadFile(d.kept)
-		return strings.Contains(string(text), "db-2")
-	})
+	keeps(d.T, d.kept, "web-0", "db-2")
 	d.step("all is live")
 }
 
@@ -233,6 +229,7 @@ func (d *drill) coreDNSDies() {
 	d.rounds(2)
 	d.step("CoreDNS is dead, too")
 	d.coredns.Process = run.Start(d.T, exec.Command(coredns, "-conf", "Corefile"), d.coredns.Dir)
+	d.Cleanup(func() { d.coredns.Stop() })
 	testkit.Eventually(d.T, "CoreDNS answers", func() bool { return d.answer(d.coredns.addr, web) == web.right()[0] })
 	d.step("CoreDNS answers from what it has kept")
 	if text := run.Dig(d.T, d.coredns.addr, web.name, "A").Text; !strings.Contains(text, "EDE: 3 (Stale Answer)") {

@@ -31,8 +31,13 @@ func serve(t *testing.T, lines ...string) *server {
 	run.Write(t, dir, "Corefile", fmt.Sprintf(
 		".:%d {\n\tbind 127.0.0.1\n\tkubernetes cluster.local clusterset.local in-addr.arpa ip6.arpa {\n\t\t%s\n\t}\n}\n",
 		addr.Port(), strings.Join(append(lines, "startup_timeout 1s"), "\n\t\t")))
-	s := &server{run.Start(t, exec.Command(coredns, "-conf", "Corefile"), dir), t, addr}
-	t.Cleanup(func() { s.Stop() })
+	p := run.Start(t, exec.Command(coredns, "-conf", "Corefile"), dir)
+	s := &server{p, t, addr}
+	t.Cleanup(func() {
+		if s.Process == p { // or the test has killed it
+			s.Stop()
+		}
+	})
 	s.Answers(addr)
 	return s
 }
