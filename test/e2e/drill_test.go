@@ -155,7 +155,7 @@ func (d *drill) everythingLive() {
 		d.clients.Go(func() { d.client(ctx, first) })
 	}
 	d.rounds(3)
-	keeps(d.T, d.kept, "web-0", "db-2")
+	keeps(d.T, d.kept, "web-0", "db")
 	d.step("all is live")
 }
 
