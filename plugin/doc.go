@@ -10,6 +10,9 @@
 //	            ^                                                |
 //	            +---- the server itself <- alias, 8 in a row at most (chain)
 //
+// With `snapshot FILE keep`, the records also go from the store into a file, and from there into the
+// store of the next start, if the API server is away then (kept).
+//
 // It takes the place of the stock plugin of the same name: same options, same records,
 // same metrics. README lists where it answers otherwise, on purpose, and test/differential
 // shows it.

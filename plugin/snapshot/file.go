@@ -35,6 +35,8 @@ func (a sight) same(b sight) bool {
 		a.info.ModTime().Equal(b.info.ModTime()) && a.info.Mode() == b.info.Mode()
 }
 
+var errIrregular = errors.New("not a regular file")
+
 // read returns the content of a file of at most limit bytes, and how the file looked after that was
 // read.
 func read(name string, limit int64) ([]byte, sight, error) {
@@ -43,7 +45,7 @@ func read(name string, limit int64) ([]byte, sight, error) {
 		return nil, sight{}, named(name, err)
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
-		return nil, sight{}, fmt.Errorf("%s: not a regular file", name)
+		return nil, sight{}, named(name, errIrregular)
 	}
 	if info.Size() > limit {
 		return nil, sight{}, tooLarge(name, limit)

@@ -70,16 +70,6 @@ func (r *refusal) Error() string { return r.file + ": " + oneLine(r.reason.Error
 // Unwrap returns the reason.
 func (r *refusal) Unwrap() error { return r.reason }
 
-// remedy says what is to be done about a file that is not served.
-func remedy(err error) string {
-	if errors.Is(err, errForeign) {
-		return otherFile
-	}
-	return "it will be written anew once the Kubernetes API answers, and needs nobody's help"
-}
-
-const otherFile = "name another file behind `snapshot`, or remove this one"
-
 // Load shows the records of the file, unless the store has others by then, and returns when they were
 // true. If there is no such file, or the file can't be used, it returns false. It logs what it did.
 func (k *Keeper) Load() (asOf time.Time, ok bool) {
@@ -92,7 +82,7 @@ func (k *Keeper) Load() (asOf time.Time, ok bool) {
 		c, asOf, err = k.open(data)
 	}
 	if err != nil {
-		k.Log.Errorf("%v; not served: %s", err, remedy(err))
+		k.Log.Errorf("%v; not served: %s", err, k.remedy(err, "it will be written anew once the Kubernetes API answers, and needs nobody's help"))
 		return time.Time{}, false
 	}
 	cfg := k.Config
@@ -232,16 +222,27 @@ func (k *Keeper) report(err error) {
 		k.reported = ""
 	case err != nil && err.Error() != k.reported:
 		k.reported = err.Error()
-		k.Log.Errorf("%v; the file stays as it was, and names are answered as before: %s", &refusal{k.File, err}, k.help(err))
+		k.Log.Errorf("%v; the file stays as it was, and names are answered as before: %s", &refusal{k.File, err}, k.remedy(err, k.needs()))
 	}
 }
 
-// help says what is to be done about a write that failed.
-func (k *Keeper) help(err error) string {
-	if errors.Is(err, errForeign) {
+// remedy says what is to be done about a file that can't be read or written. Otherwise is what to do
+// about an error of which nothing is known.
+func (k *Keeper) remedy(err error, otherwise string) string {
+	switch {
+	case errors.Is(err, errForeign), errors.Is(err, errIrregular):
 		return otherFile
+	case errors.Is(err, fs.ErrPermission):
+		return k.needs()
 	}
-	return fmt.Sprintf("%s has to be a directory that user %d can write, with room for two such files", filepath.Dir(k.File), os.Getuid())
+	return otherwise
+}
+
+const otherFile = "name another file behind `snapshot`, or remove this one"
+
+// needs says what a write needs.
+func (k *Keeper) needs() string {
+	return fmt.Sprintf("user %d has to read and write in %s, with room for two such files", os.Getuid(), filepath.Dir(k.File))
 }
 
 // underWay has the files that are being written, so that no second write joins one that hangs.
@@ -326,7 +327,7 @@ func mayReplace(file string) error {
 	case err != nil:
 		return cause(err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("it is not a regular file: %w", errForeign)
+		return errIrregular
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -342,6 +343,9 @@ func mayReplace(file string) error {
 
 // syncFolder makes sure that a rename in the folder outlasts a power failure.
 func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" { // it can't
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return cause(err)

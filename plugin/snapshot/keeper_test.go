@@ -217,8 +217,8 @@ func TestKeepReplaces(t *testing.T) {
 		"a part":     {func(file string) error { return os.WriteFile(file, []byte(keptHead[:9]), 0o600) }, ""},
 		"a torn one": {func(file string) error { return os.WriteFile(file, []byte(keptHead+"\n{"), 0o600) }, ""},
 		"foreign":    {func(file string) error { return os.WriteFile(file, []byte(cluster), 0o600) }, errForeign.Error()},
-		"directory":  {func(file string) error { return os.Mkdir(file, 0o700) }, "it is not a regular file"},
-		"link":       {func(file string) error { return os.Symlink("/etc/hosts", file) }, "it is not a regular file"},
+		"directory":  {func(file string) error { return os.Mkdir(file, 0o700) }, "not a regular file"},
+		"link":       {func(file string) error { return os.Symlink("/etc/hosts", file) }, "not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newKeeping(filepath.Join(t.TempDir(), "cluster.json"))
