@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// keepPatience is how long a start waits for any answer of the API server before it serves the records
+// keepPatience is how long a start waits for any answer of the API server, or an error, before it serves the records
 // that `snapshot FILE keep` kept. With those of 100,000 endpoints, it then serves within a second. If
 // there was an answer, the records should come as without a file, and the start waits for them, for up to
 // half of startup_timeout: the other half is for what the file takes.
@@ -101,12 +101,19 @@ func (k *kept) fill(ctx context.Context) error {
 
 // inTime reports whether the API server's records come so soon that the file's need not be served.
 func (k *kept) inTime(ctx context.Context) bool {
-	within := func(d time.Duration) bool {
-		ctx, cancel := context.WithTimeout(ctx, d)
-		defer cancel()
-		return k.Follower.WaitSynced(ctx) == nil
+	for began := time.Now(); time.Since(began) < keepPatience && k.AwaySince().IsZero() && ctx.Err() == nil; {
+		if k.within(ctx, keepPatience/30) {
+			return true
+		}
 	}
-	return within(keepPatience) || k.Answered() && within(k.patience)
+	return k.Answered() && k.within(ctx, k.patience)
+}
+
+// within waits for the API server's records, for so long at most.
+func (k *kept) within(ctx context.Context, d time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return k.Follower.WaitSynced(ctx) == nil
 }
 
 // WaitSynced implements follower: the API server's records are in the store, or those of the file.
