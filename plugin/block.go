@@ -28,8 +28,7 @@ type config struct {
 	namespaces      []string
 	namespaceLabels labels.Selector // nil for all
 	labels          labels.Selector // nil for all
-	noEndpoints     bool
-	podNames        bool // endpoint_pod_names
+	podNames        bool            // endpoint_pod_names
 
 	names            zone.Options
 	ttl              uint32   // seconds
@@ -181,7 +180,7 @@ func (b *block) check() error {
 			return b.at("multicluster", "is not authoritative for the multicluster zone %s (authoritative zones: %v)", z, b.zones)
 		}
 	}
-	if b.names.Zonal && b.noEndpoints {
+	if b.names.Zonal && b.names.NoEndpoints {
 		return b.at("noendpoints", "zonal requires the endpoint cache; remove noendpoints")
 	}
 	if b.snapshot != "" && !b.keep && b.apiOption != "" {

@@ -43,7 +43,7 @@ func TestParse(t *testing.T) {
 	}
 	got := fmt.Sprint(cfg.zones, cfg.multicluster, cfg.namespaces, cfg.labels, cfg.podNames, cfg.ttl, cfg.fallthroughZones, cfg.names, cfg.startupTimeout, cfg.resync)
 	want := "[a.local. b.local. in-addr.arpa.] [b.local.] [one two three] application=nginx,environment in (qa,staging) " +
-		"true 30 [in-addr.arpa.] {2 true true true} 1m0s 1h0m0s"
+		"true 30 [in-addr.arpa.] {2 true true false false true true} 1m0s 1h0m0s"
 	if got != want || !cfg.explainOff {
 		t.Errorf("explain off %v,\n got %s\nwant %s", cfg.explainOff, got, want)
 	}
@@ -58,7 +58,7 @@ func TestParseDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(cfg.zones, cfg.ttl, cfg.startupTimeout, cfg.resync, cfg.names); got != "[cluster.local. 10.in-addr.arpa.] 5 5s 5m0s {0 false false false}" {
+	if got := fmt.Sprint(cfg.zones, cfg.ttl, cfg.startupTimeout, cfg.resync, cfg.names); got != "[cluster.local. 10.in-addr.arpa.] 5 5s 5m0s {0 false false false false false false}" {
 		t.Error(got)
 	}
 }

@@ -21,6 +21,7 @@ var differences = []struct {
 	{"over UDP at most 1,232 bytes are sent, unless bufsize is in the same server block (RFC 9715)", always},
 	{"with EDNS in the query, an answer without records, and SERVFAIL, says why (RFC 8914); explain off switches it off", func(c *config) bool { return !c.explainOff }},
 	{"PTR answers with names that resolve, and no others", always},
+	{"a new name of which only a part has come from the API server yet, such as a Service before its endpoints, gets NODATA instead of NXDOMAIN", always},
 	{"after it was away, the API server is followed again within some 5 s", always},
 	{"the versions of all objects are compared with the API server's every few minutes; resync says how often",
 		func(c *config) bool { return c.resync > 0 && (c.snapshot == "" || c.keep) }},

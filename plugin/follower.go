@@ -57,7 +57,7 @@ func snapshotConfig(cfg *config, t *object.Translator) snapshot.Config {
 		Namespaces:      cfg.namespaces,
 		NamespaceLabels: cfg.namespaceLabels,
 		Labels:          cfg.labels,
-		Endpoints:       !cfg.noEndpoints,
+		Endpoints:       !cfg.names.NoEndpoints,
 		Pods:            cfg.names.Pods == zone.PodsVerified,
 		Imports:         len(cfg.multicluster) > 0,
 		Translator:      t,
@@ -72,7 +72,7 @@ func newAPI(cfg *config, t *object.Translator, store *zone.Store) (*kube.Followe
 	c := kube.Config{
 		Access:     access,
 		Namespaces: cfg.namespaces, NamespaceLabels: selectorText(cfg.namespaceLabels), Labels: selectorText(cfg.labels),
-		Endpoints:  !cfg.noEndpoints,
+		Endpoints:  !cfg.names.NoEndpoints,
 		Pods:       cfg.names.Pods == zone.PodsVerified,
 		Imports:    len(cfg.multicluster) > 0,
 		Translator: t,

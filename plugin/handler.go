@@ -51,7 +51,7 @@ func newHandler(cfg *config) *Kubernetes {
 			Explain:     !cfg.explainOff,
 			Unserved: reply.Unserved{
 				Namespaces: len(cfg.namespaces) > 0 || cfg.namespaceLabels != nil,
-				Labels:     cfg.labels != nil, Endpoints: cfg.noEndpoints,
+				Labels:     cfg.labels != nil, Endpoints: cfg.names.NoEndpoints,
 			},
 		},
 		podMode: cfg.names.Pods,

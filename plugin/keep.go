@@ -58,7 +58,7 @@ func selectorText(s labels.Selector) string {
 // selection says what of a cluster a block's records are.
 func selection(cfg *config) string {
 	return fmt.Sprintf("namespaces %q namespace_labels %q labels %q noendpoints %v pods %v endpoint_pod_names %v multicluster %v zonal %v serving_endpoints %v",
-		cfg.namespaces, selectorText(cfg.namespaceLabels), selectorText(cfg.labels), cfg.noEndpoints, cfg.names.Pods == zone.PodsVerified,
+		cfg.namespaces, selectorText(cfg.namespaceLabels), selectorText(cfg.labels), cfg.names.NoEndpoints, cfg.names.Pods == zone.PodsVerified,
 		cfg.podNames, len(cfg.multicluster) > 0, cfg.names.Zonal, cfg.names.Serving)
 }
 

@@ -65,7 +65,7 @@ func TestSelection(t *testing.T) {
 		func(c *config) { c.namespaces = []string{"a b"} },
 		func(c *config) { c.namespaceLabels = some },
 		func(c *config) { c.labels = some },
-		func(c *config) { c.noEndpoints = true },
+		func(c *config) { c.names.NoEndpoints = true },
 		func(c *config) { c.names.Pods = zone.PodsVerified },
 		func(c *config) { c.podNames = true },
 		func(c *config) { c.multicluster = []string{"clusterset.local."} },

@@ -39,7 +39,7 @@ var options = map[string]option{
 	"labels":                 {usage: "EXPRESSION", min: 1, max: many, read: objectLabels},
 	"pods":                   {usage: "disabled|insecure|verified", min: 1, max: 1, read: pods},
 	"endpoint_pod_names":     {read: flag(func(b *block) { b.podNames = true })},
-	"noendpoints":            {read: flag(func(b *block) { b.noEndpoints = true })},
+	"noendpoints":            {read: flag(func(b *block) { b.names.NoEndpoints = true })},
 	"zonal":                  {read: flag(func(b *block) { b.names.Zonal = true })},
 	"serving_endpoints":      {read: flag(func(b *block) { b.names.Serving = true })},
 	"ttl":                    {usage: "TTL", min: 1, max: 1, read: ttl},
@@ -157,11 +157,13 @@ func namespaces(b *block, args []string) error {
 }
 
 func namespaceLabels(b *block, args []string) (err error) {
+	b.names.SomeNamespaces = true
 	b.namespaceLabels, err = b.selector("namespace_label", args)
 	return err
 }
 
 func objectLabels(b *block, args []string) (err error) {
+	b.names.SomeServices = true
 	b.labels, err = b.selector("label", args)
 	return err
 }

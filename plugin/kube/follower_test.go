@@ -129,6 +129,31 @@ func TestMissedEvents(t *testing.T) {
 	})
 }
 
+// TestListAhead lists Services again, one of them of a namespace that the namespaces' watch has not told of.
+func TestListAhead(t *testing.T) {
+	f := newFake(t)
+	f.world()
+	f.put(pathServices, service("missing", "web", "10.0.0.2"))
+	r := run(t, f, nil)
+	r.wait(t)
+	if r.zone.NamespaceExists("missing") {
+		t.Error("a first list proves no namespace")
+	}
+	f.set(func() {
+		f.refuse = func(*http.Request) *apierrors.StatusError { return apierrors.NewInternalError(context.Canceled) }
+	})
+	f.cutWatches()
+	f.put(pathServices, service("new", "web", "10.0.0.3"))
+	f.compact()
+	f.set(func() { f.refuse = nil })
+	testkit.Eventually(t, "listed again", func() bool {
+		return r.zone.Lookup(zone.Local, "web.new.svc").Existence == zone.Records
+	})
+	if r.zone.NamespaceExists("missing") {
+		t.Error("a Service that is not new proves its namespace")
+	}
+}
+
 // TestListExpires makes the server forget a list between two of its pages.
 func TestListExpires(t *testing.T) {
 	f := newFake(t)

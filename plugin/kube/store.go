@@ -2,7 +2,6 @@ package kube
 
 import (
 	"fmt"
-	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,7 +18,7 @@ type store[O metav1.Object, R any] struct {
 	replace   func([]*R)
 	changed   func(O, *R) // called after the record of a watched object was set; may be nil
 	filled    func()      // called after the first Replace
-	once      sync.Once
+	isFilled  bool
 	seen      versions
 }
 
@@ -62,9 +61,17 @@ func (s *store[O, R]) Replace(list []any, _ string) error {
 			records = append(records, i.record)
 		}
 	}
+	if s.isFilled {
+		for _, r := range records { // what is new are events that a watch has missed
+			s.set(r)
+		}
+	}
 	s.replace(records)
 	s.seen.replace(all)
-	s.once.Do(s.filled)
+	if !s.isFilled {
+		s.isFilled = true
+		s.filled()
+	}
 	return nil
 }
 

@@ -8,6 +8,9 @@
 //	        v
 //	Store.Lookup, Reverse                 any number of readers, none of which locks
 //
+// Objects come from several watches, in any order: what one of them has told of is not denied because
+// another is late; see ahead.
+//
 // Names are those of the Kubernetes DNS specification 1.1.0. They are strings in lower case,
 // without the zone that they stand in. The package knows neither CoreDNS nor the Kubernetes API:
 // values come in through a Writer. What a lookup returns refers only to the Store's values, so

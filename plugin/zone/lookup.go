@@ -81,10 +81,13 @@ func (t *tables) lookupService(set Set, name string) Result {
 	name, service := cut(name)
 	st := t.sets[set].get(Key{namespace, service})
 	if st == nil || st.service == nil {
+		if st != nil && st.ahead {
+			return Result{Existence: NoData, Why: NamesBelow}
+		}
 		return Result{Existence: NoName, Why: NoService}
 	}
 	if t.ignored(st) {
-		return st.whole().absent(NoEndpoints)
+		return st.absent(NoEndpoints)
 	}
 	var r request
 	b, why := splitBelow(name), NoSuchForm
@@ -98,7 +101,17 @@ func (t *tables) lookupService(set Set, name string) Result {
 	if t.standsAbove(st, b, set) {
 		return Result{Existence: NoData}
 	}
-	return st.whole().absent(why)
+	return st.absent(why)
+}
+
+// absent says that a name at or below the Service does not exist. What slices decide is not denied before
+// the first of them is there: the name is NODATA till then.
+func (st *state) absent(why Why) Result {
+	r := st.whole().absent(why)
+	if st.ahead && why == NoEndpoints {
+		r.Existence = NoData
+	}
+	return r
 }
 
 // ignored reports whether `ignore empty_service` hides the Service.

@@ -23,6 +23,9 @@ type Options struct {
 	Pods               PodMode
 	Zonal              bool // serve <topology zone>.pin|prefer._zone.<headless Service>
 	IgnoreEmptyService bool // a ClusterIP Service without ready endpoints does not exist
+	NoEndpoints        bool // no endpoints are written
+	SomeNamespaces     bool // namespaces are chosen by their labels: an object does not prove that its own is served
+	SomeServices       bool // Services are chosen by their labels: a slice does not prove that its own is served
 	Serving            bool // a Service without ready endpoints has those that serve while they terminate
 }
 
@@ -85,6 +88,10 @@ type state struct {
 	service *Service // nil while only slices have arrived
 	slices  []*Slice // what is answered: the Writer's, or the Serving of each
 	shared  int      // how many ready addresses stand in more than one of the slices
+
+	// ahead says that a part came before the others: the Service without a slice, or slices without the
+	// Service. So what the others decide is not denied yet.
+	ahead bool
 
 	replaced []*Slice // the Writer's, if no endpoint is ready and others stand in; nil otherwise
 }

@@ -12,6 +12,10 @@ import (
 // written, a value belongs to the Store, and the caller must not change it. Writing a value that
 // equals the present one changes nothing.
 //
+// The objects of a cluster come from several watches, of which one may lag behind another. So what a Set
+// method writes counts as an event from the first Replace on, and proves that what it belongs to exists:
+// see ahead. What a Replace method writes proves nothing, as in stock CoreDNS.
+//
 // A Writer begins with no records. Readers see none of its records before SetSynced, and all of
 // them from then on, in the place of another Writer's.
 type Writer struct {
@@ -21,6 +25,7 @@ type Writer struct {
 
 	slices [2]map[SliceKey]*Slice
 	podsOf map[SliceKey]*Pod
+	ahead  ahead
 }
 
 // NewWriter returns a Writer of a Store that keeps its records current.
@@ -34,6 +39,7 @@ func NewWriterAsOf(s *Store, asOf time.Time) *Writer {
 		tables: newTables(s.options, asOf),
 		slices: [2]map[SliceKey]*Slice{{}, {}},
 		podsOf: map[SliceKey]*Pod{},
+		ahead:  ahead{witnesses: map[string]map[witness]bool{}},
 	}
 }
 
@@ -41,6 +47,7 @@ func NewWriterAsOf(s *Store, asOf time.Time) *Writer {
 func (w *Writer) SetSynced() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.ahead.live = true
 	w.sets[Local].addrs.publish()
 	w.sets[Imported].addrs.publish()
 	if w.asOf.IsZero() {
@@ -54,6 +61,11 @@ func (w *Writer) SetSynced() {
 func (w *Writer) SetNamespace(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.ahead.told(name)
+	w.addNamespace(name)
+}
+
+func (w *Writer) addNamespace(name string) {
 	if !w.namespaceExists(name) {
 		w.namespaces.set(name, struct{}{})
 		w.touch(Local)
@@ -65,6 +77,11 @@ func (w *Writer) SetNamespace(name string) {
 func (w *Writer) DeleteNamespace(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.ahead.told(name)
+	w.removeNamespace(name)
+}
+
+func (w *Writer) removeNamespace(name string) {
 	if w.namespaceExists(name) {
 		w.namespaces.remove(name)
 		w.touch(Local)
@@ -76,9 +93,18 @@ func (w *Writer) DeleteNamespace(name string) {
 func (w *Writer) SetService(set Set, s *Service) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.setService(set, s, w.ahead.live)
+}
+
+// setService adds or replaces a Service, of which an event or a list tells.
+func (w *Writer) setService(set Set, s *Service, event bool) {
 	e := w.entry(set, s.Key)
-	if old := e.state.Load().service; old == nil || !old.equal(s) {
-		w.putService(set, e, s)
+	old := e.state.Load().service
+	if old == nil && event {
+		w.witnessed(s.Namespace, witness{services, set, s.Name})
+	}
+	if old == nil || !old.equal(s) {
+		w.putService(set, e, s, event)
 	}
 }
 
@@ -87,15 +113,17 @@ func (w *Writer) DeleteService(set Set, key Key) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e, ok := w.sets[set].entries.get(key); ok && e.state.Load().service != nil {
-		w.putService(set, e, nil)
+		w.putService(set, e, nil, false)
+		w.retract(key.Namespace, witness{services, set, key.Name})
 	}
 }
 
-func (w *Writer) putService(set Set, e *entry, s *Service) {
+func (w *Writer) putService(set Set, e *entry, s *Service, event bool) {
 	r, next := w.sets[set], *e.state.Load()
 	for _, a := range next.addrs() {
 		r.addrs.removeVIP(a, e)
 	}
+	next.ahead = s != nil && len(next.slices) == 0 && (next.ahead || event && next.service == nil && !w.options.NoEndpoints)
 	next.service = s
 	for _, a := range next.addrs() {
 		r.addrs.setVIP(a, e)
@@ -114,16 +142,25 @@ func (st *state) addrs() []netip.Addr {
 func (w *Writer) SetSlice(set Set, s *Slice) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.setSlice(set, s, w.ahead.live)
+}
+
+// setSlice adds or replaces an EndpointSlice, of which an event or a list tells.
+func (w *Writer) setSlice(set Set, s *Slice, event bool) {
 	old := w.slices[set][s.SliceKey]
+	event = event && old == nil
+	if event {
+		w.witnessed(s.Namespace, witness{endpoints, set, s.Name})
+	}
 	if old != nil && old.equal(s) {
 		return
 	}
 	if old != nil && old.Service != s.Service {
-		w.putSlice(set, w.entry(set, old.Service), old, nil)
+		w.putSlice(set, w.entry(set, old.Service), old, nil, false)
 		old = nil
 	}
 	w.slices[set][s.SliceKey] = s
-	w.putSlice(set, w.entry(set, s.Service), old, s)
+	w.putSlice(set, w.entry(set, s.Service), old, s, event)
 }
 
 // DeleteSlice removes an EndpointSlice.
@@ -132,13 +169,17 @@ func (w *Writer) DeleteSlice(set Set, key SliceKey) {
 	defer w.mu.Unlock()
 	if old := w.slices[set][key]; old != nil {
 		delete(w.slices[set], key)
-		w.putSlice(set, w.entry(set, old.Service), old, nil)
+		w.putSlice(set, w.entry(set, old.Service), old, nil, false)
+		w.retract(key.Namespace, witness{endpoints, set, key.Name})
 	}
 }
 
 // putSlice puts fresh in old's place. Either may be nil.
-func (w *Writer) putSlice(set Set, e *entry, old, fresh *Slice) {
+func (w *Writer) putSlice(set Set, e *entry, old, fresh *Slice, event bool) {
 	next := *e.state.Load()
+	if fresh != nil {
+		next.ahead = next.service == nil && (next.ahead || event && !w.options.SomeServices)
+	}
 	next.slices = replaced(next.slices, old, fresh)
 	next.shared += w.sets[set].move(e, old, fresh)
 	if w.options.Serving {
@@ -247,10 +288,18 @@ func (w *Writer) touch(set Set) { w.sets[set].changed.Store(time.Now().Unix()) }
 func (w *Writer) SetPod(p *Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.setPod(p, w.ahead.live)
+}
+
+// setPod adds or replaces a Pod, of which an event or a list tells.
+func (w *Writer) setPod(p *Pod, event bool) {
 	key := SliceKey{p.Namespace, p.Name}
 	old := w.podsOf[key]
 	if old != nil && old.equal(p) {
 		return
+	}
+	if old == nil && event {
+		w.witnessed(p.Namespace, witness{pods, Local, p.Name})
 	}
 	w.putPod(key, old, p)
 }
@@ -262,6 +311,7 @@ func (w *Writer) DeletePod(namespace, name string) {
 	key := SliceKey{namespace, name}
 	if old := w.podsOf[key]; old != nil {
 		w.putPod(key, old, nil)
+		w.retract(namespace, witness{pods, Local, name})
 	}
 }
 
@@ -318,17 +368,29 @@ func (w *Writer) ReplaceNamespaces(scope string, names []string) {
 	}
 	for name := range w.namespaces.all {
 		if inScope(scope, name) && !keep[name] {
-			w.DeleteNamespace(name)
+			w.forget(name)
 		}
+	}
+}
+
+// forget removes a namespace that a list lacks, unless something in it came after the list was made.
+func (w *Writer) forget(namespace string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ahead.witnesses[namespace] == nil {
+		w.removeNamespace(namespace)
 	}
 }
 
 // ReplaceServices makes list the Services of a set, in the namespace given.
 func (w *Writer) ReplaceServices(set Set, namespace string, list []*Service) {
+	w.begin()
 	keep := make(map[Key]bool, len(list))
 	for _, s := range list {
 		keep[s.Key] = true
-		w.SetService(set, s)
+		w.mu.Lock()
+		w.setService(set, s, false)
+		w.mu.Unlock()
 	}
 	for key := range w.sets[set].entries.all {
 		if inScope(namespace, key.Namespace) && !keep[key] {
@@ -339,10 +401,13 @@ func (w *Writer) ReplaceServices(set Set, namespace string, list []*Service) {
 
 // ReplaceSlices makes list the EndpointSlices of a set, in the namespace given.
 func (w *Writer) ReplaceSlices(set Set, namespace string, list []*Slice) {
+	w.begin()
 	keep := make(map[SliceKey]bool, len(list))
 	for _, s := range list {
 		keep[s.SliceKey] = true
-		w.SetSlice(set, s)
+		w.mu.Lock()
+		w.setSlice(set, s, false)
+		w.mu.Unlock()
 	}
 	for _, key := range w.sliceKeys(set) {
 		if inScope(namespace, key.Namespace) && !keep[key] {
@@ -353,16 +418,26 @@ func (w *Writer) ReplaceSlices(set Set, namespace string, list []*Slice) {
 
 // ReplacePods makes list the Pods in the namespace given.
 func (w *Writer) ReplacePods(namespace string, list []*Pod) {
+	w.begin()
 	keep := make(map[SliceKey]bool, len(list))
 	for _, p := range list {
 		keep[SliceKey{p.Namespace, p.Name}] = true
-		w.SetPod(p)
+		w.mu.Lock()
+		w.setPod(p, false)
+		w.mu.Unlock()
 	}
 	for _, key := range w.podKeys() {
 		if inScope(namespace, key.Namespace) && !keep[key] {
 			w.DeletePod(key.Namespace, key.Name)
 		}
 	}
+}
+
+// begin begins a list. What is set from then on are events.
+func (w *Writer) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ahead.live = true
 }
 
 func inScope(scope, namespace string) bool { return scope == "" || scope == namespace }
