@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/coredns/caddy"
+	"github.com/neardns/neardns/plugin/zone"
 )
 
 func read(corefile string) (*config, error) {
@@ -60,6 +61,24 @@ func TestParseDefaults(t *testing.T) {
 	}
 	if got := fmt.Sprint(cfg.zones, cfg.ttl, cfg.startupTimeout, cfg.resync, cfg.names); got != "[cluster.local. 10.in-addr.arpa.] 5 5s 5m0s {0 false false false false false false}" {
 		t.Error(got)
+	}
+}
+
+// TestParseSome tells the store what the block leaves out, so that nothing proves what is left out.
+func TestParseSome(t *testing.T) {
+	for option, want := range map[string]zone.Options{
+		"namespace_labels a=b": {SomeNamespaces: true},
+		"labels a=b":           {SomeServices: true},
+		"noendpoints":          {NoEndpoints: true},
+		"namespaces a":         {},
+	} {
+		cfg, err := read("kubernetes {\n" + option + "\n}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg.names != want {
+			t.Errorf("%s: %+v", option, cfg.names)
+		}
 	}
 }
 
