@@ -8,9 +8,14 @@ import (
 	"github.com/miekg/dns"
 )
 
+// transfers are the transfers under way. The express lane lets a client that is alone have eight.
+var transfers = make(chan struct{}, 4)
+
 // transfer reads the answer to a zone transfer. It may have many messages, and
 // ends when the SOA record that it began with comes again.
 func (c *Client) transfer(q Question) (Answer, error) {
+	transfers <- struct{}{}
+	defer func() { <-transfers }()
 	m, err := c.exchange(q)
 	if err != nil {
 		return silence(err)
