@@ -114,7 +114,10 @@ func TestPartStopped(t *testing.T) {
 	if d := time.Since(begin); d < write {
 		t.Errorf("closed after %v", d)
 	}
-	testkit.Eventually(t, "closed", func() bool { s := r.counts().TCP; return s.Open == 0 && s.Expired == 1 && s.Waiting == 0 && r.buffered() == 0 })
+	testkit.Eventually(t, "closed", func() bool {
+		s := r.counts().TCP
+		return s.Open == 0 && s.Expired == 1 && s.Waiting == 0 && r.buffered() == 0
+	})
 }
 
 // TestPartGone has the client reset the connection while parts go out, and while one waits.
