@@ -2,6 +2,7 @@ package reply
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,10 +73,12 @@ func (s *Responder) WhyNoTarget(q *Question, r *Reply, target string, rcode wire
 // mostTarget is how much of a target's name is written, in bytes.
 const mostTarget = 70
 
-// why appends why there are no records for q. It looks the name up once more. If there are records by now,
-// it appends nothing.
+// why appends why there are no records for q. It looks the name up once more. If it finds something else
+// by now, it appends nothing.
 func (s *Responder) why(q *Question, existence zone.Existence, t text) text {
 	switch {
+	case q.Type == wire.ANY && existence == zone.Records:
+		return t.add("no answer to ANY here: ask for one type")
 	case q.Rest == "":
 		return t.add("no ").addType(q.Type).add(" record at the zone's own name")
 	case zone.IsReverse(q.Lower) && !q.nameServer():
@@ -83,10 +86,10 @@ func (s *Responder) why(q *Question, existence zone.Existence, t text) text {
 	}
 	found := s.Store.Lookup(q.Zone.Set, q.Rest)
 	switch {
-	case found.Existence == zone.Records:
-		return whyNoType(q, &found, t)
-	case found.Existence == zone.NotSynced:
+	case found.Existence != existence:
 		return t
+	case existence == zone.Records:
+		return whyNoType(q, &found, t)
 	}
 	key := zone.Labels(q.Rest)
 	switch found.Why {
@@ -161,20 +164,25 @@ func (s *Responder) whyNoEndpoints(found *zone.Result, t text) text {
 }
 
 func whyNoPort(found *zone.Result, parts *zone.Parts, t text) text {
-	t = t.add(" has no port ").quote(parts.Port)
-	tried := 0
+	near, tried := "", 0
 	for name := range found.PortNames() {
 		if name == parts.Port {
-			return t.add(" of protocol ").quote(parts.Protocol)
+			return t.add(" has no port ").quote(name).add(" of protocol ").quote(parts.Protocol)
 		}
-		if tried++; tried > mostPorts {
-			return t
+		if near == "" && zone.Near(name, parts.Port) {
+			near = name
 		}
-		if zone.Near(name, parts.Port) {
-			return t.guess("port", func(dst text) text { return append(dst, name...) })
+		if tried++; tried == mostPorts {
+			break
 		}
 	}
-	return t
+	if slices.ContainsFunc(found.Service.Ports, func(p zone.Port) bool { return p.Name == parts.Port }) {
+		return t.add(" has no ready endpoint with port ").quote(parts.Port)
+	}
+	if t = t.add(" has no port ").quote(parts.Port); near == "" {
+		return t
+	}
+	return t.guess("port", func(dst text) text { return append(dst, near...) })
 }
 
 // mostPorts is how many names of ports are compared with one that is wrong. No Service of the API's has

@@ -24,11 +24,12 @@ func shop(o zone.Options) (*Responder, *zone.Writer) {
 	key := func(name string) zone.Key { return zone.Key{Namespace: "shop", Name: name} }
 	http := []zone.Port{{Name: "http", Protocol: "tcp", Number: 80}}
 	w.SetService(zone.Local, &zone.Service{Key: key("web"), Addrs: addr("10.96.0.20"), Ports: http})
+	w.SetService(zone.Local, &zone.Service{Key: key("edge"), Addrs: addr("10.96.0.21"), Ports: []zone.Port{http[0], {Name: "https", Protocol: "tcp", Number: 443}}})
 	w.SetService(zone.Local, &zone.Service{Key: key("cart"), Kind: zone.Headless})
 	w.SetSlice(zone.Local, &zone.Slice{SliceKey: zone.SliceKey{Namespace: "shop", Name: "cart-4"}, Service: key("cart"), NotReady: [2]int32{3, 0}})
 	w.SetSlice(zone.Local, &zone.Slice{SliceKey: zone.SliceKey{Namespace: "shop", Name: "cart-6"}, Service: key("cart"), NotReady: [2]int32{0, 3}})
 	w.SetService(zone.Local, &zone.Service{Key: key("none"), Kind: zone.Headless})
-	w.SetService(zone.Local, &zone.Service{Key: key("db"), Kind: zone.Headless})
+	w.SetService(zone.Local, &zone.Service{Key: key("db"), Kind: zone.Headless, Ports: []zone.Port{{Name: "admin", Protocol: "tcp", Number: 81}}})
 	w.SetSlice(zone.Local, &zone.Slice{SliceKey: zone.SliceKey{Namespace: "shop", Name: "db"}, Service: key("db"), Ports: http,
 		Endpoints: []zone.Endpoint{{Addr: addr("10.1.0.1")[0], Host: "db-0"}}, Zones: []string{"eu-1"}})
 	w.SetService(zone.Local, &zone.Service{Key: key("ext"), Kind: zone.ExternalName, Target: "example.com"})
@@ -71,6 +72,8 @@ var questionsWhy = []struct {
 	{"_htp._tcp.db.shop.svc.cluster.local.", wire.SRV, `0 service shop/db has no port "htp", did you mean port "http"?`},
 	{"_smtp._tcp.web.shop.svc.cluster.local.", wire.SRV, `0 service shop/web has no port "smtp"`},
 	{"_http._udp.web.shop.svc.cluster.local.", wire.SRV, `0 service shop/web has no port "http" of protocol "udp"`},
+	{"_https._udp.edge.shop.svc.cluster.local.", wire.SRV, `0 service shop/edge has no port "https" of protocol "udp"`},
+	{"_admin._tcp.db.shop.svc.cluster.local.", wire.SRV, `0 service shop/db has no ready endpoint with port "admin"`},
 	{"db-1.db.shop.svc.cluster.local.", wire.A, `0 service shop/db has no ready endpoint "db-1"`},
 	{"web-1.web.shop.svc.cluster.local.", wire.A, `0 service shop/web has no endpoints`},
 	{"eu-2.pin._zone.db.shop.svc.cluster.local.", wire.A, `0 service shop/db has no ready endpoint in zone "eu-2"`},
@@ -94,6 +97,10 @@ var questionsWhy = []struct {
 	{"9.10.in-addr.arpa.", wire.PTR, `0 no service or endpoint has an address that begins so`},
 	{"96.10.in-addr.arpa.", wire.PTR, `0 no records at this name, only at names below it`},
 	{"20.0.96.10.in-addr.arpa.", wire.A, `0 no A record at the name of an address`},
+	{"web.shop.svc.cluster.local.", wire.ANY, `0 no answer to ANY here: ask for one type`},
+	{"cluster.local.", wire.ANY, `0 no answer to ANY here: ask for one type`},
+	{"20.0.96.10.in-addr.arpa.", wire.ANY, `0 no answer to ANY here: ask for one type`},
+	{"svc.cluster.local.", wire.ANY, `0 no records at this name, only at names below it`},
 	{"x.10.in-addr.arpa.", wire.PTR, `0 not the reverse name of an address`},
 	{"web.shop.svc.cluster.local.", wire.A, ""},
 }
@@ -104,6 +111,18 @@ func TestExplainRFC8914(t *testing.T) {
 	for _, tt := range questionsWhy {
 		if got := explained(t, s, tt.name, tt.qtype); got != tt.want {
 			t.Errorf("%s %v:\n got %s\nwant %s", tt.name, tt.qtype, got, tt.want)
+		}
+	}
+}
+
+// TestExplainChange has a name come into being between the look-up for the answer and the one for the
+// reason: nothing untrue is said.
+func TestExplainChange(t *testing.T) {
+	s, _ := shop(zone.Options{})
+	for _, existence := range []zone.Existence{zone.NoName, zone.NoData} {
+		q, _ := s.Zones.Question("web.shop.svc.cluster.local.", wire.A)
+		if got := s.why(&q, existence, nil); len(got) > 0 {
+			t.Errorf("%d: %s", existence, got)
 		}
 	}
 }

@@ -49,22 +49,29 @@ func (r *Result) NotReady() int {
 	return max(n[0], n[1])
 }
 
-// PortNames yields the names of ports that the Service has, some of them several times.
+// PortNames yields the names of the ports that the Service has records of, some of them several times:
+// its own or, where the records are of endpoints, theirs.
 func (r *Result) PortNames() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		lists := r.slices[:min(len(r.slices), 8)] // others are much the same
-		for i := -1; i < len(lists); i++ {
-			ports := r.Service.Ports
-			if i >= 0 {
-				ports = lists[i].Ports
-			}
-			for _, p := range ports {
-				if p.Name != "" && !yield(p.Name) {
-					return
-				}
+		if r.Service.Kind == ClusterIP {
+			yieldNames(r.Service.Ports, yield)
+			return
+		}
+		for _, sl := range r.slices[:min(len(r.slices), 8)] { // others are much the same
+			if !yieldNames(sl.Ports, yield) {
+				return
 			}
 		}
 	}
+}
+
+func yieldNames(ports []Port, yield func(string) bool) bool {
+	for _, p := range ports {
+		if p.Name != "" && !yield(p.Name) {
+			return false
+		}
+	}
+	return true
 }
 
 // Labels returns the namespace and the Service that a name of a set stands for, as far as it has these

@@ -184,6 +184,8 @@ func (w *whys) clusterDNS() {
 		{0, []string{"none" + shop}},
 		{0, []string{"SRV", "_htp._tcp.web" + shop}},
 		{0, []string{"SRV", "_http._udp.web" + shop}},
+		{0, []string{"SRV", "_admin._tcp.db" + shop}},
+		{0, []string{"ANY", "web" + shop}},
 		{0, []string{"db-1.db" + shop}},
 		{0, []string{"eu-2.pin._zone.db" + shop}},
 		{0, []string{"www.alias" + shop}},
