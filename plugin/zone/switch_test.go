@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -50,6 +51,28 @@ func TestSwitch(t *testing.T) {
 	if fmt.Sprint(found) != "[{{ns stays}  invalid IP true}]" {
 		t.Errorf("reverse: %v", found)
 	}
+}
+
+// TestSwitchSerial makes sure that no serial falls when a Writer shows its records (RFC 1982), although the
+// records of the one before were written later.
+func TestSwitchSerial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		live := NewWriter(s)
+		inNamespace(live, "web")
+		time.Sleep(10 * time.Second) // virtual
+		before := NewWriterAsOf(s, time.Now())
+		inNamespace(before, "web")
+		before.SetSynced()
+		time.Sleep(10 * time.Second)
+		serials := [2]uint32{s.Serial(Local), s.Serial(Imported)}
+		live.SetSynced()
+		for set, old := range serials {
+			if now := s.Serial(Set(set)); now <= old {
+				t.Errorf("set %d: serial %d, then %d", set, old, now)
+			}
+		}
+	})
 }
 
 // TestSwitchBlinks asks for names that are among the records of before and the current ones, all

@@ -43,13 +43,16 @@ func NewWriterAsOf(s *Store, asOf time.Time) *Writer {
 	}
 }
 
-// SetSynced shows readers what was written, which is the first complete set of objects.
+// SetSynced shows readers what was written, which is the first complete set of objects. That is a change
+// of both sets: what stood there before may have changed later than what was written.
 func (w *Writer) SetSynced() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ahead.live = true
 	w.sets[Local].addrs.publish()
 	w.sets[Imported].addrs.publish()
+	w.touch(Local)
+	w.touch(Imported)
 	if w.asOf.IsZero() {
 		w.store.shown.Store(w.tables)
 	} else {
