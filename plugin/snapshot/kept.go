@@ -195,7 +195,7 @@ func unseal(data []byte, origin *Origin) (objects []byte, asOf time.Time, err er
 	switch {
 	case a.Format != keptFormat:
 		return nil, asOf, fmt.Errorf("its format is %.20q, and this program reads %q", a.Format, keptFormat)
-	case a.Digest != hex.EncodeToString(sum[:]):
+	case a.Written.IsZero(), a.Digest != hex.EncodeToString(sum[:]):
 		return nil, asOf, errDamaged
 	case !slices.ContainsFunc(strings.Fields(a.Cluster), func(id string) bool { return slices.Contains(origin.Cluster, id) }):
 		return nil, asOf, fmt.Errorf("it is of another cluster: %.100q, not %.100q", a.Cluster, strings.Join(origin.Cluster, " "))

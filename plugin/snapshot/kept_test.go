@@ -259,6 +259,7 @@ func TestUnseal(t *testing.T) {
 		"of kubectl":      {[]byte(cluster), testOrigin, errForeign.Error()},
 		"changed":         {change("my-svc", "no-svc"), testOrigin, errDamaged.Error()},
 		"zeros in it":     {change("my-svc", "\x00\x00\x00\x00\x00\x00"), testOrigin, errDamaged.Error()},
+		"without a time":  {change("neardns.io/written", "neardns.io/wr1tten"), testOrigin, errDamaged.Error()},
 		"an object less":  {append(bytes.Clone(good[:bytes.IndexByte(good, '\n')]), good[bytes.Index(good, []byte(",\n"))+1:]...), testOrigin, errDamaged.Error()},
 		"another cluster": {good, Origin{[]string{"three"}, "all"}, `it is of another cluster: "one two", not "three"`},
 		"other options":   {good, Origin{[]string{"one"}, "some"}, `it was written with other options: "all", now "some"`},
