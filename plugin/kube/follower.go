@@ -194,6 +194,7 @@ func (f *Follower) list(ctx context.Context, r *resource) (runtime.Object, error
 		return nil, context.Canceled
 	}
 	defer f.listing.RUnlock()
+	r.isListed()
 	all, err := f.client.list(ctx, r)
 	err = f.report.outcome(ctx, "list", r, err)
 	if r.custom && apierrors.IsNotFound(err) && !f.isSynced() {
@@ -217,7 +218,7 @@ func (f *Follower) watch(ctx context.Context, r *resource, o metav1.ListOptions)
 	if err != nil {
 		return nil, err
 	}
-	return f.attend(r, w), nil
+	return f.attend(r, w, o.SendInitialEvents != nil), nil
 }
 
 // sleep returns after d, or when ctx ends.

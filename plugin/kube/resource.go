@@ -29,9 +29,18 @@ type resource struct {
 	object    runtime.Object
 	list      func() runtime.Object // a new, empty list
 	store     objects
-	custom    bool          // a CustomResourceDefinition defines it, which may be missing
-	silent    atomic.Bool   // its watch was ended because it said nothing
-	again     chan struct{} // holds one: the resource is to be listed again
+	custom    bool                     // a CustomResourceDefinition defines it, which may be missing
+	silent    atomic.Bool              // its watch was ended because it said nothing
+	again     chan struct{}            // holds one: the resource is to be listed again
+	watch     atomic.Pointer[attended] // brings the changes; nil while there is none, or it is still a list
+}
+
+// isListed is called when a list begins, which is as good as one that was asked for before.
+func (r *resource) isListed() {
+	select {
+	case <-r.again:
+	default:
+	}
 }
 
 // objects takes the objects of a resource.

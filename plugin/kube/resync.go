@@ -57,17 +57,21 @@ func (f *Follower) differing(ctx context.Context, r *resource) (n int) {
 	return n
 }
 
-// compare lists the versions of r's objects, gives the watch time to catch up, and returns which differ.
-// If there is no list there is nothing to compare.
+// compare lists the versions of r's objects, gives the watch time to catch up if any differ, and returns
+// which still do. Without a list, or a watch that could catch up, there is nothing to compare.
 func (f *Follower) compare(ctx context.Context, r *resource) map[id]uint64 {
 	l, err := f.client.versions(ctx, r)
-	if err != nil && !(r.custom && apierrors.IsNotFound(err)) {
-		_ = f.report.outcome(ctx, "list", r, err)
+	if !r.custom || !apierrors.IsNotFound(err) {
+		err = f.report.outcome(ctx, "list", r, err)
 	}
-	if err != nil {
+	w := r.watch.Load()
+	if err != nil || w == nil || len(r.store.differing(l)) == 0 {
 		return nil
 	}
 	sleep(ctx, grace)
+	if r.watch.Load() != w {
+		return nil
+	}
 	return r.store.differing(l)
 }
 

@@ -1,6 +1,9 @@
 package kube
 
 import (
+	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +49,58 @@ func TestResync(t *testing.T) {
 	}
 }
 
+// compares reports whether a request is for a comparison.
+func compares(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadataList")
+}
+
+// refusing has f refuse comparisons, or all else.
+func (f *fakeAPI) refusing(comparisons bool) {
+	f.set(func() {
+		f.refuse = func(r *http.Request) *apierrors.StatusError {
+			if compares(r) == comparisons {
+				return apierrors.NewServiceUnavailable("busy")
+			}
+			return nil
+		}
+	})
+}
+
+// TestResyncWithoutWatch compares while there is no watch: what it has not brought yet was not missed.
+func TestResyncWithoutWatch(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.put(pathServices, service("a", "web", "10.0.0.1"))
+	r := run(t, f, func(c *Config) { c.Resync = time.Millisecond })
+	r.wait(t)
+	f.refusing(false)
+	f.cutWatches()
+	f.put(pathServices, service("a", "web", "10.0.0.2"))
+	before := len(f.asked(pathServices))
+	testkit.Eventually(t, "it is compared several times", func() bool {
+		after := f.asked(pathServices)[before:]
+		return len(slices.DeleteFunc(after, func(r *http.Request) bool { return !compares(r) })) > 4
+	})
+	f.set(func() { f.refuse = nil })
+	testkit.Eventually(t, "the change is known", func() bool { return r.ip(zone.Local, "a", "web") == "10.0.0.2" })
+	if n := r.repaired.Load(); n != 0 {
+		t.Errorf("%d objects were repaired", n)
+	}
+}
+
+// TestResyncFails has comparisons fail for a while. That is told, and over with the next.
+func TestResyncFails(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	r := run(t, f, func(c *Config) { c.Resync = time.Millisecond })
+	r.wait(t)
+	f.refusing(true)
+	for _, line := range []string{"cannot list services in all namespaces: ", "can list services in all namespaces again"} {
+		testkit.Eventually(t, line, func() bool { return r.log.count(line) == 1 })
+		f.set(func() { f.refuse = nil })
+	}
+}
+
 // TestSilentWatch has a watch say nothing, and looks at what the next one brings.
 func TestSilentWatch(t *testing.T) {
 	for what, tt := range map[string]struct {
@@ -73,7 +128,7 @@ func silentWatch(t *testing.T, then time.Duration, event watch.EventType, missed
 			wait = silence - time.Second
 		}
 		began := time.Now()
-		w := f.attend(r, server)
+		w := f.attend(r, server, false)
 		go func() {
 			time.Sleep(wait) // virtual
 			server.Action(event, service("", "", ""))
@@ -97,7 +152,7 @@ func TestAttended(t *testing.T) {
 		f := &Follower{cfg: Config{Metrics: new(mended)}}
 		r := &resource{again: make(chan struct{}, 1)}
 		server := watch.NewFake()
-		w := f.attend(r, server)
+		w := f.attend(r, server, false)
 		r.again <- struct{}{}
 		if e := <-w.ResultChan(); e.Type != watch.Error || !isExpired(e) {
 			t.Errorf("got %v", e)
@@ -107,7 +162,7 @@ func TestAttended(t *testing.T) {
 			t.Error("it goes on")
 		}
 		server = watch.NewFake()
-		w = f.attend(r, server)
+		w = f.attend(r, server, false)
 		go server.Add(service("", "", ""))
 		synctest.Wait() // nobody takes the event
 		w.Stop()
@@ -115,6 +170,51 @@ func TestAttended(t *testing.T) {
 		f.attending.Wait()
 		if !server.IsStopped() {
 			t.Error("the server's watch goes on")
+		}
+	})
+}
+
+// TestAttendedList has a watch begin with a list (KEP-3157). It is as good as one that was asked for, and
+// what follows a list that fell silent is no change that was missed.
+func TestAttendedList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := new(mended)
+		f := &Follower{cfg: Config{Metrics: m}, report: newReport(new(logged), "host")}
+		r := &resource{again: make(chan struct{}, 1)}
+		server := watch.NewFakeWithChanSize(2, false)
+		server.Add(service("", "", ""))
+		r.again <- struct{}{}
+		w := f.attend(r, server, true)
+		synctest.Wait()
+		if e := <-w.ResultChan(); e.Type != watch.Added || len(r.again) > 0 {
+			t.Errorf("got %v, and %d more lists were asked for", e, len(r.again))
+		}
+		if r.watch.Load() != nil {
+			t.Error("it is taken for a watch before its list has ended")
+		}
+		for range w.ResultChan() { // nothing, until it is ended
+		}
+		for _, listing := range []bool{true, false} {
+			server = watch.NewFakeWithChanSize(3, false)
+			server.Add(service("", "", ""))
+			end := service("", "", "")
+			end.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
+			server.Action(watch.Bookmark, end)
+			w = f.attend(r, server, listing)
+			<-w.ResultChan()
+			<-w.ResultChan()
+			synctest.Wait()
+			if r.watch.Load() != w {
+				t.Error("it is not taken for a watch")
+			}
+			w.Stop()
+			f.attending.Wait()
+			if r.watch.Load() != nil {
+				t.Error("it is taken for a watch after its end")
+			}
+		}
+		if n := m.silent.Load(); n != 0 {
+			t.Errorf("%d changes were missed", n)
 		}
 	})
 }
@@ -155,10 +255,10 @@ func TestVersions(t *testing.T) {
 
 // TestDiffering compares versions here with those of a list.
 func TestDiffering(t *testing.T) {
-	v := versions{of: map[id]uint64{1: 10, 2: 20, 3: 30, 4: 40, 5: 50}}
-	l := &listed{at: 45, of: map[id]uint64{1: 10, 2: 21, 3: 29, 6: 44}}
+	v := versions{of: map[id]uint64{1: 10, 2: 20, 3: 30, 4: 40, 5: 50, 7: 46}}
+	l := &listed{at: 45, of: map[id]uint64{1: 10, 2: 21, 3: 29, 6: 44, 7: 9}}
 	got := v.differing(l)
-	want := map[id]uint64{2: 20, 4: 40, 6: 0}
+	want := map[id]uint64{2: 20, 3: 30, 4: 40, 6: 0}
 	if len(got) != len(want) {
 		t.Fatalf("%v, want %v", got, want)
 	}

@@ -79,8 +79,9 @@ type listed struct {
 	at uint64 // when they were listed
 }
 
-// differing returns the objects that differ from what a server had: an older version, one that is
-// missing, or one that the server had no more. It returns their versions as they are here, 0 for a missing one.
+// differing returns the objects that differ from what a server had, unless what is here came after the
+// list. It returns their versions as they are here, 0 for a missing one. A version that is newer than the
+// server's, but not than the list, is of a server whose data were restored from a backup.
 func (v *versions) differing(l *listed) map[id]uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -89,7 +90,7 @@ func (v *versions) differing(l *listed) map[id]uint64 {
 	}
 	found := map[id]uint64{}
 	for id, version := range l.of {
-		if have, ok := v.of[id]; !ok || have < version {
+		if have, ok := v.of[id]; !ok || have != version && have <= l.at {
 			found[id] = have
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 )
@@ -22,14 +23,15 @@ const atOnce = time.Second
 // attended is a watch that ends when it is silent, or when its resource is to be listed again.
 type attended struct {
 	watch.Interface
-	events chan watch.Event
-	once   sync.Once
-	end    chan struct{} // closed by Stop
+	listing bool // what comes is a streamed list, until the bookmark at its end (KEP-3157)
+	events  chan watch.Event
+	once    sync.Once
+	end     chan struct{} // closed by Stop
 }
 
-// attend passes the events of w on.
-func (f *Follower) attend(r *resource, w watch.Interface) watch.Interface {
-	a := &attended{Interface: w, events: make(chan watch.Event), end: make(chan struct{})}
+// attend passes the events of w on. It is told whether w begins with a list.
+func (f *Follower) attend(r *resource, w watch.Interface, listing bool) watch.Interface {
+	a := &attended{Interface: w, listing: listing, events: make(chan watch.Event), end: make(chan struct{})}
 	f.attending.Go(func() {
 		defer close(a.events)
 		defer w.Stop()
@@ -50,9 +52,15 @@ func (a *attended) Stop() { a.once.Do(func() { close(a.end) }) }
 // pass passes events on until there are no more. It calls missed if the watch before was silent, although
 // there was something to say.
 func (a *attended) pass(r *resource, missed func()) {
-	first, began := r.silent.Swap(false), time.Now()
+	first, began := r.silent.Swap(false) && !a.listing, time.Now()
 	limit := time.NewTimer(silence)
 	defer limit.Stop()
+	if a.listing {
+		r.isListed()
+	} else {
+		r.watch.Store(a)
+	}
+	defer r.watch.CompareAndSwap(a, nil)
 	for {
 		var e watch.Event
 		var more bool
@@ -64,7 +72,7 @@ func (a *attended) pass(r *resource, missed func()) {
 		case <-r.again:
 			e = expired
 		case <-limit.C:
-			r.silent.Store(true)
+			r.silent.Store(!a.listing)
 			return
 		case <-a.end:
 			return
@@ -78,8 +86,21 @@ func (a *attended) pass(r *resource, missed func()) {
 		case <-a.end:
 			return
 		}
+		if a.listing && endsList(e) {
+			a.listing = false
+			r.watch.Store(a)
+		}
 		limit.Reset(silence)
 	}
+}
+
+// endsList reports whether an event is the bookmark at the end of a streamed list.
+func endsList(e watch.Event) bool {
+	if e.Type != watch.Bookmark {
+		return false
+	}
+	o, err := meta.Accessor(e.Object)
+	return err == nil && o.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true"
 }
 
 func isChange(e watch.Event) bool {
