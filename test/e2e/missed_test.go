@@ -16,8 +16,7 @@ import (
 )
 
 // TestMissedEvents has watch events of each resource swallowed, doubled and put in the wrong order, where
-// they are about one namespace. The records are right again after a comparison, and nothing else is
-// repaired.
+// they are about one namespace. The records are right again after a comparison.
 func TestMissedEvents(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]*cluster.Cluster{"streaming": streaming, "paging": paging} {
