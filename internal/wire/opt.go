@@ -137,7 +137,7 @@ func (e *Error) read(data []byte) bool {
 		return true
 	}
 	e.Set, e.Code = true, ErrorCode(binary.BigEndian.Uint16(data))
-	e.Text = wholeRunes(data[2:], MaxErrorText)
+	e.Text = wholeRunes(bytes.TrimSuffix(data[2:], []byte{0}), MaxErrorText) // a NUL may end it (RFC 8914, section 2)
 	if bytes.ContainsFunc(e.Text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
 		e.Text = nil
 	}

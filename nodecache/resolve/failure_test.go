@@ -88,7 +88,7 @@ func TestServFail(t *testing.T) {
 				}
 			})
 			r.up.say(tt.name+" A", "SERVFAIL")
-			r.want(tt.name+" edns", "SERVFAIL; OPT 1232")
+			r.want(tt.name+" edns", "SERVFAIL; OPT 1232 ede=0")
 			for _, seconds := range tt.times {
 				r.asked(tt.name + " A")
 				half := max(second, time.Duration(seconds)*second/2)

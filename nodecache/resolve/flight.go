@@ -96,6 +96,9 @@ func (f *flight) fetch(s *scratch, res *result) {
 	res.stale = !p.Replaces(&v)
 	switch {
 	case v.Kind == wire.Failed:
+		if !res.why.Set {
+			res.why = whyServFail
+		}
 	case len(clean) > 0:
 		res.run = wire.Message(clean).AddressRun()
 		f.learn(&v, kept)

@@ -63,7 +63,7 @@ func TestStale(t *testing.T) {
 		{query: outside, says: "SERVFAIL", want: oldOut},
 		{query: outside, says: "REFUSED", want: oldOut},
 		{query: outside, says: "NXDOMAIN", want: "NXDOMAIN; OPT 1232"},
-		{query: inside, says: "SERVFAIL", want: "SERVFAIL; OPT 1232"},
+		{query: inside, says: "SERVFAIL", want: "SERVFAIL; OPT 1232 ede=0"},
 		{query: inside, says: "REFUSED", want: "REFUSED; OPT 1232"},
 		{query: inside, took: 3 * second, want: newIn, after: 3 * second},
 		{query: inside, took: second, fails: true, want: noAnswer, after: second},

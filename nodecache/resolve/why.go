@@ -16,6 +16,7 @@ var (
 	whyLeaving    = because(wire.NotReady, "shutting down")
 	whyBusy       = because(wire.OtherError, "too many queries under way")
 	whyMalformed  = because(wire.InvalidData, "upstream sent a malformed answer")
+	whyServFail   = because(wire.OtherError, "upstream answered SERVFAIL")
 	whyFailed     = because(wire.CachedError, "upstream failed a moment ago")
 	whyCut        = because(wire.Synthesized, "a name above this one does not exist")
 )

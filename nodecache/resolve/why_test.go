@@ -52,6 +52,7 @@ func TestWhyPassedOnRFC8914(t *testing.T) {
 		r.up.say("refused.example. A", "REFUSED", "EDE 18 not for you")
 		r.up.say("long.example. A", "NXDOMAIN", "--", soa, "EDE 0 "+long)
 		r.up.say("evil.example. A", "NXDOMAIN", "--", soa, "EDE 15 \x1b[31mred")
+		r.up.say("nul.example. A", "NXDOMAIN", "--", soa, "EDE 15 blocked\x00")
 		r.up.say("bytes.example. A", "NXDOMAIN", "--", soa, "EDE 15 \xff")
 		r.ask("team-1.svc.cluster.local.")
 		for range 2 {
@@ -62,6 +63,7 @@ func TestWhyPassedOnRFC8914(t *testing.T) {
 			r.wantWhy("refused.example. edns", "REFUSED [18 not for you]")
 			r.wantWhy("long.example. edns", "NXDOMAIN [0 "+long[:127]+"]")
 			r.wantWhy("evil.example. edns", "NXDOMAIN [15 ]")
+			r.wantWhy("nul.example. edns", "NXDOMAIN [15 blocked]")
 			r.wantWhy("bytes.example. edns", "NXDOMAIN [15 ]")
 		}
 		r.take()
@@ -88,7 +90,7 @@ func TestWhyOwnRFC8914(t *testing.T) {
 		r.up.say("bad.example. A", "SERVFAIL")
 		r.up.say("a.example. A", "a.example. 60 A 10.0.0.1")
 		r.ask("a.example.")
-		r.wantWhy("bad.example. edns", "SERVFAIL")
+		r.wantWhy("bad.example. edns", "SERVFAIL [0 upstream answered SERVFAIL]")
 		r.wantWhy("bad.example. edns", "SERVFAIL [13 upstream failed a moment ago]")
 		r.wantWhy("a.four.example. AAAA edns", "NOERROR [0 no AAAA records here (family ipv4)]")
 		r.wantWhy("x.invalid. edns", "NXDOMAIN [0 no name below invalid exists (RFC 6761)]")
