@@ -102,7 +102,7 @@ func (s *Responder) why(q *Question, existence zone.Existence, t text) text {
 	case zone.PodsOff:
 		return t.add("pod records are off (pods disabled)")
 	case zone.NoPod:
-		return t.add("no pod of namespace ").quote(key.Namespace).add(" has the address ").quote(key.Name)
+		return s.ofServed(t.add("no pod of namespace ").quote(key.Namespace).add(" has the address ").quote(key.Name))
 	case zone.NoSuchForm:
 		return whyNoForm(key, q.Rest, t)
 	}
@@ -122,9 +122,9 @@ func (s *Responder) whyNoNamespace(q *Question, namespace string, t text) text {
 	return t.guess("namespace", func(dst text) text { return s.Store.AppendNearNamespace(dst, namespace) })
 }
 
-// whyNoService is whyNoNamespace for a Service.
+// whyNoService is whyNoNamespace for a Service. ServiceImports are served whatever their labels are.
 func (s *Responder) whyNoService(q *Question, key zone.Key, t text) text {
-	if s.Unserved.Labels {
+	if s.Unserved.Labels && q.Zone.Set == zone.Local {
 		return t.add("service ").addKey(key).add(" is not served here")
 	}
 	t = t.add("no such service ").addKey(key)
@@ -144,9 +144,9 @@ func (s *Responder) whyNotOfService(q *Question, found *zone.Result, t text) tex
 	case zone.NoPort:
 		return whyNoPort(found, &parts, t)
 	case zone.NoEndpoint:
-		return t.add(" has no ready endpoint ").quote(parts.Endpoint)
+		return s.ofServed(t.add(" has no ready endpoint ").quote(parts.Endpoint))
 	case zone.NoZoneEndpoint:
-		return t.add(" has no ready endpoint in zone ").quote(parts.Topology)
+		return s.ofServed(t.add(" has no ready endpoint in zone ").quote(parts.Topology))
 	}
 	return t.add(" is an ExternalName, and no names are below it")
 }
@@ -158,9 +158,17 @@ func (s *Responder) whyNoEndpoints(found *zone.Result, t text) text {
 		return t.add(" has no endpoints here (noendpoints)")
 	case n > 0:
 		t = t.add(" has no ready endpoints (")
-		return append(strconv.AppendInt(t, int64(n), 10), " not ready)"...)
+		return s.ofServed(append(strconv.AppendInt(t, int64(n), 10), " not ready)"...))
 	}
-	return t.add(" has no endpoints")
+	return s.ofServed(t.add(" has no endpoints"))
+}
+
+// ofServed appends to what was said of endpoints or Pods that there may be others.
+func (s *Responder) ofServed(t text) text {
+	if s.Unserved.Labels {
+		return t.add("; ").add("only some are served here (labels)")
+	}
+	return t
 }
 
 func whyNoPort(found *zone.Result, parts *zone.Parts, t text) text {

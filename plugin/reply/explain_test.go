@@ -138,6 +138,11 @@ func TestExplainBlock(t *testing.T) {
 		{"pods disabled", func(*Responder) {}, "10-1-0-1.shop.pod.cluster.local.", "0 pod records are off (pods disabled)"},
 		{"namespaces", func(s *Responder) { s.Unserved.Namespaces = true }, "web.prod2.svc.cluster.local.", `0 namespace "prod2" is not served here`},
 		{"labels", func(s *Responder) { s.Unserved.Labels = true }, "wbe.shop.svc.cluster.local.", "0 service shop/wbe is not served here"},
+		{"labels", func(s *Responder) { s.Unserved.Labels = true }, "cart.shop.svc.cluster.local.", "0 service shop/cart has no ready endpoints (3 not ready); only some are served here (labels)"},
+		{"labels", func(s *Responder) { s.Unserved.Labels = true }, "none.shop.svc.cluster.local.", "0 service shop/none has no endpoints; only some are served here (labels)"},
+		{"labels", func(s *Responder) { s.Unserved.Labels = true }, "db-1.db.shop.svc.cluster.local.", `0 service shop/db has no ready endpoint "db-1"; only some are served here (labels)`},
+		{"labels", verified, "10-1-0-9.shop.pod.cluster.local.", `0 no pod of namespace "shop" has the address "10-1-0-9"; only some are served here (labels)`},
+		{"labels, imported", func(s *Responder) { s.Unserved.Labels = true }, "fra.shop.svc.clusterset.local.", `0 no such service shop/fra, did you mean service "far"?`},
 		{"labels", func(s *Responder) { s.Unserved.Labels = true }, "9.9.9.10.in-addr.arpa.", "0 no service or endpoint that is served here has the address 10.9.9.9"},
 		{"noendpoints", func(s *Responder) { s.Unserved.Endpoints = true }, "cart.shop.svc.cluster.local.", "0 service shop/cart has no endpoints here (noendpoints)"},
 		{"explain off", func(s *Responder) { s.Explain = false }, "web.prod2.svc.cluster.local.", ""},
@@ -154,6 +159,11 @@ func TestExplainBlock(t *testing.T) {
 			t.Errorf("%s: %s:\n got %s\nwant %s", tt.what, tt.name, got, tt.want)
 		}
 	}
+}
+
+func verified(s *Responder) {
+	other, _ := shop(zone.Options{Pods: zone.PodsVerified})
+	s.Store, s.Unserved.Labels = other.Store, true
 }
 
 func stale(s *Responder) {

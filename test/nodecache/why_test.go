@@ -212,6 +212,7 @@ func (w *whys) clusterDNS() {
 		{1, []string{"10-1-0-1.shop.pod.cluster.local"}},
 		{2, []string{"web.prod.svc.cluster.local"}},
 		{2, []string{"db" + shop}},
+		{2, []string{"cart" + shop}},
 		{2, []string{"-x", "10.1.0.1"}},
 		{2, []string{"PTR", "9.10.in-addr.arpa"}},
 		{3, []string{"db" + shop}},
