@@ -14,10 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// keepPatience is how long a start waits for any answer of the API server, or an error, before it serves the records
-// that `snapshot FILE keep` kept. With those of 100,000 endpoints, it then serves within a second. If
-// there was an answer, the records should come as without a file, and the start waits for them, for up to
-// half of startup_timeout: the other half is for what the file takes.
+// keepPatience is how long a start waits for any answer of the API server, or an error, before it serves
+// the records that `snapshot FILE keep` kept. With those of 100,000 endpoints, it then serves within a
+// second. If there was an answer, the records should come as without a file, and the start waits for
+// them, for up to half of startup_timeout: the other half is for what the file takes. It does not wait
+// on for an API server that can't be reached any more, or does not accept our credentials.
 const keepPatience = 300 * time.Millisecond
 
 // kept follows an API server and keeps the records in a file. Until the API server's are there, it
@@ -101,12 +102,16 @@ func (k *kept) fill(ctx context.Context) error {
 
 // inTime reports whether the API server's records come so soon that the file's need not be served.
 func (k *kept) inTime(ctx context.Context) bool {
-	for began := time.Now(); time.Since(began) < keepPatience && k.AwaySince().IsZero() && ctx.Err() == nil; {
+	patience := keepPatience
+	for began := time.Now(); time.Since(began) < patience && k.AwaySince().IsZero() && ctx.Err() == nil; {
 		if k.within(ctx, keepPatience/30) {
 			return true
 		}
+		if k.Answered() {
+			patience = keepPatience + k.patience
+		}
 	}
-	return k.Answered() && k.within(ctx, k.patience)
+	return false
 }
 
 // within waits for the API server's records, for so long at most.

@@ -123,7 +123,7 @@ func TestStaleNotice(t *testing.T) {
 // apiServer stands before an API server with a Service, ns/web. It says what is forwarded.
 type apiServer struct {
 	*httptest.Server
-	mode atomic.Value // "all", "namespaces" alone, while other requests hang, or "none", as a balancer says it
+	mode atomic.Value // "all", "namespaces" alone, while other requests hang, "none", as a balancer says it, or "strange" are we
 }
 
 func startAPI(t *testing.T) *apiServer {
@@ -145,6 +145,8 @@ func startAPI(t *testing.T) *apiServer {
 		switch mode := a.mode.Load(); {
 		case mode == "none":
 			w.WriteHeader(http.StatusServiceUnavailable)
+		case mode == "strange":
+			w.WriteHeader(http.StatusUnauthorized)
 		case mode == "namespaces" && !strings.HasSuffix(r.URL.Path, "/namespaces"):
 			<-r.Context().Done()
 		default:
@@ -180,8 +182,8 @@ func (a *apiServer) follow(t *testing.T, file string, timeout time.Duration) (f 
 	return of.(*kept), store, stop
 }
 
-// TestKeptPatience shows for what a start waits: not for an API server that is away, for a while for one
-// that has answered something, and never for the file if the API server is there.
+// TestKeptPatience shows for what a start waits: not for an API server that is away or does not know us, for
+// a while for one that has answered something, and never for the file if the API server is there.
 func TestKeptPatience(t *testing.T) {
 	t.Parallel()
 	const forever = 4 * testkit.Patience // a start that waits for half of it fails
@@ -203,18 +205,20 @@ func TestKeptPatience(t *testing.T) {
 	stop()
 	again()
 
-	a.mode.Store("none")
-	began := time.Now()
-	_, store, stop = a.follow(t, file, forever)
-	if took := time.Since(began); took > testkit.Patience || store.AsOf().IsZero() || !exists(store) {
-		t.Errorf("away: as of %v, after %v", store.AsOf(), took)
+	for _, mode := range []string{"none", "strange"} {
+		a.mode.Store(mode)
+		began := time.Now()
+		_, store, stop = a.follow(t, file, forever)
+		if took := time.Since(began); took > testkit.Patience || store.AsOf().IsZero() || !exists(store) {
+			t.Errorf("%s: as of %v, after %v", mode, store.AsOf(), took)
+		}
+		a.mode.Store("all")
+		testkit.Eventually(t, "the records are current", func() bool { return store.AsOf().IsZero() })
+		stop()
 	}
-	a.mode.Store("all")
-	testkit.Eventually(t, "the records are current", func() bool { return store.AsOf().IsZero() })
-	stop()
 
 	a.mode.Store("namespaces")
-	began = time.Now()
+	began := time.Now()
 	_, store, _ = a.follow(t, file, 3*time.Second)
 	if took := time.Since(began); took < 3*time.Second/2 || store.AsOf().IsZero() || !exists(store) {
 		t.Errorf("slow: as of %v, after %v", store.AsOf(), took)
