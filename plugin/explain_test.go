@@ -57,10 +57,10 @@ func TestExplainInChainRFC8914(t *testing.T) {
 			{"WEB.default.svc.cluster.local.", dns.TypeAAAA, "[0 service default/web has no IPv6 address]"},
 			{"nothing.apps.example.", dns.TypeA, "[0 no such service default/nothing]"},
 			{"web.default.svc.cluster.local.", dns.TypeA, ""},
-			{"gone.default.svc.cluster.local.", dns.TypeA, "[0 the target of this alias, missing.default.svc.cluster.local., does not exist]"},
-			{"one.default.svc.cluster.local.", dns.TypeAAAA, "[0 the target of this alias, web.default.svc.cluster.local., has no AAAA record]"},
+			{"gone.default.svc.cluster.local.", dns.TypeA, "[0 the target of this alias, missing.default.svc.cluster.local, does not exist]"},
+			{"one.default.svc.cluster.local.", dns.TypeAAAA, "[0 the target of this alias, web.default.svc.cluster.local, has no AAAA record]"},
 			{"one.default.svc.cluster.local.", dns.TypeA, ""},
-			{"circle.default.svc.cluster.local.", dns.TypeA, "[0 the target of this alias, circle.default.svc.cluster.local., could not be looked up]"},
+			{"circle.default.svc.cluster.local.", dns.TypeA, "[0 the target of this alias, circle.default.svc.cluster.local, could not be looked up]"},
 			{"web.nothing.other.local.", dns.TypeA, ""}, // it is passed on, and nobody takes it
 			{long + "." + long + "." + long + ".svc.cluster.local.", dns.TypeA, `[0 no such namespace "` + long + `"]`},
 		} {

@@ -51,18 +51,15 @@ func (s *Responder) explain(q *Question, existence zone.Existence, r *Reply) {
 	r.Error = n
 }
 
-// WhyNoTarget returns the extended error of the reply to q that has led through aliases to a target, and
-// has found no records there. Its text is r's own memory.
-func (s *Responder) WhyNoTarget(q *Question, r *Reply, target string, rcode wire.Rcode) wire.Error {
-	if !s.Explain {
-		return wire.Error{}
-	}
-	t := r.why[:0].add("the target of this alias, ").addText(target, mostTarget)
+// WhyNoTarget returns the extended error of a reply, which began as r, that has led through aliases to a
+// target, and has found no records of the type there. Its text is r's own memory.
+func (r *Reply) WhyNoTarget(target string, qtype wire.Type, rcode wire.Rcode) wire.Error {
+	t := r.why[:0].add("the target of this alias, ").addText(strings.TrimSuffix(target, "."), mostTarget)
 	switch rcode {
 	case wire.NXDomain:
 		t = t.add(", does not exist")
 	case wire.NoError:
-		t = t.add(", has no ").addType(q.Type).add(" record")
+		t = t.add(", has no ").addType(qtype).add(" record")
 	default:
 		t = t.add(", could not be looked up")
 	}
