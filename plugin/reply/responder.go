@@ -173,7 +173,7 @@ func room(q *Question, found *zone.Result, total, size int) int {
 	if total <= few {
 		return total
 	}
-	fit := q.Size/size + 1
+	fit := (q.Size-q.length())/size + 1
 	if total <= fit {
 		return total
 	}

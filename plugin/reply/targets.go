@@ -14,7 +14,11 @@ import (
 func (r *Reply) fillTargets(q *Question, found *zone.Result) {
 	origin := q.Zone.length
 	total := found.TargetCount()
-	names := room(q, found, total, sizeSRV+found.Service.NameLength(origin)-1)
+	size := sizeSRV + found.Service.NameLength(origin) - 1
+	if found.What == zone.ServicePods {
+		size += 2 // the shortest label
+	}
+	names := room(q, found, total, size)
 	extras := room(q, found, total, sizeA)
 	r.grow(names, extras)
 	a := &r.Answer

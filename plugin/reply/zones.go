@@ -121,6 +121,11 @@ func (zs Zones) QuestionLower(name, lower string, qtype wire.Type) (Question, bo
 // origin is the zone's name, in the letter case that the question gives it (RFC 4343).
 func (q *Question) origin() string { return q.Name[len(q.Name)-len(q.Zone.Name):] }
 
+// length returns how many bytes a reply has before its records, at least: those of the header and of the
+// question (RFC 1035, sections 4.1.1 and 4.1.2). Names with escapes have no records. Where q is about an
+// alias's target, the alias takes the place of the target's name, and more.
+func (q *Question) length() int { return wire.HeaderLen + len(q.Rest) + 1 + q.Zone.length + 4 }
+
 // At returns the question for labels below the zone, which end in a dot: "ns.dns.".
 func (q *Question) At(labels string, qtype wire.Type) Question {
 	return Question{
