@@ -127,6 +127,21 @@ func TestExplainChange(t *testing.T) {
 	}
 }
 
+// TestExplainLate has a Service's slices come before it: its name is NODATA, and no names are said to be
+// below it.
+func TestExplainLate(t *testing.T) {
+	s, w := shop(zone.Options{})
+	w.ReplacePods("", nil) // what comes after a list is an event
+	w.SetSlice(zone.Local, &zone.Slice{SliceKey: zone.SliceKey{Namespace: "shop", Name: "late"}, Service: zone.Key{Namespace: "shop", Name: "late"}})
+	q, _ := s.Zones.Question("late.shop.svc.cluster.local.", wire.A)
+	if existence := s.find(&q, new(Reply)); existence != zone.NoData {
+		t.Errorf("%v", existence)
+	}
+	if got, want := explained(t, s, q.Name, wire.A), "0 no such service shop/late"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestExplainBlock changes the block: what it does not serve is neither named nor denied.
 func TestExplainBlock(t *testing.T) {
 	for _, tt := range []struct {

@@ -82,7 +82,7 @@ func (t *tables) lookupService(set Set, name string) Result {
 	st := t.sets[set].get(Key{namespace, service})
 	if st == nil || st.service == nil {
 		if st != nil && st.ahead {
-			return Result{Existence: NoData, Why: NamesBelow}
+			return Result{Existence: NoData, Why: NoService}
 		}
 		return Result{Existence: NoName, Why: NoService}
 	}

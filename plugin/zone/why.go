@@ -10,7 +10,7 @@ const (
 	NamesBelow     Why = iota // there are only names below it (for NoData alone)
 	NoSuchForm                // the grammar has no such name, at this place
 	NoNamespace               // the namespace does not exist, or is not served
-	NoService                 // the Service does not exist, or is not served
+	NoService                 // the Service does not exist, is not served, or comes after its slices
 	PodsOff                   // `pods disabled`
 	NoPod                     // no Pod of the namespace has the address
 	NoEndpoints               // the Service has no ready endpoints
