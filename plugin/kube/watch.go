@@ -32,6 +32,11 @@ type attended struct {
 // attend passes the events of w on. It is told whether w begins with a list.
 func (f *Follower) attend(r *resource, w watch.Interface, listing bool) watch.Interface {
 	a := &attended{Interface: w, listing: listing, events: make(chan watch.Event), end: make(chan struct{})}
+	if listing {
+		r.isListed()
+	} else {
+		r.watch.Store(a)
+	}
 	f.attending.Go(func() {
 		defer close(a.events)
 		defer w.Stop()
@@ -55,11 +60,6 @@ func (a *attended) pass(r *resource, missed func()) {
 	first, began := r.silent.Swap(false) && !a.listing, time.Now()
 	limit := time.NewTimer(silence)
 	defer limit.Stop()
-	if a.listing {
-		r.isListed()
-	} else {
-		r.watch.Store(a)
-	}
 	defer r.watch.CompareAndSwap(a, nil)
 	for {
 		var e watch.Event
