@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -55,17 +56,17 @@ func read(name string, limit int64) ([]byte, sight, error) {
 		return nil, sight{}, named(name, err)
 	}
 	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead)) // once: a large file needs no more memory than its size
+	if _, err = data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, sight{}, named(name, err)
 	}
-	if int64(len(data)) > limit {
+	if int64(data.Len()) > limit {
 		return nil, sight{}, tooLarge(name, limit)
 	}
 	if info, err = f.Stat(); err != nil {
 		return nil, sight{}, named(name, err)
 	}
-	return data, sight{info}, nil
+	return data.Bytes(), sight{info}, nil
 }
 
 func tooLarge(name string, limit int64) error {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -193,6 +194,22 @@ func TestLoadRefuses(t *testing.T) {
 		if _, ok := k.Load(); ok || len(k.log.lines) > 0 {
 			t.Errorf("%s: %v, %q", name, ok, k.log.lines)
 		}
+	}
+}
+
+// TestLoadMemory refuses a large file, which may be anybody's, for little more memory than it has bytes. A
+// container of CoreDNS has not much more.
+func TestLoadMemory(t *testing.T) {
+	k := newKeeping(filepath.Join(t.TempDir(), "cluster.json"))
+	write(t, k.File, keptHead+strings.Repeat("x", maxKept/2))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, ok := k.Load(); ok {
+		t.Error("loaded")
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > maxKept/2+1<<20 {
+		t.Errorf("%d MiB for %d", n>>20, maxKept/2>>20)
 	}
 }
 
