@@ -206,12 +206,13 @@ func whyNoForm(key zone.Key, rest string, t text) text {
 	return t.add("no such name: services are below svc here, pods below pod")
 }
 
-// whyNoType appends that a name exists and has no records of the type that was asked for.
+// whyNoType appends that a name exists and has no records of the type that was asked for. What an endpoint
+// lacks, the Service may have.
 func whyNoType(q *Question, found *zone.Result, t text) text {
-	switch found.What {
-	case zone.ServiceIPs, zone.ServicePods:
+	own := found.Service != nil && labels(q.Rest) == 3
+	if own {
 		t = t.add("service ").addKey(found.Service.Key)
-	default:
+	} else {
 		t = t.add("this name")
 	}
 	switch {
@@ -219,7 +220,7 @@ func whyNoType(q *Question, found *zone.Result, t text) text {
 		return t.add(" has no IPv4 address")
 	case q.Type == wire.AAAA:
 		return t.add(" has no IPv6 address")
-	case q.Type == wire.SRV && found.Service != nil:
+	case q.Type == wire.SRV && own:
 		return t.add(" has no port with a number")
 	}
 	return t.add(" has no ").addType(q.Type).add(" record")

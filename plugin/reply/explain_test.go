@@ -89,6 +89,8 @@ var questionsWhy = []struct {
 	{"web.shop.svc.cluster.local.", wire.MX, `0 service shop/web has no MX record`},
 	{"web.shop.svc.cluster.local.", 65280, `0 service shop/web has no TYPE65280 record`},
 	{"far.shop.svc.clusterset.local.", wire.SRV, `0 service shop/far has no port with a number`},
+	{"db-0.db.shop.svc.cluster.local.", wire.AAAA, `0 this name has no IPv6 address`}, // others of the Service's may
+	{"eu-1.pin._zone.db.shop.svc.cluster.local.", wire.AAAA, `0 this name has no IPv6 address`},
 	{"10-1-0-1.shop.pod.cluster.local.", wire.AAAA, `0 this name has no IPv6 address`},
 	{"dns-version.cluster.local.", wire.A, `0 this name has no IPv4 address`},
 	{"cluster.local.", wire.A, `0 no A record at the zone's own name`},
