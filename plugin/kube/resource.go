@@ -46,6 +46,7 @@ func (r *resource) isListed() {
 // objects takes the objects of a resource.
 type objects interface {
 	cache.TransformingStore
+	newest() uint64
 	differing(*listed) map[id]uint64
 }
 

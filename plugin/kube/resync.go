@@ -77,7 +77,7 @@ func (f *Follower) compare(ctx context.Context, r *resource) map[id]uint64 {
 
 // versions returns the versions of all objects of r. The server sends their metadata only.
 func (c *client) versions(ctx context.Context, r *resource) (*listed, error) {
-	l := &listed{of: map[id]uint64{}}
+	l := &listed{of: map[id]uint64{}, after: r.store.newest()}
 	return l, c.pages(ctx, r.metadata(), func(page runtime.Object) error {
 		list, err := meta.ListAccessor(page)
 		if err != nil {

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -256,15 +257,16 @@ func TestVersions(t *testing.T) {
 // TestDiffering compares versions here with those of a list.
 func TestDiffering(t *testing.T) {
 	v := versions{of: map[id]uint64{1: 10, 2: 20, 3: 30, 4: 40, 5: 50, 7: 46}}
-	l := &listed{at: 45, of: map[id]uint64{1: 10, 2: 21, 3: 29, 6: 44, 7: 9}}
-	got := v.differing(l)
-	want := map[id]uint64{2: 20, 3: 30, 4: 40, 6: 0}
-	if len(got) != len(want) {
-		t.Fatalf("%v, want %v", got, want)
-	}
-	for id, have := range want {
-		if got[id] != have {
-			t.Errorf("%v, want %v", got, want)
+	server := map[id]uint64{1: 10, 2: 21, 3: 29, 6: 44, 7: 9}
+	for name, tt := range map[string]struct {
+		after uint64
+		want  map[id]uint64
+	}{
+		"what came after the list differs from it": {40, map[id]uint64{2: 20, 3: 30, 4: 40, 6: 0}},
+		"the server was restored from a backup":    {v.newest(), map[id]uint64{2: 20, 3: 30, 4: 40, 5: 50, 6: 0, 7: 46}},
+	} {
+		if got := v.differing(&listed{at: 45, after: tt.after, of: server}); !maps.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}
 }

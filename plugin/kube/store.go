@@ -112,6 +112,9 @@ func (s *store[O, R]) Delete(v any) error {
 	return nil
 }
 
+// newest returns the newest version of an object.
+func (s *store[O, R]) newest() uint64 { return s.seen.newest() }
+
 // differing returns the objects that differ from what a server had; see versions.differing.
 func (s *store[O, R]) differing(l *listed) map[id]uint64 { return s.seen.differing(l) }
 

@@ -73,15 +73,29 @@ func (v *versions) remove(o metav1.Object) bool {
 	return true
 }
 
-// listed are the versions of the objects that a server has.
-type listed struct {
-	of map[id]uint64
-	at uint64 // when they were listed
+// newest returns the newest version.
+func (v *versions) newest() (newest uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, have := range v.of {
+		newest = max(newest, have)
+	}
+	return newest
 }
 
+// listed are the versions of the objects that a server has.
+type listed struct {
+	of    map[id]uint64
+	at    uint64 // when they were listed
+	after uint64 // the newest version that was here before
+}
+
+// olderThan reports whether a version came after the list. None did if the list is older than what was here
+// before it: then the server's data were restored from a backup, and its versions began anew.
+func (l *listed) olderThan(version uint64) bool { return version > l.at && l.after <= l.at }
+
 // differing returns the objects that differ from what a server had, unless what is here came after the
-// list. It returns their versions as they are here, 0 for a missing one. A version that is newer than the
-// server's, but not than the list, is of a server whose data were restored from a backup.
+// list. It returns their versions as they are here, 0 for a missing one.
 func (v *versions) differing(l *listed) map[id]uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -90,12 +104,12 @@ func (v *versions) differing(l *listed) map[id]uint64 {
 	}
 	found := map[id]uint64{}
 	for id, version := range l.of {
-		if have, ok := v.of[id]; !ok || have != version && have <= l.at {
+		if have, ok := v.of[id]; !ok || have != version && !l.olderThan(have) {
 			found[id] = have
 		}
 	}
 	for id, have := range v.of {
-		if _, ok := l.of[id]; !ok && have <= l.at {
+		if _, ok := l.of[id]; !ok && !l.olderThan(have) {
 			found[id] = have
 		}
 	}
