@@ -55,7 +55,7 @@ func (e *explainer) explain(m *dns.Msg) {
 	e.k.responder.Answer(&q, r)
 	if r.Follow && failed(m) {
 		if alias := lastAlias(m); alias != nil {
-			e.add(m, r.WhyNoTarget(alias.Target, q.Type, wire.Rcode(m.Rcode)))
+			e.add(m, reply.WhyNoTarget(r, alias.Target, q.Type, wire.Rcode(m.Rcode)))
 		}
 		return
 	}

@@ -53,7 +53,7 @@ func (s *Responder) explain(q *Question, existence zone.Existence, r *Reply) {
 
 // WhyNoTarget returns the extended error of a reply, which began as r, that has led through aliases to a
 // target, and has found no records of the type there. Its text is r's own memory.
-func (r *Reply) WhyNoTarget(target string, qtype wire.Type, rcode wire.Rcode) wire.Error {
+func WhyNoTarget(r *Reply, target string, qtype wire.Type, rcode wire.Rcode) wire.Error {
 	t := r.why[:0].add("the target of this alias, ").addText(strings.TrimSuffix(target, "."), mostTarget)
 	switch rcode {
 	case wire.NXDomain:
