@@ -136,25 +136,6 @@ func (s *Responder) fill(q *Question, found *zone.Result, r *Reply) {
 	}
 }
 
-// fillAddrs puts the A or AAAA records of what was found into r.
-func (r *Reply) fillAddrs(q *Question, found *zone.Result) {
-	size := sizeA
-	if q.Type == wire.AAAA {
-		size = sizeAAAA
-	}
-	total := 0 // cluster IPs are few
-	if found.What == zone.ServicePods {
-		total = found.EndpointCount()
-	}
-	n := room(q, found, total, size)
-	a := &r.Answer
-	a.Addrs = found.AppendAddrs(a.Addrs, q.Type == wire.A, n)
-	if len(a.Addrs) > 0 {
-		a.Type = q.Type
-	}
-	r.Truncated = n < total && len(a.Addrs) == n
-}
-
 // The least that a record takes in a message with its owner's name compressed (RFC 1035, section
 // 4.1.4), in bytes.
 const (

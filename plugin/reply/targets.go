@@ -9,6 +9,25 @@ import (
 	"github.com/neardns/neardns/plugin/zone"
 )
 
+// fillAddrs puts the A or AAAA records of what was found into r.
+func (r *Reply) fillAddrs(q *Question, found *zone.Result) {
+	size := sizeA
+	if q.Type == wire.AAAA {
+		size = sizeAAAA
+	}
+	total := 0 // cluster IPs are few
+	if found.What == zone.ServicePods {
+		total = found.EndpointCount()
+	}
+	n := room(q, found, total, size)
+	a := &r.Answer
+	a.Addrs = found.AppendAddrs(a.Addrs, q.Type == wire.A, n)
+	if len(a.Addrs) > 0 {
+		a.Type = q.Type
+	}
+	r.Truncated = n < total && len(a.Addrs) == n
+}
+
 // fillTargets puts the SRV records of what was found into r, and the addresses of their targets
 // (Kubernetes DNS specification, sections 2.3.2 and 2.4.2), each once.
 func (r *Reply) fillTargets(q *Question, found *zone.Result) {
