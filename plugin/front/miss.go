@@ -115,7 +115,7 @@ func (f *front) zoned(a netip.AddrPort) netip.AddrPort {
 // busy says that there was no room for a client's query.
 func (f *Fronts) busy(client netip.Addr) {
 	if m := &f.misses; m.due() {
-		f.log.Warningf("express: CoreDNS has %d queries under way, %d of them from %v, and more from there get no answer (%d so far, of all clients). Does an upstream not answer?",
+		f.log.Warningf("express: CoreDNS has %d queries under way, %d of them from %v, and more from there get no answer, or SERVFAIL over TCP (%d so far, of all clients). Does an upstream not answer?",
 			m.taken.Load(), m.by(client).Load(), client, m.refused.Load())
 	}
 }
