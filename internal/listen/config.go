@@ -112,11 +112,11 @@ type Limits struct {
 	// closed. 0 is no limit.
 	Queries int
 
-	// Received is how many bytes we ask the kernel to keep of what a connection has received; it
+	// Room is how many bytes we ask the kernel to keep of what a connection has received; it
 	// doubles them. The default is StreamIn, enough for a client with few queries under way. One
 	// with hundreds needs room for all of them, or TCP stalls: near a window smaller than a segment,
 	// which loopback makes 64 KB long, a sender waits for 200 ms (RFC 9293, section 3.8.6.2).
-	Received int
+	Room int
 
 	// Buffers is how many bytes of half-read messages and unsent answers the front keeps for
 	// all connections. Beyond that it closes a connection that keeps much, of a client that
@@ -148,7 +148,7 @@ func (c Config) withDefaults(cpus int) Config {
 	c.TCP.Idle = or(c.TCP.Idle, DefaultIdle)
 	c.TCP.Read = or(c.TCP.Read, 5*time.Second)
 	c.TCP.Write = or(c.TCP.Write, 5*time.Second)
-	c.TCP.Received = or(c.TCP.Received, StreamIn)
+	c.TCP.Room = or(c.TCP.Room, StreamIn)
 	c.TCP.Buffers = or(c.TCP.Buffers, 16<<20)
 	c.TCP.Unsent = or(c.TCP.Unsent, 16<<20)
 	if c.TCP.Total == nil {

@@ -22,8 +22,8 @@ type Client struct {
 	Leaving bool           // the front is leaving: the client should close (RFC 7828, section 3.4: timeout 0)
 	Cut     bool           // the datagram was longer than the 1,232 bytes that the handler sees of it
 
-	// Received is when the query was taken from its socket, together with others. To read the clock for
-	// each would cost one in twenty of what a query costs.
+	// Received is when the query was taken from its socket, together with others: the clock is not
+	// read for each.
 	Received time.Time
 
 	// Reader is the number of the reader that read the query, from Config.FirstReader on; see

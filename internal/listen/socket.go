@@ -17,7 +17,7 @@ const listenBacklog = 4096
 const sendRoom = 1 << 20
 
 // The room that we ask the kernel for, in bytes: StreamIn for what a connection has received, unless
-// Limits.Received says otherwise, and streamOut for what it has yet to send. The kernel doubles both.
+// Limits.Room says otherwise, and streamOut for what it has yet to send. The kernel doubles both.
 // Without them the room would grow to megabytes for a client that does not stop, or does not read, and
 // all of it counts as ours. Queries are short, and we read them at once. Limits.Unsent bounds all
 // answers that the kernel keeps.
@@ -64,7 +64,7 @@ func lateOptions(kind int, addr netip.Addr, c *Config) []option {
 	if kind == unix.SOCK_STREAM {
 		return []option{ // connections inherit them
 			{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY", true},
-			{unix.SOL_SOCKET, unix.SO_RCVBUF, c.TCP.Received, "SO_RCVBUF", false},
+			{unix.SOL_SOCKET, unix.SO_RCVBUF, c.TCP.Room, "SO_RCVBUF", false},
 			{unix.SOL_SOCKET, unix.SO_SNDBUF, streamOut, "SO_SNDBUF", false},
 		}
 	}

@@ -264,11 +264,11 @@ func TestTCPGarbage(t *testing.T) {
 // TestRoom shows how much the kernel may keep of what a connection has received, which it inherits from
 // the listener. With too little, TCP stalls where a client has hundreds of queries under way.
 func TestRoom(t *testing.T) {
-	for received, want := range map[int]int{0: 2 * StreamIn, 32 << 10: 64 << 10} {
-		f := open(t, Config{TCP: Limits{Received: received}}, "127.0.0.1:0")
+	for room, want := range map[int]int{0: 2 * StreamIn, 32 << 10: 64 << 10} {
+		f := open(t, Config{TCP: Limits{Room: room}}, "127.0.0.1:0")
 		for fd := range f.tcp.listeners {
 			if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || got != want {
-				t.Errorf("%d: %d bytes, %v, want %d", received, got, err, want)
+				t.Errorf("%d: %d bytes, %v, want %d", room, got, err, want)
 			}
 		}
 		f.Close()

@@ -123,14 +123,14 @@ func limitsOf(s *dnsserver.Server) limits {
 	return limits{read: s.ReadTimeout, write: s.WriteTimeout, idle: s.IdleTimeout, queries: max(s.MaxTCPQueries, 0)} // -1 is no limit
 }
 
-// received is the room for what a node cache may have under way on one connection: a thousand queries.
-const received = 128 << 10
+// room is for what a node cache may have under way on one connection: a thousand queries.
+const room = 128 << 10
 
 // config returns how to listen at addr.
 func (l limits) config(addr netip.AddrPort, firstReader int, total *listen.Total) listen.Config {
 	return listen.Config{
 		Addrs: []netip.AddrPort{addr}, DualStack: true, FirstReader: firstReader, Drain: patience,
-		TCP: listen.Limits{Read: l.read, Write: l.write, Idle: l.idle, Queries: l.queries, Received: received, Total: total},
+		TCP: listen.Limits{Read: l.read, Write: l.write, Idle: l.idle, Queries: l.queries, Room: room, Total: total},
 	}
 }
 
